@@ -1,0 +1,8 @@
+"""``python -m crmc`` is the same as ``crmc``."""
+
+import sys
+
+from crmc.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

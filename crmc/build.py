@@ -1,0 +1,252 @@
+"""From a validated config to parameters, model, initial state and step count: all conversion of units is here."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from crmc import theory
+from crmc.config import Config
+from crmc.damping import ION_NEUTRAL_COLLISIONS, Damping
+from crmc.distribution import Background
+from crmc.equilibrium import driven_branches, equilibrium_amplitudes
+from crmc.growth import isotropic_growth
+from crmc.markers import Markers, initial_markers
+from crmc.parameters import Model, Parameters
+from crmc.reductions import moments, wave_energy
+from crmc.spectrum import make_grid, wave_energy_unit
+from crmc.state import State, zero_books
+from crmc.tube import magnetic_pressure
+from crmc.units import SPEED_OF_LIGHT, CodeUnits
+
+#: Growth from the seed overshoots its final level; the automatic step leaves room for it.
+_OVERSHOOT = 2.0
+#: Largest 2 Gamma dt of the damping by an isotropic f, for a stable exchange between waves and particles.
+_GROWTH_PER_STEP = 0.3
+#: The automatic step makes at least this many steps.
+_FEWEST_STEPS = 100
+
+
+@dataclasses.dataclass(frozen=True)
+class Setup:
+    """All a run needs: arrays, switches, initial state, and how long to go on."""
+
+    config: Config
+    units: CodeUnits
+    parameters: Parameters
+    model: Model
+    state: State
+    steps: int
+    output_every: int
+
+    @property
+    def time_step(self) -> float:
+        """dt [s]."""
+        return float(self.parameters.dt) * self.units.time
+
+
+def require_double() -> None:
+    """Refuse to build small arrays in float32 by accident.
+
+    Spectrum, tube and sums are float64 whatever the markers' precision; run inside ``jax.enable_x64(True)``.
+    """
+    if not jax.config.jax_enable_x64:
+        raise RuntimeError("crmc needs 64-bit JAX for its small arrays: use `with jax.enable_x64(True):`")
+
+
+def build(config: Config) -> Setup:
+    """Parameters, model and initial state of ``config``; call inside ``jax.enable_x64(True)``."""
+    require_double()
+    units = CodeUnits(config.plasma.magnetic_field, config.plasma.ion_density)
+    background, amplitude = make_background(config, units)
+    model = make_model(config)
+    parameters = _parameters(config, units, background)
+    tau_B = expansion_time(config, units)
+    predicted = None
+    if tau_B is not None and config.damping.active and model.scattering == "spectrum":
+        predicted = equilibrium_amplitudes(parameters, amplitude, model, tau_B)
+    waves = _initial_waves(config, predicted, tau_B)
+    dt, steps = _time_step(config, units, waves, predicted, _isotropic_damping(parameters, amplitude))
+    output_every = max(1, round(config.run.output_seconds / (dt * units.time)))
+    model = dataclasses.replace(model, coarse_grain_every=_coarse_every(config, dt * units.time))
+    state = State(
+        step=jnp.zeros((), jnp.int64),
+        markers=_markers(config, units, background, amplitude),
+        amplitude=amplitude,
+        waves=jnp.asarray(waves),
+        b=jnp.ones(()),
+        gas_pressure=jnp.asarray(config.plasma.gas_pressure / units.energy_density),
+        books=zero_books(),
+    )
+    parameters = dataclasses.replace(parameters, dt=jnp.asarray(dt))
+    external = _total_pressure(state, parameters, model)
+    parameters = dataclasses.replace(parameters, external_pressure=external)
+    return Setup(config, units, parameters, model, state, steps, output_every)
+
+
+def make_background(config: Config, units: CodeUnits) -> tuple[Background, jax.Array]:
+    """F0 and its amplitudes; a second, initially empty component takes what is injected."""
+    rays = config.cosmic_rays
+    index, turnover = rays.index, rays.turnover_momentum
+    if rays.spectrum == "kappa":
+        assert rays.kappa is not None
+        index, turnover = 2.0 * (rays.kappa + 1.0), math.sqrt(rays.kappa) * turnover
+    shapes, pressures = [(index, turnover)], [rays.pressure / units.energy_density]
+    if config.injection.pressure_rate > 0.0:
+        shapes.append((config.injection_index, turnover))
+        pressures.append(0.0)
+    indices, turnovers = np.array(shapes, float).T
+    background = Background(
+        jnp.asarray(indices), jnp.asarray(turnovers), jnp.asarray(rays.momentum_min), jnp.asarray(rays.momentum_max)
+    )
+    return background, background.amplitude_for_pressure(jnp.asarray(pressures))
+
+
+def make_model(config: Config) -> Model:
+    """Static switches."""
+    constant = config.scattering.model == "constant"
+    return Model(
+        expansion=config.expansion.mode,
+        scattering=config.scattering.frame if constant else "spectrum",
+        estimator=config.run.estimator,
+        nonlinear_landau=config.damping.nonlinear_landau,
+        evolve_waves=config.waves.evolve,
+        adiabatic_waves=config.waves.adiabatic,
+        balance_energy=config.run.balance_energy,
+        inject=config.injection.pressure_rate > 0.0,
+    )
+
+
+def expansion_time(config: Config, units: CodeUnits) -> float | None:
+    """tau_B [code] at t = 0 (negative: compression); None without expansion."""
+    mode, plasma = config.expansion.mode, config.plasma
+    if mode == "prescribed":
+        assert config.expansion.timescale is not None
+        return config.expansion.timescale * units.gyrofrequency
+    if mode == "none" or config.injection.pressure_rate == 0.0:
+        return None
+    magnetic = plasma.magnetic_field**2 / (8.0 * math.pi)
+    seconds = theory.expansion_time(
+        config.injection.pressure_rate,
+        plasma.gas_pressure,
+        config.cosmic_rays.pressure,
+        magnetic,
+        plasma.adiabatic_index,
+    )
+    return float(seconds) * units.gyrofrequency
+
+
+def _parameters(config: Config, units: CodeUnits, background: Background) -> Parameters:
+    """Parameters but for dt and P_ext, which need the initial state."""
+    plasma, damping, rays = config.plasma, config.damping, config.cosmic_rays
+    printed = config.waves.coefficients == "printed"
+    tau_B = expansion_time(config, units)
+    # A field that falls by b moves the scaled momenta p/b up by 1/b at most.
+    fall = math.exp(min(config.run.duration * units.gyrofrequency / tau_B, 3.0)) if tau_B else 1.0
+    margin = 1.05
+    grid = make_grid(
+        config.waves.k_min,
+        config.waves.k_max,
+        config.waves.bins,
+        rays.momentum_min / margin * min(fall, 1.0),
+        rays.momentum_max * margin * max(fall, 1.0),
+    )
+    neutral = 0.5 * ION_NEUTRAL_COLLISIONS * damping.ion_neutral_density * (plasma.temperature / 1e4) ** 0.4
+    epsilon = damping.turbulent_dissipation * units.time / SPEED_OF_LIGHT**2
+    rate = 1.0 / tau_B if tau_B and config.expansion.mode == "prescribed" else 0.0
+    scalars = {
+        "dt": 0.0,
+        "alfven_speed": units.alfven_speed,
+        "nu_coefficient": 1.0 if printed else math.pi,
+        "growth_coefficient": 0.5 * math.pi if printed else 1.0,
+        "expansion_rate": rate,
+        "injection_rate": config.injection.pressure_rate / units.power_density,
+        "external_pressure": 0.0,
+        "adiabatic_index": plasma.adiabatic_index,
+        "heating": plasma.background_heating / units.power_density,
+        "cooling": plasma.cooling / units.power_density,
+        "seed": config.waves.seed_level,
+        "scattering_frequency": (config.scattering.frequency or 0.0) * units.time,
+    }
+    rates = {
+        "linear": damping.linear * units.time,
+        "ion_neutral": neutral * units.time,
+        "thermal_speed": units.thermal_speed(plasma.temperature),
+        "turbulent": math.sqrt(epsilon / units.alfven_speed),
+    }
+    return Parameters(
+        **{name: jnp.asarray(float(value)) for name, value in scalars.items()},
+        damping=Damping(**{name: jnp.asarray(float(value)) for name, value in rates.items()}),
+        background=background,
+        grid=grid,
+    )
+
+
+def _initial_waves(config: Config, predicted: np.ndarray | None, tau_B: float | None) -> np.ndarray:
+    waves = np.full((2, 2, config.waves.bins), config.waves.seed_level)
+    if config.waves.start == "equilibrium":
+        assert predicted is not None and tau_B is not None
+        waves[driven_branches(tau_B)] = predicted
+    return waves
+
+
+def _time_step(
+    config: Config, units: CodeUnits, waves: np.ndarray, predicted: np.ndarray | None, isotropic: float
+) -> tuple[float, int]:
+    """dt [code] and number of steps; dt divides the duration and does not depend on when output is written.
+
+    An automatic step resolves the fastest scattering, and waves that an isotropic f would damp at ``isotropic``.
+    """
+    duration = config.run.duration * units.gyrofrequency
+    if config.run.time_step != "auto":
+        largest = config.run.time_step * units.gyrofrequency
+    else:
+        if config.scattering.model == "constant":
+            nu = (config.scattering.frequency or 0.0) * units.time
+        else:
+            nu = math.pi * float(waves.max())
+            if predicted is not None and config.waves.evolve:
+                overshoot = _OVERSHOOT if config.waves.start == "seed" else 1.0
+                nu = max(nu, overshoot * math.pi * float(predicted.max()))
+        largest = min(config.run.scattering_per_step / nu if nu > 0.0 else math.inf, duration / _FEWEST_STEPS)
+        if config.scattering.model == "spectrum" and config.waves.evolve:
+            largest = min(largest, _GROWTH_PER_STEP / (2.0 * isotropic))
+    steps = max(1, math.ceil(duration / largest * (1.0 - 1e-12)))
+    return duration / steps, steps
+
+
+def _isotropic_damping(parameters: Parameters, amplitude: jax.Array) -> float:
+    """Largest rate at which F0 alone damps a branch [code]: near marginal stability growth is a small rest of it."""
+    grid, one = parameters.grid, jnp.ones(())
+    rate = isotropic_growth(
+        grid, parameters.background, amplitude, parameters.alfven_speed, one, parameters.nu_coefficient
+    )
+    return float(jnp.max(-rate) / (2.0 * wave_energy_unit(grid, parameters.alfven_speed, one)))
+
+
+def _coarse_every(config: Config, dt: float) -> int:
+    interval = config.run.coarse_grain_interval
+    return 0 if isinstance(interval, str) else max(1, round(interval / dt))
+
+
+def _markers(config: Config, units: CodeUnits, background: Background, amplitude: jax.Array) -> Markers:
+    rays = config.cosmic_rays
+    return initial_markers(
+        config.run.markers,
+        background,
+        amplitude,
+        drift=rays.drift_velocity * units.alfven_speed,
+        anisotropy=rays.anisotropy / float(theory.anisotropy_of_zeta(background, amplitude)),
+        seed=config.run.seed,
+        dtype=np.dtype(config.run.precision),
+    )
+
+
+def _total_pressure(state: State, parameters: Parameters, model: Model) -> jax.Array:
+    """P_g + P_perp + P_m + P_waves at t = 0."""
+    rays = moments(state, parameters, model).perpendicular_pressure
+    return rays + state.gas_pressure + magnetic_pressure(parameters, state.b) + 0.5 * wave_energy(state, parameters)

@@ -1,0 +1,96 @@
+"""Checkpoints: everything a run needs to go on to the bit, in one file that is replaced whole."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from crmc.config import Config, ConfigError
+from crmc.state import State
+from crmc.step import Record
+
+
+class Checkpoint(NamedTuple):
+    """State, the record of the unfinished output interval with its step count, and all rows so far."""
+
+    state: State
+    record: Record
+    recorded: int
+    steps: list[int]
+    rows: dict[str, np.ndarray]
+
+
+def checkpoint_path(output: Path) -> Path:
+    """Where the checkpoint of a result file lies."""
+    return output.with_name(f"{output.name}.checkpoint.npz")
+
+
+def save(path: Path, config: Config, checkpoint: Checkpoint) -> None:
+    """Write beside and move into place."""
+    leaves = {f"state{i}": np.asarray(x) for i, x in enumerate(jax.tree.leaves(checkpoint.state))}
+    leaves |= {f"record{i}": np.asarray(x) for i, x in enumerate(jax.tree.leaves(checkpoint.record))}
+    rows = {f"row.{name}": values for name, values in checkpoint.rows.items()}
+    temporary = path.with_name(f".{path.name}.part")
+    with temporary.open("wb") as file:
+        np.savez(
+            file,
+            config=np.array(config.to_toml()),
+            recorded=checkpoint.recorded,
+            steps=np.array(checkpoint.steps, np.int64),
+            **leaves,
+            **rows,
+        )
+    os.replace(temporary, path)
+
+
+def load(path: Path, config: Config, state: State, record: Record) -> Checkpoint:
+    """Read a checkpoint of the same config; ``state`` and ``record`` give the structure.
+
+    Raises ConfigError where there is none, it is damaged, or it belongs to another config.
+    """
+    if not path.is_file():
+        raise ConfigError(f"--resume {path}: there is no such checkpoint; run without --resume")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            found = {name: file[name] for name in file.files}
+        if str(found["config"]) != config.to_toml():
+            raise ConfigError(
+                f"--resume {path}: was written with another config ({_difference(str(found['config']), config)}); "
+                "resume with the same one or run without --resume"
+            )
+        return Checkpoint(
+            _restore(state, found, "state"),
+            _restore(record, found, "record"),
+            int(found["recorded"]),
+            [int(step) for step in found["steps"]],
+            {name[4:]: values for name, values in found.items() if name.startswith("row.")},
+        )
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        if isinstance(error, ConfigError):
+            raise
+        raise ConfigError(
+            f"--resume {path}: is not a readable checkpoint ({type(error).__name__}); run without --resume"
+        ) from error
+
+
+def _difference(old: str, config: Config) -> str:
+    new = config.to_toml().splitlines()
+    changed = [line for line in new if line and line not in old.splitlines()]
+    return changed[0] if changed else "a key was removed"
+
+
+def _restore(example: Any, found: dict[str, np.ndarray], prefix: str) -> Any:
+    leaves, structure = jax.tree.flatten(example)
+    restored = []
+    for i, leaf in enumerate(leaves):
+        value = found[f"{prefix}{i}"]
+        if value.shape != leaf.shape or value.dtype != leaf.dtype:
+            raise ValueError(f"{prefix}{i} has shape {value.shape} and type {value.dtype}")
+        restored.append(jnp.asarray(value))
+    return jax.tree.unflatten(structure, restored)

@@ -1,0 +1,278 @@
+"""The command line: run, init, validate, theory, plot.
+
+Exit codes: 0 done; 2 bad input, with one line ``crmc: error: ...`` on stderr; 3 the run
+failed; 130 interrupted.  Heavy modules are imported where they are used, so that bad
+input is answered at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from crmc.config_errors import ConfigError, one_line
+
+if TYPE_CHECKING:
+    from crmc.config import Config
+
+EXIT_DONE, EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED = 0, 2, 3, 130
+_STARTER = Path(__file__).resolve().parent / "starter.toml"
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose complaints are one-line errors like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{message}; see '{self.prog} --help'")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line ``argv`` (default: that of the process) and return the exit code."""
+    try:
+        arguments = _parser().parse_args(argv)
+        code = arguments.command(arguments)
+        sys.stdout.flush()
+        return code
+    except ConfigError as error:
+        _say("error", error)
+        return EXIT_BAD_INPUT
+    except KeyboardInterrupt:
+        _say("error", "interrupted")
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output (say, `head`) has left; keep the interpreter from complaining at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_DONE
+    except SystemExit as stop:  # argparse after --help and --version
+        return stop.code if isinstance(stop.code, int) else EXIT_DONE
+    except MemoryError:
+        _say("error", "not enough memory; lower run.markers or write output less often")
+        return EXIT_FAILED
+    except Exception as error:
+        if os.environ.get("CRMC_TRACEBACK"):
+            raise
+        _say("error", f"internal error, {type(error).__name__}: {error}; CRMC_TRACEBACK=1 shows where")
+        return EXIT_FAILED
+
+
+def _say(kind: str, message: object) -> None:
+    """One line on stderr, with nothing in it that stderr cannot show."""
+    text = f"crmc: {kind}: {one_line(message)}\n"
+    encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
+    sys.stderr.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    sys.stderr.flush()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="crmc", description="Cosmic rays in an expanding flux tube.", allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"crmc {_version()}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, dest="command name")
+
+    def add(name: str, command: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+        sub.set_defaults(command=command)
+        return sub
+
+    def add_config(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument("config", metavar="CONFIG", help="TOML file, or the name of a shipped experiment")
+        sub.add_argument(
+            "--set",
+            dest="overrides",
+            metavar="section.key=value",
+            action="append",
+            default=[],
+            help="replace a key (an empty value restores its default); may be repeated",
+        )
+
+    run = add("run", _run, "run a simulation")
+    add_config(run)
+    run.add_argument(
+        "-o", "--output", metavar="FILE.nc", help="result file (default: NAME.nc in this folder)"
+    )
+    run.add_argument("--summary", metavar="FILE.json", help="also write a summary")
+    run.add_argument("--resume", action="store_true", help="continue an interrupted run from its checkpoint")
+    run.add_argument("--quiet", action="store_true", help="no progress bar and no table")
+
+    init = add("init", _init, "write a commented starter config")
+    init.add_argument(
+        "name", nargs="?", default="crmc", metavar="NAME", help="writes NAME.toml (default: crmc)"
+    )
+
+    add_config(add("validate", _validate, "check a config and print it with every key resolved"))
+
+    theory = add("theory", _theory, "print what theory predicts for a config, without running")
+    add_config(theory)
+    theory.add_argument("--json", action="store_true", help="print JSON")
+
+    plot = add("plot", _plot, "draw the figures of a result file")
+    plot.add_argument("file", metavar="FILE.nc", help="result of 'crmc run'")
+    plot.add_argument(
+        "-o", "--output", default=".", metavar="DIR", help="folder of the figures (default: this one)"
+    )
+    return parser
+
+
+def _version() -> str:
+    try:
+        return metadata.version("crmc")
+    except metadata.PackageNotFoundError:
+        return "(not installed)"
+
+
+def _load(arguments: argparse.Namespace) -> Config:
+    """The config named on the command line."""
+    from crmc.config import load_config
+
+    return load_config(arguments.config, arguments.overrides)
+
+
+def _warn(config: Config) -> None:
+    for warning in config.warnings():
+        _say("warning", warning)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    config = _load(arguments)
+    output = Path(arguments.output or _default_output(config, arguments.config))
+    summary = Path(arguments.summary) if arguments.summary else None
+    _check_writable("--output", output)
+    if summary is not None:
+        _check_writable("--summary", summary)
+        if summary.absolute() == output.absolute():
+            raise ConfigError(f"--summary {summary}: is also the output file; give it another name")
+    _warn(config)
+    if output.exists() and not arguments.resume:
+        _say("note", f"{output} exists and will be overwritten")
+
+    from crmc.run import run
+
+    outcome = run(config, output=output, summary=summary, resume=arguments.resume, quiet=arguments.quiet)
+    if outcome.table and not arguments.quiet:
+        print(outcome.table)
+    if outcome.exit_code != EXIT_DONE:
+        _say("error", outcome.message)
+    return int(outcome.exit_code)
+
+
+def _default_output(config: Config, source: str) -> str:
+    path = Path(source)
+    stem = path.parent.name if path.stem == "config" and path.parent.name else path.stem
+    name = re.sub(r"[^\w.-]+", "_", config.name or stem).strip("._") or "crmc"
+    return f"{name}.nc"
+
+
+def _check_writable(option: str, path: Path) -> None:
+    """Raise now rather than after hours if ``path`` cannot be written."""
+    from crmc.config_files import path_problem
+
+    unusable = path_problem(path)
+    if unusable:
+        problem = f"is not a usable path ({unusable}); choose another"
+    elif path.is_dir():
+        problem = "is a directory; name a file inside it"
+    elif not path.parent.is_dir():
+        problem = f"there is no folder {one_line(path.parent, 200)}; create it first"
+    elif not os.access(path if path.exists() else path.parent, os.W_OK):
+        problem = "may not be written; choose another folder or change its permissions"
+    else:
+        return
+    raise ConfigError(f"{option} {one_line(path, 200)}: {problem}")
+
+
+def _init(arguments: argparse.Namespace) -> int:
+    name = arguments.name
+    path = Path(name if name.endswith(".toml") else f"{name}.toml")
+    _check_writable("init", path)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(_STARTER.read_text(encoding="utf-8"))
+    except FileExistsError:
+        raise ConfigError(f"init {path}: the file exists and is not overwritten; give another name") from None
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"init {path}: cannot be written ({error}); choose another place") from None
+    print(f"wrote {path}; edit it, then: crmc run {path}")
+    return EXIT_DONE
+
+
+def _validate(arguments: argparse.Namespace) -> int:
+    config = _load(arguments)
+    _warn(config)
+    print(config.to_toml(), end="")
+    return EXIT_DONE
+
+
+def _theory(arguments: argparse.Namespace) -> int:
+    config = _load(arguments)
+    _warn(config)
+    from crmc.theory import predictions
+
+    found = predictions(config)
+    if arguments.json:
+        print(json.dumps(_json_ready(found), indent=2))
+    else:
+        print(_table(found))
+    return EXIT_DONE
+
+
+def _json_ready(value: object) -> object:
+    """Arrays as lists and numpy or JAX numbers as Python's; NaN and infinity as null."""
+    if isinstance(value, Mapping):
+        return {str(key): _json_ready(item) for key, item in value.items()}
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        return [_json_ready(item) for item in value]
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return None
+    return value
+
+
+def _table(predictions: Mapping[str, Mapping[str, object]]) -> str:
+    """Aligned columns: name, value, unit, description (source)."""
+    rows = []
+    for name, entry in predictions.items():
+        value = _json_ready(entry["value"])
+        number = f"{value:.6g}" if isinstance(value, (int, float)) else "-" if value is None else str(value)
+        source = f" ({entry['source']})" if entry.get("source") else ""
+        rows.append((name, number, str(entry["unit"]), f"{entry['description']}{source}"))
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)) for row in rows
+    ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _plot(arguments: argparse.Namespace) -> int:
+    source, folder = Path(arguments.file), Path(arguments.output)
+    problem = ""
+    try:
+        if not source.is_file():
+            problem = "there is no such file; give a result of 'crmc run'"
+        else:
+            folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        problem = f"cannot be drawn into {one_line(folder, 200)} ({error}); choose another folder"
+    if problem:
+        raise ConfigError(f"plot {one_line(source, 200)}: {problem}")
+    from crmc.plots import plot_file
+
+    try:
+        paths = plot_file(source, folder)
+    except (OSError, ValueError, KeyError) as error:
+        raise ConfigError(
+            f"plot {source}: cannot be drawn ({type(error).__name__}: {error}); give a result of 'crmc run'"
+        ) from error
+    for path in paths:
+        print(path)
+    return EXIT_DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

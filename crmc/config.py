@@ -1,0 +1,336 @@
+"""The configuration of a run: frozen, checked models of every section of the TOML file.
+
+A quantity with a dimension is text with a unit in the file ("1.0 uG") and a cgs float
+here; the unit is stated in each description.  Momenta are plain numbers in m_p c and
+wavenumbers plain numbers in Omega0/c, Omega0 the proton gyrofrequency at t = 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationError, model_validator
+
+from crmc import config_checks, config_warnings
+from crmc.config_errors import ConfigError, from_validation, wrong
+from crmc.config_files import apply_overrides, find_source, format_toml, parse_override, read_toml
+from crmc.quantity import Quantity
+
+__all__ = ["Config", "ConfigError", "load_config", "parse_config"]
+
+
+def _whole(value: object) -> object:
+    """1e6 is a whole number too; 1.5 and "3" are not."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Real = Annotated[float, Strict()]
+Whole = Annotated[int, BeforeValidator(_whole), Strict()]
+Flag = Annotated[bool, Strict()]
+
+_MOMENTUM_LIMIT = 1e12  # m_p c; far above any cosmic ray of the Galaxy
+
+
+class Section(BaseModel):
+    """A section of the file: unknown keys are refused, values never change."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=False)
+
+
+class Plasma(Section):
+    """The thermal plasma at t = 0."""
+
+    magnetic_field: Annotated[float, Quantity("G", "1.0 uG")] = Field(description="magnetic field B [G]")
+    ion_density: Annotated[float, Quantity("cm-3", "9e-4 cm-3")] = Field(
+        description="number density of the ions (protons) n_i [cm-3]"
+    )
+    temperature: Annotated[float, Quantity("K", "1.1e6 K")] = Field(
+        description="temperature [K]; energies such as eV are read as k T"
+    )
+    gas_pressure: Annotated[float, Quantity("erg cm-3", "3.2e-13 dyn/cm2")] = Field(
+        description="thermal pressure of ions and electrons [erg cm-3 = dyn cm-2]"
+    )
+    adiabatic_index: Real = Field(5.0 / 3.0, gt=1, le=3, description="adiabatic index gamma_g of the gas")
+    background_heating: Annotated[float, Quantity("erg cm-3 s-1", "1e-28 erg/(cm3 s)", "non-negative")] = (
+        Field(0.0, description="other heating of the gas at t = 0, constant per ion [erg cm-3 s-1]")
+    )
+    cooling: Annotated[float, Quantity("erg cm-3 s-1", "9e-29 erg/(cm3 s)", "non-negative")] = Field(
+        0.0, description="radiative cooling of the gas at t = 0, proportional to n_i^2 [erg cm-3 s-1]"
+    )
+
+
+class Expansion(Section):
+    """How the flux tube expands."""
+
+    mode: Literal["none", "prescribed", "injection", "pressure_balance"] = Field(
+        "none",
+        description="none; prescribed: B = B0 exp(-t/timescale); injection: eq. 3 with "
+        "injection.pressure_rate; pressure_balance: total perpendicular pressure stays what it was at t = 0",
+    )
+    timescale: Annotated[float | None, Quantity("s", "3.7e12 s", "non-zero")] = Field(
+        None, description="tau_B = -B/(dB/dt) [s], prescribed only; negative means compression"
+    )
+
+    @model_validator(mode="after")
+    def _timescale_belongs_to_prescribed(self) -> Expansion:
+        config_checks.check_expansion(self)
+        return self
+
+
+class CosmicRays(Section):
+    """The cosmic rays at t = 0; momenta in m_p c."""
+
+    pressure: Annotated[float, Quantity("erg cm-3", "8.2e-14 erg/cm3")] = Field(
+        description="pressure P_c [erg cm-3] of the momentum range simulated"
+    )
+    spectrum: Literal["power_law", "kappa"] = Field(
+        "power_law",
+        description="power_law: f0 ~ (p^2 + turnover_momentum^2)^(-index/2); "
+        "kappa: f0 ~ (1 + p^2/(kappa turnover_momentum^2))^(-kappa-1)",
+    )
+    index: Annotated[float | None, Strict()] = Field(
+        None, gt=0, le=20, description="index a of a power law f0 ~ p^-a (default 4.7)"
+    )
+    kappa: Annotated[float | None, Strict()] = Field(
+        None,
+        gt=0.5,
+        le=100,
+        description="kappa of a kappa distribution (required there, forbidden elsewhere)",
+    )
+    turnover_momentum: Real = Field(
+        0.0, ge=0, le=_MOMENTUM_LIMIT, description="turnover momentum, p0 of a kappa distribution [m_p c]"
+    )
+    momentum_min: Real = Field(
+        0.5, ge=1e-6, le=_MOMENTUM_LIMIT, description="lowest momentum simulated [m_p c]"
+    )
+    momentum_max: Real = Field(
+        100.0, ge=1e-6, le=_MOMENTUM_LIMIT, description="highest momentum simulated [m_p c]"
+    )
+    anisotropy: Real = Field(0.0, gt=-0.5, lt=0.5, description="initial pressure anisotropy Delta P/P_c")
+    drift_velocity: Real = Field(0.0, ge=-1e6, le=1e6, description="initial bulk drift v_D in units of v_A")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_index(cls, data: Any) -> Any:
+        if (
+            isinstance(data, dict)
+            and data.get("spectrum", "power_law") == "power_law"
+            and data.get("index") is None
+        ):
+            return {**data, "index": 4.7}
+        return data
+
+    @model_validator(mode="after")
+    def _spectrum_is_complete(self) -> CosmicRays:
+        config_checks.check_cosmic_rays(self)
+        return self
+
+
+class Injection(Section):
+    """An isotropic source of cosmic rays over the simulated momentum range."""
+
+    pressure_rate: Annotated[float, Quantity("erg cm-3 s-1", "1.67e-25 erg/(cm3 s)", "non-negative")] = Field(
+        0.0, description="pressure injected per time [erg cm-3 s-1]"
+    )
+    index: Annotated[float | None, Strict()] = Field(
+        None, gt=0, le=20, description="index of the injected power law (default: cosmic_rays.index)"
+    )
+
+
+class Drift(Section):
+    """An imposed gradient of the cosmic rays; reserved."""
+
+    gradient_length: Any = Field(
+        None, description="length scale L of an imposed gradient [cm]; not simulated yet"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_gradient(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "gradient_length" in data:
+            raise wrong(
+                "drift.gradient_length",
+                data["gradient_length"],
+                "imposed gradients are not simulated by this version",
+                "remove the key, and use cosmic_rays.drift_velocity for an initial drift",
+            )
+        return data
+
+
+class Waves(Section):
+    """The Alfven waves: four branches on one grid in ln k; k in units of Omega0/c at t = 0."""
+
+    k_min: Real = Field(0.01, ge=1e-12, le=1e12, description="lowest wavenumber k c/Omega0 at t = 0")
+    k_max: Real = Field(5.0, ge=1e-12, le=1e12, description="highest wavenumber k c/Omega0 at t = 0")
+    bins: Whole = Field(16, ge=4, le=256, description="number of bins in ln k per branch")
+    seed_level: Real = Field(
+        1e-14, ge=1e-60, lt=1e-2, description="level e = 8 pi k W_M/B^2 below which no branch falls"
+    )
+    start: Literal["seed", "equilibrium"] = Field(
+        "seed", description="initial spectrum: the seed level, or the predicted balance of growth and damping"
+    )
+    evolve: Flag = Field(True, description="true: waves grow and decay; false: the initial spectrum stays")
+    coefficients: Literal["exact", "printed"] = Field(
+        "exact",
+        description="exact: energy-conserving pi factors; printed: those of the paper (eqs. 13 and 30)",
+    )
+    adiabatic: Flag = Field(True, description="include (3/2)(dB/dt)/B W, which the paper omits")
+
+    @model_validator(mode="after")
+    def _range_is_not_empty(self) -> Waves:
+        config_checks.check_waves(self)
+        return self
+
+
+class Damping(Section):
+    """Damping of the waves; all are amplitude rates (energy decays at twice the rate) and add."""
+
+    linear: Annotated[float, Quantity("s-1", "4e-11 1/s", "non-negative")] = Field(
+        0.0, description="constant damping rate [s-1]"
+    )
+    ion_neutral_density: Annotated[float, Quantity("cm-3", "0.1 cm-3", "non-negative")] = Field(
+        0.0, description="density of neutral hydrogen n_n for ion-neutral friction [cm-3]"
+    )
+    nonlinear_landau: Literal["none", "paper", "local", "cumulative"] = Field(
+        "none",
+        description="none; paper: nu v_i/c (eq. 58); local: with the wave power near k; "
+        "cumulative: with the wave power below k",
+    )
+    turbulent_dissipation: Annotated[float, Quantity("cm2 s-3", "1e-4 cm2/s3", "non-negative")] = Field(
+        0.0, description="turbulent dissipation rate epsilon per mass [cm2 s-3]: rate (epsilon k/v_A)^(1/2)"
+    )
+
+    @property
+    def active(self) -> bool:
+        """Whether any mechanism damps the waves."""
+        rates = (self.linear, self.ion_neutral_density, self.turbulent_dissipation)
+        return any(rate > 0 for rate in rates) or self.nonlinear_landau != "none"
+
+
+class Scattering(Section):
+    """What scatters the cosmic rays."""
+
+    model: Literal["spectrum", "constant"] = Field(
+        "spectrum",
+        description="spectrum: the simulated waves; constant: one fixed frequency for all particles",
+    )
+    frequency: Annotated[float | None, Quantity("s-1", "1e-9 1/s", "non-negative")] = Field(
+        None, description="scattering frequency nu [s-1], D_mumu = nu (1 - mu^2)/2; constant only"
+    )
+    frame: Literal["co_moving", "forward"] = Field(
+        "co_moving",
+        description="constant only; co_moving: each hemisphere meets the wave it moves with; "
+        "forward: all particles meet waves of velocity +v_A",
+    )
+
+    @model_validator(mode="after")
+    def _frequency_belongs_to_constant(self) -> Scattering:
+        config_checks.check_scattering(self)
+        return self
+
+
+class Run(Section):
+    """The numerical run."""
+
+    duration: Annotated[float, Quantity("s", "1e11 s")] = Field(description="simulated time [s]")
+    time_step: Annotated[float | Literal["auto"], Quantity("s", "1e8 s", words=("auto",))] = Field(
+        "auto", description="time step [s], or auto: from scattering_per_step"
+    )
+    scattering_per_step: Real = Field(
+        0.4, gt=0, le=2, description="largest scattering frequency times the step, for time_step = auto"
+    )
+    markers: Whole = Field(32768, ge=64, le=10**10, description="number of markers")
+    estimator: Literal["delta_f", "full_f"] = Field(
+        "delta_f",
+        description="delta_f: isotropic part by quadrature, the rest by markers; full_f: all by markers",
+    )
+    seed: Whole = Field(0, ge=0, lt=2**32, description="seed of the random numbers")
+    precision: Literal["float32", "float64"] = Field("float64", description="floating-point precision")
+    output_interval: Annotated[float | Literal["auto"], Quantity("s", "1e9 s", words=("auto",))] = Field(
+        "auto", description="time between output records [s], or auto: duration/100"
+    )
+    coarse_grain_interval: Annotated[float | Literal["never"], Quantity("s", "1e10 s", words=("never",))] = (
+        Field("never", description="time between refits of the marker weights [s], or never")
+    )
+    balance_energy: Flag = Field(True, description="correct each kick so that energy balances to round-off")
+
+    @model_validator(mode="after")
+    def _times_are_ordered(self) -> Run:
+        config_checks.check_run(self)
+        return self
+
+    @property
+    def output_seconds(self) -> float:
+        """Time between output records [s], a number also for output_interval = auto."""
+        if not isinstance(self.output_interval, str):
+            return self.output_interval
+        step = 0.0 if isinstance(self.time_step, str) else self.time_step
+        return max(self.duration / 100, step)
+
+
+class Config(Section):
+    """All sections. Values are cgs floats; `to_dict` and `to_toml` write what was meant, with units."""
+
+    name: Annotated[str, Strict()] = Field("", max_length=200, description="name of the run (free)")
+    plasma: Plasma
+    expansion: Expansion = Field(default_factory=Expansion)
+    cosmic_rays: CosmicRays
+    injection: Injection = Field(default_factory=Injection)
+    drift: Drift = Field(default_factory=Drift)
+    waves: Waves = Field(default_factory=Waves)
+    damping: Damping = Field(default_factory=Damping)
+    scattering: Scattering = Field(default_factory=Scattering)
+    run: Run
+
+    @model_validator(mode="after")
+    def _sections_agree(self) -> Config:
+        config_checks.check_all(self)
+        return self
+
+    @property
+    def injection_index(self) -> float | None:
+        """Index of the injected power law; that of the cosmic rays where none was given."""
+        return self.cosmic_rays.index if self.injection.index is None else self.injection.index
+
+    def warnings(self) -> list[str]:
+        """One line for each choice that is legal and likely to surprise."""
+        return config_warnings.warnings(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every key as a config file holds it (text with units); `parse_config` restores this config."""
+        result: dict[str, Any] = {"name": self.name}
+        for section_name, section in self:
+            if isinstance(section, Section):
+                table = {key: _plain(section, key) for key, value in section if value is not None}
+                result |= {section_name: table} if table else {}
+        return result
+
+    def to_toml(self) -> str:
+        """The fully resolved config as a TOML file that reads back to exactly this config."""
+        return format_toml(self.to_dict())
+
+    def with_overrides(self, overrides: Mapping[str, Any]) -> Config:
+        """A checked copy with ``{"section.key": value}`` replaced; values as in a config file."""
+        return parse_config(apply_overrides(self.to_dict(), overrides))
+
+
+def _plain(section: Section, key: str) -> Any:
+    value = getattr(section, key)
+    quantities = [m for m in type(section).model_fields[key].metadata if isinstance(m, Quantity)]
+    return quantities[0].format(value) if quantities else value
+
+
+def parse_config(data: dict[str, Any]) -> Config:
+    """Check a nested dictionary as TOML would hold it; ConfigError with one line if it is bad."""
+    try:
+        return Config.model_validate(data)
+    except ValidationError as error:
+        raise from_validation(error, Config) from None
+
+
+def load_config(source: str | Path, overrides: Sequence[str] = ()) -> Config:
+    """Read a TOML file, or a shipped experiment by its bare name, and apply "section.key=value" overrides."""
+    data = read_toml(find_source(source))
+    return parse_config(apply_overrides(data, [parse_override(text) for text in overrides]))

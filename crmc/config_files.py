@@ -1,0 +1,127 @@
+"""Config files: finding them, reading and writing TOML, and ``section.key=value`` overrides."""
+
+from __future__ import annotations
+
+import copy
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from crmc.config_errors import ConfigError, did_you_mean, one_line
+
+_PACKAGE = Path(__file__).resolve().parent
+#: Where the shipped experiments are: inside an installed package, or beside it in a checkout.
+EXPERIMENT_FOLDERS = (_PACKAGE / "experiments", _PACKAGE.parent / "experiments")
+
+
+def experiments() -> dict[str, Path]:
+    """Config files of the shipped experiments by name."""
+    found: dict[str, Path] = {}
+    for folder in EXPERIMENT_FOLDERS:
+        for path in sorted(folder.glob("*/config.toml")):
+            found.setdefault(path.parent.name, path)
+    return found
+
+
+def path_problem(path: Path) -> str:
+    """Why no file can have this path ("" if one can): too long, or with a null character."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError as error:
+        return error.strerror or "cannot be accessed"
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def find_source(source: str | Path) -> Path:
+    """The config file meant by a path or by the bare name of a shipped experiment."""
+    text = str(source)
+    path = Path(source)
+    problem = path_problem(path)
+    if problem:
+        raise ConfigError(f"config {one_line(text, 200)!r}: is not a usable path ({problem}); check the name")
+    if path.is_file():
+        return path
+    bare_name = bool(text) and path.name == text and not path.suffix
+    shipped = experiments()
+    if bare_name and text in shipped:
+        return shipped[text]
+    if path.is_dir():
+        raise ConfigError(f"config {text!r}: is a directory, not a file; name a TOML file inside it")
+    if path.exists():
+        raise ConfigError(f"config {text!r}: is not a regular file; name a TOML file")
+    advice = "check the path, or write a new one with 'crmc init'"
+    if bare_name and shipped:
+        advice = f"among the shipped experiments, {did_you_mean(text[:60], shipped)}, or give a path"
+    raise ConfigError(f"config {text!r}: there is no such file; {advice}")
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The nested dictionary of a TOML file; ConfigError if it cannot be read."""
+    name = repr(str(path))
+    try:
+        return tomllib.loads(path.read_bytes().decode("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"config {name}: cannot be read ({error.strerror}); check the file") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"config {name}: is not UTF-8 text (byte {error.start}); save it as UTF-8"
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(
+            f'config {name}: is not valid TOML: {error}; correct it (text needs quotes: key = "1.0 uG")'
+        ) from None
+    except (ValueError, RecursionError) as error:  # absurd integers and absurd nesting
+        raise ConfigError(f"config {name}: is not usable TOML: {error}; correct the file") from None
+
+
+def parse_override(text: str) -> tuple[str, Any]:
+    """Split ``section.key=value``; the value is a TOML scalar if it reads as one, else text.
+
+    An empty value means "remove the key", that is its default, and is returned as None.
+    """
+    key, equals, value_text = text.partition("=")
+    key, value_text = key.strip(), value_text.strip()
+    parts = key.split(".")
+    if not equals or not all(parts) or (len(parts) != 2 and key != "name"):
+        raise ConfigError(
+            f"--set {text!r}: is not of the form section.key=value; write e.g. --set waves.bins=32"
+        )
+    if not value_text:
+        return key, None
+    try:
+        table = tomllib.loads(f"value = {value_text}")
+    except (ValueError, RecursionError):
+        return key, value_text
+    scalar = table["value"] if set(table) == {"value"} else value_text
+    return key, scalar if isinstance(scalar, (bool, int, float, str)) else value_text
+
+
+def apply_overrides(
+    data: dict[str, Any], overrides: Mapping[str, Any] | Iterable[tuple[str, Any]]
+) -> dict[str, Any]:
+    """A copy of ``data`` with each ``section.key`` set to its value, or removed where that is None."""
+    result = copy.deepcopy(data)
+    for key, value in overrides.items() if isinstance(overrides, Mapping) else overrides:
+        *section, name = key.split(".")
+        table = result.setdefault(section[0], {}) if section else result
+        if not isinstance(table, dict):
+            raise ConfigError(
+                f"--set {key}: '{section[0]}' is not a section in this config; write [{section[0]}]"
+            )
+        if value is None:
+            table.pop(name, None)
+        else:
+            table[name] = value
+    return result
+
+
+def format_toml(data: dict[str, Any]) -> str:
+    """TOML text of a nested dictionary."""
+    return tomli_w.dumps(data)

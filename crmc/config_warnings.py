@@ -1,0 +1,161 @@
+"""Warnings: choices in a config that are legal and likely to surprise.
+
+Wavenumbers are in Omega0/c at t = 0 and momenta in m_p c, so that the resonant parallel
+momentum of a wave is (B/B0)/k.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from crmc.config_checks import alfven_speed
+from crmc.units import BOLTZMANN, CodeUnits
+
+if TYPE_CHECKING:
+    from crmc.config import Config
+
+#: Measured: noise of the growth rate of a bin with delta_f, 2^15 markers and 16 bins.
+_NOISE_AT_32768 = 0.045
+
+
+def warnings(config: Config) -> list[str]:
+    """One line for each legal choice that is likely to surprise."""
+    return [
+        *_resonance_warnings(config),
+        *_wave_warnings(config),
+        *_plasma_warnings(config),
+        *_run_warnings(config),
+        *_noise_warnings(config),
+    ]
+
+
+def _final_field(config: Config) -> float:
+    """B/B0 at the end of a prescribed expansion; 1 where it is not known beforehand."""
+    timescale = config.expansion.timescale
+    return 1.0 if timescale is None else math.exp(-config.run.duration / timescale)
+
+
+def _resonance_warnings(config: Config) -> list[str]:
+    waves, rays = config.waves, config.cosmic_rays
+    if config.scattering.model != "spectrum":
+        return []
+    field = _final_field(config)
+    lowest = 1 / waves.k_max  # resonant p|mu| of the shortest wave at t = 0
+    k_max, k_min = f"waves.k_max = {waves.k_max:g}", f"waves.k_min = {waves.k_min:g}"
+    p_min, p_max = rays.momentum_min, rays.momentum_max
+    found = []
+    if lowest >= p_min:
+        found.append(
+            f"{k_max}: markers of momentum below {lowest:.3g} m_p c (momentum_min is {p_min:g}) meet no "
+            "resonant wave and are never scattered"
+        )
+    elif lowest > 0.5 * p_min:
+        found.append(
+            f"{k_max}: at momentum_min = {p_min:g} m_p c no wave resonates with |mu| < {lowest / p_min:.2f}; "
+            "a higher k_max narrows this gap"
+        )
+    # B changes the resonance, p|mu| = (B/B0)/k: judge the long waves by the extremes of B.
+    weakest = min(field, 1.0)
+    reach = weakest / waves.k_min
+    if reach > 3 * p_max:
+        found.append(
+            f"{k_min}: waves below k = {weakest / p_max:.3g} resonate with no marker (momentum_max is "
+            f"{p_max:g} m_p c); those bins stay at the seed level"
+        )
+    elif reach < 0.9 * p_max:
+        when = "" if weakest == 1 else f" once B is {weakest:.3g} B0"
+        found.append(
+            f"{k_min}: particles with p|mu| above {reach:.3g} m_p c meet no resonant wave{when} "
+            f"(momentum_max is {p_max:g}); a lower k_min reaches them"
+        )
+    if field * lowest >= p_max:
+        found.append(f"{k_max}: when B has risen to {field:.3g} B0 no marker resonates any more")
+    return found
+
+
+def _wave_warnings(config: Config) -> list[str]:
+    waves, found = config.waves, []
+    width = math.log(waves.k_max / waves.k_min) / waves.bins
+    if width > 1:
+        found.append(
+            f"waves.bins = {waves.bins}: each bin spans a factor {math.exp(width):.1f} in k, which is coarse"
+        )
+    if waves.k_max * alfven_speed(config) > 0.1:
+        found.append(
+            f"waves.k_max = {waves.k_max:g}: waves this short are not far below the ion cyclotron frequency"
+        )
+    if config.scattering.model == "constant":
+        if config.damping.active:
+            found.append(
+                'damping: has no effect on the cosmic rays, scattering.model = "constant" ignores the waves'
+            )
+        return found
+    if waves.evolve and not config.damping.active:
+        found.append("damping: nothing damps the waves, so a driven run reaches no steady state")
+    if not waves.evolve and config.damping.active and waves.start == "seed":
+        found.append("damping: has no effect because waves.evolve = false")
+    if not waves.evolve and waves.start == "seed":
+        found.append(
+            f"waves.evolve = false: the waves stay at the seed level {waves.seed_level:g} throughout"
+        )
+    if waves.coefficients == "printed":
+        found.append('waves.coefficients = "printed": the paper\'s factors do not conserve energy')
+    return found
+
+
+def _plasma_warnings(config: Config) -> list[str]:
+    plasma, found = config.plasma, []
+    thermal = plasma.ion_density * BOLTZMANN * plasma.temperature
+    if not 0.4 < plasma.gas_pressure / thermal < 10:
+        found.append(
+            f"plasma.gas_pressure = {plasma.gas_pressure:.3g} erg cm-3: is "
+            f"{plasma.gas_pressure / thermal:.3g} times n_i k T, though ions and electrons give about 2"
+        )
+    rest = CodeUnits(plasma.magnetic_field, plasma.ion_density).energy_density  # n_i m_p c^2
+    if config.cosmic_rays.pressure > 0.01 * rest:
+        found.append(
+            f"cosmic_rays.pressure = {config.cosmic_rays.pressure:.3g} erg cm-3: is above 1 % of "
+            "n_i m_p c^2; cosmic rays this dense modify the waves, which is not simulated"
+        )
+    return found
+
+
+def _run_warnings(config: Config) -> list[str]:
+    run, timescale, found = config.run, config.expansion.timescale, []
+    if timescale is not None and run.duration > 3 * abs(timescale):
+        found.append(
+            f"run.duration = {run.duration:.3g} s: is {run.duration / abs(timescale):.3g} times "
+            f"expansion.timescale; B ends at {_final_field(config):.3g} B0"
+        )
+    if not isinstance(run.time_step, str) and run.duration / run.time_step > 1e7:
+        found.append(f"run.time_step = {run.time_step:.3g} s: gives {run.duration / run.time_step:.1e} steps")
+    if run.duration / run.output_seconds > 20000:
+        records = run.duration / run.output_seconds
+        found.append(
+            f"run.output_interval = {run.output_seconds:.3g} s: gives {records:.0f} records, a large file"
+        )
+    if run.time_step == "auto" and run.scattering_per_step > 0.8:
+        found.append(f"run.scattering_per_step = {run.scattering_per_step:g}: steps above 0.8 cost accuracy")
+    if not isinstance(run.coarse_grain_interval, str) and run.coarse_grain_interval > run.duration:
+        found.append(f"run.coarse_grain_interval = {run.coarse_grain_interval:.3g} s: is longer than the run")
+    return found
+
+
+def _noise_warnings(config: Config) -> list[str]:
+    run, found = config.run, []
+    if run.estimator == "full_f":
+        found.append(
+            f'run.estimator = "full_f": its noise is some 1000 times that of delta_f; with {run.markers} '
+            "markers an anisotropy of order v_A/c is hidden in it"
+        )
+        if run.precision == "float32":
+            found.append('run.precision = "float32": with full_f, rounding adds to that noise; use float64')
+    else:
+        noise = _NOISE_AT_32768 * math.sqrt(32768 / run.markers * config.waves.bins / 16)
+        if noise > 0.25:
+            found.append(
+                f"run.markers = {run.markers}: expect noise of about {100 * noise:.0f} % in the growth rate "
+                "of each bin; it falls as markers^(-1/2)"
+            )
+    return found

@@ -1,0 +1,125 @@
+"""One row of output: everything measured at a time, and averaged over the interval that ends there; code units."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from crmc import growth
+from crmc.parameters import Model, Parameters
+from crmc.reductions import (
+    energies,
+    estimator_weight,
+    ledger,
+    moment_errors,
+    moment_functions,
+    moments,
+    total,
+)
+from crmc.spectrum import SIGNS, wave_energy_unit
+from crmc.state import State
+from crmc.step import Record
+
+#: Momenta [m_p c] at which the scattering frequency is reported.
+MOMENTA = np.array([1.0, 3.0, 10.0])
+
+
+def observe(
+    state: State, record: Record, count: jax.Array, parameters: Parameters, model: Model
+) -> dict[str, jax.Array]:
+    """Row of results; ``record`` holds ``count`` steps. Interval averages are NaN where count = 0."""
+    row = _moments(state, parameters, model) | _waves(state, record, parameters, model)
+    span = jnp.where(count > 0, count * parameters.dt, jnp.nan)
+    heating = jnp.sum(record.gain) / span
+    if model.scattering == "spectrum":
+        unit = wave_energy_unit(parameters.grid, parameters.alfven_speed, state.b)
+        spectral = jnp.sum(2.0 * row["growth_rate"] * unit * state.waves)
+    else:
+        spectral = jnp.asarray(jnp.nan)
+    store, books = energies(state, parameters), state.books
+    return row | {
+        "magnetic_field": state.b,
+        "gas_pressure": state.gas_pressure,
+        "heating_rate": heating,
+        "heating_rate_stderr": jnp.sqrt(record.gain_variance) / span,
+        "spectral_heating_rate": spectral,
+        "identity_residual": spectral / heating - 1.0,
+        "gas_heating_rate": record.damped / span,
+        "max_scattering_per_step": record.peak,
+        "energy_imbalance": jnp.where(count > 0, record.imbalance / record.absolute_exchange, jnp.nan),
+        "balancing_tilt": record.tilt,
+        "energy_cosmic_rays": store.cosmic_rays,
+        "energy_waves": store.waves,
+        "energy_gas": store.gas,
+        "energy_field": store.field,
+        "energy_injected": books.injected,
+        "energy_radiated": books.radiated,
+        "work_external": books.work,
+        "ledger": ledger(state, parameters),
+    }
+
+
+def _moments(state: State, parameters: Parameters, model: Model) -> dict[str, jax.Array]:
+    now = moments(state, parameters, model)
+    errors, anisotropy_error = moment_errors(state, parameters, model)
+    functions = moment_functions(state)
+    in_gap = jnp.abs(state.markers.parallel_momentum) < parameters.grid.x_gap * state.b
+    weight = jnp.where(in_gap, estimator_weight(state, parameters, model), 0.0)
+    gap = state.b * total(weight * (functions[2] - functions[3])) / now.pressure
+    names = {
+        "cr_number_density": (now.number, errors.number),
+        "cr_energy_density": (now.energy, errors.energy),
+        "parallel_pressure": (now.parallel_pressure, errors.parallel_pressure),
+        "perpendicular_pressure": (now.perpendicular_pressure, errors.perpendicular_pressure),
+        "pressure_anisotropy": (now.anisotropy, anisotropy_error),
+    }
+    row = {name: value for name, (value, _) in names.items()}
+    row |= {f"{name}_stderr": error for name, (_, error) in names.items()}
+    return row | {"gap_pressure_anisotropy": gap}
+
+
+def _waves(state: State, record: Record, parameters: Parameters, model: Model) -> dict[str, jax.Array]:
+    """Spectra and rates, (direction, helicity, bin), and scattering frequencies, (momentum,)."""
+    grid = parameters.grid
+    centre = 1.0 / grid.centres
+    if model.scattering != "spectrum":
+        empty = jnp.full_like(state.waves, jnp.nan)
+        nu = jnp.where(model.scattering == "none", 0.0, parameters.scattering_frequency) * jnp.ones(3)
+        return {"wave_power": empty, "growth_rate": empty, "damping_rate": empty} | _scattering(nu)
+    velocity = SIGNS * parameters.alfven_speed * jnp.sqrt(state.b)
+    background = jnp.stack(
+        [
+            growth.isotropic_growth(
+                grid, parameters.background, state.amplitude, V, state.b, parameters.nu_coefficient
+            )
+            for V in velocity
+        ]
+    )
+    samples = jnp.where(record.samples > 0, record.samples, jnp.nan)
+    unit = wave_energy_unit(grid, parameters.alfven_speed, state.b)
+    # The particles' loss is 2 Gamma W with the coefficient that conserves energy.
+    rate = parameters.growth_coefficient * (record.functional / samples + background) / (2.0 * unit)
+    damping = parameters.damping.rate(
+        grid, state.waves, state.b, model.nonlinear_landau, parameters.nu_coefficient
+    )
+    power = jnp.einsum("dhj,kj->dhk", state.waves, grid.basis(centre))
+    nu = jnp.stack([_mean_scattering(state, parameters, p) for p in MOMENTA])
+    return {"wave_power": power, "growth_rate": rate, "damping_rate": damping} | _scattering(nu)
+
+
+def _scattering(nu: jax.Array) -> dict[str, jax.Array]:
+    speed = MOMENTA / np.sqrt(1.0 + MOMENTA**2)
+    return {"scattering_frequency": nu, "mean_free_path": speed / jnp.where(nu > 0.0, nu, jnp.nan)}
+
+
+def _mean_scattering(state: State, parameters: Parameters, p: float) -> jax.Array:
+    """int_0^1 nu dmu at momentum p, mean of the two hemispheres; each meets both directions' waves."""
+    grid = parameters.grid
+    nodes, weights = np.polynomial.legendre.leggauss(128)
+    low, high = jnp.log(grid.x_gap), jnp.log(jnp.minimum(p / state.b, grid.x_top))
+    half = 0.5 * jnp.maximum(high - low, 0.0)
+    x = jnp.exp(low + half * (nodes + 1.0))
+    power = jnp.einsum("dhj,xj->x", state.waves, grid.basis(x)) / 2.0
+    nu = parameters.nu_coefficient * state.b / np.sqrt(1.0 + p**2) * power
+    return jnp.sum(nu * weights * half * x * state.b / p)

@@ -1,0 +1,224 @@
+"""The table printed at the end of a run: what was measured, beside what theory expects.
+
+Works on the summary alone, so it prints that of a live run and that stored in a result file alike.
+What the summary does not hold has no row; a value that is null, NaN or infinite prints as "-".
+"""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from crmc.config_errors import one_line
+
+#: Width of the table [characters], and of the column of row titles.
+WIDTH, TITLE = 96, 30
+_MOMENTA = ("1", "3", "10")
+_YEAR = 365.25 * 86400.0  # s
+
+Row = tuple[str, list[str]]
+
+
+def table(summary: Mapping[str, Any]) -> str:
+    """The summary as text in sections, at most ``WIDTH`` columns wide, ASCII but for the run's name."""
+    averages, theory = summary.get("averages") or {}, summary.get("theory") or {}
+    sections = [
+        _section("Run", _run_rows(summary)),
+        _section("Plasma (t = 0)", _plasma_rows(theory)),
+        _section(
+            "Anisotropy",
+            _anisotropy_rows(averages, theory),
+            ["Delta P/P_c", "in v_A/c (t = 0)"],
+        ),
+        _scattering(averages, theory),
+        _section(
+            "Heating of waves", _heating_rows(averages, theory), ["[erg cm-3 s-1]", "measured/this row"]
+        ),
+        _section("Checks", _check_rows(averages)),
+    ]
+    notes = []
+    if averages:
+        notes.append("Measured: mean over the last half of the run +- standard error.")
+    return "\n\n".join([section for section in sections if section] + notes)
+
+
+# -- numbers ----------------------------------------------------------------------------------
+
+
+def _finite(value: object) -> float | None:
+    """``value`` as a float; None where it is no finite number."""
+    if isinstance(value, (bool, str)) or value is None:
+        return None
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def number(value: object, digits: int = 4) -> str:
+    """``value`` with so many significant digits; "-" where it is no finite number."""
+    found = _finite(value)
+    if not found:
+        return "-" if found is None else "0"
+    # Unlike %g, no row of zeros before small numbers: they shall line up with their neighbours.
+    small = abs(found) < 0.01
+    return f"{found:.{digits - 1}e}" if small else f"{found:#.{digits}g}".rstrip(".")
+
+
+def with_error(value: object, error: object) -> str:
+    """ "value +- error", both to the second digit of the error; the value alone without an error."""
+    found, spread = _finite(value), _finite(error)
+    if found is None or spread is None or spread <= 0.0:
+        return number(value)
+    digits = 4
+    if found != 0.0:
+        # Digits that the error does not drown, within what is readable.
+        digits = math.floor(math.log10(abs(found))) - math.floor(math.log10(spread)) + 2
+    return f"{number(found, min(max(digits, 2), 6))} +- {number(spread, 2)}"
+
+
+def _count(value: object) -> str:
+    found = _finite(value)
+    return "-" if found is None else f"{round(found):,}"
+
+
+def _value(entries: Mapping[str, Any], name: str, part: str = "value") -> Any:
+    """A part of an entry of the averages or of theory; None where there is no such entry."""
+    entry = entries.get(name)
+    return entry.get(part) if isinstance(entry, Mapping) else None
+
+
+def _ratio(value: object, reference: object, error: object = None) -> str:
+    top, bottom, spread = _finite(value), _finite(reference), _finite(error)
+    if top is None or not bottom:
+        return "-"
+    return with_error(top / bottom, None if spread is None else abs(spread / bottom))
+
+
+# -- sections ---------------------------------------------------------------------------------
+
+
+def _section(title: str, rows: Iterable[Row], head: Sequence[str] = (), widths: Sequence[int] = (28,)) -> str:
+    """A title with column heads, and indented rows; empty without rows."""
+    rows = list(rows)
+    if not rows:
+        return ""
+    lines = [_line(title, head, widths)] + [_line(f"  {name}", cells, widths) for name, cells in rows]
+    return "\n".join(lines)
+
+
+def _line(title: str, cells: Sequence[str], widths: Sequence[int]) -> str:
+    """One row; a long text in the first cell goes on below itself."""
+    first = textwrap.wrap(cells[0], WIDTH - TITLE) if len(cells) == 1 else list(cells[:1])
+    widths = [*widths, *[widths[-1]] * len(cells)]
+    rest = "".join(f"{cell:<{width}}" for cell, width in zip(cells[1:], widths[1:], strict=False))
+    start = f"{title:<{TITLE}}{(first or [''])[0]:<{widths[0]}}{rest}".rstrip()
+    return "\n".join([start, *(" " * TITLE + line for line in first[1:])])
+
+
+def _run_rows(summary: Mapping[str, Any]) -> list[Row]:
+    rows: list[Row] = []
+    if summary.get("name"):
+        rows.append(("name", [one_line(summary["name"], 200)]))
+    if "status" in summary:
+        words = [str(summary[key]) for key in ("status", "status_text") if summary.get(key)]
+        rows.append(("status", [one_line(": ".join(words)) or "-"]))
+    formats = (
+        ("markers", "markers", _count, ""),
+        ("steps", "steps", _count, ""),
+        ("time step", "time_step_s", number, " s"),
+        ("largest nu_max dt", "max_scattering_per_step", lambda x: number(x, 3), ""),
+        ("precision", "precision", lambda x: one_line(x or "-"), ""),
+        ("speed", "marker_steps_per_second", lambda x: number(x, 3), " marker-steps/s"),
+        ("wall time, stepping", "wall_seconds", lambda x: number(x, 3), " s"),
+        ("wall time, compiling", "compile_seconds", lambda x: number(x, 3), " s"),
+    )
+    for title, key, form, unit in formats:
+        if key in summary:
+            text = form(summary[key])
+            rows.append((title, [text if text == "-" else text + unit]))
+    return rows
+
+
+def _plasma_rows(theory: Mapping[str, Any]) -> list[Row]:
+    rows: list[Row] = []
+    for title, name in (("v_A/c", "alfven_speed"), ("Omega0", "gyrofrequency"), ("tau_B", "expansion_time")):
+        if name in theory:
+            text, unit = number(_value(theory, name)), str(_value(theory, name, "unit") or "")
+            unit = "" if name == "alfven_speed" or text == "-" else f" {unit}"
+            years = _finite(_value(theory, name)) if name == "expansion_time" else None
+            extra = "" if years is None else f"  ({number(years / _YEAR, 3)} yr)"
+            rows.append((title, [text + unit + extra]))
+    return rows
+
+
+def _anisotropy_rows(averages: Mapping[str, Any], theory: Mapping[str, Any]) -> list[Row]:
+    speed, rows = _value(theory, "alfven_speed"), []
+    measured = _value(averages, "pressure_anisotropy")
+    for title, source, name in (
+        ("measured", averages, "pressure_anisotropy"),
+        ("threshold (eq. 23)", theory, "threshold"),
+        ("theory, constant nu", theory, "anisotropy_constant_nu"),
+        ("share of the gap's markers", averages, "gap_pressure_anisotropy"),
+    ):
+        if name not in source:
+            continue
+        value, error = _value(source, name), _value(source, name, "stderr")
+        cells = [with_error(value, error), _ratio(value, speed, error)]
+        share = _finite(value), _finite(measured)
+        if name.startswith("gap") and share[0] is not None and share[1]:
+            cells[1] += f"  ({100.0 * share[0] / share[1]:.0f} % of measured)"
+        rows.append((title, cells))
+    return rows
+
+
+def _scattering(averages: Mapping[str, Any], theory: Mapping[str, Any]) -> str:
+    """nu and mean free path, measured and by theory, one row per momentum."""
+    names = ("scattering_frequency", "mean_free_path")
+    rows: list[Row] = []
+    for p in _MOMENTA:
+        keys = [f"{name}_p{p}" for name in names]
+        if not any(key in averages or key in theory for key in keys):
+            continue
+        cells = []
+        for key in keys:
+            cells.append(with_error(_value(averages, key), _value(averages, key, "stderr")))
+            cells.append(number(_value(theory, key), 3))
+        rows.append((f"p = {p} m_p c", cells))
+    head = ["nu [s-1]", "theory", "v/nu [pc]", "theory"]
+    return _section("Scattering, mean over mu", rows, head, widths=(24, 12, 20, 10))
+
+
+def _heating_rows(averages: Mapping[str, Any], theory: Mapping[str, Any]) -> list[Row]:
+    measured, error = _value(averages, "heating_rate"), _value(averages, "heating_rate", "stderr")
+    rows: list[Row] = []
+    if "heating_rate" in averages:
+        rows.append(("measured, from the kicks", [with_error(measured, error)]))
+    for title, name in (
+        ("theory, with the gap", "heating_exact_gap"),
+        ("theory, no gap", "heating_exact"),
+        ("lower bound (eq. 48)", "heating_bound"),
+        ("radiative cooling", "cooling"),
+    ):
+        value = _value(theory, name)
+        # No cooling is nothing to compare with; theory gives it as 0.
+        if name in theory and not (name == "cooling" and value == 0.0):
+            rows.append((title, [number(value), _ratio(measured, value, error)]))
+    return rows
+
+
+def _check_rows(averages: Mapping[str, Any]) -> list[Row]:
+    rows: list[Row] = []
+    for title, name in (
+        ("spectral/kick heat (eq. 37)", "identity_ratio"),
+        ("largest energy residual", "energy_residual"),
+        ("largest imbalance of kicks", "energy_imbalance"),
+    ):
+        if name in averages:
+            value, error = _value(averages, name), _value(averages, name, "stderr")
+            digits = number(value, 2) if _finite(error) is None and name != "identity_ratio" else None
+            rows.append((title, [digits or with_error(value, error)]))
+    return rows

@@ -1,0 +1,201 @@
+"""The result: a labelled dataset with units and provenance, and the summary of a run."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import xarray as xr
+
+from crmc.build import Setup
+from crmc.observe import MOMENTA
+from crmc.theory import predictions
+from crmc.units import PARSEC, SPEED_OF_LIGHT, CodeUnits
+
+_WAVE = ("time", "direction", "helicity", "k")
+_INTERVAL = "mean over the interval that ends at this time"
+
+#: name -> (dimensions after time, unit, factor of the code unit, long name)
+_VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
+    "magnetic_field": ((), "G", "field", "magnetic field B"),
+    "cr_number_density": ((), "cm-3", "density", "cosmic-ray number density n_c"),
+    "cr_energy_density": ((), "erg cm-3", "energy", "cosmic-ray kinetic energy density U"),
+    "parallel_pressure": ((), "erg cm-3", "energy", "cosmic-ray parallel pressure P_par"),
+    "perpendicular_pressure": ((), "erg cm-3", "energy", "cosmic-ray perpendicular pressure P_perp"),
+    "pressure_anisotropy": ((), "1", "one", "pressure anisotropy (P_par - P_perp)/P_c"),
+    "gap_pressure_anisotropy": ((), "1", "one", "share of the pressure anisotropy held by markers in the gap"),
+    "gas_pressure": ((), "erg cm-3", "energy", "thermal gas pressure P_g"),
+    "heating_rate": ((), "erg cm-3 s-1", "power", f"power the markers give to waves, {_INTERVAL}"),
+    "heating_rate_stderr": ((), "erg cm-3 s-1", "power", "standard error of heating_rate (kick noise)"),
+    "spectral_heating_rate": ((), "erg cm-3 s-1", "power", "2 sum Gamma W dk with Gamma from the functional A[f]"),
+    "gas_heating_rate": ((), "erg cm-3 s-1", "power", f"wave energy damped into the gas, {_INTERVAL}"),
+    "identity_residual": ((), "1", "one", "spectral_heating_rate/heating_rate - 1 (eq. 37)"),
+    "energy_residual": ((), "1", "one", "change of the total energy relative to the cosmic rays' at t = 0"),
+    "energy_imbalance": ((), "1", "one", "sum of particle loss minus wave gain over sum |d eps| of the kicks"),
+    "max_scattering_per_step": ((), "1", "one", "largest nu dt of the interval"),
+    "balancing_tilt": ((), "1", "one", "largest tilt used to balance the energy of a kick"),
+    "energy_cosmic_rays": ((), "erg cm-3", "energy", "cosmic-ray energy x B0/B, full weights"),
+    "energy_waves": ((), "erg cm-3", "energy", "wave energy x B0/B"),
+    "energy_gas": ((), "erg cm-3", "energy", "thermal energy x B0/B"),
+    "energy_field": ((), "erg cm-3", "energy", "energy of the mean field x B0/B"),
+    "energy_injected": ((), "erg cm-3", "energy", "energy injected x B0/B (cosmic rays, gas heating, wave seed)"),
+    "energy_radiated": ((), "erg cm-3", "energy", "energy radiated or given to waves that are not followed, x B0/B"),
+    "work_external": ((), "erg cm-3", "energy", "work on the surroundings, int P d(B0/B)"),
+    "scattering_frequency": (("momentum",), "s-1", "rate", "scattering frequency, int_0^1 nu dmu, both hemispheres' mean"),
+    "mean_free_path": (("momentum",), "pc", "length", "v over the mu-averaged scattering frequency"),
+    "wave_power": (_WAVE[1:], "1", "one", "e = 8 pi k W_M/B^2 of a branch, at the bin's centre"),
+    "growth_rate": (_WAVE[1:], "s-1", "rate", f"amplitude growth rate from the functional A[f] (eq. 13), {_INTERVAL}"),
+    "damping_rate": (_WAVE[1:], "s-1", "rate", "amplitude damping rate"),
+}
+for _name in ("cr_number_density", "cr_energy_density", "parallel_pressure", "perpendicular_pressure"):
+    _dims, _unit, _factor, _text = _VARIABLES[_name]
+    _VARIABLES[f"{_name}_stderr"] = (_dims, _unit, _factor, f"standard error of {_name}")
+_VARIABLES["pressure_anisotropy_stderr"] = ((), "1", "one", "standard error of pressure_anisotropy")
+
+
+def _factors(units: CodeUnits) -> dict[str, float]:
+    return {
+        "one": 1.0,
+        "field": units.magnetic_field,
+        "density": units.ion_density,
+        "energy": units.energy_density,
+        "power": units.power_density,
+        "rate": units.gyrofrequency,
+        "length": units.time * SPEED_OF_LIGHT / PARSEC,
+    }
+
+
+def dataset(setup: Setup, steps: Sequence[int], rows: Mapping[str, np.ndarray], attributes: Mapping[str, Any]) -> xr.Dataset:
+    """Dataset of all ``rows`` (code units, first axis time) at the given step numbers."""
+    factors = _factors(setup.units)
+    rows = dict(rows)
+    scale = float(rows["energy_cosmic_rays"][0])
+    rows["energy_residual"] = (rows["ledger"] - rows["ledger"][0]) / scale
+    variables = {
+        name: (("time", *dims), np.asarray(rows[name]) * factors[factor], {"units": unit, "long_name": text})
+        for name, (dims, unit, factor, text) in _VARIABLES.items()
+    }
+    time = np.asarray(steps) * setup.time_step
+    coordinates = {
+        "time": ("time", time, {"units": "s", "long_name": "time"}),
+        "direction": ("direction", [1, -1], {"units": "1", "long_name": "propagation direction of the waves"}),
+        "helicity": ("helicity", [1, -1], {"units": "1", "long_name": "sign(p_par) of resonant particles"}),
+        "k": ("k", np.asarray(setup.parameters.grid.centres), {"units": "Omega0/c", "long_name": "wavenumber, Omega0 at t = 0"}),
+        "momentum": ("momentum", MOMENTA, {"units": "m_p c", "long_name": "momentum"}),
+    }
+    return xr.Dataset(variables, coordinates, attrs=dict(attributes))
+
+
+def provenance(setup: Setup) -> dict[str, Any]:
+    """Attributes that say where a result comes from."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        own = version("crmc")
+    except PackageNotFoundError:
+        own = "unknown"
+    return {
+        "title": setup.config.name or "crmc run",
+        "source": f"crmc {own}",
+        "reference": "Zweibel 2020, ApJ 890, 67",
+        "config": setup.config.to_toml(),
+        "seed": setup.config.run.seed,
+        "prng": "threefry2x32, key folded with the global step",
+        "versions": f"python {platform.python_version()}, jax {jax.__version__}, numpy {np.__version__}",
+        "device": str(jax.devices()[0].device_kind),
+        "time_step_s": setup.time_step,
+    }
+
+
+def write_atomically(data: xr.Dataset, path: Path) -> None:
+    """Write netCDF beside ``path`` and move it there: a reader never sees half a file."""
+    temporary = path.with_name(f".{path.name}.part")
+    data.to_netcdf(temporary, engine="h5netcdf")
+    os.replace(temporary, path)
+
+
+def mean_and_error(values: np.ndarray, batches: int = 10) -> tuple[float, float]:
+    """Mean of a correlated series and its standard error from batch means about a linear trend."""
+    values = values[np.isfinite(values)]
+    count = len(values)
+    if count == 0:
+        return float("nan"), float("nan")
+    mean = float(values.mean())
+    batches = min(batches, count)
+    if batches < 4:
+        return mean, float("nan")
+    usable = values[count - batches * (count // batches) :]
+    means = usable.reshape(batches, -1).mean(axis=1)
+    place = np.arange(batches) - 0.5 * (batches - 1)
+    residual = means - means.mean() - place * (place @ means) / (place @ place)
+    return mean, float(np.sqrt((residual @ residual) / (batches - 2) / batches))
+
+
+def averages(data: xr.Dataset) -> dict[str, dict[str, Any]]:
+    """Averages over the last half of the run, each with its standard error and unit."""
+    half = data.isel(time=data.time.values > 0.5 * float(data.time[-1]))
+    found: dict[str, dict[str, Any]] = {}
+
+    def add(name: str, values: np.ndarray, unit: str) -> None:
+        value, error = mean_and_error(np.asarray(values, float))
+        if np.isfinite(value):
+            found[name] = {"value": value, "stderr": error if np.isfinite(error) else None, "unit": unit}
+
+    for name in ("heating_rate", "spectral_heating_rate", "pressure_anisotropy", "gap_pressure_anisotropy"):
+        add(name, half[name].values, data[name].attrs["units"])
+    add("gas_heating_rate", half["gas_heating_rate"].values, "erg cm-3 s-1")
+    _add_identity(found, half)
+    for place, p in enumerate(MOMENTA):
+        add(f"scattering_frequency_p{p:g}", half["scattering_frequency"].values[:, place], "s-1")
+        add(f"mean_free_path_p{p:g}", half["mean_free_path"].values[:, place], "pc")
+    for name in ("energy_residual", "energy_imbalance"):
+        values = np.abs(data[name].values)
+        if np.isfinite(values).any():
+            found[name] = {"value": float(np.nanmax(values)), "stderr": None, "unit": "1"}
+    return found
+
+
+def _add_identity(found: dict[str, dict[str, Any]], half: xr.Dataset) -> None:
+    """Ratio of the two heating rates' means; their errors count as independent."""
+    kicks, kicks_error = mean_and_error(half["heating_rate"].values)
+    spectral, spectral_error = mean_and_error(half["spectral_heating_rate"].values)
+    if not np.isfinite(spectral) or kicks == 0.0:
+        return
+    ratio = spectral / kicks
+    error = abs(ratio) * np.hypot(kicks_error / kicks, spectral_error / spectral)
+    error = None if not np.isfinite(error) else error
+    found["identity_ratio"] = {"value": float(ratio), "stderr": error, "unit": "1"}
+    found["identity_residual"] = {"value": float(ratio - 1.0), "stderr": error, "unit": "1"}
+
+
+def summarise(setup: Setup, data: xr.Dataset, status: Mapping[str, Any]) -> dict[str, Any]:
+    """The summary: status, size and speed, last-half averages, and theory beside them."""
+    return {
+        "name": setup.config.name,
+        **status,
+        "precision": setup.config.run.precision,
+        "markers": setup.config.run.markers,
+        "time_step_s": setup.time_step,
+        "max_scattering_per_step": float(np.nanmax(data["max_scattering_per_step"].values, initial=0.0)),
+        "averages": averages(data) if data.sizes["time"] > 1 else {},
+        "theory": predictions(setup.config),
+    }
+
+
+def to_json(summary: Mapping[str, Any]) -> str:
+    """Strict JSON: NaN becomes null."""
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: clean(item) for key, item in value.items()}
+        if isinstance(value, float) and not np.isfinite(value):
+            return None
+        return value
+
+    return json.dumps(clean(summary), indent=2)

@@ -1,0 +1,241 @@
+"""The host loop: jitted chunks, progress, results and checkpoints as they come, signals, failures."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from tqdm import tqdm
+
+from crmc import report, result
+from crmc.build import Setup, build
+from crmc.checkpoint import Checkpoint, checkpoint_path, load, save
+from crmc.config import Config
+from crmc.observe import observe
+from crmc.simulate import advance
+from crmc.state import State
+from crmc.step import Record, empty_record
+
+DONE, FAILED, INTERRUPTED = 0, 3, 130
+_STATUS = {DONE: "done", FAILED: "failed", INTERRUPTED: "interrupted"}
+#: nu_max dt above which kicks are too coarse to trust.
+_COARSEST = 2.0
+#: Wall time aimed at per chunk, so that progress and signals stay responsive [s].
+_CHUNK_SECONDS = 0.5
+
+
+class Outcome(NamedTuple):
+    """How a run ended."""
+
+    exit_code: int
+    message: str
+    table: str
+    summary: dict[str, Any]
+
+
+class Runner:
+    """One run in progress: compiled functions, current state, rows so far."""
+
+    def __init__(self, setup: Setup):
+        self.setup = setup
+        self.state, self.record, self.recorded = setup.state, empty_record(setup.parameters.grid.bins), 0
+        self.steps: list[int] = []
+        self.rows: dict[str, list[np.ndarray]] = {}
+        self.key = jax.random.key(setup.config.run.seed, impl="threefry2x32")
+        started = time.perf_counter()
+        count = jnp.zeros((), jnp.int64)
+        self._advance = (
+            jax.jit(advance, static_argnames="model", donate_argnums=0)
+            .lower(self.state, self.record, self.key, setup.parameters, count, model=setup.model)
+            .compile()
+        )
+        self._observe = (
+            jax.jit(observe, static_argnames="model")
+            .lower(self.state, self.record, count, setup.parameters, model=setup.model)
+            .compile()
+        )
+        self.compile_seconds = time.perf_counter() - started
+        self.stepping_seconds, self.steps_taken = 0.0, 0
+        # The compiled advance consumes its input; the setup keeps its own copy.
+        self.state = jax.tree.map(jnp.copy, self.state)
+
+    @property
+    def step(self) -> int:
+        return int(self.state.step)
+
+    def observe_now(self) -> None:
+        """Append a row and start a new interval."""
+        row = self._observe(self.state, self.record, jnp.asarray(self.recorded, jnp.int64), self.setup.parameters)
+        for name, value in row.items():
+            self.rows.setdefault(name, []).append(np.asarray(value))
+        self.steps.append(self.step)
+        self.record, self.recorded = empty_record(self.setup.parameters.grid.bins), 0
+
+    def take(self, count: int) -> None:
+        """Advance ``count`` steps."""
+        started = time.perf_counter()
+        steps = jnp.asarray(count, jnp.int64)
+        self.state, self.record = self._advance(self.state, self.record, self.key, self.setup.parameters, steps)
+        jax.block_until_ready(self.state.step)
+        self.recorded += count
+        self.stepping_seconds += time.perf_counter() - started
+        self.steps_taken += count
+
+    def trouble(self) -> str:
+        """What is wrong with the newest row, in words; empty if nothing is."""
+        values = {name: rows[-1] for name, rows in self.rows.items()}
+        for name in ("magnetic_field", "gas_pressure", "perpendicular_pressure", "ledger", "wave_power"):
+            followed = name != "wave_power" or self.setup.model.scattering == "spectrum"
+            if followed and not np.all(np.isfinite(values[name])):
+                return f"{name} is not finite at step {self.step}; shorten run.time_step or check the input"
+        if values["gas_pressure"] <= 0.0:
+            return f"the gas pressure fell to zero by step {self.step}; lower plasma.cooling or run.duration"
+        return ""
+
+    def stacked(self) -> dict[str, np.ndarray]:
+        return {name: np.stack(values) for name, values in self.rows.items()}
+
+    def checkpoint(self) -> Checkpoint:
+        return Checkpoint(self.state, self.record, self.recorded, self.steps, self.stacked())
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go on from a checkpoint."""
+        self.state, self.record, self.recorded = checkpoint.state, checkpoint.record, checkpoint.recorded
+        self.steps = list(checkpoint.steps)
+        self.rows = {name: list(values) for name, values in checkpoint.rows.items()}
+
+
+def run(
+    config: Config,
+    *,
+    output: Path,
+    summary: Path | None = None,
+    resume: bool = False,
+    quiet: bool = False,
+    save_seconds: float = 10.0,
+    chunk_steps: int | None = None,
+) -> Outcome:
+    """Run ``config``; write ``output`` (netCDF), its checkpoint, and ``summary`` (JSON).
+
+    save_seconds: wall time between checkpoints; chunk_steps: steps per chunk (default: by speed).  Neither changes
+    the physics.  Raises ConfigError for a checkpoint that cannot be resumed.
+    """
+    with jax.enable_x64(True):
+        setup = build(config)
+        path = checkpoint_path(output)
+        stored = load(path, config, setup.state, empty_record(setup.parameters.grid.bins)) if resume else None
+        runner = Runner(setup)
+        if stored is not None:
+            runner.restore(stored)
+        else:
+            runner.observe_now()
+        code, message = _loop(runner, path, output, quiet, save_seconds, chunk_steps)
+        return _finish(runner, output, summary, path, code, message)
+
+
+def _loop(
+    runner: Runner, path: Path, output: Path, quiet: bool, save_seconds: float, chunk_steps: int | None
+) -> tuple[int, str]:
+    """Advance to the end, an error or a signal; returns exit code and message."""
+    setup, saved = runner.setup, time.monotonic()
+    chunk = chunk_steps or 1
+    with _signals() as caught, _progress(setup, runner.step, quiet) as bar:
+        while runner.step < setup.steps:
+            count = min(chunk, setup.output_every - runner.recorded, setup.steps - runner.step)
+            before = runner.stepping_seconds
+            runner.take(count)
+            bar.update(count)
+            if chunk_steps is None:
+                speed = count / max(runner.stepping_seconds - before, 1e-9)
+                chunk = max(1, int(min(2 * chunk, _CHUNK_SECONDS * speed)))
+            if runner.recorded == setup.output_every or runner.step == setup.steps:
+                runner.observe_now()
+                if trouble := runner.trouble():
+                    return FAILED, trouble
+            if time.monotonic() - saved >= save_seconds and runner.step < setup.steps:
+                _store(runner, path, output)
+                saved = time.monotonic()
+            if caught:
+                _store(runner, path, output)
+                name = signal.Signals(caught[0]).name
+                return INTERRUPTED, f"interrupted by {name} at step {runner.step}; --resume continues"
+    return DONE, ""
+
+
+def _store(runner: Runner, path: Path, output: Path) -> None:
+    """Checkpoint and the result so far."""
+    save(path, runner.setup.config, runner.checkpoint())
+    attributes = result.provenance(runner.setup) | {"status": "running"}
+    result.write_atomically(result.dataset(runner.setup, runner.steps, runner.stacked(), attributes), output)
+
+
+def _finish(
+    runner: Runner, output: Path, summary: Path | None, path: Path, code: int, message: str
+) -> Outcome:
+    setup = runner.setup
+    speed = runner.steps_taken * setup.config.run.markers / max(runner.stepping_seconds, 1e-9)
+    status = {
+        "status": _STATUS[code],
+        "status_text": message or _advice(runner),
+        "steps": runner.step,
+        "wall_seconds": runner.stepping_seconds,
+        "compile_seconds": runner.compile_seconds,
+        "marker_steps_per_second": speed,
+    }
+    data = result.dataset(setup, runner.steps, runner.stacked(), result.provenance(setup))
+    overview = result.summarise(setup, data, status)
+    text = result.to_json(overview)
+    data.attrs |= {"status": status["status"], "status_text": status["status_text"], "summary": text}
+    save(path, setup.config, runner.checkpoint())
+    result.write_atomically(data, output)
+    if summary is not None:
+        summary.write_text(text + "\n", encoding="utf-8")
+    return Outcome(code, message, report.table(overview), overview)
+
+
+def _advice(runner: Runner) -> str:
+    """A word about a run that ended well but was coarse."""
+    peak = max((float(x) for x in runner.rows["max_scattering_per_step"]), default=0.0)
+    if peak > _COARSEST:
+        return f"nu_max dt reached {peak:.2g}; lower run.scattering_per_step or set run.time_step"
+    return ""
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[list[int]]:
+    """Collect SIGINT and SIGTERM instead of dying from them; a second SIGINT interrupts at once."""
+    caught: list[int] = []
+
+    def note(number: int, _frame: object) -> None:
+        if caught and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        caught.append(number)
+
+    try:
+        previous = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not in the main thread: leave signals alone
+        previous = {}
+    try:
+        yield caught
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _progress(setup: Setup, start: int, quiet: bool) -> tqdm:
+    return tqdm(
+        total=setup.steps,
+        initial=start,
+        unit="step",
+        desc=setup.config.name or "crmc",
+        disable=quiet,
+        smoothing=0.1,
+        dynamic_ncols=True,
+    )
