@@ -24,7 +24,7 @@ from crmc.tube import magnetic_pressure
 from crmc.units import SPEED_OF_LIGHT, CodeUnits
 
 #: Growth from the seed overshoots its final level; the automatic step leaves room for it.
-_OVERSHOOT = 2.0
+_OVERSHOOT = 1.25
 #: Largest 2 Gamma dt of the damping by an isotropic f, for a stable exchange between waves and particles.
 _GROWTH_PER_STEP = 0.3
 #: The automatic step makes at least this many steps.
@@ -54,7 +54,7 @@ def require_double() -> None:
 
     Spectrum, tube and sums are float64 whatever the markers' precision; run inside ``jax.enable_x64(True)``.
     """
-    if not jax.config.jax_enable_x64:
+    if jnp.zeros(()).dtype != jnp.float64:
         raise RuntimeError("crmc needs 64-bit JAX for its small arrays: use `with jax.enable_x64(True):`")
 
 
@@ -101,7 +101,10 @@ def make_background(config: Config, units: CodeUnits) -> tuple[Background, jax.A
         pressures.append(0.0)
     indices, turnovers = np.array(shapes, float).T
     background = Background(
-        jnp.asarray(indices), jnp.asarray(turnovers), jnp.asarray(rays.momentum_min), jnp.asarray(rays.momentum_max)
+        jnp.asarray(indices),
+        jnp.asarray(turnovers),
+        jnp.asarray(rays.momentum_min),
+        jnp.asarray(rays.momentum_max),
     )
     return background, background.amplitude_for_pressure(jnp.asarray(pressures))
 

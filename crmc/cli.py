@@ -93,17 +93,13 @@ def _parser() -> argparse.ArgumentParser:
 
     run = add("run", _run, "run a simulation")
     add_config(run)
-    run.add_argument(
-        "-o", "--output", metavar="FILE.nc", help="result file (default: NAME.nc in this folder)"
-    )
+    run.add_argument("-o", "--output", metavar="FILE.nc", help="result file (default: NAME.nc in this folder)")
     run.add_argument("--summary", metavar="FILE.json", help="also write a summary")
     run.add_argument("--resume", action="store_true", help="continue an interrupted run from its checkpoint")
     run.add_argument("--quiet", action="store_true", help="no progress bar and no table")
 
     init = add("init", _init, "write a commented starter config")
-    init.add_argument(
-        "name", nargs="?", default="crmc", metavar="NAME", help="writes NAME.toml (default: crmc)"
-    )
+    init.add_argument("name", nargs="?", default="crmc", metavar="NAME", help="writes NAME.toml (default: crmc)")
 
     add_config(add("validate", _validate, "check a config and print it with every key resolved"))
 
@@ -113,9 +109,7 @@ def _parser() -> argparse.ArgumentParser:
 
     plot = add("plot", _plot, "draw the figures of a result file")
     plot.add_argument("file", metavar="FILE.nc", help="result of 'crmc run'")
-    plot.add_argument(
-        "-o", "--output", default=".", metavar="DIR", help="folder of the figures (default: this one)"
-    )
+    plot.add_argument("-o", "--output", default=".", metavar="DIR", help="folder of the figures (default: this one)")
     return parser
 
 
@@ -211,7 +205,7 @@ def _validate(arguments: argparse.Namespace) -> int:
 def _theory(arguments: argparse.Namespace) -> int:
     config = _load(arguments)
     _warn(config)
-    from crmc.theory import predictions
+    from crmc.predictions import predictions
 
     found = predictions(config)
     if arguments.json:
@@ -243,9 +237,7 @@ def _table(predictions: Mapping[str, Mapping[str, object]]) -> str:
         source = f" ({entry['source']})" if entry.get("source") else ""
         rows.append((name, number, str(entry["unit"]), f"{entry['description']}{source}"))
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)) for row in rows
-    ]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)) for row in rows]
     return "\n".join(line.rstrip() for line in lines)
 
 

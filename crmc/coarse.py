@@ -29,9 +29,7 @@ def coarse_grain(state: State, parameters: Parameters, model: Model) -> State:
     volume = m.volume.astype(jnp.float64)
     cell, features = _cells(state, parameters)
     count = _ROWS * 2 * (_PLACES + 1)
-    moment = jnp.zeros((count, 3, 3)).at[cell].add(
-        volume[:, None, None] * features[:, :, None] * features[:, None, :]
-    )
+    moment = jnp.zeros((count, 3, 3)).at[cell].add(volume[:, None, None] * features[:, :, None] * features[:, None, :])
     target = jnp.zeros((count, 3)).at[cell].add(old[:, None] * features)
     members = jnp.zeros(count).at[cell].add(1.0)
     plane = _solve(moment, target)

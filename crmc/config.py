@@ -53,8 +53,8 @@ class Plasma(Section):
         description="thermal pressure of ions and electrons [erg cm-3 = dyn cm-2]"
     )
     adiabatic_index: Real = Field(5.0 / 3.0, gt=1, le=3, description="adiabatic index gamma_g of the gas")
-    background_heating: Annotated[float, Quantity("erg cm-3 s-1", "1e-28 erg/(cm3 s)", "non-negative")] = (
-        Field(0.0, description="other heating of the gas at t = 0, constant per ion [erg cm-3 s-1]")
+    background_heating: Annotated[float, Quantity("erg cm-3 s-1", "1e-28 erg/(cm3 s)", "non-negative")] = Field(
+        0.0, description="other heating of the gas at t = 0, constant per ion [erg cm-3 s-1]"
     )
     cooling: Annotated[float, Quantity("erg cm-3 s-1", "9e-29 erg/(cm3 s)", "non-negative")] = Field(
         0.0, description="radiative cooling of the gas at t = 0, proportional to n_i^2 [erg cm-3 s-1]"
@@ -102,23 +102,15 @@ class CosmicRays(Section):
     turnover_momentum: Real = Field(
         0.0, ge=0, le=_MOMENTUM_LIMIT, description="turnover momentum, p0 of a kappa distribution [m_p c]"
     )
-    momentum_min: Real = Field(
-        0.5, ge=1e-6, le=_MOMENTUM_LIMIT, description="lowest momentum simulated [m_p c]"
-    )
-    momentum_max: Real = Field(
-        100.0, ge=1e-6, le=_MOMENTUM_LIMIT, description="highest momentum simulated [m_p c]"
-    )
+    momentum_min: Real = Field(0.5, ge=1e-6, le=_MOMENTUM_LIMIT, description="lowest momentum simulated [m_p c]")
+    momentum_max: Real = Field(100.0, ge=1e-6, le=_MOMENTUM_LIMIT, description="highest momentum simulated [m_p c]")
     anisotropy: Real = Field(0.0, gt=-0.5, lt=0.5, description="initial pressure anisotropy Delta P/P_c")
     drift_velocity: Real = Field(0.0, ge=-1e6, le=1e6, description="initial bulk drift v_D in units of v_A")
 
     @model_validator(mode="before")
     @classmethod
     def _default_index(cls, data: Any) -> Any:
-        if (
-            isinstance(data, dict)
-            and data.get("spectrum", "power_law") == "power_law"
-            and data.get("index") is None
-        ):
+        if isinstance(data, dict) and data.get("spectrum", "power_law") == "power_law" and data.get("index") is None:
             return {**data, "index": 4.7}
         return data
 
@@ -142,9 +134,7 @@ class Injection(Section):
 class Drift(Section):
     """An imposed gradient of the cosmic rays; reserved."""
 
-    gradient_length: Any = Field(
-        None, description="length scale L of an imposed gradient [cm]; not simulated yet"
-    )
+    gradient_length: Any = Field(None, description="length scale L of an imposed gradient [cm]; not simulated yet")
 
     @model_validator(mode="before")
     @classmethod
@@ -251,8 +241,8 @@ class Run(Section):
     output_interval: Annotated[float | Literal["auto"], Quantity("s", "1e9 s", words=("auto",))] = Field(
         "auto", description="time between output records [s], or auto: duration/100"
     )
-    coarse_grain_interval: Annotated[float | Literal["never"], Quantity("s", "1e10 s", words=("never",))] = (
-        Field("never", description="time between refits of the marker weights [s], or never")
+    coarse_grain_interval: Annotated[float | Literal["never"], Quantity("s", "1e10 s", words=("never",))] = Field(
+        "never", description="time between refits of the marker weights [s], or never"
     )
     balance_energy: Flag = Field(True, description="correct each kick so that energy balances to round-off")
 

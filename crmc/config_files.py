@@ -70,9 +70,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"config {name}: cannot be read ({error.strerror}); check the file") from None
     except UnicodeDecodeError as error:
-        raise ConfigError(
-            f"config {name}: is not UTF-8 text (byte {error.start}); save it as UTF-8"
-        ) from None
+        raise ConfigError(f"config {name}: is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(
             f'config {name}: is not valid TOML: {error}; correct it (text needs quotes: key = "1.0 uG")'
@@ -90,9 +88,7 @@ def parse_override(text: str) -> tuple[str, Any]:
     key, value_text = key.strip(), value_text.strip()
     parts = key.split(".")
     if not equals or not all(parts) or (len(parts) != 2 and key != "name"):
-        raise ConfigError(
-            f"--set {text!r}: is not of the form section.key=value; write e.g. --set waves.bins=32"
-        )
+        raise ConfigError(f"--set {text!r}: is not of the form section.key=value; write e.g. --set waves.bins=32")
     if not value_text:
         return key, None
     try:
@@ -103,18 +99,14 @@ def parse_override(text: str) -> tuple[str, Any]:
     return key, scalar if isinstance(scalar, (bool, int, float, str)) else value_text
 
 
-def apply_overrides(
-    data: dict[str, Any], overrides: Mapping[str, Any] | Iterable[tuple[str, Any]]
-) -> dict[str, Any]:
+def apply_overrides(data: dict[str, Any], overrides: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> dict[str, Any]:
     """A copy of ``data`` with each ``section.key`` set to its value, or removed where that is None."""
     result = copy.deepcopy(data)
     for key, value in overrides.items() if isinstance(overrides, Mapping) else overrides:
         *section, name = key.split(".")
         table = result.setdefault(section[0], {}) if section else result
         if not isinstance(table, dict):
-            raise ConfigError(
-                f"--set {key}: '{section[0]}' is not a section in this config; write [{section[0]}]"
-            )
+            raise ConfigError(f"--set {key}: '{section[0]}' is not a section in this config; write [{section[0]}]")
         if value is None:
             table.pop(name, None)
         else:

@@ -78,27 +78,19 @@ def _wave_warnings(config: Config) -> list[str]:
     waves, found = config.waves, []
     width = math.log(waves.k_max / waves.k_min) / waves.bins
     if width > 1:
-        found.append(
-            f"waves.bins = {waves.bins}: each bin spans a factor {math.exp(width):.1f} in k, which is coarse"
-        )
+        found.append(f"waves.bins = {waves.bins}: each bin spans a factor {math.exp(width):.1f} in k, which is coarse")
     if waves.k_max * alfven_speed(config) > 0.1:
-        found.append(
-            f"waves.k_max = {waves.k_max:g}: waves this short are not far below the ion cyclotron frequency"
-        )
+        found.append(f"waves.k_max = {waves.k_max:g}: waves this short are not far below the ion cyclotron frequency")
     if config.scattering.model == "constant":
         if config.damping.active:
-            found.append(
-                'damping: has no effect on the cosmic rays, scattering.model = "constant" ignores the waves'
-            )
+            found.append('damping: has no effect on the cosmic rays, scattering.model = "constant" ignores the waves')
         return found
     if waves.evolve and not config.damping.active:
         found.append("damping: nothing damps the waves, so a driven run reaches no steady state")
     if not waves.evolve and config.damping.active and waves.start == "seed":
         found.append("damping: has no effect because waves.evolve = false")
     if not waves.evolve and waves.start == "seed":
-        found.append(
-            f"waves.evolve = false: the waves stay at the seed level {waves.seed_level:g} throughout"
-        )
+        found.append(f"waves.evolve = false: the waves stay at the seed level {waves.seed_level:g} throughout")
     if waves.coefficients == "printed":
         found.append('waves.coefficients = "printed": the paper\'s factors do not conserve energy')
     return found
@@ -132,9 +124,7 @@ def _run_warnings(config: Config) -> list[str]:
         found.append(f"run.time_step = {run.time_step:.3g} s: gives {run.duration / run.time_step:.1e} steps")
     if run.duration / run.output_seconds > 20000:
         records = run.duration / run.output_seconds
-        found.append(
-            f"run.output_interval = {run.output_seconds:.3g} s: gives {records:.0f} records, a large file"
-        )
+        found.append(f"run.output_interval = {run.output_seconds:.3g} s: gives {records:.0f} records, a large file")
     if run.time_step == "auto" and run.scattering_per_step > 0.8:
         found.append(f"run.scattering_per_step = {run.scattering_per_step:g}: steps above 0.8 cost accuracy")
     if not isinstance(run.coarse_grain_interval, str) and run.coarse_grain_interval > run.duration:

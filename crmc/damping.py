@@ -39,7 +39,12 @@ class Damping:
     turbulent: jax.Array
 
     def rate(
-        self, grid: SpectrumGrid, e: jax.Array, b: jax.Array, nonlinear: NonlinearLandau, nu_coefficient: jax.Array
+        self,
+        grid: SpectrumGrid,
+        e: jax.Array,
+        b: jax.Array,
+        nonlinear: NonlinearLandau,
+        nu_coefficient: jax.Array,
     ) -> jax.Array:
         """Gamma_d of every branch and bin, shape (2, 2, bins) like ``e``."""
         total = self.linear + self.ion_neutral + self.turbulent * jnp.sqrt(grid.centres)

@@ -13,9 +13,7 @@ from crmc.theory import growth_times_power
 _ITERATIONS = 400
 
 
-def equilibrium_amplitudes(
-    parameters: Parameters, amplitude: jax.Array, model: Model, tau_B: float
-) -> np.ndarray:
+def equilibrium_amplitudes(parameters: Parameters, amplitude: jax.Array, model: Model, tau_B: float) -> np.ndarray:
     """e_j of the driven branches (co-moving for tau_B > 0, counter-moving for compression), (bins,).
 
     The power Gamma e that expansion feeds per ln k does not depend on e; bin j takes the share e_j S_j/e of it.  The
@@ -24,7 +22,12 @@ def equilibrium_amplitudes(
     grid = parameters.grid
     log_k = float(grid.log_k_min) + float(grid.knot) * (grid.bins + 2) * (np.arange(2000) + 0.5) / 2000
     power = growth_times_power(
-        np.exp(log_k), parameters.background, amplitude, parameters.alfven_speed, abs(tau_B), k_max=1.0 / grid.x_gap
+        np.exp(log_k),
+        parameters.background,
+        amplitude,
+        parameters.alfven_speed,
+        abs(tau_B),
+        k_max=1.0 / grid.x_gap,
     )
     basis = np.asarray(grid.basis(jnp.exp(-jnp.asarray(log_k))))
     weight = np.asarray(power)[:, None] * basis * (log_k[1] - log_k[0]) / float(grid.knot)

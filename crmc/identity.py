@@ -15,17 +15,16 @@ import jax
 import jax.numpy as jnp
 
 from crmc import growth, markers, scattering
-from crmc.parameters import Model, Parameters
-from crmc.reductions import estimator_weight
+from crmc.parameters import Parameters
 from crmc.spectrum import SIGNS, scattering_table
 from crmc.state import State
 
 #: Short steps before measuring and while measuring, and how many make up a step of the run.
-RELAXING, MEASURING, REFINEMENT = 6, 4, 4
+RELAXING, MEASURING, REFINEMENT = 4, 2, 4
 
 
 def functional_sample(
-    before: State, after: State, bits: jax.Array, parameters: Parameters, model: Model, b_ratio: jax.Array
+    before: State, after: State, bits: jax.Array, parameters: Parameters, b_ratio: jax.Array
 ) -> jax.Array:
     """2 Gamma_j E_j/e_j of f - F0, (2 directions, 2 helicities, bins), code units.
 
@@ -43,9 +42,7 @@ def functional_sample(
     ratio = b_ratio ** (1.0 / REFINEMENT)
 
     def kick(state: State, i: jax.Array, d: int) -> tuple[scattering.Kick, State]:
-        frame = scattering.wave_frame(
-            state.markers.momentum(state.b), state.markers.parallel_momentum, velocity[d]
-        )
+        frame = scattering.wave_frame(state.markers.momentum(state.b), state.markers.parallel_momentum, velocity[d])
         word = _scramble(bits[d] + (2 * i + d).astype(jnp.uint32) * jnp.uint32(0x9E3779B9))
         kick = scattering.spectrum_kick(parameters.grid, tables[d], frame, state.b, nu_dt, word)
         return kick, dataclasses.replace(state, markers=scattering.apply(state.markers, kick, state.b))
@@ -66,7 +63,7 @@ def functional_sample(
         for d in range(2):
             moved, after = kick(state, i, d)
             for q, s in ((moved.frame.q, state), (moved.q, after)):
-                weight = estimator_weight(s, parameters, model)
+                weight = s.markers.control_weight(parameters.background, s.amplitude)
                 frame = moved.frame._replace(q=q)
                 part = growth.resonant_histogram(parameters.grid, frame, weight, s.b)
                 histogram = histogram.at[d].add(part)

@@ -10,7 +10,6 @@ from crmc import growth
 from crmc.parameters import Model, Parameters
 from crmc.reductions import (
     energies,
-    estimator_weight,
     ledger,
     moment_errors,
     moment_functions,
@@ -65,7 +64,8 @@ def _moments(state: State, parameters: Parameters, model: Model) -> dict[str, ja
     errors, anisotropy_error = moment_errors(state, parameters, model)
     functions = moment_functions(state)
     in_gap = jnp.abs(state.markers.parallel_momentum) < parameters.grid.x_gap * state.b
-    weight = jnp.where(in_gap, estimator_weight(state, parameters, model), 0.0)
+    control = state.markers.control_weight(parameters.background, state.amplitude)
+    weight = jnp.where(in_gap, control, 0.0)
     gap = state.b * total(weight * (functions[2] - functions[3])) / now.pressure
     names = {
         "cr_number_density": (now.number, errors.number),
@@ -90,9 +90,7 @@ def _waves(state: State, record: Record, parameters: Parameters, model: Model) -
     velocity = SIGNS * parameters.alfven_speed * jnp.sqrt(state.b)
     background = jnp.stack(
         [
-            growth.isotropic_growth(
-                grid, parameters.background, state.amplitude, V, state.b, parameters.nu_coefficient
-            )
+            growth.isotropic_growth(grid, parameters.background, state.amplitude, V, state.b, parameters.nu_coefficient)
             for V in velocity
         ]
     )
@@ -100,16 +98,14 @@ def _waves(state: State, record: Record, parameters: Parameters, model: Model) -
     unit = wave_energy_unit(grid, parameters.alfven_speed, state.b)
     # The particles' loss is 2 Gamma W with the coefficient that conserves energy.
     rate = parameters.growth_coefficient * (record.functional / samples + background) / (2.0 * unit)
-    damping = parameters.damping.rate(
-        grid, state.waves, state.b, model.nonlinear_landau, parameters.nu_coefficient
-    )
+    damping = parameters.damping.rate(grid, state.waves, state.b, model.nonlinear_landau, parameters.nu_coefficient)
     power = jnp.einsum("dhj,kj->dhk", state.waves, grid.basis(centre))
     nu = jnp.stack([_mean_scattering(state, parameters, p) for p in MOMENTA])
     return {"wave_power": power, "growth_rate": rate, "damping_rate": damping} | _scattering(nu)
 
 
 def _scattering(nu: jax.Array) -> dict[str, jax.Array]:
-    speed = MOMENTA / np.sqrt(1.0 + MOMENTA**2)
+    speed = jnp.asarray(MOMENTA / np.sqrt(1.0 + MOMENTA**2))
     return {"scattering_frequency": nu, "mean_free_path": speed / jnp.where(nu > 0.0, nu, jnp.nan)}
 
 

@@ -33,9 +33,7 @@ def table(summary: Mapping[str, Any]) -> str:
             ["Delta P/P_c", "in v_A/c (t = 0)"],
         ),
         _scattering(averages, theory),
-        _section(
-            "Heating of waves", _heating_rows(averages, theory), ["[erg cm-3 s-1]", "measured/this row"]
-        ),
+        _section("Heating of waves", _heating_rows(averages, theory), ["[erg cm-3 s-1]", "measured/this row"]),
         _section("Checks", _check_rows(averages)),
     ]
     notes = []

@@ -15,7 +15,7 @@ import xarray as xr
 
 from crmc.build import Setup
 from crmc.observe import MOMENTA
-from crmc.theory import predictions
+from crmc.predictions import predictions
 from crmc.units import PARSEC, SPEED_OF_LIGHT, CodeUnits
 
 _WAVE = ("time", "direction", "helicity", "k")
@@ -29,28 +29,63 @@ _VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     "parallel_pressure": ((), "erg cm-3", "energy", "cosmic-ray parallel pressure P_par"),
     "perpendicular_pressure": ((), "erg cm-3", "energy", "cosmic-ray perpendicular pressure P_perp"),
     "pressure_anisotropy": ((), "1", "one", "pressure anisotropy (P_par - P_perp)/P_c"),
-    "gap_pressure_anisotropy": ((), "1", "one", "share of the pressure anisotropy held by markers in the gap"),
+    "gap_pressure_anisotropy": (
+        (),
+        "1",
+        "one",
+        "share of the pressure anisotropy held by markers in the gap",
+    ),
     "gas_pressure": ((), "erg cm-3", "energy", "thermal gas pressure P_g"),
     "heating_rate": ((), "erg cm-3 s-1", "power", f"power the markers give to waves, {_INTERVAL}"),
     "heating_rate_stderr": ((), "erg cm-3 s-1", "power", "standard error of heating_rate (kick noise)"),
-    "spectral_heating_rate": ((), "erg cm-3 s-1", "power", "2 sum Gamma W dk with Gamma from the functional A[f]"),
+    "spectral_heating_rate": (
+        (),
+        "erg cm-3 s-1",
+        "power",
+        "2 sum Gamma W dk with Gamma from the functional A[f]",
+    ),
     "gas_heating_rate": ((), "erg cm-3 s-1", "power", f"wave energy damped into the gas, {_INTERVAL}"),
     "identity_residual": ((), "1", "one", "spectral_heating_rate/heating_rate - 1 (eq. 37)"),
     "energy_residual": ((), "1", "one", "change of the total energy relative to the cosmic rays' at t = 0"),
-    "energy_imbalance": ((), "1", "one", "sum of particle loss minus wave gain over sum |d eps| of the kicks"),
+    "energy_imbalance": (
+        (),
+        "1",
+        "one",
+        "sum of particle loss minus wave gain over sum |d eps| of the kicks",
+    ),
     "max_scattering_per_step": ((), "1", "one", "largest nu dt of the interval"),
     "balancing_tilt": ((), "1", "one", "largest tilt used to balance the energy of a kick"),
     "energy_cosmic_rays": ((), "erg cm-3", "energy", "cosmic-ray energy x B0/B, full weights"),
     "energy_waves": ((), "erg cm-3", "energy", "wave energy x B0/B"),
     "energy_gas": ((), "erg cm-3", "energy", "thermal energy x B0/B"),
     "energy_field": ((), "erg cm-3", "energy", "energy of the mean field x B0/B"),
-    "energy_injected": ((), "erg cm-3", "energy", "energy injected x B0/B (cosmic rays, gas heating, wave seed)"),
-    "energy_radiated": ((), "erg cm-3", "energy", "energy radiated or given to waves that are not followed, x B0/B"),
+    "energy_injected": (
+        (),
+        "erg cm-3",
+        "energy",
+        "energy injected x B0/B (cosmic rays, gas heating, wave seed)",
+    ),
+    "energy_radiated": (
+        (),
+        "erg cm-3",
+        "energy",
+        "energy radiated or given to waves that are not followed, x B0/B",
+    ),
     "work_external": ((), "erg cm-3", "energy", "work on the surroundings, int P d(B0/B)"),
-    "scattering_frequency": (("momentum",), "s-1", "rate", "scattering frequency, int_0^1 nu dmu, both hemispheres' mean"),
+    "scattering_frequency": (
+        ("momentum",),
+        "s-1",
+        "rate",
+        "scattering frequency, int_0^1 nu dmu, both hemispheres' mean",
+    ),
     "mean_free_path": (("momentum",), "pc", "length", "v over the mu-averaged scattering frequency"),
     "wave_power": (_WAVE[1:], "1", "one", "e = 8 pi k W_M/B^2 of a branch, at the bin's centre"),
-    "growth_rate": (_WAVE[1:], "s-1", "rate", f"amplitude growth rate from the functional A[f] (eq. 13), {_INTERVAL}"),
+    "growth_rate": (
+        _WAVE[1:],
+        "s-1",
+        "rate",
+        f"amplitude growth rate from the functional A[f] (eq. 13), {_INTERVAL}",
+    ),
     "damping_rate": (_WAVE[1:], "s-1", "rate", "amplitude damping rate"),
 }
 for _name in ("cr_number_density", "cr_energy_density", "parallel_pressure", "perpendicular_pressure"):
@@ -71,7 +106,9 @@ def _factors(units: CodeUnits) -> dict[str, float]:
     }
 
 
-def dataset(setup: Setup, steps: Sequence[int], rows: Mapping[str, np.ndarray], attributes: Mapping[str, Any]) -> xr.Dataset:
+def dataset(
+    setup: Setup, steps: Sequence[int], rows: Mapping[str, np.ndarray], attributes: Mapping[str, Any]
+) -> xr.Dataset:
     """Dataset of all ``rows`` (code units, first axis time) at the given step numbers."""
     factors = _factors(setup.units)
     rows = dict(rows)
@@ -84,9 +121,17 @@ def dataset(setup: Setup, steps: Sequence[int], rows: Mapping[str, np.ndarray], 
     time = np.asarray(steps) * setup.time_step
     coordinates = {
         "time": ("time", time, {"units": "s", "long_name": "time"}),
-        "direction": ("direction", [1, -1], {"units": "1", "long_name": "propagation direction of the waves"}),
+        "direction": (
+            "direction",
+            [1, -1],
+            {"units": "1", "long_name": "propagation direction of the waves"},
+        ),
         "helicity": ("helicity", [1, -1], {"units": "1", "long_name": "sign(p_par) of resonant particles"}),
-        "k": ("k", np.asarray(setup.parameters.grid.centres), {"units": "Omega0/c", "long_name": "wavenumber, Omega0 at t = 0"}),
+        "k": (
+            "k",
+            np.asarray(setup.parameters.grid.centres),
+            {"units": "Omega0/c", "long_name": "wavenumber, Omega0 at t = 0"},
+        ),
         "momentum": ("momentum", MOMENTA, {"units": "m_p c", "long_name": "momentum"}),
     }
     return xr.Dataset(variables, coordinates, attrs=dict(attributes))
@@ -198,4 +243,4 @@ def to_json(summary: Mapping[str, Any]) -> str:
             return None
         return value
 
-    return json.dumps(clean(summary), indent=2)
+    return json.dumps(clean(summary), indent=2, allow_nan=False)

@@ -20,8 +20,7 @@ from crmc.checkpoint import Checkpoint, checkpoint_path, load, save
 from crmc.config import Config
 from crmc.observe import observe
 from crmc.simulate import advance
-from crmc.state import State
-from crmc.step import Record, empty_record
+from crmc.step import empty_record
 
 DONE, FAILED, INTERRUPTED = 0, 3, 130
 _STATUS = {DONE: "done", FAILED: "failed", INTERRUPTED: "interrupted"}
@@ -91,7 +90,7 @@ class Runner:
     def trouble(self) -> str:
         """What is wrong with the newest row, in words; empty if nothing is."""
         values = {name: rows[-1] for name, rows in self.rows.items()}
-        for name in ("magnetic_field", "gas_pressure", "perpendicular_pressure", "ledger", "wave_power"):
+        for name in ("magnetic_field", "gas_pressure", "perpendicular_pressure", "wave_power", "ledger"):
             followed = name != "wave_power" or self.setup.model.scattering == "spectrum"
             if followed and not np.all(np.isfinite(values[name])):
                 return f"{name} is not finite at step {self.step}; shorten run.time_step or check the input"
@@ -127,7 +126,7 @@ def run(
     save_seconds: wall time between checkpoints; chunk_steps: steps per chunk (default: by speed).  Neither changes
     the physics.  Raises ConfigError for a checkpoint that cannot be resumed.
     """
-    with jax.enable_x64(True):
+    with jax.enable_x64(True), _signals() as caught:
         setup = build(config)
         path = checkpoint_path(output)
         stored = load(path, config, setup.state, empty_record(setup.parameters.grid.bins)) if resume else None
@@ -136,18 +135,29 @@ def run(
             runner.restore(stored)
         else:
             runner.observe_now()
-        code, message = _loop(runner, path, output, quiet, save_seconds, chunk_steps)
+        code, message = _loop(runner, caught, path, output, quiet, save_seconds, chunk_steps)
         return _finish(runner, output, summary, path, code, message)
 
 
 def _loop(
-    runner: Runner, path: Path, output: Path, quiet: bool, save_seconds: float, chunk_steps: int | None
+    runner: Runner,
+    caught: list[int],
+    path: Path,
+    output: Path,
+    quiet: bool,
+    save_seconds: float,
+    chunk_steps: int | None,
 ) -> tuple[int, str]:
-    """Advance to the end, an error or a signal; returns exit code and message."""
+    """Advance to the end, an error or a signal in ``caught``; returns exit code and message."""
     setup, saved = runner.setup, time.monotonic()
     chunk = chunk_steps or 1
-    with _signals() as caught, _progress(setup, runner.step, quiet) as bar:
+    if trouble := runner.trouble():  # a failed run stays failed when resumed
+        return FAILED, trouble
+    with _progress(setup, runner.step, quiet) as bar:
         while runner.step < setup.steps:
+            if caught:
+                name = signal.Signals(caught[0]).name
+                return INTERRUPTED, f"interrupted by {name} at step {runner.step}; --resume continues"
             count = min(chunk, setup.output_every - runner.recorded, setup.steps - runner.step)
             before = runner.stepping_seconds
             runner.take(count)
@@ -162,10 +172,6 @@ def _loop(
             if time.monotonic() - saved >= save_seconds and runner.step < setup.steps:
                 _store(runner, path, output)
                 saved = time.monotonic()
-            if caught:
-                _store(runner, path, output)
-                name = signal.Signals(caught[0]).name
-                return INTERRUPTED, f"interrupted by {name} at step {runner.step}; --resume continues"
     return DONE, ""
 
 
@@ -176,9 +182,7 @@ def _store(runner: Runner, path: Path, output: Path) -> None:
     result.write_atomically(result.dataset(runner.setup, runner.steps, runner.stacked(), attributes), output)
 
 
-def _finish(
-    runner: Runner, output: Path, summary: Path | None, path: Path, code: int, message: str
-) -> Outcome:
+def _finish(runner: Runner, output: Path, summary: Path | None, path: Path, code: int, message: str) -> Outcome:
     setup = runner.setup
     speed = runner.steps_taken * setup.config.run.markers / max(runner.stepping_seconds, 1e-9)
     status = {

@@ -134,7 +134,7 @@ def spectrum_kick(
     rows = _Rows(grid, table, frame, b)
     t = (2.0 / jnp.pi) * jnp.arcsin(jnp.sqrt(jnp.clip((frame.q - q_gap) / span, 0.0, 1.0)))
     y = rows.value(CELLS * t)
-    low = jnp.maximum(y - o * c, 0.0)
+    low = jnp.maximum(y - o * c, rows.node(jnp.zeros_like(rows.base)))
     high = jnp.minimum(y + (1.0 - o) * c, rows.node(jnp.full_like(rows.base, CELLS)))
     start = q_gap + span * jnp.sin((0.5 * jnp.pi / CELLS) * rows.inverse(low)) ** 2
     end = q_gap + span * jnp.sin((0.5 * jnp.pi / CELLS) * rows.inverse(high)) ** 2
@@ -175,12 +175,11 @@ class _Rows:
         for shift in (CELLS >> k for k in range(1, CELLS.bit_length())):
             i = jnp.where(self.node(i + shift) <= y, i + shift, i)
         left, right = self.node(i), self.node(i + 1)
-        return i + jnp.clip((y - left) / (right - left), 0.0, 1.0)
+        width = right - left
+        return i + jnp.where(width > 0.0, jnp.clip((y - left) / jnp.where(width > 0.0, width, 1.0), 0.0, 1.0), 0.5)
 
 
-def constant_kick(
-    frame: WaveFrame, frequency: jax.Array, dt: jax.Array, bits: jax.Array, *, co_moving: bool
-) -> Kick:
+def constant_kick(frame: WaveFrame, frequency: jax.Array, dt: jax.Array, bits: jax.Array, *, co_moving: bool) -> Kick:
     """Kick with a constant nu (code units), D_mu'mu' = nu (1 - mu'^2)/2, no spectrum and no gap.
 
     co_moving: waves of direction V scatter only the hemisphere that moves with them, 0 <= q <= p';

@@ -147,7 +147,7 @@ def wave_energy_unit(grid: SpectrumGrid, alfven_speed: jax.Array, b: jax.Array) 
 class ScatteringTable:
     """Metric of one direction's waves, in which pitch-angle diffusion has unit speed.
 
-    y: int_{q_gap}^{q} dq sqrt(g/(e/e_ref (p'^2 - q^2))) at the table nodes, (2, ROWS, CELLS + 1), compressed
+    y: int dq sqrt(g/(e/e_ref (p'^2 - q^2))) at the table nodes, (2, ROWS, CELLS + 1), compressed
        near mu' = 1 (``pole_distance``); piecewise linear in the table coordinate t and in ln P;
        g = gamma/gamma' is the measure of d^3p on the shell p'.
     psi: Psi_j = int S_j/e dq/b at the deposit nodes, (2, DEPOSIT_CELLS + 1, bins), so that
@@ -160,14 +160,14 @@ class ScatteringTable:
     reference: jax.Array
 
 
-def _cumulate(steps: jax.Array) -> jax.Array:
-    """Sums 0, s_0, s_0 + s_1, ... along the last axis.
+def _cumulate(steps: jax.Array, start: jax.Array) -> jax.Array:
+    """Sums start, start + s_0, start + s_0 + s_1, ... along the last axis.
 
     A matrix product, because XLA on CPU does not fuse one into its consumers: each of the many gathers from a
     table would otherwise recompute the table's arithmetic for every marker (measured: four times slower).
     """
-    count = steps.shape[-1]
-    return steps @ jnp.asarray(np.triu(np.ones((count, count + 1)), 1))
+    terms = jnp.concatenate([start, steps], axis=-1)
+    return terms @ jnp.asarray(np.triu(np.ones((terms.shape[-1],) * 2)))
 
 
 def pole_distance(distance: jax.Array) -> jax.Array:
@@ -188,7 +188,12 @@ def pole_distance(distance: jax.Array) -> jax.Array:
 
 
 def scattering_table(
-    grid: SpectrumGrid, e: jax.Array, wave_velocity: jax.Array, b: jax.Array, nu_dt: jax.Array, seed: jax.Array
+    grid: SpectrumGrid,
+    e: jax.Array,
+    wave_velocity: jax.Array,
+    b: jax.Array,
+    nu_dt: jax.Array,
+    seed: jax.Array,
 ) -> ScatteringTable:
     """Tables of both helicities of the waves with phase velocity ``wave_velocity`` = d v_A; ``e`` is (2, bins).
 
@@ -205,11 +210,15 @@ def scattering_table(
     gamma = jnp.sqrt(1.0 + (b * P) ** 2)
     measure = 1.0 + SIGNS[:, None, None] * wave_velocity * b * grid.x_mid / gamma
     speed = jnp.sqrt(jnp.maximum(power, 1e-3 * seed / reference) * to_top * (P + grid.x_mid) / measure)
-    y = _cumulate(dx_dt / speed / CELLS)
+    y = _cumulate(dx_dt / speed / CELLS, jnp.zeros((2, ROWS, 1)))
     interval = jnp.sqrt(6.0 * nu_dt * reference / gamma)
     from_pole = y[..., -1:] - y
     compressed = interval * pole_distance(from_pole / interval)
-    y = _cumulate(jnp.diff(jnp.where(P <= grid.x_top, -compressed, y), axis=-1))
+    y = jnp.where(grid.x_top >= P, -compressed, y)
+    # Y = 0 where diffusion is fastest: a float32 Y has its digits there, not at the ends where e -> 0 and Y is huge.
+    fastest = jnp.argmax(speed, axis=-1)[..., None]
+    start = y[..., :1] - jnp.take_along_axis(y, fastest, axis=-1)
+    y = _cumulate(jnp.diff(y, axis=-1), start)
     total = jnp.einsum("cj,hj->hc", grid.basis_deposit, e)
     share = grid.basis_deposit / total[..., None] * jnp.diff(grid.x_deposit)[:, None]
     psi = jnp.cumsum(share, axis=1)

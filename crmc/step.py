@@ -92,7 +92,7 @@ def step(state: State, noise: jax.Array, parameters: Parameters, model: Model) -
         due = state.step % model.functional_every == 0
         functional = jax.lax.cond(
             due,
-            lambda: functional_sample(expanded, state, noise, parameters, model, (state.b / b_before) ** 2),
+            lambda: functional_sample(expanded, state, noise, parameters, (state.b / b_before) ** 2),
             lambda: record.functional,
         )
         record = record._replace(functional=functional, samples=jnp.where(due, 1.0, 0.0))

@@ -18,19 +18,14 @@ ends of the range: p df0/dp is never integrated by parts unless a docstring says
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import gammaln
 
-from crmc.damping import ION_NEUTRAL_COLLISIONS
 from crmc.distribution import Background
-from crmc.units import PARSEC, SPEED_OF_LIGHT, CodeUnits
-
-if TYPE_CHECKING:
-    from crmc.config import Config
 
 GROWTH = {"exact": np.pi / 4, "printed": np.pi / 8}
 SCATTERING = {"exact": np.pi, "printed": 1.0}
@@ -130,9 +125,7 @@ def number_above(background: Background, amplitude, p1):
     return jnp.sum(2.0 * background.density(amplitude, p) * p**2 * dp, axis=-1)
 
 
-def growth_rate(
-    k, background, amplitude, v_alfven, *, alpha=0.0, zeta=0.0, branch=(1, 1), coefficients="exact"
-):
+def growth_rate(k, background, amplitude, v_alfven, *, alpha=0.0, zeta=0.0, branch=(1, 1), coefficients="exact"):
     """Gamma (13, 15) of ``branch`` (d, h) at wavenumber k [code], shape of ``k``, any particle speed.
 
     f = f0 - alpha p df0/dp P_1 - zeta p df0/dp P_2, so that at mu = h p1/p
@@ -204,9 +197,7 @@ def landau_slope(k, thermal_speed, form="paper", lorentz=None, coefficients="exa
     return thermal_speed * SCATTERING[coefficients] / gamma * jnp.ones_like(k)
 
 
-def equilibrium_wave_power(
-    k, background, amplitude, v_alfven, tau_B, damping_rate, *, damping_slope=0.0, **options
-):
+def equilibrium_wave_power(k, background, amplitude, v_alfven, tau_B, damping_rate, *, damping_slope=0.0, **options):
     """e(ln k) of one co-moving branch where Gamma = damping_rate + damping_slope e [code], shape of ``k``.
 
     The growth power per ln k, 2 Gamma W, is fixed by the expansion: `growth_times_power`, which
@@ -243,9 +234,7 @@ def scattering_eq60(density_ratio, v_alfven, thermal_speed, tau_B, gyrofrequency
     return jnp.sqrt(gyrofrequency / tau_B * density_ratio / (thermal_speed * v_alfven))
 
 
-def scattering_landau(
-    index, density_ratio, mu, v_alfven, thermal_speed, tau_B, gyrofrequency=1.0, lorentz_ratio=1.0
-):
+def scattering_landau(index, density_ratio, mu, v_alfven, thermal_speed, tau_B, gyrofrequency=1.0, lorentz_ratio=1.0):
     """nu(p, mu) with Gamma_d = nu v_i/c: sqrt(pi C mu lorentz_ratio/12) x (60) at n_c(>p mu); v = c.
 
     lorentz_ratio = (gamma of the particle whose nu enters Gamma_d)/gamma(p): 1 where it is the
@@ -278,129 +267,3 @@ def anisotropy_of_zeta(background: Background, amplitude):
     p, dp = background.quadrature()
     stress = jnp.sum(-background.slope(amplitude, p) * p**4 / jnp.sqrt(1.0 + p**2) * dp)
     return 0.4 * stress / background.moments(amplitude, jnp.ones(())).pressure
-
-
-#: name -> (unit, description, source) of the predictions, in their order.
-_TABLE = {
-    "alfven_speed": ("c", "Alfven speed of the ions, v_A/c", "B/sqrt(4 pi n_i m_p)"),
-    "gyrofrequency": ("rad s-1", "non-relativistic proton gyrofrequency Omega0", "e B/(m_p c)"),
-    "cr_density_ratio": ("", "n_c/n_i of the simulated momentum range", "quadrature"),
-    "threshold": ("", "Delta P/P_c of marginal growth, f0 ~ p^-a, no damping", "eq. 23"),
-    "expansion_time": ("s", "|tau_B| = |B/(dB/dt)|", "eq. 3"),
-    "heating_exact": ("erg cm-3 s-1", "steady power into waves, no gap, any v", "eq. 42 pointwise"),
-    "heating_exact_gap": ("erg cm-3 s-1", "the same with the 90-degree gap", "eq. 42 pointwise"),
-    "heating_ultrarelativistic": ("erg cm-3 s-1", "(1/2)(v_A/c) P_c/tau_B", "eq. 42 pointwise, v = c"),
-    "heating_bound": ("erg cm-3 s-1", "lower bound of the power into waves", "eq. 48"),
-    "cooling": ("erg cm-3 s-1", "radiative cooling of the gas", "plasma.cooling"),
-    "scattering_eq57": ("s-1", "estimate of nu x anisotropy factor", "eq. 57"),
-    "anisotropy_constant_nu": ("", "steady Delta P/P_c of constant nu, v = c", "eqs. 21, 42"),
-    "gap_mu_p_min": ("", "half-width in mu of the 90-degree gap at momentum_min", "eq. 12"),
-    "gap_mu_p1": ("", "half-width in mu of the 90-degree gap at p = 1 m_p c", "eq. 12"),
-}
-for _p in ("1", "3", "10"):
-    _TABLE[f"scattering_frequency_p{_p}"] = (
-        "s-1",
-        f"mean over mu of steady nu, p = {_p} m_p c",
-        "eqs. 30, 42",
-    )
-    _TABLE[f"mean_free_path_p{_p}"] = ("pc", f"v/(mean over mu of steady nu), p = {_p} m_p c", "eqs. 30, 42")
-
-
-def _steady_arguments(config: Config, units: CodeUnits) -> tuple:
-    """(background, amplitude, v_A, |tau_B|) at t = 0 [code]; tau_B is None without expansion."""
-    rays, plasma, rate = config.cosmic_rays, config.plasma, config.injection.pressure_rate
-    index, turnover = rays.index, rays.turnover_momentum
-    if rays.spectrum == "kappa":
-        index, turnover = 2.0 * (rays.kappa + 1.0), np.sqrt(rays.kappa) * turnover
-    limits = jnp.asarray(rays.momentum_min), jnp.asarray(rays.momentum_max)
-    background = Background(jnp.array([index]), jnp.array([turnover]), *limits)
-    amplitude = background.amplitude_for_pressure(jnp.array([rays.pressure / units.energy_density]))
-    tau = None
-    if config.expansion.mode == "prescribed":
-        tau = abs(config.expansion.timescale) * units.gyrofrequency
-    elif config.expansion.mode != "none" and rate > 0:
-        magnetic = plasma.magnetic_field**2 / (8.0 * np.pi)
-        time = expansion_time(rate, plasma.gas_pressure, rays.pressure, magnetic, plasma.adiabatic_index)
-        tau = time * units.gyrofrequency
-    return background, amplitude, units.alfven_speed, tau
-
-
-def _damping(config: Config, units: CodeUnits, k):
-    """(rate, slope) of Gamma_d = rate + slope e [code]; None where no damping, or none local in k, acts."""
-    damping, temperature = config.damping, config.plasma.temperature
-    if not damping.active or damping.nonlinear_landau == "cumulative":
-        return None
-    neutral = 0.5 * ION_NEUTRAL_COLLISIONS * damping.ion_neutral_density * (temperature / 1e4) ** 0.4
-    epsilon = damping.turbulent_dissipation * units.time / SPEED_OF_LIGHT**2
-    rate = (damping.linear + neutral) * units.time + jnp.sqrt(epsilon * k / units.alfven_speed)
-    if damping.nonlinear_landau == "none":
-        return rate, 0.0
-    options = {"form": damping.nonlinear_landau, "coefficients": config.waves.coefficients}
-    return rate, landau_slope(k, units.thermal_speed(temperature), **options)
-
-
-def _mean_nu(config: Config, units: CodeUnits, arguments: tuple, p: float) -> float | None:
-    """int_0^1 nu dmu [code] of the steady state at momentum p [m_p c]; None where it is not known."""
-    waves = config.waves
-    if config.scattering.model == "constant":
-        return (config.scattering.frequency or 0.0) * units.time or None
-    x, w = np.polynomial.legendre.leggauss(64)
-    low, high = (min(1.0 / (k * p), 1.0) for k in (waves.k_max, waves.k_min))
-    half = 0.5 * np.log(high / low)
-    mu = low * np.exp(half * (x + 1.0))
-    k = jnp.asarray(1.0 / (p * mu))
-    damping = _damping(config, units, k)
-    if damping is None or arguments[-1] is None or half == 0.0:
-        return None
-    options = {"damping_slope": damping[1], "k_max": waves.k_max, "coefficients": waves.coefficients}
-    e = equilibrium_wave_power(k, *arguments, damping[0], **options)
-    return float(jnp.sum(scattering_frequency(p, e, waves.coefficients) * half * w * mu))
-
-
-def _heating_values(config: Config, units: CodeUnits, arguments: tuple) -> dict[str, float]:
-    """Predictions that need an expansion."""
-    scales, constant = arguments[2:], config.scattering.model == "constant"
-    pressure = config.cosmic_rays.pressure / units.energy_density
-    heat = {}
-    if not (constant and config.scattering.frame == "forward"):
-        heat["heating_exact"] = heating(*arguments)
-        heat["heating_ultrarelativistic"] = heating_ultrarelativistic(pressure, *scales)
-        heat["heating_bound"] = heating_bound(pressure, *scales)
-    if not constant:
-        heat["heating_exact_gap"] = heating(*arguments, config.waves.k_max)
-    values = {name: float(value) * units.power_density for name, value in heat.items()}
-    if "heating_exact" in heat and (nu := (config.scattering.frequency or 0.0) * units.time) > 0:
-        values["anisotropy_constant_nu"] = anisotropy_of_zeta(*arguments[:2]) * zeta_constant_nu(nu, *scales)
-    return values | {
-        "expansion_time": scales[1] * units.time,
-        "scattering_eq57": scattering_eq57(*scales) * units.gyrofrequency,
-    }
-
-
-def predictions(config: Config) -> dict[str, dict]:
-    """What theory says about ``config`` at t = 0: name -> {"value", "unit", "description", "source"}.
-
-    Absent is what does not apply (no expansion, no damping) or is not local in k (cumulative
-    nonlinear Landau damping).  Steady values assume that expansion alone drives the waves.
-    """
-    units = CodeUnits(config.plasma.magnetic_field, config.plasma.ion_density)
-    with jax.enable_x64(True):
-        arguments = _steady_arguments(config, units)
-        background, amplitude, v_alfven, tau = arguments
-        values = {"alfven_speed": v_alfven, "gyrofrequency": units.gyrofrequency}
-        values["cr_density_ratio"] = background.moments(amplitude, jnp.ones(())).number
-        values["cooling"] = config.plasma.cooling
-        if (index := float(background.index[0])) > 2.0:
-            values["threshold"] = threshold_anisotropy(index, v_alfven)
-        values |= _heating_values(config, units, arguments) if tau is not None else {}
-        for p in (1.0, 3.0, 10.0):
-            if nu := _mean_nu(config, units, arguments, p):
-                path = mean_free_path(p, nu) * units.time * SPEED_OF_LIGHT / PARSEC
-                values[f"scattering_frequency_p{p:g}"] = nu * units.gyrofrequency
-                values[f"mean_free_path_p{p:g}"] = path
-        if config.scattering.model == "spectrum":
-            for name, p in (("p_min", config.cosmic_rays.momentum_min), ("p1", 1.0)):
-                values[f"gap_mu_{name}"] = min(1.0 / (config.waves.k_max * p), 1.0)
-    keys = ("unit", "description", "source")
-    rows = {name: row for name, row in _TABLE.items() if name in values}
-    return {n: {"value": float(values[n]), **dict(zip(keys, row, strict=True))} for n, row in rows.items()}

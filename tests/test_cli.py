@@ -303,7 +303,7 @@ def test_theory_table_and_json(config_file: Path, monkeypatch: pytest.MonkeyPatc
         "missing": {"value": float("nan"), "unit": "s", "description": "none", "source": ""},
         "spectrum": {"value": np.arange(2.0), "unit": "1", "description": "e(k)", "source": ""},
     }
-    fake_module(monkeypatch, "theory", predictions=lambda config: found)
+    fake_module(monkeypatch, "predictions", predictions=lambda config: found)
     lines = call("theory", config_file).out.splitlines()
     assert lines[0].split() == ["heating_exact", "2.2e-30", "erg", "cm-3", "s-1", "H", "(x)"]
     assert len(lines) == 3
