@@ -191,6 +191,8 @@ def _parameters(config: Config, units: CodeUnits, background: Background) -> Par
 
 def _initial_waves(config: Config, predicted: np.ndarray | None, tau_B: float | None) -> np.ndarray:
     waves = np.full((2, 2, config.waves.bins), config.waves.seed_level)
+    if config.waves.start_level is not None:
+        waves[:] = config.waves.start_level
     if config.waves.start == "equilibrium":
         assert predicted is not None and tau_B is not None
         waves[driven_branches(tau_B)] = predicted

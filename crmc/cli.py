@@ -257,6 +257,8 @@ def _plot(arguments: argparse.Namespace) -> int:
 
     try:
         paths = plot_file(source, folder)
+    except ConfigError:
+        raise
     except (OSError, ValueError, KeyError) as error:
         raise ConfigError(
             f"plot {source}: cannot be drawn ({type(error).__name__}: {error}); give a result of 'crmc run'"

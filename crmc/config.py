@@ -161,6 +161,9 @@ class Waves(Section):
     start: Literal["seed", "equilibrium"] = Field(
         "seed", description="initial spectrum: the seed level, or the predicted balance of growth and damping"
     )
+    start_level: Annotated[float | None, Strict()] = Field(
+        None, ge=1e-60, lt=1e-2, description="initial level of all branches for start = seed (default: seed_level)"
+    )
     evolve: Flag = Field(True, description="true: waves grow and decay; false: the initial spectrum stays")
     coefficients: Literal["exact", "printed"] = Field(
         "exact",

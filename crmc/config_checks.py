@@ -82,6 +82,16 @@ def check_waves(waves: Waves) -> None:
             f"must be greater than waves.k_min ({waves.k_min:g})",
             "raise it or lower k_min",
         )
+    level = waves.start_level
+    if level is not None and waves.start != "seed":
+        raise wrong("waves.start_level", level, 'is used with start = "seed" only', "remove one of the two")
+    if level is not None and level < waves.seed_level:
+        raise wrong(
+            "waves.start_level",
+            level,
+            f"must not be below waves.seed_level ({waves.seed_level:g})",
+            "raise it or lower seed_level",
+        )
 
 
 def check_scattering(scattering: Scattering) -> None:

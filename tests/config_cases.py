@@ -72,6 +72,8 @@ BAD: list[tuple[list[str], str, str]] = [
     (["waves.bins=4.5"], "waves.bins", "whole number"),
     (["waves.bins=true"], "waves.bins", "whole number"),
     (["waves.seed_level=0.1"], "waves.seed_level", "less than"),
+    (["waves.start=seed", "waves.start_level=1e-30"], "waves.start_level", "seed_level"),
+    (["waves.start=equilibrium", "waves.start_level=1e-9"], "waves.start_level", "seed"),
     (["waves.evolve=1"], "waves.evolve", "true or false"),
     (["waves.start=equilibrium", "damping.linear="], "waves.start", "damping"),
     (

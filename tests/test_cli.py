@@ -151,9 +151,7 @@ def test_long_and_unprintable_values_stay_on_one_line(config_file: Path) -> None
 
 
 @settings(deadline=None, max_examples=200)
-@given(
-    content=st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "replace"))
-)
+@given(content=st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "replace")))
 def test_any_bytes_give_one_line(shared_config: Path, content: bytes) -> None:
     path = shared_config.with_name("bytes.toml")
     path.write_bytes(content)
@@ -162,8 +160,7 @@ def test_any_bytes_give_one_line(shared_config: Path, content: bytes) -> None:
 
 @settings(deadline=None, max_examples=200)
 @given(
-    key=st.sampled_from(["plasma.magnetic_field", "waves.bins", "run.duration", "drift.x", "waves"])
-    | st.text(),
+    key=st.sampled_from(["plasma.magnetic_field", "waves.bins", "run.duration", "drift.x", "waves"]) | st.text(),
     value=st.text() | st.floats().map(str) | st.integers().map(lambda n: f"{n} uG"),
 )
 def test_any_override_gives_a_config_or_one_line(shared_config: Path, key: str, value: str) -> None:
@@ -173,11 +170,7 @@ def test_any_override_gives_a_config_or_one_line(shared_config: Path, key: str, 
 
 
 @settings(deadline=None, max_examples=100)
-@given(
-    argv=st.lists(
-        st.sampled_from(["theory", "plot", "validate", "--set", "-o", "x=1"]) | st.text(), max_size=4
-    )
-)
+@given(argv=st.lists(st.sampled_from(["theory", "plot", "validate", "--set", "-o", "x=1"]) | st.text(), max_size=4))
 def test_any_arguments_give_one_line(argv: list[str]) -> None:
     if not {"-h", "--help", "--version"} & set(argv) and "init" not in argv:
         assert_bad_input(call(*argv))
@@ -260,9 +253,7 @@ def test_default_output(config_file: Path, monkeypatch: pytest.MonkeyPatch, name
     assert run.calls[0]["output"] == Path(expected)
 
 
-def test_existing_output_is_overwritten_with_a_note(
-    config_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_existing_output_is_overwritten_with_a_note(config_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_module(monkeypatch, "run", run=FakeRun())
     Path("small.nc").touch()
     assert call("run", config_file).err == "crmc: note: small.nc exists and will be overwritten\n"
@@ -279,9 +270,7 @@ def test_run_that_ends_early(config_file: Path, monkeypatch: pytest.MonkeyPatch,
 @pytest.mark.parametrize(
     ("error", "code"), [(KeyboardInterrupt(), 130), (MemoryError(), 3), (ZeroDivisionError("a\nb"), 3)]
 )
-def test_run_that_raises(
-    config_file: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int
-) -> None:
+def test_run_that_raises(config_file: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int) -> None:
     monkeypatch.delenv("CRMC_TRACEBACK", raising=False)
     fake_module(monkeypatch, "run", run=FakeRun(raises=error))
     reply = call("run", config_file)
@@ -326,16 +315,11 @@ def test_plot(config_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_as_a_process(config_file: Path) -> None:
     """The exit code and the single line also reach the shell; heavy modules stay unloaded."""
-    script = (
-        "import sys; from crmc.cli import main; code = main(); print('jax' in sys.modules); sys.exit(code)"
-    )
+    script = "import sys; from crmc.cli import main; code = main(); print('jax' in sys.modules); sys.exit(code)"
     argv = ["validate", str(config_file), "--set", "waves.bins=1"]
     found_at = {**os.environ, "PYTHONPATH": str(Path(crmc.cli.__file__).parents[1])}
     done = subprocess.run(
         [sys.executable, "-c", script, *argv], capture_output=True, text=True, check=False, env=found_at
     )
     assert done.returncode == 2 and done.stdout == "False\n", done
-    assert (
-        done.stderr.startswith("crmc: error: waves.bins = 1: must be at least 4")
-        and done.stderr.count("\n") == 1
-    )
+    assert done.stderr.startswith("crmc: error: waves.bins = 1: must be at least 4") and done.stderr.count("\n") == 1

@@ -224,9 +224,7 @@ scalars = st.one_of(
     st.integers(min_value=10**300, max_value=10**5000),
     st.floats(),
     st.text(max_size=20),
-    st.sampled_from(
-        ["1 uG", "1e400 s", "auto", "never", "kappa", "constant", "1e11 s", "nan s", "(((((", "1 s^9999"]
-    ),
+    st.sampled_from(["1 uG", "1e400 s", "auto", "never", "kappa", "constant", "1e11 s", "nan s", "(((((", "1 s^9999"]),
 )
 values = st.recursive(
     scalars,
@@ -234,10 +232,7 @@ values = st.recursive(
     max_leaves=5,
 )
 keys = [
-    (section, key)
-    for section, table in config_with().to_dict().items()
-    if isinstance(table, dict)
-    for key in table
+    (section, key) for section, table in config_with().to_dict().items() if isinstance(table, dict) for key in table
 ]
 keys += [("cosmic_rays", "kappa"), ("injection", "index"), ("scattering", "frequency"), ("plasma", "wrong")]
 
@@ -252,11 +247,7 @@ def test_any_values_give_a_config_or_one_line(changes: dict[tuple[str, str], Any
 
 
 @settings(deadline=None, max_examples=200)
-@given(
-    st.dictionaries(
-        st.sampled_from([*Config.model_fields, "other"]) | st.text(max_size=5), values, max_size=4
-    )
-)
+@given(st.dictionaries(st.sampled_from([*Config.model_fields, "other"]) | st.text(max_size=5), values, max_size=4))
 def test_any_sections_give_a_config_or_one_line(changes: dict[str, Any]) -> None:
     _check_one_line_or_valid({**valid(), **changes})
 

@@ -51,14 +51,14 @@ def expansion_error(count, seed=0, estimator="full_f", b=0.5, rays=None):
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_free_expansion_matches_the_closed_forms(seed):
-    """U, P_par, P_perp at b = 0.5 to 1e-4 with 65536 markers; independent random markers would miss by 3e-3."""
-    assert expansion_error(65536, seed) < 1e-4
+    """U, P_par, P_perp at b = 0.5 to 1e-6 with 65536 markers; independent random markers would miss by 3e-3."""
+    assert expansion_error(65536, seed) < 1e-6
 
 
 def test_free_expansion_by_the_control_variate():
-    """delta_f against the same closed forms to 1e-4, for a spectrum that vanishes at both ends of its range."""
+    """delta_f against the same closed forms to 1e-5, for a spectrum that vanishes at both ends of its range."""
     rays = background(1e6, 1e10, index=10.0, turnover=1e8)
-    assert expansion_error(65536, estimator="delta_f", rays=rays) < 1e-4
+    assert expansion_error(65536, estimator="delta_f", rays=rays) < 1e-5
 
 
 def test_control_variate_of_a_truncated_spectrum():
@@ -90,7 +90,7 @@ def test_quasi_random_error_falls_about_as_one_over_n():
     """Rms over 8 scrambles at 4096, 16384, 65536: a factor 16 in N gains at least 9 (random markers: 4)."""
     error = [np.sqrt(np.mean([expansion_error(n, s) ** 2 for s in range(8)])) for n in (4096, 16384, 65536)]
     slopes = np.log(np.array(error[:-1]) / error[1:]) / np.log(4.0)
-    assert error[2] < 5e-5
+    assert error[2] < 1e-6
     assert math.log(error[0] / error[2]) / math.log(16.0) > 0.8
     assert np.all(slopes > 0.5)
 
@@ -102,9 +102,7 @@ def test_expansion_does_not_depend_on_the_number_of_steps(steps):
     start = initial_markers(4096, rays, jnp.ones(1), dtype=np.float64)
     end = 0.3
     field = lambda i: jnp.exp(math.log(end) * i / steps)  # noqa: E731
-    many = jax.jit(
-        lambda m: jax.lax.fori_loop(0, steps, lambda i, m: expand(m, field(i), field(i + 1.0)), m)
-    )(start)
+    many = jax.jit(lambda m: jax.lax.fori_loop(0, steps, lambda i, m: expand(m, field(i), field(i + 1.0)), m))(start)
     once = expand(start, jnp.asarray(ONE), jnp.asarray(end))
     np.testing.assert_array_equal(many.parallel_momentum, start.parallel_momentum)
     np.testing.assert_allclose(many.delta, once.delta, rtol=0, atol=1e-12)
@@ -122,7 +120,7 @@ def test_expansion_follows_the_orbit():
     y, par = np.asarray(start.birth_momentum), np.asarray(start.parallel_momentum)
     np.testing.assert_allclose(there.momentum(jnp.asarray(b)), np.sqrt(par**2 + b * (y**2 - par**2)), rtol=1e-13)
     back = expand(there, jnp.asarray(b), jnp.asarray(ONE))
-    np.testing.assert_allclose(back.delta, 0.0, atol=1e-14)
+    np.testing.assert_allclose(back.delta, 0.0, atol=1e-13)
 
 
 def test_control_weight_is_w_minus_v_f0():

@@ -134,9 +134,7 @@ def test_nonlinear_landau_relaxes_to_its_equilibrium(lorentz):
 def test_scaling_leaves_spectrum_and_heating_unchanged():
     """v_A x l (through n_i), tau_B/l, P_c/l^2 changes neither e(t) nor H(t) in cgs."""
     scale = 1.7
-    other, units = cgs_problem(
-        ion_density=1.3233e-3 / scale**2, pressure=8.2e-14 / scale**2, tau_B=3.7e12 / scale
-    )
+    other, units = cgs_problem(ion_density=1.3233e-3 / scale**2, pressure=8.2e-14 / scale**2, tau_B=3.7e12 / scale)
     a, b = (solve(p, EQUILIBRIUM, T_END, 30, 12, 48) for p in (PROBLEM, other))
     np.testing.assert_allclose(a.heating * UNITS["power"], b.heating * units["power"], rtol=1e-9)
     np.testing.assert_allclose(a.e, b.e, rtol=1e-9)
@@ -151,8 +149,6 @@ def test_waves_alone_follow_damping_and_expansion():
 
 def test_expanding_field_changes_the_answer_by_a_per_cent():
     a = solve(PROBLEM, EQUILIBRIUM, T_END, 60, 16, 64)
-    b = solve(
-        dataclasses.replace(PROBLEM, b="exponential", wave_adiabatic=True), EQUILIBRIUM, T_END, 60, 16, 64
-    )
+    b = solve(dataclasses.replace(PROBLEM, b="exponential", wave_adiabatic=True), EQUILIBRIUM, T_END, 60, 16, 64)
     assert 0.005 < 1 - b.heating[-1] / a.heating[-1] < 0.03
     assert b.energy_residual.max() < 1e-11

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,17 +27,17 @@ from crmc.run import DONE, Outcome, run
 C, M_P, ELECTRON_CHARGE, PARSEC = 2.99792458e10, 1.67262192e-24, 4.80320471e-10, 3.0856775814913673e18
 FIELD, DENSITY, PRESSURE, GAS, TAU, DAMPING = 1e-6, 1.3233e-3, 8.2e-14, 3.2e-13, 3.7e12, 1e-11
 
-SCALAR = """
-magnetic_field cr_number_density cr_energy_density parallel_pressure perpendicular_pressure pressure_anisotropy
-cr_number_density_stderr cr_energy_density_stderr parallel_pressure_stderr perpendicular_pressure_stderr
-pressure_anisotropy_stderr heating_rate heating_rate_stderr spectral_heating_rate identity_residual gas_pressure
-energy_cosmic_rays energy_waves energy_gas energy_field energy_injected energy_radiated work_external energy_residual
-""".split()
-MOMENTUM, WAVE = ["scattering_frequency", "mean_free_path"], ["wave_power", "growth_rate", "damping_rate"]
+SCALAR = (
+    "magnetic_field cr_number_density cr_energy_density parallel_pressure perpendicular_pressure "
+    "pressure_anisotropy cr_number_density_stderr cr_energy_density_stderr parallel_pressure_stderr "
+    "perpendicular_pressure_stderr pressure_anisotropy_stderr heating_rate heating_rate_stderr "
+    "spectral_heating_rate identity_residual gas_pressure energy_cosmic_rays energy_waves energy_gas "
+    "energy_field energy_injected energy_radiated work_external energy_residual"
+)
 DIMENSIONS = (
-    {name: ("time",) for name in SCALAR}
-    | {name: ("time", "momentum") for name in MOMENTUM}
-    | {name: ("time", "direction", "helicity", "k") for name in WAVE}
+    dict.fromkeys(re.findall(r"\w+", SCALAR), ("time",))
+    | dict.fromkeys(("scattering_frequency", "mean_free_path"), ("time", "momentum"))
+    | dict.fromkeys(("wave_power", "growth_rate", "damping_rate"), ("time", "direction", "helicity", "k"))
 )
 UNITS = {
     "magnetic_field": "G",

@@ -60,9 +60,7 @@ def test_thresholds():
     assert float(at_threshold) == pytest.approx(0.0, abs=1e-14)
     bracket = 5 * A * (A - 2) / (4 * (A**2 - 1)) / V_A * 1e-3 - 1
     expected = np.pi / 8 * (A - 3) / (A - 2) * 1e-7 * bracket
-    assert float(theory.growth_anisotropy(A, 1e-7, 1e-3, V_A, coefficients="printed")) == pytest.approx(
-        expected
-    )
+    assert float(theory.growth_anisotropy(A, 1e-7, 1e-3, V_A, coefficients="printed")) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("coefficients", ["exact", "printed"])
@@ -231,12 +229,8 @@ def test_section_6_numbers():
     assert SPEED_OF_LIGHT / nu / PARSEC == pytest.approx(162, rel=2e-3)
     printed = theory.PRINTED
     assert printed["eq57_nu"] / nu == pytest.approx(100, rel=0.01)
-    assert SPEED_OF_LIGHT / printed["eq57_nu"] / PARSEC == pytest.approx(
-        printed["eq57_mean_free_path"], rel=0.02
-    )
-    assert SPEED_OF_LIGHT / printed["eq60_nu"] / PARSEC == pytest.approx(
-        printed["eq60_mean_free_path"], rel=0.02
-    )
+    assert SPEED_OF_LIGHT / printed["eq57_nu"] / PARSEC == pytest.approx(printed["eq57_mean_free_path"], rel=0.02)
+    assert SPEED_OF_LIGHT / printed["eq60_nu"] / PARSEC == pytest.approx(printed["eq60_mean_free_path"], rel=0.02)
     v_i = math.sqrt(1.380649e-16 * 1.1e6 / 1.6726e-24) / SPEED_OF_LIGHT
     eq60 = theory.scattering_eq60(3.4e-8, 2e-4, v_i, 3.7e12, 9.58e-3)
     assert float(eq60) == pytest.approx(3.7e-8, rel=0.02)
@@ -304,9 +298,7 @@ def test_predictions_of_other_closures():
     )
     rays = {"pressure": "8.2e-14 erg/cm3", "spectrum": "kappa", "kappa": 1.25, "turnover_momentum": 1.0}
     kappa = predictions(config(cosmic_rays=rays))
-    assert kappa["threshold"]["value"] == pytest.approx(
-        float(theory.threshold_anisotropy(4.5)) * 2e-4, rel=1e-4
-    )
+    assert kappa["threshold"]["value"] == pytest.approx(float(theory.threshold_anisotropy(4.5)) * 2e-4, rel=1e-4)
 
 
 def test_predictions_leave_the_precision_switch_alone():
