@@ -229,6 +229,7 @@ def heating(result: Result) -> Figure | None:
             if result.shown(name) is not None:
                 _quantity(axes, result, name, label=label, color=colour, linewidth=width)
         axes.axhline(0.0, color=BLACK, linewidth=0.6)
+        _leave_out_the_start(axes, [result.get(name) for name, *_ in names])
         for name, label, colour, style in (
             ("heating_exact_gap", "theory with the gap", BLACK, "-"),
             ("heating_exact", "theory without gap", BLACK, "--"),
@@ -239,6 +240,16 @@ def heating(result: Result) -> Figure | None:
         axes.set_ylabel(r"power [$\mathrm{erg\,cm^{-3}\,s^{-1}}$]")
 
     return _figure(result, [panel] if any(result.shown(name) is not None for name, *_ in names) else [])
+
+
+def _leave_out_the_start(axes: Axes, series: list[np.ndarray | None]) -> None:
+    """Vertical range of all but the first tenth of the run, where an isotropic start absorbs strongly."""
+    late = [values[len(values) // 10 :] for values in series if values is not None and len(values) >= 20]
+    values = np.concatenate(late) if late else np.array([])
+    values = values[np.isfinite(values)]
+    if len(values) and np.ptp(values) > 0.0:
+        low, high = min(values.min(), 0.0), max(values.max(), 0.0)
+        axes.set_ylim(low - 0.1 * (high - low), high + 0.1 * (high - low))
 
 
 _STORES = (

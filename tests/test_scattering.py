@@ -195,13 +195,13 @@ def test_the_gap_is_never_crossed(dtype):
 @pytest.mark.parametrize("b", [1.0, 0.5])
 @pytest.mark.parametrize(("V", "p"), [(2e-4, 3.0), (0.3, 3.0), (2e-4, 30.0)])
 def test_diffusion_coefficient(V, p, b):
-    """g <dq^2> = nu (p'^2 - q^2) dt with nu = nu_dt e(ln k_res)/gamma' to 1 %, by quadrature over (o, u); smooth e."""
+    """g <dq^2> = nu (p'^2 - q^2) dt with nu = nu_dt e(ln k_res)/gamma' to 1 %, by quadrature over (o, u); smooth e, beyond 4 q_gap."""
     nu_dt = 0.05
     e = 1e-3 * np.geomspace(3.0, 0.5, BINS) * np.array([[1.0], [0.3]])
     grid, table = setup(V, nu_dt, e, b=b)
     bits = every_word(64)
     for sign, helicity in ((1.0, 0), (-1.0, 1)):
-        low, top = 2.0 * b / K_MAX, min(0.97 * p, 0.5 * b / K_MIN)
+        low, top = 4.0 * b / K_MAX, min(0.97 * p, 0.5 * b / K_MIN)
         q = np.geomspace(low, top, 18)
         frame = frame_of(V, p, np.repeat(q, bits.size), sign)
         kick = spectrum_kick(grid, table, frame, jnp.asarray(b), jnp.asarray(nu_dt), jnp.tile(bits, q.size))

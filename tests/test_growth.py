@@ -1,0 +1,231 @@
+"""Growth rates of known distributions: the functional and the kicks against quadrature of eq. 15."""
+
+import functools
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.integrate import quad
+from scipy.special import gamma as gamma_function
+from scipy.stats import t as student
+
+from crmc import theory
+from crmc.build import build
+from crmc.config import parse_config
+from crmc.distribution import Background
+from crmc.growth import anisotropic_growth, deposit, isotropic_growth, kick_gain, resonant_histogram
+from crmc.markers import initial_markers
+from crmc.scattering import apply, energy_change, spectrum_kick, wave_frame
+from crmc.spectrum import DEPOSIT_CELLS, SIGNS, make_grid, scattering_table, wave_energy_unit
+
+V_A, DENSITY, COUNT, SCRAMBLES = 1e-4, 1e-4, 65536, 8
+K_MIN, K_MAX, BINS = 0.3, 3.0, 5
+#: One test in a million may fail by chance.
+FALSE_ALARM = 1e-6
+
+
+def case(name):
+    """(background, amplitude, initial deviation as keywords of initial_markers)."""
+    if name == "kappa":
+        kappa = 1.25
+        rays = Background(jnp.array([4.5]), jnp.array([math.sqrt(kappa)]), jnp.asarray(0.3), jnp.asarray(300.0))
+        # n_c = int f p^2 dp dmu, so f = 2 pi x the kappa distribution of the notes.
+        norm = 2.0 * math.pi / (math.pi * kappa) ** 1.5 * gamma_function(kappa + 1.0) / gamma_function(kappa - 0.5)
+        amplitude = DENSITY * norm * kappa ** (kappa + 1.0)
+        return rays, jnp.array([amplitude]), {"drift": 2.0 * V_A}
+    rays = Background(jnp.array([4.7]), jnp.array([1.0]), jnp.asarray(0.3), jnp.asarray(100.0))
+    amplitude = DENSITY / rays.moments(jnp.ones(1), jnp.ones(())).number
+    return rays, jnp.array([amplitude]), {"anisotropy": 3.0 * V_A}
+
+
+def geometry():
+    return make_grid(K_MIN, K_MAX, BINS, 0.3 / 1.05, 315.0)
+
+
+def smeared(grid, rate):
+    """int Gamma(k) S_j dln k/h, as the rate of bin j is defined."""
+    ln_k = np.linspace(math.log(K_MIN), math.log(K_MAX), 4001)
+    basis = np.asarray(grid.basis(jnp.exp(-jnp.asarray(ln_k))))
+    return np.trapezoid(basis * np.asarray(rate(np.exp(ln_k)))[:, None], ln_k, axis=0) / float(grid.knot)
+
+
+def functional_rates(name, seed, nu_coefficient=math.pi, boost=1.0):
+    """Gamma of all branches, (2, 2, BINS), from one quasi-random ensemble."""
+    rays, amplitude, deviation = case(name)
+    grid, b = geometry(), jnp.ones(())
+    m = initial_markers(COUNT, rays, amplitude, seed=seed, dtype=np.float64, **deviation)
+    weight = m.control_weight(rays, amplitude)
+    unit = wave_energy_unit(grid, jnp.asarray(V_A), b)
+    rates = []
+    for d in SIGNS:
+        V = jnp.asarray(d * V_A)
+        frame = wave_frame(m.momentum(b), m.parallel_momentum, boost * V)
+        histogram = resonant_histogram(grid, frame, weight, b)
+        gain = anisotropic_growth(grid, histogram, V, b, jnp.asarray(nu_coefficient))
+        gain += isotropic_growth(grid, rays, amplitude, boost * V, b, jnp.asarray(nu_coefficient))
+        rates.append(gain / (2.0 * unit))
+    return np.asarray(jnp.stack(rates))
+
+
+@functools.cache
+def samples(name):
+    """``functional_rates`` of SCRAMBLES ensembles and the smeared quadrature of eq. 15, (2, 2, BINS)."""
+    rates = np.stack([functional_rates(name, seed) for seed in range(SCRAMBLES)])
+    rays, amplitude, _ = case(name)
+    grid = geometry()
+    want = np.empty((2, 2, BINS))
+    for i, d in enumerate(SIGNS):
+        for j, h in enumerate(SIGNS):
+            if name == "kappa":
+                rate = lambda k, d=d: theory.growth_drift_kappa(k, 1.25, DENSITY, 2.0 * d)  # noqa: E731
+            else:
+                rate = functools.partial(
+                    theory.growth_rate, background=rays, amplitude=amplitude, v_alfven=V_A, branch=(d, h), zeta=3.0 * V_A
+                )
+            want[i, j] = smeared(grid, rate)
+    return rates, want
+
+
+def test_the_kappa_oracle_is_the_closed_form():
+    """Q2(x) gives the three numbers of notes section 5, and eq. 15 on the range simulated the same to 0.3 %."""
+    rays, amplitude, _ = case("kappa")
+    x = np.array([0.3, 1.0, 3.0])
+    closed = np.asarray(theory.growth_drift_kappa(x, 1.25, DENSITY, 2.0))
+    np.testing.assert_allclose(closed, [1.11448e-5, 2.81214e-5, 1.75702e-5], rtol=1e-5)
+    slope = lambda p: float(rays.slope(amplitude, jnp.asarray(p))) / p  # noqa: E731
+    for k, want in zip(x, closed, strict=True):
+        # A = f0' (1 - v_D/v_A) at leading order for any particle speed.
+        whole = quad(lambda p, p1=1.0 / k: -(p**2 - p1**2) * slope(p), 1.0 / k, 300.0, epsrel=1e-8, limit=200)[0]
+        assert math.pi / 4.0 / k * whole == pytest.approx(want, rel=3e-3)
+
+
+def deviation_and_limit(rates, want):
+    """|mean - want| and what chance allows it, (2, 2, BINS): spread pooled over branches, which share f; Student's t."""
+    variance = rates.var(axis=0, ddof=1).mean(axis=(0, 1))
+    freedom = 4 * (len(rates) - 1)
+    error = np.sqrt(variance / len(rates))
+    return np.abs(rates.mean(axis=0) - want), student.isf(0.5 * FALSE_ALARM / want.size, freedom) * error, error
+
+
+@pytest.mark.parametrize("name", ["kappa", "anisotropic"])
+def test_growth_functional_matches_the_quadrature(name):
+    """Gamma_j of all four branches by the functional: within its standard error of the quadrature, itself below 2 %."""
+    # Limits are 1 to 5 % of Gamma_j: a lost v/c, gamma or pi, or the boost, is far outside.
+    rates, want = samples(name)
+    deviation, limit, error = deviation_and_limit(rates, want)
+    assert np.all(deviation < limit)
+    assert np.all(error < 0.02 * np.abs(want).max(axis=(0, 1)))
+    total, exact = rates.sum(axis=-1, keepdims=True), want.sum(axis=-1, keepdims=True)
+    deviation, limit, error = deviation_and_limit(total, exact)
+    assert np.all(deviation < limit)
+    assert np.all(error < 0.01 * np.abs(exact).min())
+
+
+@pytest.mark.parametrize("name", ["kappa", "anisotropic"])
+def test_signs_of_the_four_branches(name):
+    """Drift excites both helicities of the forward waves; anisotropy the co-moving waves; the others are damped."""
+    rates, _ = samples(name)
+    direction, helicity = SIGNS[:, None, None], SIGNS[None, :, None]
+    grows = direction + 0.0 * helicity > 0 if name == "kappa" else direction * helicity > 0
+    assert np.all(np.where(grows, rates, -rates) > 0.0)
+
+
+def test_drift_at_the_alfven_speed_of_either_direction():
+    """v_D = 2 v_A: Gamma(+) : Gamma(-) = (v_D/v_A - 1) : -(v_D/v_A + 1) = 1 : -3 to 3 %, sums over k."""
+    total = samples("kappa")[0].mean(axis=0).sum(axis=-1)
+    np.testing.assert_allclose(total[1] / total[0], -3.0, rtol=0.03)
+
+
+def kick_rates(name, seed, nu_dt=3.0):
+    """Gamma of all branches from the energy of single short kicks; average over (o, u) by Gauss's 2 x 2 points."""
+    rays, amplitude, deviation = case(name)
+    grid, b = geometry(), jnp.ones(())
+    m = initial_markers(COUNT, rays, amplitude, seed=seed, dtype=np.float64, **deviation)
+    weight = m.control_weight(rays, amplitude)
+    unit = wave_energy_unit(grid, jnp.asarray(V_A), b)
+    e = jnp.full((2, BINS), 1e-4)
+    level = ((0.5 + np.array([-0.5, 0.5]) / math.sqrt(3.0)) * 65536).astype(np.uint32)
+    words = jnp.asarray(((level[:, None] << 16) | level[None, :]).ravel())
+
+    @jax.jit
+    def gain(V):
+        frame = wave_frame(m.momentum(b), m.parallel_momentum, V)
+        table = scattering_table(grid, e, V, b, jnp.asarray(nu_dt), jnp.asarray(1e-12))
+
+        def body(i, total):
+            kick = spectrum_kick(grid, table, frame, b, jnp.asarray(nu_dt), jnp.full(COUNT, words[i]))
+            after = apply(m, kick, b).control_weight(rays, amplitude)
+            return total + deposit(grid, kick, 0.5 * (weight + after), b)
+
+        histogram = jax.lax.fori_loop(0, words.size, body, jnp.zeros((2, DEPOSIT_CELLS + 1)))
+        return kick_gain(table, frame, histogram / words.size, b)
+
+    dt = nu_dt / math.pi
+    return np.stack([np.asarray(gain(jnp.asarray(d * V_A)) / (2.0 * unit * dt)) for d in SIGNS])
+
+
+@pytest.mark.parametrize("name", ["kappa", "anisotropic"])
+def test_kicks_feed_the_waves_at_the_same_rate(name):
+    """Energy of short kicks, nu dt = 3e-4, bin by bin, against the quadrature: standard error plus 0.5 % of the branch."""
+    # 4 ensembles; standard errors about 0.3 %, limits 2 to 4 %: the kick and the functional share S_j, D and units.
+    rates = np.stack([kick_rates(name, seed) for seed in range(4)])
+    want = samples(name)[1]
+    scale = np.abs(want).max(axis=-1, keepdims=True)
+    deviation, limit, error = deviation_and_limit(rates, want)
+    assert np.all(error < 0.01 * scale)
+    assert np.all(deviation < limit + 0.005 * scale)
+
+
+def test_deposit_sums_to_the_energy_of_the_kicks():
+    """sum_j e_j gain_j = -b sum wbar d eps to 1e-12, for large kicks, uneven spectra, any field."""
+    rays, amplitude, deviation = case("anisotropic")
+    grid, b, V, nu_dt = geometry(), jnp.asarray(0.8), jnp.asarray(-0.01), jnp.asarray(3000.0)
+    m = initial_markers(8192, rays, amplitude, dtype=np.float64, **deviation)
+    e = jnp.asarray(1e-4 * np.exp(np.random.default_rng(1).normal(size=(2, BINS))))
+    table = scattering_table(grid, e, V, b, nu_dt, jnp.asarray(1e-12))
+    # At b = 1 the momentum is that of birth, which makes p_par <= p at b = 0.8 as well once p_par shrinks by b^(1/3).
+    frame = wave_frame(m.momentum(b), m.parallel_momentum * jnp.cbrt(b), V)
+    bits = jnp.asarray(np.random.default_rng(2).integers(0, 2**32, 8192, dtype=np.uint32))
+    kick = spectrum_kick(grid, table, frame, b, nu_dt, bits)
+    weight = jnp.asarray(np.random.default_rng(3).normal(size=8192))
+    given = jnp.sum(e * kick_gain(table, frame, deposit(grid, kick, weight, b), b), axis=-1)
+    for i, s in enumerate(SIGNS):
+        share = jnp.where(frame.sign == s, weight * energy_change(kick), 0.0)
+        want = -float(b * jnp.sum(share))
+        assert float(given[i]) == pytest.approx(want, abs=1e-12 * float(b * jnp.sum(jnp.abs(share))))
+        assert abs(want) > 1e-3 * float(b * jnp.sum(jnp.abs(share)))
+
+
+CONFIG = {
+    "plasma": {
+        "magnetic_field": "1.0 uG",
+        "ion_density": "1.3233e-3 cm-3",
+        "temperature": "1.1e6 K",
+        "gas_pressure": "3.2e-13 dyn/cm2",
+    },
+    "expansion": {"mode": "none"},
+    "cosmic_rays": {"pressure": "8.2e-14 dyn/cm2", "index": 4.7, "turnover_momentum": 1.0},
+    "run": {"duration": "1e9 s", "time_step": "1e6 s", "markers": 256},
+}
+
+
+def test_printed_coefficients_are_half_and_one_over_pi():
+    """Built configs: nu has 1/pi of, and the growth rate (nu times the share of energy) 1/2 of the exact value."""
+    exact, printed = (build(parse_config(CONFIG | {"waves": {"coefficients": c}})).parameters for c in ("exact", "printed"))
+    assert float(exact.nu_coefficient) == pytest.approx(math.pi, rel=1e-15)
+    assert float(printed.nu_coefficient) == 1.0
+    rate = [float(p.nu_coefficient * p.growth_coefficient) for p in (exact, printed)]
+    assert rate[1] / rate[0] == pytest.approx(theory.GROWTH["printed"] / theory.GROWTH["exact"], rel=1e-12)
+    assert rate[0] == pytest.approx(4.0 * theory.GROWTH["exact"], rel=1e-12)
+
+
+@pytest.mark.parametrize("mutation", ["no pi in nu", "no boost"])
+def test_mutations_of_the_functional_are_caught(mutation):
+    """One ensemble without the pi of nu, or with markers resonating in the lab frame, misses by far more than its errors."""
+    rates, want = samples("kappa")
+    changes = {"nu_coefficient": 1.0} if mutation == "no pi in nu" else {"boost": 0.0}
+    wrong = functional_rates("kappa", 0, **changes)
+    spread = rates.sum(axis=-1).std(axis=0, ddof=1)
+    assert np.all(np.abs(wrong.sum(axis=-1) - want.sum(axis=-1)) > 10.0 * spread)
