@@ -58,8 +58,9 @@ class Markers:
         return self.perpendicular_squared(b) / b.astype(self.delta.dtype)
 
     def weight(self, background: Background, amplitude: jax.Array) -> jax.Array:
-        """Full weight W."""
-        return self.excess + self.volume * background.density(amplitude, self.birth_momentum)
+        """Full weight W, float64: the small excess must not be rounded to the digits of the large rest."""
+        rest = self.volume * background.density(amplitude, self.birth_momentum)
+        return self.excess.astype(jnp.float64) + rest.astype(jnp.float64)
 
     def control_weight(self, background: Background, amplitude: jax.Array) -> jax.Array:
         """w = W - V F0(y)."""

@@ -47,7 +47,7 @@ def observe(
         "gas_heating_rate": record.damped / span,
         "max_scattering_per_step": record.peak,
         "energy_imbalance": jnp.where(count > 0, record.imbalance / record.absolute_exchange, jnp.nan),
-        "balancing_tilt": record.tilt,
+        "balancing_correction": record.correction,
         "energy_cosmic_rays": store.cosmic_rays,
         "energy_waves": store.waves,
         "energy_gas": store.gas,

@@ -39,7 +39,8 @@ def total(x: jax.Array) -> jax.Array:
 def estimator_weight(state: State, parameters: Parameters, model: Model) -> jax.Array:
     """w (delta_f) or W (full_f)."""
     if model.estimator == "full_f":
-        return state.markers.weight(parameters.background, state.amplitude)
+        full = state.markers.weight(parameters.background, state.amplitude)
+        return full.astype(state.markers.delta.dtype)
     return state.markers.control_weight(parameters.background, state.amplitude)
 
 
@@ -101,7 +102,7 @@ def energies(state: State, parameters: Parameters) -> Energies:
     weight = state.markers.weight(parameters.background, state.amplitude)
     field = 0.5 * parameters.alfven_speed**2 * state.b
     return Energies(
-        cosmic_rays=total(weight.astype(jnp.float64) * moment_functions(state)[1]),
+        cosmic_rays=total(weight * moment_functions(state)[1]),
         waves=wave_energy(state, parameters) / state.b,
         gas=state.gas_pressure / (parameters.adiabatic_index - 1.0) / state.b,
         field=field,

@@ -54,7 +54,7 @@ _VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
         "sum of particle loss minus wave gain over sum |d eps| of the kicks",
     ),
     "max_scattering_per_step": ((), "1", "one", "largest nu dt of the interval"),
-    "balancing_tilt": ((), "1", "one", "largest tilt used to balance the energy of a kick"),
+    "balancing_correction": ((), "1", "one", "largest relative change of the markers' energy to balance a kick"),
     "energy_cosmic_rays": ((), "erg cm-3", "energy", "cosmic-ray energy x B0/B, full weights"),
     "energy_waves": ((), "erg cm-3", "energy", "wave energy x B0/B"),
     "energy_gas": ((), "erg cm-3", "energy", "thermal energy x B0/B"),

@@ -62,15 +62,6 @@ def wave_frame(momentum: jax.Array, parallel: jax.Array, V: jax.Array) -> WaveFr
     return WaveFrame(V, gamma, p, gamma * (energy - V * parallel), jnp.abs(p_par), sign)
 
 
-def tilt(kick: Kick, amount: jax.Array) -> Kick:
-    """Kick with the landing point shifted towards +p_par' (amount > 0) inside its interval.
-
-    Elastic, leaves the ends of the interval alone, and the energy it adds is exactly linear in ``amount``.
-    """
-    f = kick.fraction
-    return kick._replace(fraction=f + amount * kick.frame.sign * f * (1.0 - f))
-
-
 def energy_change(kick: Kick) -> jax.Array:
     """d eps = V d p_par of each marker, exact for every elastic kick."""
     f = kick.frame

@@ -15,7 +15,7 @@ from crmc import growth, scattering, tube
 from crmc.coarse import coarse_grain
 from crmc.identity import functional_sample
 from crmc.parameters import Model, Parameters
-from crmc.reductions import estimator_weight, total
+from crmc.reductions import estimator_weight, moment_functions, total
 from crmc.scattering import Kick, WaveFrame
 from crmc.spectrum import SIGNS, ScatteringTable, scattering_table, wave_energy_unit
 from crmc.state import State
@@ -25,13 +25,13 @@ _ADDITIVE_LIMIT = -0.6
 
 
 class Record(NamedTuple):
-    """What a step measured; code units, energies per volume. Sums over steps are meaningful except ``peak``.
+    """What a step measured; code units, energies per volume. Sums over steps are meaningful except ``peak``-like ones.
 
     gain: energy given by the particles to each branch, (2 directions, 2 helicities).
     gain_variance: sum of squares of the markers' shares of the gain.
     absolute_exchange: sum |W d eps|.
     imbalance: particle loss minus wave gain after balancing.
-    tilt: the largest balancing tilt used (``peak``-like).
+    correction: largest relative change of the particles' energy by the balancing of a kick (``peak``-like).
     functional: energy rate 2 Gamma_j E_j/e_j by the functional A[f - F0], (2, 2, bins), and samples taken.
     damped: wave energy turned into heat of the gas.
     peak: largest nu dt of the step.
@@ -41,7 +41,7 @@ class Record(NamedTuple):
     gain_variance: jax.Array
     absolute_exchange: jax.Array
     imbalance: jax.Array
-    tilt: jax.Array
+    correction: jax.Array
     functional: jax.Array
     samples: jax.Array
     damped: jax.Array
@@ -51,7 +51,7 @@ class Record(NamedTuple):
 def combine(a: Record, b: Record) -> Record:
     """Record of two consecutive spans of steps."""
     summed = Record(*(x + y for x, y in zip(a, b, strict=True)))
-    return summed._replace(tilt=jnp.maximum(a.tilt, b.tilt), peak=jnp.maximum(a.peak, b.peak))
+    return summed._replace(correction=jnp.maximum(a.correction, b.correction), peak=jnp.maximum(a.peak, b.peak))
 
 
 def empty_record(bins: int) -> Record:
@@ -62,7 +62,7 @@ def empty_record(bins: int) -> Record:
         gain_variance=zero,
         absolute_exchange=zero,
         imbalance=zero,
-        tilt=zero,
+        correction=zero,
         functional=jnp.zeros((2, 2, bins)),
         samples=zero,
         damped=zero,
@@ -152,7 +152,7 @@ def _scatter_constant(
     energy = jnp.where(keep, scattering.energy_change(kick), 0.0)
     share = (0.5 * (weight + after) * energy).astype(jnp.float64)
     full = state.markers.weight(parameters.background, state.amplitude)
-    lost = -total(full.astype(jnp.float64) * energy)
+    lost = -total(full * energy)
     books = dataclasses.replace(state.books, radiated=state.books.radiated + lost)
     record = empty_record(parameters.grid.bins)._replace(
         gain=jnp.zeros((2, 2)).at[direction, 0].set(-state.b * total(share)),
@@ -197,21 +197,31 @@ def _grow(
 def _balance(
     state: State, kick: Kick, gain: jax.Array, parameters: Parameters, model: Model
 ) -> tuple[State, dict[str, jax.Array]]:
-    """Tilt the landing points so that the full-weight particles lose exactly what the waves gained."""
-    weight = state.b * state.markers.weight(parameters.background, state.amplitude).astype(jnp.float64)
-    tilt = jnp.zeros(())
-    if model.balance_energy:
-        lost = -total(weight * scattering.energy_change(kick))
-        unit = scattering.tilt(kick._replace(frame=kick.frame), jnp.ones((), kick.fraction.dtype))
-        lever = total(weight * (scattering.energy_change(unit) - scattering.energy_change(kick)))
-        safe = jnp.where(lever == 0.0, 1.0, lever)
-        tilt = jnp.clip(jnp.where(lever == 0.0, 0.0, (lost - gain) / safe), -0.9, 0.9)
-        kick = scattering.tilt(kick, tilt.astype(kick.fraction.dtype))
-    energy = weight * scattering.energy_change(kick)
-    return _moved(state, kick), {
-        "imbalance": -total(energy) - gain,
-        "absolute_exchange": total(jnp.abs(energy)),
-        "tilt": jnp.abs(tilt),
+    """State after the kick, with weights corrected so that the particles lose exactly what the waves gained.
+
+    The gain is read with the control variate, the particles' energy with full weights: they differ by the sampling
+    noise of F0's part, whose expectation vanishes.  That noise is taken out of the weights as a change of the
+    isotropic part, eta V F0(y) (eps - <eps>), which conserves their number and drives no wave.
+    """
+    m = state.markers
+    weight = state.b * m.weight(parameters.background, state.amplitude)
+    exchanged = weight * scattering.energy_change(kick)
+    moved = _moved(state, kick)
+    record = {"absolute_exchange": total(jnp.abs(exchanged)), "imbalance": -total(exchanged) - gain}
+    if not model.balance_energy:
+        return moved, record
+    after = moved.markers
+    y = after.birth_momentum * jnp.exp(after.delta)
+    energy = moment_functions(moved)[1]
+    envelope = state.b * (after.volume * parameters.background.density(state.amplitude, y)).astype(jnp.float64)
+    shape = envelope * (energy - total(envelope * energy) / total(envelope))
+    eta = record["imbalance"] / total(shape * energy)
+    correction = (eta * shape / state.b).astype(after.excess.dtype)
+    supplied = state.b * total(correction.astype(jnp.float64) * energy)
+    markers = dataclasses.replace(after, excess=after.excess + correction)
+    return dataclasses.replace(moved, markers=markers), record | {
+        "imbalance": record["imbalance"] - supplied,
+        "correction": jnp.abs(supplied) / total(envelope * energy),
     }
 
 

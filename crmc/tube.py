@@ -58,7 +58,7 @@ def _wall_pressure(state: State, parameters: Parameters, model: Model, b: jax.Ar
     weight = m.weight(parameters.background, state.amplitude)
     perp2 = m.magnetic_moment(state.b) * b.astype(dtype)
     gamma = jnp.sqrt(1.0 + m.parallel_momentum**2 + perp2)
-    cosmic_rays = b * total(weight.astype(jnp.float64) * (0.5 * perp2 / gamma))
+    cosmic_rays = b * total(weight * (0.5 * perp2 / gamma))
     return cosmic_rays + _other_pressures(state, parameters, model, b)
 
 

@@ -82,7 +82,12 @@ def samples(name):
                 rate = lambda k, d=d: theory.growth_drift_kappa(k, 1.25, DENSITY, 2.0 * d)  # noqa: E731
             else:
                 rate = functools.partial(
-                    theory.growth_rate, background=rays, amplitude=amplitude, v_alfven=V_A, branch=(d, h), zeta=3.0 * V_A
+                    theory.growth_rate,
+                    background=rays,
+                    amplitude=amplitude,
+                    v_alfven=V_A,
+                    branch=(d, h),
+                    zeta=3.0 * V_A,
                 )
             want[i, j] = smeared(grid, rate)
     return rates, want
@@ -185,7 +190,7 @@ def test_deposit_sums_to_the_energy_of_the_kicks():
     m = initial_markers(8192, rays, amplitude, dtype=np.float64, **deviation)
     e = jnp.asarray(1e-4 * np.exp(np.random.default_rng(1).normal(size=(2, BINS))))
     table = scattering_table(grid, e, V, b, nu_dt, jnp.asarray(1e-12))
-    # At b = 1 the momentum is that of birth, which makes p_par <= p at b = 0.8 as well once p_par shrinks by b^(1/3).
+    # p = y b^(1/3): p_par shrinks as much, so that |p_par| <= p.
     frame = wave_frame(m.momentum(b), m.parallel_momentum * jnp.cbrt(b), V)
     bits = jnp.asarray(np.random.default_rng(2).integers(0, 2**32, 8192, dtype=np.uint32))
     kick = spectrum_kick(grid, table, frame, b, nu_dt, bits)
@@ -213,7 +218,9 @@ CONFIG = {
 
 def test_printed_coefficients_are_half_and_one_over_pi():
     """Built configs: nu has 1/pi of, and the growth rate (nu times the share of energy) 1/2 of the exact value."""
-    exact, printed = (build(parse_config(CONFIG | {"waves": {"coefficients": c}})).parameters for c in ("exact", "printed"))
+    exact, printed = (
+        build(parse_config(CONFIG | {"waves": {"coefficients": c}})).parameters for c in ("exact", "printed")
+    )
     assert float(exact.nu_coefficient) == pytest.approx(math.pi, rel=1e-15)
     assert float(printed.nu_coefficient) == 1.0
     rate = [float(p.nu_coefficient * p.growth_coefficient) for p in (exact, printed)]

@@ -49,7 +49,7 @@ def test_bspline_is_the_cardinal_quadratic_one():
 
 
 def test_basis_is_a_partition_with_integral_h():
-    """sum_j S_j = 1 two knots inside the ends, 0 with zero slope at the ends; int S_j dln k = h; equals the oracle's."""
+    """sum_j S_j = 1 two knots inside the ends, 0 at the ends; int S_j dln k = h; equals the oracle's."""
     grid, problem = grid_of(), cgs_problem(k_min=K_MIN, k_max=K_MAX, bins=BINS)[0]
     h = math.log(K_MAX / K_MIN) / (BINS + 2)
     assert float(grid.knot) == pytest.approx(h, rel=1e-14)
@@ -95,7 +95,7 @@ def test_deposit_functions_sum_to_the_momentum():
 
 @pytest.mark.parametrize(("row", "V", "b"), [(20, 0.3, 1.0), (30, -0.3, 0.5), (47, 2e-4, 1.0)])
 def test_metric_is_the_stated_integral(row, V, b):
-    """Y differences of one row against scipy quad of sqrt(g/(e/e_ref (p'^2 - q^2))) dq to 0.5 %, pole compression off."""
+    """Y of one row against scipy quad of sqrt(g/(e/e_ref (p'^2 - q^2))) dq to 0.5 %, pole compression off."""
     grid, e = grid_of(), amplitudes()
     table = scattering_table(grid, *(jnp.asarray(x) for x in (e, V, b, 1e-9, 1e-30)))
     problem = cgs_problem(k_min=K_MIN, k_max=K_MAX, bins=BINS)[0]

@@ -1,0 +1,136 @@
+"""Damping rates of built configs against hand formulas in cgs, and the heat they give."""
+
+import dataclasses
+import math
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from crmc.build import build
+from crmc.config import parse_config
+from crmc.reductions import wave_energy
+from crmc.step import damp
+
+B, N_I, T, DT = 2e-6, 3e-3, 2e5, 1e5  # G, cm^-3, K, s
+MASS, CHARGE, LIGHT, BOLTZMANN = 1.67262192e-24, 4.80320471e-10, 2.99792458e10, 1.380649e-16
+OMEGA = CHARGE * B / (MASS * LIGHT)
+V_A = B / math.sqrt(4.0 * math.pi * N_I * MASS)
+V_I = math.sqrt(BOLTZMANN * T / MASS)
+
+
+def ready(**damping):
+    return build(
+        parse_config(
+            {
+                "plasma": {
+                    "magnetic_field": f"{B} G",
+                    "ion_density": f"{N_I} cm-3",
+                    "temperature": f"{T} K",
+                    "gas_pressure": "1.6e-13 dyn/cm2",
+                },
+                "cosmic_rays": {"pressure": "1e-13 dyn/cm2", "index": 4.7, "turnover_momentum": 1.0},
+                "waves": {"k_min": 0.02, "k_max": 4.0, "bins": 12, "seed_level": 1e-12},
+                "damping": damping,
+                "run": {"duration": f"{100 * DT} s", "time_step": f"{DT} s", "markers": 64},
+            }
+        )
+    )
+
+
+def rate(setup, e, b=1.0):
+    """Gamma_d [s^-1] of all branches and bins."""
+    p = setup.parameters
+    got = p.damping.rate(p.grid, jnp.asarray(e), jnp.asarray(b), setup.model.nonlinear_landau, p.nu_coefficient)
+    return np.broadcast_to(np.asarray(got), e.shape) / setup.units.time
+
+
+def spectrum(exponent=0.0, level=1e-5):
+    """e_j ~ k_j^exponent with unequal branches, (2, 2, 12), and k_j [cm^-1]."""
+    k = 0.02 * np.exp(math.log(200.0) / 14 * (np.arange(12) + 1.5))
+    branch = np.array([[1.0, 0.2], [0.1, 0.7]])
+    return level * branch[..., None] * k**exponent, k * OMEGA / LIGHT
+
+
+def test_linear():
+    """The stated rate at every k."""
+    np.testing.assert_allclose(rate(ready(linear="3e-10 1/s"), spectrum()[0]), 3e-10, rtol=1e-9)
+
+
+def test_ion_neutral():
+    """nu_in/2, nu_in = 8.4e-9 n_n (T/1e4 K)^0.4: 1.3920e-9 s^-1 at n_n = 0.1, T = 2e5 K."""
+    got = rate(ready(ion_neutral_density="0.1 cm-3"), spectrum()[0])
+    np.testing.assert_allclose(got, 0.5 * 8.4e-9 * 0.1 * 20.0**0.4, rtol=1e-9)
+    assert got.flat[0] == pytest.approx(1.3920e-9, rel=1e-4)
+
+
+def test_turbulent():
+    """(epsilon k/v_A)^(1/2) at each bin's k."""
+    e, k = spectrum()
+    got = rate(ready(turbulent_dissipation="1e-4 cm2/s3"), e)
+    np.testing.assert_allclose(got, np.broadcast_to(np.sqrt(1e-4 * k / V_A), e.shape), rtol=1e-6)
+
+
+@pytest.mark.parametrize("b", [1.0, 0.6])
+def test_nonlinear_landau_of_the_paper(b):
+    """Gamma_d = nu v_i/c, nu = pi (Omega/gamma) e of the branch itself, gamma at p = m Omega0/k."""
+    e, k = spectrum()
+    gamma = np.sqrt(1.0 + (b * OMEGA / (k * LIGHT)) ** 2)
+    want = np.pi * b * OMEGA / gamma * e * V_I / LIGHT
+    got = rate(ready(nonlinear_landau="paper"), e, b)
+    np.testing.assert_allclose(got[..., 1:-1], want[..., 1:-1], rtol=1e-6)
+    # At the ends the splines carry 7/8 of the power at the centre.
+    np.testing.assert_allclose(got[..., [0, -1]], 0.875 * want[..., [0, -1]], rtol=1e-6)
+
+
+def test_nonlinear_landau_local():
+    """(1/2) sqrt(pi/2) v_i k (dB/B)^2 with e of all four branches at k."""
+    e, k = spectrum()
+    want = 0.5 * math.sqrt(math.pi / 2.0) * V_I * k * e.sum(axis=(0, 1))
+    got = rate(ready(nonlinear_landau="local"), e)
+    np.testing.assert_allclose(got[..., 1:-1], np.broadcast_to(want, e.shape)[..., 1:-1], rtol=1e-6)
+
+
+def test_nonlinear_landau_cumulative():
+    """The same with int e dln k from the lowest k to k, all branches: quadrature of the splines, to 1 % of the total."""
+    e, k = spectrum(-0.5)
+    setup = ready(nonlinear_landau="cumulative")
+    grid = setup.parameters.grid
+    ln_k = np.linspace(math.log(0.02), math.log(4.0), 14001)
+    power = np.asarray(grid.power(jnp.asarray(e.sum(axis=(0, 1))), jnp.exp(-jnp.asarray(ln_k))))
+    cumulative = np.concatenate([[0.0], np.cumsum(0.5 * (power[1:] + power[:-1]) * np.diff(ln_k))])
+    below = np.interp(np.log(k * LIGHT / OMEGA), ln_k, cumulative)
+    got = rate(setup, e) / (0.5 * math.sqrt(math.pi / 2.0) * V_I * k)
+    assert np.max(np.abs(got - below)) < 0.01 * cumulative[-1]
+
+
+def test_mechanisms_add():
+    """Rates of all mechanisms at once are the sum of those of each alone."""
+    e, _ = spectrum()
+    parts = [
+        {"linear": "3e-10 1/s"},
+        {"ion_neutral_density": "0.1 cm-3"},
+        {"turbulent_dissipation": "1e-4 cm2/s3"},
+        {"nonlinear_landau": "local"},
+    ]
+    together = {key: value for part in parts for key, value in part.items()}
+    np.testing.assert_allclose(rate(ready(**together), e), sum(rate(ready(**p), e) for p in parts), rtol=1e-12)
+
+
+def test_damped_energy_heats_the_gas():
+    """One step: W falls by exp(-2 Gamma_d dt), the gas gains (gamma - 1) of it, the floor is booked as injected."""
+    setup = ready(linear="2e-6 1/s")
+    e, _ = spectrum(level=1e-4)
+    e[1, 0, :3] = 1e-12
+    state = dataclasses.replace(setup.state, waves=jnp.asarray(e), b=jnp.asarray(0.8))
+    end, heat = damp(state, setup.parameters, setup.model)
+    factor = math.exp(-2.0 * 2e-6 * DT)
+    above = e * factor > 1e-12
+    np.testing.assert_allclose(np.asarray(end.waves)[above], (e * factor)[above], rtol=1e-9)
+    np.testing.assert_array_equal(np.asarray(end.waves)[~above], 1e-12)
+    lost = float(wave_energy(state, setup.parameters)) * (1.0 - factor)
+    assert float(heat) == pytest.approx(lost, rel=1e-9)
+    assert float(end.gas_pressure - state.gas_pressure) == pytest.approx(2.0 / 3.0 * lost, rel=1e-6)
+    unit = lost / (e.sum() * (1.0 - factor))
+    seeded = unit * 3 * 1e-12 * (1.0 - factor) / 0.8
+    assert float(end.books.injected) == pytest.approx(seeded, rel=1e-6)
