@@ -22,7 +22,7 @@ import jax
 import jax.numpy as jnp
 
 from crmc.markers import Markers
-from crmc.spectrum import CELLS, ROWS, ScatteringTable, SpectrumGrid
+from crmc.spectrum import CELLS, ROWS, ScatteringTable, SpectrumGrid, pole_angle, pole_distance
 
 
 class WaveFrame(NamedTuple):
@@ -178,13 +178,21 @@ def constant_kick(frame: WaveFrame, frequency: jax.Array, dt: jax.Array, bits: j
     """
     dtype = frame.q.dtype
     o, u = uniform_pair(bits, dtype)
-    c = jnp.sqrt(6.0 * frequency * dt).astype(dtype)
+    # A tiny interval where nothing scatters keeps the compression finite.
+    c = jnp.sqrt(jnp.maximum(6.0 * frequency * dt, 1e-12)).astype(dtype)
     s = frame.sign if co_moving else jnp.ones_like(frame.sign)
     p_par = frame.sign * frame.q if not co_moving else frame.q
-    floor = 0.0 if co_moving else -0.5 * jnp.pi
-    y = jnp.arcsin(jnp.clip(p_par / frame.momentum, -1.0, 1.0))
-    start = frame.momentum * jnp.sin(jnp.maximum(y - o * c, floor))
-    end = frame.momentum * jnp.sin(jnp.minimum(y + (1.0 - o) * c, 0.5 * jnp.pi))
+    # Odd in p_par, compressed near both poles.
+    equator = c * pole_distance(0.5 * jnp.pi / c)
+    angle = jnp.arccos(jnp.clip(jnp.abs(p_par) / frame.momentum, 0.0, 1.0))
+    y = jnp.sign(p_par) * (equator - c * pole_distance(angle / c))
+
+    def place(y: jax.Array) -> jax.Array:
+        from_pole = jnp.maximum(equator - jnp.abs(y), 0.0)
+        return frame.momentum * jnp.sign(y) * jnp.cos(jnp.minimum(c * pole_angle(from_pole / c), 0.5 * jnp.pi))
+
+    start = place(jnp.maximum(y - o * c, 0.0 if co_moving else -equator))
+    end = place(jnp.minimum(y + (1.0 - o) * c, equator))
     if co_moving:
         active = frame.sign * frame.V > 0.0
         start, end = jnp.where(active, start, frame.q), jnp.where(active, end, frame.q)

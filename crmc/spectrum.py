@@ -170,6 +170,10 @@ def _cumulate(steps: jax.Array, start: jax.Array) -> jax.Array:
     return terms @ jnp.asarray(np.triu(np.ones((terms.shape[-1],) * 2)))
 
 
+#: h(u) = u^2 + 0.594 u + 0.047 (1 - e^{-5.5 u}) of ``pole_distance``.
+_POLE_LINEAR, _POLE_OFFSET, _POLE_RATE = 0.594, 0.047, 5.5
+
+
 def pole_distance(distance: jax.Array) -> jax.Array:
     """Coordinate in which an interval clipped at the pole mu' = 1 still diffuses at the full rate.
 
@@ -178,13 +182,18 @@ def pole_distance(distance: jax.Array) -> jax.Array:
     distance theta = sqrt(h(u)) from the pole of a disc gives h(u) = (1/2) int_{u-1}^{u+1} h - 1/3, h = 0 for u <= 0,
     solved by the h below to 1 %; this function is its inverse, u(theta).
     """
-    alpha, beta, rate = 0.594, 0.047, 5.5
     theta2 = distance**2
-    u = 0.5 * (jnp.sqrt(alpha**2 + 4.0 * theta2) - alpha)
+    u = 0.5 * (jnp.sqrt(_POLE_LINEAR**2 + 4.0 * theta2) - _POLE_LINEAR)
     for _ in range(3):
-        decay = beta * jnp.exp(-rate * u)
-        u = u - (u**2 + alpha * u + beta - decay - theta2) / (2.0 * u + alpha + rate * decay)
-    return u
+        decay = _POLE_OFFSET * jnp.exp(-_POLE_RATE * u)
+        residual = u**2 + _POLE_LINEAR * u + _POLE_OFFSET - decay - theta2
+        u = u - residual / (2.0 * u + _POLE_LINEAR + _POLE_RATE * decay)
+    return jnp.maximum(u, 0.0)
+
+
+def pole_angle(u: jax.Array) -> jax.Array:
+    """Inverse of ``pole_distance``: theta = sqrt(h(u)), with the h stated there."""
+    return jnp.sqrt(u**2 + _POLE_LINEAR * u - _POLE_OFFSET * jnp.expm1(-_POLE_RATE * u))
 
 
 def scattering_table(

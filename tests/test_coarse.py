@@ -25,7 +25,7 @@ ANISOTROPY = 1e-3
 
 
 def noisy(noise, anisotropy=ANISOTROPY, precision="float64"):
-    """A built state with a planted P_2 anisotropy and independent noise of the weights, rms ``noise`` x V F0; envelope."""
+    """A state with a planted P_2 anisotropy and independent noise of the weights, rms ``noise`` x V F0; V F0."""
     data = {**CONFIG, "cosmic_rays": {**CONFIG["cosmic_rays"], "anisotropy": anisotropy}}
     data["run"] = {**CONFIG["run"], "precision": precision}
     ready = build(parse_config(data))
@@ -68,7 +68,7 @@ def test_spread_is_removed_and_the_signal_kept():
 
 
 def test_planted_anisotropy_survives_everywhere():
-    """-zeta p F0' P_2 without noise: its projection on P_2 in each of 12 bands of ln p is kept to 1 %, pointwise to 3 % rms."""
+    """-zeta p F0' P_2 without noise: its P_2 projection in each of 12 bands of ln p to 1 %, pointwise to 3 % rms."""
     ready, state, envelope = noisy(0.0)
     after = coarse_grain(state, ready.parameters, ready.model)
     one, two = relative_weight(state, ready, envelope), relative_weight(after, ready, envelope)

@@ -92,7 +92,7 @@ def test_nonlinear_landau_local():
 
 
 def test_nonlinear_landau_cumulative():
-    """The same with int e dln k from the lowest k to k, all branches: quadrature of the splines, to 1 % of the total."""
+    """The same with int e dln k from the lowest k to k, all branches: quadrature of the splines, 1 % of the total."""
     e, k = spectrum(-0.5)
     setup = ready(nonlinear_landau="cumulative")
     grid = setup.parameters.grid
