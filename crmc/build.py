@@ -79,10 +79,10 @@ def build(config: Config) -> Setup:
         amplitude=amplitude,
         waves=jnp.asarray(waves),
         b=jnp.ones(()),
-        gas_pressure=jnp.asarray(config.plasma.gas_pressure / units.energy_density),
+        gas_pressure=jnp.asarray(config.plasma.gas_pressure / units.energy_density, jnp.float64),
         books=zero_books(),
     )
-    parameters = dataclasses.replace(parameters, dt=jnp.asarray(dt))
+    parameters = dataclasses.replace(parameters, dt=jnp.asarray(dt, jnp.float64))
     external = _total_pressure(state, parameters, model)
     parameters = dataclasses.replace(parameters, external_pressure=external)
     return Setup(config, units, parameters, model, state, steps, output_every)
@@ -182,8 +182,8 @@ def _parameters(config: Config, units: CodeUnits, background: Background) -> Par
         "turbulent": math.sqrt(epsilon / units.alfven_speed),
     }
     return Parameters(
-        **{name: jnp.asarray(float(value)) for name, value in scalars.items()},
-        damping=Damping(**{name: jnp.asarray(float(value)) for name, value in rates.items()}),
+        **{name: jnp.asarray(float(value), jnp.float64) for name, value in scalars.items()},
+        damping=Damping(**{name: jnp.asarray(float(value), jnp.float64) for name, value in rates.items()}),
         background=background,
         grid=grid,
     )

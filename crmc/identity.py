@@ -44,7 +44,12 @@ def functional_sample(
     def kick(state: State, i: jax.Array, d: int) -> tuple[scattering.Kick, State]:
         frame = scattering.wave_frame(state.markers.momentum(state.b), state.markers.parallel_momentum, velocity[d])
         word = _scramble(bits[d] + (2 * i + d).astype(jnp.uint32) * jnp.uint32(0x9E3779B9))
-        kick = scattering.spectrum_kick(parameters.grid, tables[d], frame, state.b, nu_dt, word)
+        # The condition always holds: see step.scatter.
+        kick = jax.lax.cond(
+            tables[d].reference > 0.0,
+            lambda: scattering.spectrum_kick(parameters.grid, tables[d], frame, state.b, nu_dt, word),
+            lambda: scattering.Kick(frame, frame.q, jnp.zeros_like(frame.q), jnp.zeros_like(frame.q)),
+        )
         return kick, dataclasses.replace(state, markers=scattering.apply(state.markers, kick, state.b))
 
     def expand(state: State) -> State:

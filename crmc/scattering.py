@@ -178,7 +178,7 @@ def constant_kick(frame: WaveFrame, frequency: jax.Array, dt: jax.Array, bits: j
     """
     dtype = frame.q.dtype
     o, u = uniform_pair(bits, dtype)
-    # A tiny interval where nothing scatters keeps the compression finite.
+    # Without scattering nothing moves; a tiny interval keeps the compression finite.
     c = jnp.sqrt(jnp.maximum(6.0 * frequency * dt, 1e-12)).astype(dtype)
     s = frame.sign if co_moving else jnp.ones_like(frame.sign)
     p_par = frame.sign * frame.q if not co_moving else frame.q
@@ -193,8 +193,10 @@ def constant_kick(frame: WaveFrame, frequency: jax.Array, dt: jax.Array, bits: j
 
     start = place(jnp.maximum(y - o * c, 0.0 if co_moving else -equator))
     end = place(jnp.minimum(y + (1.0 - o) * c, equator))
+    active = frequency * dt > 0.0
     if co_moving:
-        active = frame.sign * frame.V > 0.0
-        start, end = jnp.where(active, start, frame.q), jnp.where(active, end, frame.q)
+        active &= frame.sign * frame.V > 0.0
+    start, end = jnp.where(active, start, p_par), jnp.where(active, end, p_par)
+    if co_moving:
         return reinject(frame, start, end, u, s)
     return reinject(frame._replace(q=p_par, sign=s), start, end, u, s)
