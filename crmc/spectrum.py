@@ -123,20 +123,6 @@ def make_grid(k_min, k_max, bins: int, momentum_min, momentum_max) -> SpectrumGr
     )
 
 
-def project(grid: SpectrumGrid, log_k: np.ndarray, e: np.ndarray) -> np.ndarray:
-    """Amplitudes e_j (>= 0) whose splines fit a given e(ln k) best in relative error (non-negative least squares).
-
-    The fit leaves out the outer two knots at each end, where the splines must go to zero.
-    """
-    from scipy.optimize import nnls
-
-    basis = np.asarray(_basis(jnp.asarray(log_k), grid.log_k_min, grid.knot, grid.bins))
-    offset = (log_k - float(grid.log_k_min)) / float(grid.knot)
-    keep = (offset > 2.0) & (offset < grid.bins) & (e > 0)
-    amplitudes, _ = nnls(basis[keep] / e[keep, None], np.ones(int(keep.sum())))
-    return amplitudes
-
-
 def wave_energy_unit(grid: SpectrumGrid, alfven_speed: jax.Array, b: jax.Array) -> jax.Array:
     """Energy density (magnetic + kinetic) of one bin per unit e_j: 2 h B^2/8 pi, code units."""
     return grid.knot * (alfven_speed * b) ** 2

@@ -21,7 +21,6 @@ from crmc.spectrum import (
     bspline,
     make_grid,
     pole_distance,
-    project,
     range_fraction,
     scattering_table,
     wave_energy_unit,
@@ -140,19 +139,6 @@ def test_pole_distance_solves_its_equation():
         assert abs(right - h(v)) < 0.02 * max(h(v), 1.0 / 3.0)
     far = theta > 20.0
     np.testing.assert_allclose((u - theta)[far], (u - theta)[-1], atol=2e-3)
-
-
-def test_project_recovers_a_spectrum_of_splines():
-    """Amplitudes of a spectrum that is in the space come back to 1e-8; a power law is fitted to 1 % inside."""
-    grid, e = grid_of(), amplitudes()[0]
-    ln_k = np.linspace(math.log(K_MIN), math.log(K_MAX), 2000)[1:-1]
-    problem = cgs_problem(k_min=K_MIN, k_max=K_MAX, bins=BINS)[0]
-    np.testing.assert_allclose(project(grid, ln_k, splines(problem, ln_k) @ e), e, rtol=1e-8)
-    law = np.exp(-1.5 * ln_k)
-    fitted = np.asarray(grid.power(jnp.asarray(project(grid, ln_k, law)), jnp.exp(-jnp.asarray(ln_k))))
-    h = float(grid.knot)
-    inside = (ln_k > ln_k[0] + 2 * h) & (ln_k < ln_k[-1] - 2 * h)
-    np.testing.assert_allclose(fitted[inside], law[inside], rtol=0.01)
 
 
 def test_equilibrium_start_is_the_oracle_balance():
