@@ -70,7 +70,7 @@ def build(config: Config) -> Setup:
     if tau_B is not None and config.damping.active and model.scattering == "spectrum":
         predicted = equilibrium_amplitudes(parameters, amplitude, model, tau_B)
     waves = _initial_waves(config, predicted, tau_B)
-    dt, steps = _time_step(config, units, waves, predicted, _isotropic_damping(parameters, amplitude))
+    dt, steps = _time_step(config, units, waves, predicted, float(_isotropic_damping(parameters, amplitude)))
     output_every = max(1, round(config.run.output_seconds / (dt * units.time)))
     model = dataclasses.replace(model, coarse_grain_every=_coarse_every(config, dt * units.time))
     state = State(
@@ -83,7 +83,7 @@ def build(config: Config) -> Setup:
         books=zero_books(),
     )
     parameters = dataclasses.replace(parameters, dt=jnp.asarray(dt, jnp.float64))
-    external = _total_pressure(state, parameters, model)
+    external = jax.jit(_total_pressure, static_argnames="model")(state, parameters, model)
     parameters = dataclasses.replace(parameters, external_pressure=external)
     return Setup(config, units, parameters, model, state, steps, output_every)
 
@@ -106,7 +106,7 @@ def make_background(config: Config, units: CodeUnits) -> tuple[Background, jax.A
         jnp.asarray(rays.momentum_min),
         jnp.asarray(rays.momentum_max),
     )
-    return background, background.amplitude_for_pressure(jnp.asarray(pressures))
+    return background, jax.jit(Background.amplitude_for_pressure)(background, jnp.asarray(pressures))
 
 
 def make_model(config: Config) -> Model:
@@ -224,13 +224,14 @@ def _time_step(
     return duration / steps, steps
 
 
-def _isotropic_damping(parameters: Parameters, amplitude: jax.Array) -> float:
+@jax.jit
+def _isotropic_damping(parameters: Parameters, amplitude: jax.Array) -> jax.Array:
     """Largest rate at which F0 alone damps a branch [code]: near marginal stability growth is a small rest of it."""
     grid, one = parameters.grid, jnp.ones(())
     rate = isotropic_growth(
         grid, parameters.background, amplitude, parameters.alfven_speed, one, parameters.nu_coefficient
     )
-    return float(jnp.max(-rate) / (2.0 * wave_energy_unit(grid, parameters.alfven_speed, one)))
+    return jnp.max(-rate) / (2.0 * wave_energy_unit(grid, parameters.alfven_speed, one))
 
 
 def _coarse_every(config: Config, dt: float) -> int:
@@ -245,7 +246,7 @@ def _markers(config: Config, units: CodeUnits, background: Background, amplitude
         background,
         amplitude,
         drift=rays.drift_velocity * units.alfven_speed,
-        anisotropy=rays.anisotropy / float(theory.anisotropy_of_zeta(background, amplitude)),
+        anisotropy=rays.anisotropy / float(jax.jit(theory.anisotropy_of_zeta)(background, amplitude)),
         seed=config.run.seed,
         dtype=np.dtype(config.run.precision),
     )

@@ -21,16 +21,10 @@ def equilibrium_amplitudes(parameters: Parameters, amplitude: jax.Array, model: 
     """
     grid = parameters.grid
     log_k = float(grid.log_k_min) + float(grid.knot) * (grid.bins + 2) * (np.arange(2000) + 0.5) / 2000
-    power = growth_times_power(
-        np.exp(log_k),
-        parameters.background,
-        amplitude,
-        parameters.alfven_speed,
-        abs(tau_B),
-        k_max=1.0 / grid.x_gap,
-    )
-    basis = np.asarray(grid.basis(jnp.exp(-jnp.asarray(log_k))))
-    weight = np.asarray(power)[:, None] * basis * (log_k[1] - log_k[0]) / float(grid.knot)
+    k, k_max = jnp.exp(jnp.asarray(log_k)), 1.0 / grid.x_gap
+    feed = jax.jit(lambda k, *arguments: (growth_times_power(k, *arguments, k_max=k_max), grid.basis(1.0 / k)))
+    power, basis = map(np.asarray, feed(k, parameters.background, amplitude, parameters.alfven_speed, abs(tau_B)))
+    weight = power[:, None] * basis * (log_k[1] - log_k[0]) / float(grid.knot)
     driven = driven_branches(tau_B)
     rate = jax.jit(
         lambda e: parameters.damping.rate(

@@ -15,16 +15,18 @@ closed form for F0.  It knows D and f but not the kernel, so eq. 37 can fail.
 
 from __future__ import annotations
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from crmc.distribution import Background
 from crmc.scattering import Kick, WaveFrame
-from crmc.spectrum import CELLS, DEPOSIT_CELLS, ROWS, SIGNS, ScatteringTable, SpectrumGrid, range_fraction
+from crmc.spectrum import CELLS, DEPOSIT_CELLS, SIGNS, ScatteringTable, SpectrumGrid, range_fraction
 
-#: Cells between gap and top in the histogram of the functional.
-HISTOGRAM_CELLS = 32
+#: Rows in ln p' and cells in ln q, between gap and top, of the functional's histogram; quadrature nodes per row.
+HISTOGRAM_ROWS, HISTOGRAM_CELLS, _ROW_NODES = 48, 48, 4
 
 
 def _deposit_position(grid: SpectrumGrid, q: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -59,31 +61,63 @@ def kick_gain(table: ScatteringTable, frame: WaveFrame, histogram: jax.Array, b:
     return -(gamma * V * b * b) * SIGNS[:, None] * moved
 
 
-def resonant_histogram(grid: SpectrumGrid, frame: WaveFrame, weight: jax.Array, b: jax.Array) -> jax.Array:
-    """Sum of ``weight``/g over (helicity, row in ln p', cell between gap and top), float64.
+def resonant_histogram(
+    grid: SpectrumGrid,
+    background: Background,
+    frame: WaveFrame,
+    weight: jax.Array,
+    envelope: jax.Array,
+    b: jax.Array,
+) -> jax.Array:
+    """Sums of ``weight``/(g x) and ``envelope``/(g x) over (helicity, row in ln p', cell in ln q), float64.
 
-    Markers in the gap or beyond the top take no part.
+    ``envelope`` is the weight of a known function of p', V F0(p'); 1/(g x) makes the volume uniform in ln q.
+    Shape (2 sums, 2, rows, cells).  Markers in the gap or beyond the top take no part.
     """
     dtype = frame.q.dtype
     x, P = frame.q / b.astype(dtype), frame.momentum / b.astype(dtype)
     gap, top = grid.x_gap.astype(dtype), jnp.minimum(P, grid.x_top.astype(dtype))
     active = (x > gap) & (x < top)
-    s = jnp.where(active, (x - gap) / jnp.where(active, top - gap, 1.0), 0.0)
-    t = (2.0 / jnp.pi) * jnp.arcsin(jnp.sqrt(s))
-    cell = jnp.minimum((t * HISTOGRAM_CELLS).astype(jnp.int32), HISTOGRAM_CELLS - 1)
-    row = (jnp.log(P) - grid.row_start.astype(dtype)) / grid.row_step.astype(dtype)
-    row = jnp.clip(jnp.round(row), 0, ROWS - 1).astype(jnp.int32)
+    place = jnp.log(jnp.where(active, x / gap, 1.0)) / jnp.log(jnp.where(active, top / gap, 2.0))
+    cell = jnp.minimum((place * HISTOGRAM_CELLS).astype(jnp.int32), HISTOGRAM_CELLS - 1)
+    start, step = _rows(grid, background, b)
+    row = ((jnp.log(P) - start.astype(dtype)) / step.astype(dtype)).astype(jnp.int32)
+    row = jnp.clip(row, 0, HISTOGRAM_ROWS - 1)
     helicity = (frame.sign < 0.0).astype(jnp.int32)
-    g = 1.0 + frame.V * frame.sign * frame.q / frame.energy
-    index = (helicity * ROWS + row) * HISTOGRAM_CELLS + cell
-    flat = jnp.zeros(2 * ROWS * HISTOGRAM_CELLS)
-    flat = flat.at[index].add(jnp.where(active, weight / g, 0.0), mode="promise_in_bounds")
-    return flat.reshape(2, ROWS, HISTOGRAM_CELLS)
+    share = jnp.where(active, 1.0 / (x + frame.V * frame.sign * frame.q / frame.energy * x), 0.0)
+    index = (helicity * HISTOGRAM_ROWS + row) * HISTOGRAM_CELLS + cell
+    shape = histogram_shape()
+    empty = jnp.zeros(math.prod(shape[1:]))
+    sums = [empty.at[index].add(share * x, mode="promise_in_bounds") for x in (weight, envelope)]
+    return jnp.stack(sums).reshape(shape)
 
 
-def histogram_shape() -> tuple[int, int, int]:
+def histogram_shape() -> tuple[int, int, int, int]:
     """Shape of ``resonant_histogram``."""
-    return 2, ROWS, HISTOGRAM_CELLS
+    return 2, 2, HISTOGRAM_ROWS, HISTOGRAM_CELLS
+
+
+def _rows(grid: SpectrumGrid, background: Background, b: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """ln P where the histogram's rows start, and their width: they fill the part of F0's range that resonates."""
+    low = jnp.log(jnp.maximum(background.momentum_min / jnp.cbrt(b) ** 2, grid.x_gap))
+    high = jnp.log(background.momentum_max / jnp.cbrt(b) ** 2)
+    return low, jnp.maximum(high - low, 1e-6) / HISTOGRAM_ROWS
+
+
+def _ratio(weight: jax.Array, envelope: jax.Array) -> jax.Array:
+    """weight/envelope of every cell; empty cells lie on the line between their neighbours in the row."""
+    filled = envelope > 0.0
+    value = jnp.where(filled, weight / jnp.where(filled, envelope, 1.0), 0.0)
+    place = jnp.broadcast_to(jnp.arange(HISTOGRAM_CELLS), value.shape)
+    axis = value.ndim - 1
+    left = jax.lax.cummax(jnp.where(filled, place, -1), axis)
+    right = jax.lax.cummin(jnp.where(filled, place, HISTOGRAM_CELLS), axis, reverse=True)
+    left, right = jnp.where(left < 0, right, left), jnp.where(right == HISTOGRAM_CELLS, left, right)
+    # A row without markers has left = HISTOGRAM_CELLS; its values are all zero.
+    left, right = (jnp.clip(i, 0, HISTOGRAM_CELLS - 1) for i in (left, right))
+    share = (place - left) / jnp.maximum(right - left, 1)
+    low, high = (jnp.take_along_axis(value, i, axis) for i in (left, right))
+    return low + share * (high - low)
 
 
 def _diffusion(P: jax.Array, x: jax.Array, b: jax.Array, nu_coefficient: jax.Array) -> jax.Array:
@@ -93,19 +127,36 @@ def _diffusion(P: jax.Array, x: jax.Array, b: jax.Array, nu_coefficient: jax.Arr
 
 
 def anisotropic_growth(
-    grid: SpectrumGrid, histogram: jax.Array, V: jax.Array, b: jax.Array, nu_coefficient: jax.Array
+    grid: SpectrumGrid,
+    background: Background,
+    amplitude: jax.Array,
+    histogram: jax.Array,
+    V: jax.Array,
+    b: jax.Array,
+    nu_coefficient: jax.Array,
 ) -> jax.Array:
-    """Energy per unit time given to each bin by f - F0, divided by e_j: (2 helicities, bins), code units."""
-    stride = CELLS // HISTOGRAM_CELLS
-    P, top = grid.row_momentum[:, None], grid.top[:, None]
-    fraction = range_fraction(jnp.arange(HISTOGRAM_CELLS + 1) / HISTOGRAM_CELLS)
-    edge = grid.x_gap + (top - grid.x_gap) * fraction
-    gradient = jnp.diff(b * histogram / (b * jnp.diff(edge)), axis=-1)
-    face = edge[:, 1:-1]
-    flux = gradient * _diffusion(P, face, b, nu_coefficient)
+    """Energy per unit time given to each bin by f - F0, divided by e_j: (2 helicities, bins), code units.
+
+    ``histogram`` is that of `resonant_histogram`.  (f - F0)/F0(p') of a cell is the ratio of its two sums, so that
+    neither the number of markers that happen to be in it nor their place in the row matters.  Its differences in
+    ln q are of fourth order; F0 and D are integrated over each row by quadrature.
+    """
+    difference = jnp.diff(_ratio(*histogram))
+    padded = jnp.pad(difference, [(0, 0), (0, 0), (1, 1)], mode="edge")
+    difference = difference - jnp.diff(padded, 2) / 12.0
+    node, share = np.polynomial.legendre.leggauss(_ROW_NODES)
+    start, step = _rows(grid, background, b)
+    log_P = start + step * (jnp.arange(HISTOGRAM_ROWS)[:, None] + 0.5 * (node + 1.0))
+    P = jnp.exp(log_P)[..., None]
+    x = grid.x_gap * (jnp.minimum(P, grid.x_top) / grid.x_gap) ** (jnp.arange(1, HISTOGRAM_CELLS) / HISTOGRAM_CELLS)
+    # F0 p' dp' = F0 p'^2 dln p'
+    measure = background.density(amplitude, P * jnp.cbrt(b) ** 2) * (b * P) ** 2 * (0.5 * step * share)[:, None]
+    # D falls to zero linearly at q = p': the trapezoidal rule with the end term of Euler and Maclaurin.
+    rule = np.ones(HISTOGRAM_CELLS - 1)
+    rule[-2:] += -1.0 / 24.0, 1.0 / 6.0
+    flux = measure * _diffusion(P, x, b, nu_coefficient) * rule
     gamma = 1.0 / jnp.sqrt(1.0 - V**2)
-    basis = grid.basis_node[:, stride:-1:stride]
-    return gamma * V * SIGNS[:, None] * jnp.einsum("hrc,rcj->hj", flux, basis)
+    return gamma * V * SIGNS[:, None] * jnp.einsum("hrc,rmc,rmcj->hj", difference, flux, grid.basis(x))
 
 
 def isotropic_growth(

@@ -2,7 +2,7 @@
 
 The functional needs f as the continuous equation has it.  Kicks of nu_max dt = 0.4 relax the fast modes of f too
 slowly (a mode of rate lambda by sinc^2, not exp(-lambda dt)), and D times the gradient of such an f is 4 to 8 % too
-large.  A sample is therefore taken on a copy of the ensemble that is carried on for some time in steps ``REFINEMENT``
+large.  A sample is therefore taken on a copy of some markers that is carried on for some time in steps ``REFINEMENT``
 times shorter: fast modes relax to their place, slow ones are right already.  The copy starts from an even mixture of
 the markers before and after the kicks and is thrown away in the end.
 """
@@ -20,18 +20,28 @@ from crmc.spectrum import SIGNS, scattering_table
 from crmc.state import State
 
 #: Short steps before measuring and while measuring, and how many make up a step of the run.
-RELAXING, MEASURING, REFINEMENT = 4, 2, 4
+RELAXING, MEASURING, REFINEMENT = 24, 2, 8
+#: One marker of so many is copied; samples take consecutive blocks in turn, each a low-discrepancy set of its own.
+_BLOCKS = 4
 
 
 def functional_sample(
-    before: State, after: State, bits: jax.Array, parameters: Parameters, b_ratio: jax.Array
+    before: State, after: State, bits: jax.Array, parameters: Parameters, b_ratio: jax.Array, sample: jax.Array
 ) -> jax.Array:
-    """2 Gamma_j E_j/e_j of f - F0, (2 directions, 2 helicities, bins), code units.
+    """Histogram of f - F0 in the frames of both directions' waves, (2 directions, *growth.histogram_shape()).
 
-    before, after: states around the kicks of one step, same b; bits: (2, N) uint32; b_ratio: change of b in a step.
+    before, after: states around the kicks of one step, same b; bits: (2, N) uint32; b_ratio: change of b in a step;
+    sample: number of the sample.
     """
-    pick = jnp.arange(bits.shape[1]) % 2 == 0
-    mixed = jax.tree.map(lambda x, y: jnp.where(pick, x, y), before.markers, after.markers)
+    size = -(-bits.shape[1] // _BLOCKS)
+    start = sample % _BLOCKS * size
+
+    def block(x: jax.Array) -> jax.Array:
+        return jax.lax.dynamic_slice_in_dim(x, start, size, axis=-1)
+
+    bits = block(bits)
+    pick = bits[0] & 1 == 0
+    mixed = jax.tree.map(lambda x, y: jnp.where(pick, block(x), block(y)), before.markers, after.markers)
     state = dataclasses.replace(after, markers=mixed)
     velocity = jnp.asarray(SIGNS) * parameters.alfven_speed * jnp.sqrt(state.b)
     nu_dt = parameters.nu_coefficient * state.b * parameters.dt / REFINEMENT
@@ -67,21 +77,33 @@ def functional_sample(
         state = expand(state)
         for d in range(2):
             moved, after = kick(state, i, d)
+            y = moved.frame.momentum / jnp.cbrt(state.b).astype(moved.frame.momentum.dtype)
+            envelope = state.markers.volume * parameters.background.density(state.amplitude, y)
             for q, s in ((moved.frame.q, state), (moved.q, after)):
                 weight = s.markers.control_weight(parameters.background, s.amplitude)
-                frame = moved.frame._replace(q=q)
-                part = growth.resonant_histogram(parameters.grid, frame, weight, s.b)
+                part = growth.resonant_histogram(
+                    parameters.grid, parameters.background, moved.frame._replace(q=q), weight, envelope, s.b
+                )
                 histogram = histogram.at[d].add(part)
             state = after
         return state, histogram
 
     state = jax.lax.fori_loop(0, RELAXING, relax, state)
-    start = (state, jnp.zeros((2, *growth.histogram_shape())))
-    state, histogram = jax.lax.fori_loop(RELAXING, RELAXING + MEASURING, measure, start)
-    histogram = histogram / (2 * MEASURING)
+    carry = (state, jnp.zeros((2, *growth.histogram_shape())))
+    _, histogram = jax.lax.fori_loop(RELAXING, RELAXING + MEASURING, measure, carry)
+    return histogram
+
+
+def functional_rates(state: State, histogram: jax.Array, parameters: Parameters) -> jax.Array:
+    """2 Gamma_j E_j/e_j of f - F0 by the functional, (2 directions, 2 helicities, bins), code units.
+
+    histogram: sum of any number of `functional_sample`; amplitudes of F0 and field are those of ``state``.
+    """
+    velocity = jnp.asarray(SIGNS) * parameters.alfven_speed * jnp.sqrt(state.b)
+    fixed = parameters.grid, parameters.background, state.amplitude
     return jnp.stack(
         [
-            growth.anisotropic_growth(parameters.grid, histogram[d], velocity[d], state.b, parameters.nu_coefficient)
+            growth.anisotropic_growth(*fixed, histogram[d], velocity[d], state.b, parameters.nu_coefficient)
             for d in range(2)
         ]
     )

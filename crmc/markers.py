@@ -99,7 +99,7 @@ def initial_markers(
     y = np.exp(low + (high - low) * sample[:, 0])
     mu = 2.0 * sample[:, 1] - 1.0
     volume = 2.0 * (high - low) / count * y**3
-    slope = np.asarray(background.slope(amplitude, jnp.asarray(y)))
+    slope = np.asarray(jax.jit(Background.slope)(background, amplitude, jnp.asarray(y)))
     dipole = drift * np.sqrt(1.0 + y**2) / y
     excess = -volume * slope * (dipole * mu + anisotropy * (1.5 * mu**2 - 0.5))
     return Markers(*(jnp.asarray(x, dtype) for x in (y, y * mu, np.zeros(count), volume, excess)))

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from crmc import growth
+from crmc.identity import functional_rates
 from crmc.parameters import Model, Parameters
 from crmc.reductions import (
     energies,
@@ -94,10 +95,11 @@ def _waves(state: State, record: Record, parameters: Parameters, model: Model) -
             for V in velocity
         ]
     )
-    samples = jnp.where(record.samples > 0, record.samples, jnp.nan)
+    sampled = jnp.where(jnp.any(record.functional != 0.0), 1.0, jnp.nan)
+    functional = sampled * functional_rates(state, record.functional, parameters)
     unit = wave_energy_unit(grid, parameters.alfven_speed, state.b)
     # The particles' loss is 2 Gamma W with the coefficient that conserves energy.
-    rate = parameters.growth_coefficient * (record.functional / samples + background) / (2.0 * unit)
+    rate = parameters.growth_coefficient * (functional + background) / (2.0 * unit)
     damping = parameters.damping.rate(grid, state.waves, state.b, model.nonlinear_landau, parameters.nu_coefficient)
     power = jnp.einsum("dhj,kj->dhk", state.waves, grid.basis(centre))
     nu = jnp.stack([_mean_scattering(state, parameters, p) for p in MOMENTA])

@@ -50,7 +50,7 @@ class Model:
     """Static switches: hashable, one compilation each.
 
     coarse_grain_every: steps between coarse-grainings of the weights, 0 for never.
-    functional_every: steps between evaluations of the growth functional.
+    functional_every: steps between samples of the growth functional; odd, so that they see either order of the kicks.
     """
 
     expansion: Literal["none", "prescribed", "injection", "pressure_balance"] = "none"
@@ -62,4 +62,4 @@ class Model:
     balance_energy: bool = True
     inject: bool = False
     coarse_grain_every: int = 0
-    functional_every: int = 10
+    functional_every: int = 11

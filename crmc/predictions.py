@@ -10,6 +10,7 @@ import numpy as np
 
 from crmc.build import expansion_time, make_background
 from crmc.damping import ION_NEUTRAL_COLLISIONS
+from crmc.distribution import Background
 from crmc.theory import (
     anisotropy_of_zeta,
     equilibrium_wave_power,
@@ -88,27 +89,27 @@ def _mean_nu(config: Config, units: CodeUnits, arguments: tuple, p: float) -> fl
     damping = _damping(config, units, k)
     if damping is None or arguments[-1] is None or half == 0.0:
         return None
+    power = jax.jit(equilibrium_wave_power, static_argnames="coefficients")
     options = {"damping_slope": damping[1], "k_max": waves.k_max, "coefficients": waves.coefficients}
-    background, amplitude, v_alfven, tau_B = arguments
-    e = equilibrium_wave_power(k, background, amplitude, v_alfven, tau_B, damping[0], **options)
+    e = power(k, *arguments, damping[0], **options)
     return float(jnp.sum(scattering_frequency(p, e, waves.coefficients) * half * w * mu))
 
 
 def _heating_values(config: Config, units: CodeUnits, arguments: tuple) -> dict[str, float]:
     """Predictions that need an expansion."""
-    background, amplitude, v_alfven, tau_B = arguments
+    power = jax.jit(heating)
     scales, constant = arguments[2:], config.scattering.model == "constant"
     pressure = config.cosmic_rays.pressure / units.energy_density
     heat = {}
     if not (constant and config.scattering.frame == "forward"):
-        heat["heating_exact"] = heating(background, amplitude, v_alfven, tau_B)
+        heat["heating_exact"] = power(*arguments)
         heat["heating_ultrarelativistic"] = heating_ultrarelativistic(pressure, *scales)
         heat["heating_bound"] = heating_bound(pressure, *scales)
     if not constant:
-        heat["heating_exact_gap"] = heating(background, amplitude, v_alfven, tau_B, config.waves.k_max)
+        heat["heating_exact_gap"] = power(*arguments, config.waves.k_max)
     values = {name: float(value) * units.power_density for name, value in heat.items()}
     if "heating_exact" in heat and (nu := (config.scattering.frequency or 0.0) * units.time) > 0:
-        values["anisotropy_constant_nu"] = anisotropy_of_zeta(background, amplitude) * zeta_constant_nu(nu, *scales)
+        values["anisotropy_constant_nu"] = jax.jit(anisotropy_of_zeta)(*arguments[:2]) * zeta_constant_nu(nu, *scales)
     return values | {
         "expansion_time": scales[1] * units.time,
         "scattering_eq57": scattering_eq57(*scales) * units.gyrofrequency,
@@ -126,7 +127,7 @@ def predictions(config: Config) -> dict[str, dict]:
         arguments = _steady_arguments(config, units)
         background, amplitude, v_alfven, tau_B = arguments
         values = {"alfven_speed": v_alfven, "gyrofrequency": units.gyrofrequency}
-        values["cr_density_ratio"] = background.moments(amplitude, jnp.ones(())).number
+        values["cr_density_ratio"] = jax.jit(Background.moments)(background, amplitude, jnp.ones(())).number
         values["cooling"] = config.plasma.cooling
         if (index := float(background.index[0])) > 2.0:
             values["threshold"] = threshold_anisotropy(index, v_alfven)

@@ -44,7 +44,7 @@ class Runner:
 
     def __init__(self, setup: Setup):
         self.setup = setup
-        self.state, self.record, self.recorded = setup.state, empty_record(setup.parameters.grid.bins), 0
+        self.state, self.record, self.recorded = setup.state, empty_record(), 0
         self.steps: list[int] = []
         self.rows: dict[str, list[np.ndarray]] = {}
         self.key = jax.random.key(setup.config.run.seed, impl="threefry2x32")
@@ -75,7 +75,7 @@ class Runner:
         for name, value in row.items():
             self.rows.setdefault(name, []).append(np.asarray(value))
         self.steps.append(self.step)
-        self.record, self.recorded = empty_record(self.setup.parameters.grid.bins), 0
+        self.record, self.recorded = empty_record(), 0
 
     def take(self, count: int) -> None:
         """Advance ``count`` steps."""
@@ -129,7 +129,7 @@ def run(
     with jax.enable_x64(True), _signals() as caught:
         setup = build(config)
         path = checkpoint_path(output)
-        stored = load(path, config, setup.state, empty_record(setup.parameters.grid.bins)) if resume else None
+        stored = load(path, config, setup.state, empty_record()) if resume else None
         runner = Runner(setup)
         if stored is not None:
             runner.restore(stored)

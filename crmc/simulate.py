@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import jax
 
+from crmc.identity import functional_rates
 from crmc.parameters import Model, Parameters
 from crmc.state import State
 from crmc.step import Record, combine, draw_noise, empty_record, step
@@ -34,15 +35,17 @@ def simulate(
 ) -> tuple[State, tuple[dict[str, jax.Array], Record]]:
     """``outputs`` x ``steps_per_output`` steps as nested scans, differentiable in both modes.
 
-    Returns the final state, and per output the records and the small state (markers left out), stacked.
+    Returns the final state, and per output the records and the small state (markers left out), stacked; a record's
+    functional is contracted to `identity.functional_rates`.
     """
 
     def inner(carry: tuple[State, Record], _: None) -> tuple[tuple[State, Record], None]:
         return keyed_step(*carry, key, parameters, model), None
 
     def outer(state: State, _: None) -> tuple[State, tuple[dict[str, jax.Array], Record]]:
-        start = (state, empty_record(parameters.grid.bins))
+        start = (state, empty_record())
         (state, record), _ = jax.lax.scan(inner, start, length=steps_per_output)
+        record = record._replace(functional=functional_rates(state, record.functional, parameters))
         return state, ({"waves": state.waves, "b": state.b, "gas_pressure": state.gas_pressure}, record)
 
     return jax.lax.scan(outer, state, length=outputs)

@@ -15,6 +15,7 @@ x = |p_par'|/(m c b) = Omega0(0)/(k c) and P = p'/(m c b), in which the grid is 
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -90,6 +91,7 @@ def range_fraction(t: jax.Array) -> jax.Array:
     return jnp.sin(0.5 * jnp.pi * t) ** 2
 
 
+@functools.partial(jax.jit, static_argnames="bins")
 def make_grid(k_min, k_max, bins: int, momentum_min, momentum_max) -> SpectrumGrid:
     """Grid for k in [k_min, k_max] Omega0/c and scaled momenta P in [momentum_min, momentum_max].
 

@@ -32,7 +32,7 @@ class Record(NamedTuple):
     absolute_exchange: sum |W d eps|.
     imbalance: particle loss minus wave gain after balancing.
     correction: largest relative change of the particles' energy by the balancing of a kick (``peak``-like).
-    functional: energy rate 2 Gamma_j E_j/e_j by the functional A[f - F0], (2, 2, bins), and samples taken.
+    functional: histograms of f - F0 for the growth functional (identity.py), (2, *growth.histogram_shape()).
     damped: wave energy turned into heat of the gas.
     peak: largest nu dt of the step.
     """
@@ -43,7 +43,6 @@ class Record(NamedTuple):
     imbalance: jax.Array
     correction: jax.Array
     functional: jax.Array
-    samples: jax.Array
     damped: jax.Array
     peak: jax.Array
 
@@ -54,7 +53,7 @@ def combine(a: Record, b: Record) -> Record:
     return summed._replace(correction=jnp.maximum(a.correction, b.correction), peak=jnp.maximum(a.peak, b.peak))
 
 
-def empty_record(bins: int) -> Record:
+def empty_record() -> Record:
     """Record of no steps."""
     zero = jnp.zeros(())
     return Record(
@@ -63,11 +62,15 @@ def empty_record(bins: int) -> Record:
         absolute_exchange=zero,
         imbalance=zero,
         correction=zero,
-        functional=jnp.zeros((2, 2, bins)),
-        samples=zero,
+        functional=jnp.zeros((2, *growth.histogram_shape())),
         damped=zero,
         peak=zero,
     )
+
+
+def _no_exchange() -> Record:
+    """Record of a part of a step, which leaves the histograms alone."""
+    return empty_record()._replace(functional=jnp.zeros(()))
 
 
 def draw_noise(key: jax.Array, step: jax.Array, count: int) -> jax.Array:
@@ -82,20 +85,20 @@ def step(state: State, noise: jax.Array, parameters: Parameters, model: Model) -
     b_before = state.b
     state = tube.expand(state, parameters, model, 0.5)
     expanded = state
-    record = empty_record(parameters.grid.bins)
+    record = _no_exchange()
     if model.scattering != "none":
         first = state.step % 2
         for direction in (first, 1 - first):
             state, part = scatter(state, noise[direction], parameters, model, direction)
             record = combine(record, part)
     if model.scattering == "spectrum":
-        due = state.step % model.functional_every == 0
+        sample, phase = jnp.divmod(state.step, model.functional_every)
         functional = jax.lax.cond(
-            due,
-            lambda: functional_sample(expanded, state, noise, parameters, (state.b / b_before) ** 2),
-            lambda: record.functional,
+            phase == 0,
+            lambda: functional_sample(expanded, state, noise, parameters, (state.b / b_before) ** 2, sample),
+            lambda: jnp.zeros((2, *growth.histogram_shape())),
         )
-        record = record._replace(functional=functional, samples=jnp.where(due, 1.0, 0.0))
+        record = record._replace(functional=functional)
     state, damped = damp(state, parameters, model)
     state = tube.expand(state, parameters, model, 1.0)
     state = tube.apply_sources(state, parameters, model, half)
@@ -160,7 +163,7 @@ def _scatter_constant(
     full = state.markers.weight(parameters.background, state.amplitude)
     lost = -total(full * energy)
     books = dataclasses.replace(state.books, radiated=state.books.radiated + lost)
-    record = empty_record(parameters.grid.bins)._replace(
+    record = _no_exchange()._replace(
         gain=jnp.zeros((2, 2)).at[direction, 0].set(-state.b * total(share)),
         gain_variance=state.b**2 * total(share**2),
         absolute_exchange=state.b * total(jnp.abs(full * energy)),
@@ -186,7 +189,7 @@ def _grow(
     """Amplitudes after growth, and the record of what the particles gave."""
     unit = wave_energy_unit(parameters.grid, parameters.alfven_speed, state.b)
     relative = growth.kick_gain(table, frame, histogram, state.b) / unit
-    record = empty_record(parameters.grid.bins)
+    record = _no_exchange()
     if not model.evolve_waves:
         gain = unit * jnp.sum(e * relative, axis=-1)
         return e, record._replace(gain=record.gain.at[direction].set(gain))

