@@ -69,10 +69,11 @@ def test_spectrum(monte_carlo, exact):
 
 def test_directions_agree_and_counter_moving_waves_stay_at_the_seed(monte_carlo):
     """Forward and backward differ as two realisations do; nothing else grows."""
-    power = monte_carlo[0].wave_power.values[-1]
+    data = monte_carlo[0]
+    power = data.wave_power.values[data.time.values > 0.5 * float(data.time[-1])].mean(axis=0)
     total = power.sum(axis=-1)
-    # Each branch's total scatters by 0.5 % between seeds, their difference by 0.7 %.
-    assert abs(total[0, 0] / total[1, 1] - 1.0) < SIGMAS * 0.007
+    # Over the second half of the run the ratio scatters by 0.12 % between four seeds; 0.2 % allows for so few.
+    assert abs(total[0, 0] / total[1, 1] - 1.0) < SIGMAS * 0.002
     assert max(total[0, 1], total[1, 0]) < 1e-4 * total[0, 0]
 
 
