@@ -106,7 +106,7 @@ def make_background(config: Config, units: CodeUnits) -> tuple[Background, jax.A
         jnp.asarray(rays.momentum_min),
         jnp.asarray(rays.momentum_max),
     )
-    return background, background.amplitude_for_pressure(jnp.asarray(pressures))
+    return background, jax.jit(Background.amplitude_for_pressure)(background, jnp.asarray(pressures))
 
 
 def make_model(config: Config) -> Model:
@@ -227,7 +227,7 @@ def _time_step(
 def _isotropic_damping(parameters: Parameters, amplitude: jax.Array) -> float:
     """Largest rate at which F0 alone damps a branch [code]: near marginal stability growth is a small rest of it."""
     grid, one = parameters.grid, jnp.ones(())
-    rate = isotropic_growth(
+    rate = jax.jit(isotropic_growth)(
         grid, parameters.background, amplitude, parameters.alfven_speed, one, parameters.nu_coefficient
     )
     return float(jnp.max(-rate) / (2.0 * wave_energy_unit(grid, parameters.alfven_speed, one)))

@@ -15,6 +15,7 @@ x = |p_par'|/(m c b) = Omega0(0)/(k c) and P = p'/(m c b), in which the grid is 
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -81,6 +82,7 @@ class SpectrumGrid:
         return self.basis(x) @ e
 
 
+@functools.partial(jax.jit, static_argnames="bins")  # one compilation instead of one per operation
 def _basis(log_k: jax.Array, log_k_min: jax.Array, knot: jax.Array, bins: int) -> jax.Array:
     return bspline((log_k[..., None] - log_k_min) / knot - jnp.arange(bins))
 

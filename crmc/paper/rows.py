@@ -98,7 +98,7 @@ def example() -> Example:
 def whole_population() -> tuple[Background, jax.Array]:
     """An ultrarelativistic f0 of the paper's index that vanishes at both ends of its range, P_c = 1 [code]."""
     background = Background(*(jnp.asarray(x, float) for x in ([INPUTS["index"]], [1e6], 1e3, 1e13)))
-    return background, background.amplitude_for_pressure(jnp.ones(1))
+    return background, jax.jit(Background.amplitude_for_pressure)(background, jnp.ones(1))
 
 
 class Rows:

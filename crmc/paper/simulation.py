@@ -12,7 +12,7 @@ from typing import Any
 
 from crmc.config_errors import ConfigError, one_line
 
-#: Shortened so that it ends within seconds: some 40 times 1/nu, after which f outside the gap is steady.
+#: Shortened so that it steps for seconds only: some 40 times 1/nu, after which f outside the gap is steady.
 QUICK = ("run.markers=8192", "run.duration=6e9 s", "run.output_interval=1.2e8 s")
 _ADVICE = "give a finished result of 'crmc run halo'"
 
@@ -52,13 +52,18 @@ class Simulation:
 
 
 def quick_run() -> Simulation:
-    """Run the experiment halo, shortened (`QUICK`), in a temporary folder.  Raises RuntimeError if it fails."""
+    """Run the experiment halo, shortened (`QUICK`), in a temporary folder.
+
+    Raises KeyboardInterrupt if a signal ends it and RuntimeError if it fails.
+    """
     from crmc.config import load_config
-    from crmc.run import run
+    from crmc.run import INTERRUPTED, run
 
     config = load_config("halo", list(QUICK))
     with tempfile.TemporaryDirectory() as folder:
         outcome = run(config, output=Path(folder) / "halo.nc", quiet=True)
+    if outcome.exit_code == INTERRUPTED:
+        raise KeyboardInterrupt
     if outcome.exit_code != 0:
         raise RuntimeError(f"the run of halo ended early: {outcome.message}")
     markers, duration = config.run.markers, config.run.duration

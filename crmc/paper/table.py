@@ -32,8 +32,9 @@ SECTIONS = {
 MARKS = {"misprint": "!", "coefficient": "*", "unstated input": "?"}
 #: What the errors of the simulated column cover.
 ERRORS = (
-    "Errors are those of its average over the last half.  A short run starts from the predicted equilibrium spectrum, "
-    "which it has no time to leave: its nu and mean free path differ from the expected ones by more than their errors."
+    "Errors are those of the average over the last half of the run.  Damping takes far longer than the run, so that nu "
+    "and the mean free path keep the predicted equilibrium from which it starts, less the one or two per cent that the "
+    "waves lose while the anisotropy builds up; their errors do not cover that.  The heating has no such memory."
 )
 _HEAD = ("eq.", "", "printed", "recomputed", "exact", "simulated", "expected")
 _COLUMNS = (7, 44, 11, 11, 10, 23, 9)

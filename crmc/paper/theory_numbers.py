@@ -28,7 +28,7 @@ def add(rows: Rows) -> None:
 def _indices(rows: Rows) -> None:
     def adiabatic_index(population):
         background, amplitude = population
-        return jax.grad(lambda s: jnp.log(background.moments(amplitude, jnp.exp(s)).pressure))(0.0)
+        return jax.jit(jax.grad(lambda s: jnp.log(background.moments(amplitude, jnp.exp(s)).pressure)))(0.0)
 
     halo = rows.example.background, rows.example.amplitude
     rows.add(
