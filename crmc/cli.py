@@ -1,4 +1,4 @@
-"""The command line: run, init, validate, theory, plot.
+"""The command line: run, init, validate, theory, paper, plot.
 
 Exit codes: 0 done; 2 bad input, with one line ``crmc: error: ...`` on stderr; 3 the run
 failed; 130 interrupted.  Heavy modules are imported where they are used, so that bad
@@ -106,6 +106,20 @@ def _parser() -> argparse.ArgumentParser:
     theory = add("theory", _theory, "print what theory predicts for a config, without running")
     add_config(theory)
     theory.add_argument("--json", action="store_true", help="print JSON")
+
+    paper = add("paper", _paper, "what crmc does with each equation and number of Zweibel (2020)")
+    paper.add_argument("--json", action="store_true", help="print JSON")
+    paper.add_argument("--figure", metavar="FILE.png", help="draw the numbers' ratios to the printed ones")
+    source = paper.add_mutually_exclusive_group()
+    source.add_argument("--no-simulation", action="store_true", help="leave the simulated column empty")
+    source.add_argument(
+        "--result",
+        dest="results",
+        metavar="FILE.nc",
+        action="append",
+        default=[],
+        help="take it from a result of 'crmc run halo' instead of a short run; may be repeated for several seeds",
+    )
 
     plot = add("plot", _plot, "draw the figures of a result file")
     plot.add_argument("file", metavar="FILE.nc", help="result of 'crmc run'")
@@ -239,6 +253,32 @@ def _table(predictions: Mapping[str, Mapping[str, object]]) -> str:
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)) for row in rows]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _paper(arguments: argparse.Namespace) -> int:
+    figure = Path(arguments.figure) if arguments.figure is not None else None
+    if figure is not None:
+        _check_writable("--figure", figure)
+        if figure.suffix.lower() not in (".png", ".pdf", ".svg"):
+            raise ConfigError(f"--figure {one_line(figure, 200)}: must end in .png, .pdf or .svg; rename it")
+    from crmc.paper import simulation, table
+    from crmc.paper.equations import equations
+    from crmc.paper.numbers import numbers
+
+    run = None
+    if arguments.results:
+        run = simulation.from_results([Path(name) for name in arguments.results])
+    elif not arguments.no_simulation:
+        run = simulation.quick_run()
+    rows = numbers(run)
+    print((table.as_json if arguments.json else table.text)(equations(), rows, run))
+    if figure is not None:
+        from crmc.paper.figure import draw
+
+        draw(rows, figure)
+        if not arguments.json:
+            print(f"\n{figure}")
+    return EXIT_DONE
 
 
 def _plot(arguments: argparse.Namespace) -> int:

@@ -204,7 +204,7 @@ def test_help_and_version(argv: list[str]) -> None:
 
 def test_help_lists_the_commands() -> None:
     text = call("--help").out
-    assert all(command in text for command in ("run", "init", "validate", "theory", "plot"))
+    assert all(command in text for command in ("run", "init", "validate", "theory", "paper", "plot"))
 
 
 def fake_module(monkeypatch: pytest.MonkeyPatch, name: str, **functions: Any) -> None:

@@ -1,0 +1,164 @@
+"""Rows of the table of numbers, the inputs as printed, and the example of section 6."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from crmc import theory
+from crmc.distribution import Background
+from crmc.paper.simulation import Measured, Simulation
+from crmc.units import CodeUnits
+
+
+@dataclasses.dataclass(frozen=True)
+class Number:
+    """One stated number; None: there is no such value.
+
+    relation: how it is stated, "=", "~", ">" or "<".  flag: "misprint" (contradicts the paper's own formula),
+    "coefficient" (does not close the energy balance), "input" (taken as given) or "unstated input" (depends on a
+    number that the paper does not give).
+    """
+
+    key: str
+    section: str
+    equation: str
+    name: str
+    unit: str
+    printed: float | None
+    relation: str
+    recomputed: float | None
+    exact: float | None
+    simulated: Measured | None
+    expected: float | None
+    flag: str
+    note: str
+
+    @property
+    def misprint(self) -> bool:
+        return self.flag == "misprint"
+
+
+#: Index a of section 3, inputs and results of sections 5 and 6, as printed [cgs unless named otherwise].
+INPUTS = {
+    "index": 4.7,
+    "gas_pressure": 3.2e-13,
+    "magnetic_pressure": 3.97e-14,
+    "cr_pressure": 8.2e-14,
+    "pressure_rate": 1.67e-25,
+    "heating_per_atom": 1.0e-25,
+    "temperature": 1.1e6,
+    "v_alfven": 2e-4,  # c
+    "tau_B": 3.7e12,
+    "balance": 9.0e-29,
+    "bound": 1.2e-30,
+    "kappa": 3e28,
+    "length_pc": 1e3,
+    "field_5": 5e-6,
+    "density_5": 0.01,
+    "v_alfven_5_km": 100.0,
+}
+#: Fully ionised helium per hydrogen atom, for the rows where protons alone miss the printed number.
+HELIUM = 0.1
+
+
+@dataclasses.dataclass(frozen=True)
+class Example:
+    """What several rows of section 6 need.
+
+    field [G], hydrogen [cm^-3]: B of P_m and n_H of the heating rates.  thermal_speed: v_i/c.
+    background, amplitude: f0 of the shipped experiment halo with the paper's P_c [code].
+    """
+
+    field: float
+    hydrogen: float
+    units: CodeUnits
+    thermal_speed: float
+    background: Background
+    amplitude: jax.Array
+
+
+def example() -> Example:
+    """The paper's example, from its printed numbers and the momentum range of halo."""
+    from crmc.build import make_background
+    from crmc.config import load_config
+
+    field = math.sqrt(8.0 * math.pi * INPUTS["magnetic_pressure"])
+    hydrogen = INPUTS["balance"] / INPUTS["heating_per_atom"]
+    units = CodeUnits(field, hydrogen)
+    background, _ = make_background(load_config("halo"), units)
+    amplitude = background.amplitude_for_pressure(jnp.array([INPUTS["cr_pressure"] / units.energy_density]))
+    return Example(field, hydrogen, units, units.thermal_speed(INPUTS["temperature"]), background, amplitude)
+
+
+def whole_population() -> tuple[Background, jax.Array]:
+    """An ultrarelativistic f0 of the paper's index that vanishes at both ends of its range, P_c = 1 [code]."""
+    background = Background(*(jnp.asarray(x, float) for x in ([INPUTS["index"]], [1e6], 1e3, 1e13)))
+    return background, jax.jit(Background.amplitude_for_pressure)(background, jnp.ones(1))
+
+
+class Rows:
+    """Rows as they are added; ``simulation`` may be None."""
+
+    def __init__(self, example: Example, simulation: Simulation | None):
+        self.example, self.simulation = example, simulation
+        self.rows: list[Number] = []
+
+    def add(
+        self,
+        key: str,
+        section: str,
+        equation: str,
+        name: str,
+        printed: float | None,
+        unit: str = "",
+        *,
+        relation: str = "=",
+        formula: object = None,
+        exact: object = None,
+        simulated: Callable[[Simulation], Measured] | None = None,
+        expected: Callable[[Simulation], float] | None = None,
+        flag: str = "",
+        note: str = "",
+    ) -> None:
+        """Append a row; ``simulated`` and ``expected`` are functions of the simulation, called if there is one."""
+        run = self.simulation
+        self.rows.append(
+            Number(
+                key,
+                section,
+                equation,
+                name,
+                unit,
+                printed,
+                relation,
+                _number(formula),
+                _number(exact),
+                None if run is None or simulated is None else simulated(run),
+                None if run is None or expected is None else float(expected(run)),
+                flag,
+                note,
+            )
+        )
+
+    def given(self, key: str, section: str, equation: str, name: str, printed: float, unit: str = "", note="") -> None:
+        """Append an input, which is recomputed from nothing."""
+        self.add(key, section, equation, name, printed, unit, flag="input", note=note)
+
+
+def _number(value: object) -> float | None:
+    """Numpy and JAX scalars as floats."""
+    return None if value is None else float(value)  # type: ignore[arg-type]
+
+
+def mean_drive(simulation: Simulation, speed: float) -> float:
+    """Mean over mu of the exact -nu A/(df0/dp) for particles of ``speed`` v/c [1/s].
+
+    The product is linear in |mu|: its mean is its value at 1/2.
+    """
+    scales = simulation.theory["alfven_speed"], simulation.theory["expansion_time"]
+    return float(theory.driven_expansion(0.5, -1.0, *scales, speed))
