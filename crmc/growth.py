@@ -9,8 +9,10 @@ which sums to the particles' loss.  No separate F0 term: for a symmetric kernel 
 the deposit vanishes in expectation, and wbar holds what is left of it without bias.
 
 From the functional.  2 Gamma_j E_j = gamma_w V s int int D_j d f/dq|_p' p' dp' dq, the exact
-form of eqs. 13-15 (finite omega included), with df/dq by differences of a histogram of w and in
-closed form for F0.  It knows D and f but not the kernel, so eq. 37 can fail.
+form of eqs. 13-15 (finite omega included), with df/dq by differences of a histogram of f - F0(p'),
+which has the same slope as f.  Near marginal stability f is almost isotropic in the frame of the
+wave, so that no two large numbers are subtracted.  It knows D and f but not the kernel, so eq. 37
+can fail.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from crmc.distribution import Background
+from crmc.markers import Markers
 from crmc.scattering import Kick, WaveFrame
 from crmc.spectrum import CELLS, DEPOSIT_CELLS, SIGNS, ScatteringTable, SpectrumGrid, range_fraction
 
@@ -59,6 +62,20 @@ def kick_gain(table: ScatteringTable, frame: WaveFrame, histogram: jax.Array, b:
     gamma = 1.0 / jnp.sqrt(1.0 - V**2)
     moved = jnp.einsum("hn,hnj->hj", histogram, table.psi)
     return -(gamma * V * b * b) * SIGNS[:, None] * moved
+
+
+def wave_frame_weight(
+    background: Background, amplitude: jax.Array, frame: WaveFrame, markers: Markers, b: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Weights w + V [F0(p) - F0(p')] of f - F0(p') and V F0(p') of F0(p'), isotropic in the frame of the wave."""
+    root = jnp.cbrt(b).astype(frame.q.dtype)
+    # eps - eps', then ln(p/p'), without cancellation.
+    change = (frame.gamma**2 / (frame.gamma + 1.0)) * frame.V**2 * frame.energy
+    change += frame.gamma * frame.V * frame.sign * frame.q
+    shift = 0.5 * jnp.log1p(change * (2.0 * frame.energy + change) / frame.momentum**2)
+    y = frame.momentum / root
+    weight = markers.control_weight(background, amplitude) + markers.volume * background.change(amplitude, y, shift)
+    return weight, markers.volume * background.density(amplitude, y)
 
 
 def resonant_histogram(
@@ -126,7 +143,7 @@ def _diffusion(P: jax.Array, x: jax.Array, b: jax.Array, nu_coefficient: jax.Arr
     return 0.5 * nu_coefficient * b / gamma * b**2 * (P - x) * (P + x)
 
 
-def anisotropic_growth(
+def functional_growth(
     grid: SpectrumGrid,
     background: Background,
     amplitude: jax.Array,
@@ -135,11 +152,11 @@ def anisotropic_growth(
     b: jax.Array,
     nu_coefficient: jax.Array,
 ) -> jax.Array:
-    """Energy per unit time given to each bin by f - F0, divided by e_j: (2 helicities, bins), code units.
+    """Energy per unit time given to each bin by f, divided by e_j: (2 helicities, bins), code units.
 
-    ``histogram`` is that of `resonant_histogram`.  (f - F0)/F0(p') of a cell is the ratio of its two sums, so that
-    neither the number of markers that happen to be in it nor their place in the row matters.  Its differences in
-    ln q are of fourth order; F0 and D are integrated over each row by quadrature.
+    ``histogram`` is that of `resonant_histogram` for the weights of `wave_frame_weight`.  f/F0(p') - 1 of a cell is
+    the ratio of its two sums, so that neither the number of markers that happen to be in it nor their place in the
+    row matters.  Its differences in ln q are of fourth order; F0 and D are integrated over each row by quadrature.
     """
     difference = jnp.diff(_ratio(*histogram))
     padded = jnp.pad(difference, [(0, 0), (0, 0), (1, 1)], mode="edge")

@@ -28,7 +28,7 @@ _BLOCKS = 4
 def functional_sample(
     before: State, after: State, bits: jax.Array, parameters: Parameters, b_ratio: jax.Array, sample: jax.Array
 ) -> jax.Array:
-    """Histogram of f - F0 in the frames of both directions' waves, (2 directions, *growth.histogram_shape()).
+    """Histogram of f in the frames of both directions' waves, (2 directions, *growth.histogram_shape()).
 
     before, after: states around the kicks of one step, same b; bits: (2, N) uint32; b_ratio: change of b in a step;
     sample: number of the sample.
@@ -77,13 +77,10 @@ def functional_sample(
         state = expand(state)
         for d in range(2):
             moved, after = kick(state, i, d)
-            y = moved.frame.momentum / jnp.cbrt(state.b).astype(moved.frame.momentum.dtype)
-            envelope = state.markers.volume * parameters.background.density(state.amplitude, y)
             for q, s in ((moved.frame.q, state), (moved.q, after)):
-                weight = s.markers.control_weight(parameters.background, s.amplitude)
-                part = growth.resonant_histogram(
-                    parameters.grid, parameters.background, moved.frame._replace(q=q), weight, envelope, s.b
-                )
+                frame = moved.frame._replace(q=q)
+                weights = growth.wave_frame_weight(parameters.background, s.amplitude, frame, s.markers, s.b)
+                part = growth.resonant_histogram(parameters.grid, parameters.background, frame, *weights, s.b)
                 histogram = histogram.at[d].add(part)
             state = after
         return state, histogram
@@ -95,7 +92,7 @@ def functional_sample(
 
 
 def functional_rates(state: State, histogram: jax.Array, parameters: Parameters) -> jax.Array:
-    """2 Gamma_j E_j/e_j of f - F0 by the functional, (2 directions, 2 helicities, bins), code units.
+    """2 Gamma_j E_j/e_j by the functional, (2 directions, 2 helicities, bins), code units.
 
     histogram: sum of any number of `functional_sample`; amplitudes of F0 and field are those of ``state``.
     """
@@ -103,7 +100,7 @@ def functional_rates(state: State, histogram: jax.Array, parameters: Parameters)
     fixed = parameters.grid, parameters.background, state.amplitude
     return jnp.stack(
         [
-            growth.anisotropic_growth(*fixed, histogram[d], velocity[d], state.b, parameters.nu_coefficient)
+            growth.functional_growth(*fixed, histogram[d], velocity[d], state.b, parameters.nu_coefficient)
             for d in range(2)
         ]
     )

@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from crmc import growth
 from crmc.identity import functional_rates
 from crmc.parameters import Model, Parameters
 from crmc.reductions import (
@@ -17,7 +16,7 @@ from crmc.reductions import (
     moments,
     total,
 )
-from crmc.spectrum import SIGNS, wave_energy_unit
+from crmc.spectrum import wave_energy_unit
 from crmc.state import State
 from crmc.step import Record
 
@@ -88,18 +87,11 @@ def _waves(state: State, record: Record, parameters: Parameters, model: Model) -
         empty = jnp.full_like(state.waves, jnp.nan)
         nu = jnp.where(model.scattering == "none", 0.0, parameters.scattering_frequency) * jnp.ones(3)
         return {"wave_power": empty, "growth_rate": empty, "damping_rate": empty} | _scattering(nu)
-    velocity = SIGNS * parameters.alfven_speed * jnp.sqrt(state.b)
-    background = jnp.stack(
-        [
-            growth.isotropic_growth(grid, parameters.background, state.amplitude, V, state.b, parameters.nu_coefficient)
-            for V in velocity
-        ]
-    )
     sampled = jnp.where(jnp.any(record.functional != 0.0), 1.0, jnp.nan)
     functional = sampled * functional_rates(state, record.functional, parameters)
     unit = wave_energy_unit(grid, parameters.alfven_speed, state.b)
     # The particles' loss is 2 Gamma W with the coefficient that conserves energy.
-    rate = parameters.growth_coefficient * (functional + background) / (2.0 * unit)
+    rate = parameters.growth_coefficient * functional / (2.0 * unit)
     damping = parameters.damping.rate(grid, state.waves, state.b, model.nonlinear_landau, parameters.nu_coefficient)
     power = jnp.einsum("dhj,kj->dhk", state.waves, grid.basis(centre))
     nu = jnp.stack([_mean_scattering(state, parameters, p) for p in MOMENTA])

@@ -32,7 +32,7 @@ class Record(NamedTuple):
     absolute_exchange: sum |W d eps|.
     imbalance: particle loss minus wave gain after balancing.
     correction: largest relative change of the particles' energy by the balancing of a kick (``peak``-like).
-    functional: histograms of f - F0 for the growth functional (identity.py), (2, *growth.histogram_shape()).
+    functional: histograms of f for the growth functional (identity.py), (2, *growth.histogram_shape()).
     damped: wave energy turned into heat of the gas.
     peak: largest nu dt of the step.
     """

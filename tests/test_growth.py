@@ -15,7 +15,7 @@ from crmc import theory
 from crmc.build import build
 from crmc.config import parse_config
 from crmc.distribution import Background
-from crmc.growth import anisotropic_growth, deposit, isotropic_growth, kick_gain, resonant_histogram
+from crmc.growth import deposit, functional_growth, kick_gain, resonant_histogram, wave_frame_weight
 from crmc.markers import initial_markers
 from crmc.scattering import apply, energy_change, spectrum_kick, wave_frame
 from crmc.spectrum import DEPOSIT_CELLS, SIGNS, make_grid, scattering_table, wave_energy_unit
@@ -59,21 +59,19 @@ def ensemble(name, seed):
 
 
 @jax.jit
-def measured(grid, rays, amplitude, markers, weight, V, nu_coefficient, boost):
+def measured(grid, rays, amplitude, markers, V, nu_coefficient, boost):
     """Gamma of one direction by the functional, (2, BINS)."""
     b = jnp.ones(())
     frame = wave_frame(markers.momentum(b), markers.parallel_momentum, boost * V)
-    envelope = markers.volume * rays.density(amplitude, frame.momentum)
-    histogram = resonant_histogram(grid, rays, frame, weight, envelope, b)
-    gain = anisotropic_growth(grid, rays, amplitude, histogram, V, b, nu_coefficient)
-    gain += isotropic_growth(grid, rays, amplitude, boost * V, b, nu_coefficient)
+    histogram = resonant_histogram(grid, rays, frame, *wave_frame_weight(rays, amplitude, frame, markers, b), b)
+    gain = functional_growth(grid, rays, amplitude, histogram, V, b, nu_coefficient)
     return gain / (2.0 * wave_energy_unit(grid, jnp.abs(V), b))
 
 
 def functional_rates(name, seed, nu_coefficient=math.pi, boost=1.0):
     """Gamma of all branches, (2, 2, BINS), from one quasi-random ensemble."""
     rays, amplitude, _ = case(name)
-    common = geometry(), rays, amplitude, *ensemble(name, seed)
+    common = geometry(), rays, amplitude, ensemble(name, seed)[0]
     return np.stack([measured(*common, jnp.asarray(d * V_A), nu_coefficient, boost) for d in SIGNS])
 
 
