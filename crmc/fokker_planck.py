@@ -1,0 +1,195 @@
+"""Deterministic solver of the equations that the markers sample: f = F0 + df on a mesh.
+
+    d(df)/dt = C[F0 + df] + (Bdot/3B) P_2 dF0/d ln y + (free streaming of df)
+
+C: ``diffusion``, exact in v_A/c.  One step is symmetric and second order in dt: sources, tube and damping by halves
+around the exchange between particles and waves, in which the diffusion of df is implicit (L-stable), the waves are
+explicit, and the drive of F0 acts within the implicit stages: dt may exceed 1/nu by far.  The energy that the particles
+lose is the energy that the waves gain to round-off, at any dt.
+
+The momentum range is closed: no particle crosses its ends, whereas markers may diffuse beyond them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from crmc import diffusion, tube
+from crmc.functional import mesh_functional
+from crmc.mesh import Mesh, cells, mesh_of, stream
+from crmc.parameters import Model, Parameters
+from crmc.reductions import moment_functions, total
+from crmc.spectrum import wave_energy_unit
+from crmc.state import State
+from crmc.step import Record, combine, damp, empty_record
+
+#: L-stable, second-order diagonally implicit coefficient.
+_STAGE = 1.0 - 1.0 / math.sqrt(2.0)
+
+
+def step(state: State, mesh: Mesh, parameters: Parameters, model: Model) -> tuple[State, Record]:
+    """Advance by parameters.dt; ``state.markers`` are the cells of ``mesh``."""
+    half = dataclasses.replace(parameters, dt=0.5 * parameters.dt)
+    state = tube.apply_sources(state, parameters, model, half.dt)
+    state, first = expand(state, mesh, parameters, model, 0.5)
+    state, damped = damp(state, half, model)
+    # The drive of the whole step at the rate of its first half; the second half, not known yet, corrects it below.
+    if model.scattering == "none":
+        state, record = drive(state, mesh, parameters, 2.0 * first), empty_record(parameters.grid.bins)
+    else:
+        state, record = exchange(state, mesh, parameters, model, 2.0 * first)
+    state, damped_too = damp(state, half, model)
+    state, second = expand(state, mesh, parameters, model, 1.0)
+    state = drive(state, mesh, parameters, second - first)
+    state = tube.apply_sources(state, parameters, model, half.dt)
+    if model.scattering == "spectrum":
+        record = _with_functional(state, mesh, record, parameters, model)
+    return dataclasses.replace(state, step=state.step + 1), record._replace(damped=damped + damped_too)
+
+
+def _with_functional(state: State, mesh: Mesh, record: Record, parameters: Parameters, model: Model) -> Record:
+    due = state.step % model.functional_every == model.functional_every - 1
+    functional = jax.lax.cond(due, lambda: mesh_functional(state, mesh, parameters), lambda: record.functional)
+    return record._replace(functional=functional, samples=jnp.where(due, 1.0, 0.0))
+
+
+def expand(state: State, mesh: Mesh, parameters: Parameters, model: Model, end: float) -> tuple[State, jax.Array]:
+    """Half a step of the tube to ``end`` = 1/2 or 1 of the step, without the drive of F0; and the change of ln b.
+
+    The work of the cosmic rays is that of their P_perp on the way.
+    """
+    if model.expansion == "none":
+        return state, jnp.zeros(())
+    b_new = tube.next_field(state, parameters, model, end)
+    log_ratio = jnp.log(b_new / state.b)
+
+    def at(b: jax.Array) -> State:
+        change = jnp.log(b / state.b)
+        excess = stream(mesh, state.markers.excess, change, state.b * jnp.exp(0.5 * change))
+        return dataclasses.replace(state, b=b, markers=cells(mesh, excess, b))
+
+    def pressure(b: jax.Array) -> jax.Array:
+        there = at(b)
+        weight = there.markers.weight(parameters.background, state.amplitude)
+        return b * total(weight * moment_functions(there)[3])
+
+    moved = tube.change_surroundings(state, parameters, model, b_new, pressure)
+    return dataclasses.replace(moved, markers=at(b_new).markers), log_ratio
+
+
+def _driving(state: State, mesh: Mesh, parameters: Parameters, log_ratio: jax.Array) -> jax.Array:
+    """Change of V df by free streaming of F0 over a change of ln b: V (ln ratio/3) P_2 dF0/d ln y."""
+    slope = parameters.background.slope(state.amplitude, mesh.y)[:, None]
+    return mesh.volume * (log_ratio / 3.0) * slope * mesh.p2
+
+
+def drive(state: State, mesh: Mesh, parameters: Parameters, log_ratio: jax.Array) -> State:
+    """Add the drive of F0 over a change of ln b; it moves neither number nor energy between momenta."""
+    return _holding(state, state.markers.excess + _driving(state, mesh, parameters, log_ratio))
+
+
+def _holding(state: State, excess: jax.Array) -> State:
+    return dataclasses.replace(state, markers=dataclasses.replace(state.markers, excess=excess))
+
+
+class _Stage(NamedTuple):
+    """Rates at one stage of the exchange.
+
+    change: of V df, drive included;  gain: of each bin's energy density, (2, 2, bins);
+    lost: of the particles' energy density;  absolute: sum |.| of what they exchange with each face.
+    """
+
+    change: jax.Array
+    gain: jax.Array
+    absolute: jax.Array
+
+
+def exchange(
+    state: State, mesh: Mesh, parameters: Parameters, model: Model, log_ratio: jax.Array
+) -> tuple[State, Record]:
+    """Scattering, growth and the drive over parameters.dt at constant b, two stages of second order.
+
+    Implicit in df at a dt and dt; explicit in the amplitudes at 0 and dt/2a; both with weights 1 - a and a, so that
+    losses and gains are equal stage by stage.
+    """
+    dt, a, start, e = parameters.dt, _STAGE, state.markers.excess, state.waves
+    at = diffusion.faces(mesh, parameters, state.amplitude, state.b)
+    basis = diffusion.spline_weights(parameters.grid, at) if model.scattering == "spectrum" else None
+    source = _driving(state, mesh, parameters, log_ratio) / dt
+    unit = wave_energy_unit(parameters.grid, parameters.alfven_speed, state.b)
+    grows = basis is not None and model.evolve_waves
+    to_e = parameters.growth_coefficient / unit if grows else jnp.zeros(())
+
+    def stage(start: jax.Array, e: jax.Array) -> _Stage:
+        if basis is None:
+            coefficient = diffusion.constant_coefficient(at, parameters, model)
+        else:
+            coefficient = diffusion.spectrum_coefficient(at, basis, e)
+        isotropic = diffusion.divergence(mesh, at, coefficient * at.drive)
+        df = diffusion.implicit(mesh, at, coefficient, start + a * dt * (source + isotropic), a * dt)
+        flux = coefficient * (diffusion.along_waves(mesh, at, df) + at.drive)
+        power = state.b * at.momentum * flux
+        change = diffusion.divergence(mesh, at, flux) + source
+        return _Stage(change, _per_bin(at, basis, power, e), jnp.sum(jnp.abs(power)))
+
+    one = stage(start, e)
+    two = stage(start + (1.0 - a) * dt * one.change, jnp.maximum(e + dt / (2.0 * a) * to_e * one.gain, parameters.seed))
+    change, gain, absolute = (dt * ((1.0 - a) * x + a * y) for x, y in zip(one, two, strict=True))
+    after = _holding(state, start + change)
+    record = empty_record(parameters.grid.bins)._replace(
+        gain=jnp.sum(gain, axis=-1),
+        absolute_exchange=absolute,
+        imbalance=-state.b * total(change * moment_functions(state)[1]) - jnp.sum(gain),
+        peak=dt * _peak(parameters, model, state),
+    )
+    if basis is None:
+        books = dataclasses.replace(state.books, radiated=state.books.radiated + jnp.sum(gain) / state.b)
+        return dataclasses.replace(after, books=books), record
+    return _grown(after, to_e * gain, parameters, unit), record
+
+
+def _per_bin(at: diffusion.Faces, basis: jax.Array | None, power: jax.Array, e: jax.Array) -> jax.Array:
+    """Power given to each bin, shape of e: face by face in proportion to e_j S_j.
+
+    A constant nu knows no bins; all goes to the first one of each direction's first branch.
+    """
+    if basis is None:
+        return jnp.zeros_like(e).at[:, 0, 0].set(jnp.sum(power, axis=(1, 2)))
+    flat = power.reshape(2, -1)
+    total_e = jnp.einsum("dhfj,dhj->df", basis, e)
+    share = jnp.where(total_e > 0.0, flat / jnp.where(total_e > 0.0, total_e, 1.0), 0.0)
+    return e * jnp.einsum("df,dhfj->dhj", share, basis)
+
+
+def _peak(parameters: Parameters, model: Model, state: State) -> jax.Array:
+    if model.scattering != "spectrum":
+        return parameters.scattering_frequency
+    return parameters.nu_coefficient * state.b * jnp.max(state.waves)
+
+
+def _grown(state: State, change: jax.Array, parameters: Parameters, unit: jax.Array) -> State:
+    """Amplitudes e + ``change``, no lower than the seed; what holds them there is booked as injected."""
+    raw = state.waves + change
+    waves = jnp.maximum(raw, parameters.seed)
+    seeded = unit * jnp.sum(waves - raw) / state.b
+    books = dataclasses.replace(state.books, injected=state.books.injected + seeded)
+    return dataclasses.replace(state, waves=waves, books=books)
+
+
+def advance(
+    state: State, record: Record, key: jax.Array, parameters: Parameters, count: jax.Array, model: Model
+) -> tuple[State, Record]:
+    """``count`` steps, a traced number; ``key`` is not used.  Same signature as ``simulate.advance``."""
+    del key
+    mesh = mesh_of(state.markers, parameters.grid, parameters.background)
+
+    def body(_: jax.Array, carry: tuple[State, Record]) -> tuple[State, Record]:
+        state, part = step(carry[0], mesh, parameters, model)
+        return state, combine(carry[1], part)
+
+    return jax.lax.fori_loop(0, count, body, (state, record))
