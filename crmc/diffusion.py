@@ -34,13 +34,14 @@ _TOLERANCE, _ITERATIONS = 1e-11, 60
 class Faces:
     """What does not depend on the waves' power, at one field b; axes (2 directions, n_p, n_mu - 1).
 
-    a: V/v, (2, n_p, 1);  across: 1 - a mu.
+    a: V/v, (2, n_p, 1).
+    across: 1 - a mu - a (dmu/d ln p of the face), since faces are not at constant mu.
     conductance: kappa/nu x weight y^3 d ln y dmu of the face, nu that of ``frequency``.
     frequency_per_e: nu/e of a spectrum, nu_coefficient Omega0 b/gamma, (n_p, 1).
     resonance: p_par'/b, whose sign is the helicity and whose modulus is 1/k.
     slope: dF0/d ln y, (n_p, 1).
     momentum: V p, (2, n_p, 1).
-    derivative: d/d ln p, (n_p, n_p).
+    derivative: d/d ln p along the faces, (n_p, n_p).
     """
 
     a: jax.Array
@@ -58,23 +59,24 @@ class Faces:
         return self.a * self.slope
 
 
-def faces(mesh: Mesh, parameters: Parameters, amplitude: jax.Array, b: jax.Array) -> Faces:
-    """Coefficients at field b for the background of ``amplitude``."""
+def faces(mesh: Mesh, parameters: Parameters, amplitude: jax.Array) -> Faces:
+    """Coefficients at the field of the mesh for the background of ``amplitude``."""
+    b = mesh.b
     V = (jnp.asarray(SIGNS) * parameters.alfven_speed * jnp.sqrt(b))[:, None, None]
-    p = mesh.momentum(b)
+    p = mesh.momentum
     gamma = jnp.sqrt(1.0 + p**2)
     a = V * gamma / p
     boost2 = 1.0 / (1.0 - V**2)
     measure = (mesh.weight[:, None] * mesh.distance) * (1.0 - mesh.inner**2)
     return Faces(
         a=a,
-        across=1.0 - a * mesh.inner,
+        across=1.0 - a * (mesh.inner + mesh.tilt),
         conductance=0.5 * boost2 * measure,
         frequency_per_e=parameters.nu_coefficient * b / gamma,
         resonance=jnp.sqrt(boost2) * (p * mesh.inner - V * gamma) / b,
         slope=parameters.background.slope(amplitude, mesh.y)[:, None],
         momentum=V * p,
-        derivative=log_derivative(mesh, b),
+        derivative=log_derivative(mesh),
     )
 
 

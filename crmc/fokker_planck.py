@@ -22,6 +22,7 @@ import jax.numpy as jnp
 from crmc import diffusion, tube
 from crmc.functional import mesh_functional
 from crmc.mesh import Mesh, cells, mesh_of, stream
+from crmc.observe import observe_with
 from crmc.parameters import Model, Parameters
 from crmc.reductions import moment_functions, total
 from crmc.spectrum import wave_energy_unit
@@ -32,33 +33,33 @@ from crmc.step import Record, combine, damp, empty_record
 _STAGE = 1.0 - 1.0 / math.sqrt(2.0)
 
 
-def step(state: State, mesh: Mesh, parameters: Parameters, model: Model) -> tuple[State, Record]:
-    """Advance by parameters.dt; ``state.markers`` are the cells of ``mesh``."""
+def step(state: State, parameters: Parameters, model: Model) -> tuple[State, Record]:
+    """Advance by parameters.dt; ``state.markers`` are the cells of a mesh."""
     half = dataclasses.replace(parameters, dt=0.5 * parameters.dt)
     state = tube.apply_sources(state, parameters, model, half.dt)
-    state, first = expand(state, mesh, parameters, model, 0.5)
+    state, first = expand(state, parameters, model, 0.5)
     state, damped = damp(state, half, model)
     # The drive of the whole step at the rate of its first half; the second half, not known yet, corrects it below.
     if model.scattering == "none":
-        state, record = drive(state, mesh, parameters, 2.0 * first), empty_record(parameters.grid.bins)
+        state, record = drive(state, parameters, 2.0 * first), empty_record(parameters.grid.bins)
     else:
-        state, record = exchange(state, mesh, parameters, model, 2.0 * first)
+        state, record = exchange(state, parameters, model, 2.0 * first)
     state, damped_too = damp(state, half, model)
-    state, second = expand(state, mesh, parameters, model, 1.0)
-    state = drive(state, mesh, parameters, second - first)
+    state, second = expand(state, parameters, model, 1.0)
+    state = drive(state, parameters, second - first)
     state = tube.apply_sources(state, parameters, model, half.dt)
     if model.scattering == "spectrum":
-        record = _with_functional(state, mesh, record, parameters, model)
+        record = _with_functional(state, record, parameters, model)
     return dataclasses.replace(state, step=state.step + 1), record._replace(damped=damped + damped_too)
 
 
-def _with_functional(state: State, mesh: Mesh, record: Record, parameters: Parameters, model: Model) -> Record:
+def _with_functional(state: State, record: Record, parameters: Parameters, model: Model) -> Record:
     due = state.step % model.functional_every == model.functional_every - 1
-    functional = jax.lax.cond(due, lambda: mesh_functional(state, mesh, parameters), lambda: record.functional)
+    functional = jax.lax.cond(due, lambda: mesh_functional(state, parameters), lambda: record.functional)
     return record._replace(functional=functional, samples=jnp.where(due, 1.0, 0.0))
 
 
-def expand(state: State, mesh: Mesh, parameters: Parameters, model: Model, end: float) -> tuple[State, jax.Array]:
+def expand(state: State, parameters: Parameters, model: Model, end: float) -> tuple[State, jax.Array]:
     """Half a step of the tube to ``end`` = 1/2 or 1 of the step, without the drive of F0; and the change of ln b.
 
     The work of the cosmic rays is that of their P_perp on the way.
@@ -68,10 +69,11 @@ def expand(state: State, mesh: Mesh, parameters: Parameters, model: Model, end: 
     b_new = tube.next_field(state, parameters, model, end)
     log_ratio = jnp.log(b_new / state.b)
 
+    old = _mesh(state, parameters)
+
     def at(b: jax.Array) -> State:
-        change = jnp.log(b / state.b)
-        excess = stream(mesh, state.markers.excess, change, state.b * jnp.exp(0.5 * change))
-        return dataclasses.replace(state, b=b, markers=cells(mesh, excess, b))
+        new = mesh_of(state.markers, parameters, b)
+        return dataclasses.replace(state, b=b, markers=cells(new, stream(old, new, state.markers.excess)))
 
     def pressure(b: jax.Array) -> jax.Array:
         there = at(b)
@@ -82,15 +84,20 @@ def expand(state: State, mesh: Mesh, parameters: Parameters, model: Model, end: 
     return dataclasses.replace(moved, markers=at(b_new).markers), log_ratio
 
 
-def _driving(state: State, mesh: Mesh, parameters: Parameters, log_ratio: jax.Array) -> jax.Array:
+def _mesh(state: State, parameters: Parameters) -> Mesh:
+    return mesh_of(state.markers, parameters, state.b)
+
+
+def _driving(state: State, parameters: Parameters, log_ratio: jax.Array) -> jax.Array:
     """Change of V df by free streaming of F0 over a change of ln b: V (ln ratio/3) P_2 dF0/d ln y."""
+    mesh = _mesh(state, parameters)
     slope = parameters.background.slope(state.amplitude, mesh.y)[:, None]
     return mesh.volume * (log_ratio / 3.0) * slope * mesh.p2
 
 
-def drive(state: State, mesh: Mesh, parameters: Parameters, log_ratio: jax.Array) -> State:
+def drive(state: State, parameters: Parameters, log_ratio: jax.Array) -> State:
     """Add the drive of F0 over a change of ln b; it moves neither number nor energy between momenta."""
-    return _holding(state, state.markers.excess + _driving(state, mesh, parameters, log_ratio))
+    return _holding(state, state.markers.excess + _driving(state, parameters, log_ratio))
 
 
 def _holding(state: State, excess: jax.Array) -> State:
@@ -110,7 +117,7 @@ class _Stage(NamedTuple):
 
 
 def exchange(
-    state: State, mesh: Mesh, parameters: Parameters, model: Model, log_ratio: jax.Array
+    state: State, parameters: Parameters, model: Model, log_ratio: jax.Array
 ) -> tuple[State, Record]:
     """Scattering, growth and the drive over parameters.dt at constant b, two stages of second order.
 
@@ -118,9 +125,10 @@ def exchange(
     losses and gains are equal stage by stage.
     """
     dt, a, start, e = parameters.dt, _STAGE, state.markers.excess, state.waves
-    at = diffusion.faces(mesh, parameters, state.amplitude, state.b)
+    mesh = _mesh(state, parameters)
+    at = diffusion.faces(mesh, parameters, state.amplitude)
     basis = diffusion.spline_weights(parameters.grid, at) if model.scattering == "spectrum" else None
-    source = _driving(state, mesh, parameters, log_ratio) / dt
+    source = _driving(state, parameters, log_ratio) / dt
     unit = wave_energy_unit(parameters.grid, parameters.alfven_speed, state.b)
     grows = basis is not None and model.evolve_waves
     to_e = parameters.growth_coefficient / unit if grows else jnp.zeros(())
@@ -186,10 +194,17 @@ def advance(
 ) -> tuple[State, Record]:
     """``count`` steps, a traced number; ``key`` is not used.  Same signature as ``simulate.advance``."""
     del key
-    mesh = mesh_of(state.markers, parameters.grid, parameters.background)
 
     def body(_: jax.Array, carry: tuple[State, Record]) -> tuple[State, Record]:
-        state, part = step(carry[0], mesh, parameters, model)
+        state, part = step(carry[0], parameters, model)
         return state, combine(carry[1], part)
 
     return jax.lax.fori_loop(0, count, body, (state, record))
+
+
+def observe(
+    state: State, record: Record, count: jax.Array, parameters: Parameters, model: Model
+) -> dict[str, jax.Array]:
+    """Row of results as ``observe.observe`` gives; nothing is drawn, so every standard error is zero."""
+    row = observe_with(state, record, count, parameters, model, jnp.zeros_like(state.waves))
+    return row | {name: jnp.zeros_like(value) for name, value in row.items() if name.endswith("_stderr")}

@@ -28,7 +28,15 @@ def observe(
     state: State, record: Record, count: jax.Array, parameters: Parameters, model: Model
 ) -> dict[str, jax.Array]:
     """Row of results; ``record`` holds ``count`` steps. Interval averages are NaN where count = 0."""
-    row = _moments(state, parameters, model) | _waves(state, record, parameters, model)
+    background = _isotropic_growth(state, parameters) if model.scattering == "spectrum" else jnp.zeros(())
+    return observe_with(state, record, count, parameters, model, background)
+
+
+def observe_with(
+    state: State, record: Record, count: jax.Array, parameters: Parameters, model: Model, background: jax.Array
+) -> dict[str, jax.Array]:
+    """The same where ``background``, (2, 2, bins), is what the record's functional leaves out."""
+    row = _moments(state, parameters, model) | _waves(state, record, parameters, model, background)
     span = jnp.where(count > 0, count * parameters.dt, jnp.nan)
     heating = jnp.sum(record.gain) / span
     if model.scattering == "spectrum":
@@ -79,7 +87,21 @@ def _moments(state: State, parameters: Parameters, model: Model) -> dict[str, ja
     return row | {"gap_pressure_anisotropy": gap}
 
 
-def _waves(state: State, record: Record, parameters: Parameters, model: Model) -> dict[str, jax.Array]:
+def _isotropic_growth(state: State, parameters: Parameters) -> jax.Array:
+    """Growth functional of F0, (2, 2, bins)."""
+    grid, b = parameters.grid, state.b
+    velocity = SIGNS * parameters.alfven_speed * jnp.sqrt(b)
+    return jnp.stack(
+        [
+            growth.isotropic_growth(grid, parameters.background, state.amplitude, V, b, parameters.nu_coefficient)
+            for V in velocity
+        ]
+    )
+
+
+def _waves(
+    state: State, record: Record, parameters: Parameters, model: Model, background: jax.Array
+) -> dict[str, jax.Array]:
     """Spectra and rates, (direction, helicity, bin), and scattering frequencies, (momentum,)."""
     grid = parameters.grid
     centre = 1.0 / grid.centres
@@ -87,13 +109,6 @@ def _waves(state: State, record: Record, parameters: Parameters, model: Model) -
         empty = jnp.full_like(state.waves, jnp.nan)
         nu = jnp.where(model.scattering == "none", 0.0, parameters.scattering_frequency) * jnp.ones(3)
         return {"wave_power": empty, "growth_rate": empty, "damping_rate": empty} | _scattering(nu)
-    velocity = SIGNS * parameters.alfven_speed * jnp.sqrt(state.b)
-    background = jnp.stack(
-        [
-            growth.isotropic_growth(grid, parameters.background, state.amplitude, V, state.b, parameters.nu_coefficient)
-            for V in velocity
-        ]
-    )
     samples = jnp.where(record.samples > 0, record.samples, jnp.nan)
     unit = wave_energy_unit(grid, parameters.alfven_speed, state.b)
     # The particles' loss is 2 Gamma W with the coefficient that conserves energy.
