@@ -20,8 +20,9 @@ import jax
 import jax.numpy as jnp
 
 from crmc import diffusion, tube
+from crmc.build import Setup, initial_harmonics, total_pressure
 from crmc.functional import mesh_functional
-from crmc.mesh import Mesh, cells, mesh_of, stream
+from crmc.mesh import Mesh, cells, initial_excess, make_mesh, mesh_of, stream
 from crmc.observe import observe_with
 from crmc.parameters import Model, Parameters
 from crmc.reductions import moment_functions, total
@@ -29,8 +30,41 @@ from crmc.spectrum import wave_energy_unit
 from crmc.state import State
 from crmc.step import Record, combine, damp, empty_record
 
+NAME = "fokker-planck"
 #: L-stable, second-order diagonally implicit coefficient.
 _STAGE = 1.0 - 1.0 / math.sqrt(2.0)
+
+
+#: Size of the mesh, momenta x cosines.
+MOMENTA, COSINES = 32, 256
+#: An automatic time step is so much longer than that of the markers: diffusion is implicit.
+_LONGER = 4
+
+
+def prepare(setup: Setup, n_p: int = MOMENTA, n_mu: int = COSINES) -> Setup:
+    """The setup of a run on a mesh of n_p >= 6 momenta and an even number n_mu of cells in mu.
+
+    Duration and output times stay; a time step that the config leaves to us becomes longer.
+    """
+    if n_p < 6 or n_mu < 16 or n_mu % 2:
+        raise ValueError(f"a mesh of {n_p} x {n_mu} cells: needs at least 6 momenta and an even number >= 16 in mu")
+    config, parameters, state = setup.config, setup.parameters, setup.state
+    mesh = make_mesh(parameters, n_p, n_mu, state.b)
+    harmonics = initial_harmonics(config, setup.units, parameters.background, state.amplitude)
+    excess = initial_excess(mesh, parameters.background, state.amplitude, *harmonics)
+    state = dataclasses.replace(state, markers=cells(mesh, excess))
+    model = dataclasses.replace(setup.model, estimator="delta_f", coarse_grain_every=0)
+    steps, every = setup.steps, setup.output_every
+    if config.run.time_step == "auto":
+        steps, every = math.ceil(steps / _LONGER), max(1, round(every / _LONGER))
+    dt = parameters.dt * (setup.steps / steps)
+    # Each interval of output needs a sample of the growth functional.
+    model = dataclasses.replace(model, functional_every=min(model.functional_every, every))
+    external = total_pressure(state, parameters, model)
+    parameters = dataclasses.replace(parameters, dt=dt, external_pressure=external)
+    return dataclasses.replace(
+        setup, parameters=parameters, model=model, state=state, steps=steps, output_every=every, solver=NAME
+    )
 
 
 def step(state: State, parameters: Parameters, model: Model) -> tuple[State, Record]:

@@ -20,7 +20,7 @@ from crmc.parameters import Parameters
 #: Distance in ln mu from the edge of the gap within which cells shrink towards it.
 _LAYER = 0.1
 #: The gap takes one in so many cells of a hemisphere, and no more than this share of mu.
-_GAP_SHARE, _WIDEST_GAP = 8, 0.9
+_GAP_SHARE, _WIDEST_GAP = 12, 0.9
 #: End weights of the fourth-order midpoint rule; the six sum to 6.
 _END_WEIGHTS = (13.0 / 12.0, 7.0 / 8.0, 25.0 / 24.0)
 
@@ -137,7 +137,7 @@ def cells(mesh: Mesh, excess: jax.Array) -> Markers:
 
 
 def initial_excess(
-    mesh: Mesh, background: Background, amplitude: jax.Array, *, drift: float = 0.0, anisotropy: float = 0.0
+    mesh: Mesh, background: Background, amplitude: jax.Array, drift: float = 0.0, anisotropy: float = 0.0
 ) -> jax.Array:
     """V df of f = F0 - (v_D/v) p F0' P1(mu) - zeta p F0' P2(mu), as ``markers.initial_markers``."""
     y = mesh.y[:, None]
