@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -27,6 +28,9 @@ from crmc.units import SPEED_OF_LIGHT, CodeUnits
 _OVERSHOOT = 1.25
 #: Largest 2 Gamma dt of the damping by an isotropic f, for a stable exchange between waves and particles.
 _GROWTH_PER_STEP = 0.3
+#: Compiled whole: dozens of small operations compiled one by one would take seconds.
+_compiled_grid = jax.jit(make_grid, static_argnames="bins")
+_compiled_growth = jax.jit(isotropic_growth)
 #: The automatic step makes at least this many steps.
 _FEWEST_STEPS = 100
 
@@ -107,7 +111,7 @@ def make_background(config: Config, units: CodeUnits) -> tuple[Background, jax.A
         jnp.asarray(rays.momentum_min),
         jnp.asarray(rays.momentum_max),
     )
-    return background, background.amplitude_for_pressure(jnp.asarray(pressures))
+    return background, jax.jit(Background.amplitude_for_pressure)(background, jnp.asarray(pressures))
 
 
 def make_model(config: Config) -> Model:
@@ -152,7 +156,7 @@ def _parameters(config: Config, units: CodeUnits, background: Background) -> Par
     # A field that falls by b moves the scaled momenta p/b up by 1/b at most.
     fall = math.exp(min(config.run.duration * units.gyrofrequency / tau_B, 3.0)) if tau_B else 1.0
     margin = 1.05
-    grid = make_grid(
+    grid = _compiled_grid(
         config.waves.k_min,
         config.waves.k_max,
         config.waves.bins,
@@ -228,7 +232,7 @@ def _time_step(
 def _isotropic_damping(parameters: Parameters, amplitude: jax.Array) -> float:
     """Largest rate at which F0 alone damps a branch [code]: near marginal stability growth is a small rest of it."""
     grid, one = parameters.grid, jnp.ones(())
-    rate = isotropic_growth(
+    rate = _compiled_growth(
         grid, parameters.background, amplitude, parameters.alfven_speed, one, parameters.nu_coefficient
     )
     return float(jnp.max(-rate) / (2.0 * wave_energy_unit(grid, parameters.alfven_speed, one)))
@@ -261,6 +265,7 @@ def initial_harmonics(
     return rays.drift_velocity * units.alfven_speed, zeta
 
 
+@partial(jax.jit, static_argnames="model")
 def total_pressure(state: State, parameters: Parameters, model: Model) -> jax.Array:
     """P_g + P_perp + P_m + P_waves at t = 0."""
     rays = moments(state, parameters, model).perpendicular_pressure

@@ -21,7 +21,7 @@ def equilibrium_amplitudes(parameters: Parameters, amplitude: jax.Array, model: 
     """
     grid = parameters.grid
     log_k = float(grid.log_k_min) + float(grid.knot) * (grid.bins + 2) * (np.arange(2000) + 0.5) / 2000
-    power = growth_times_power(
+    power = jax.jit(growth_times_power)(
         np.exp(log_k),
         parameters.background,
         amplitude,

@@ -22,6 +22,7 @@ import jax.numpy as jnp
 from crmc import diffusion, tube
 from crmc.build import Setup, initial_harmonics, total_pressure
 from crmc.functional import mesh_functional
+from crmc.markers import Markers
 from crmc.mesh import Mesh, cells, initial_excess, make_mesh, mesh_of, stream
 from crmc.observe import observe_with
 from crmc.parameters import Model, Parameters
@@ -49,10 +50,9 @@ def prepare(setup: Setup, n_p: int = MOMENTA, n_mu: int = COSINES) -> Setup:
     if n_p < 6 or n_mu < 16 or n_mu % 2:
         raise ValueError(f"a mesh of {n_p} x {n_mu} cells: needs at least 6 momenta and an even number >= 16 in mu")
     config, parameters, state = setup.config, setup.parameters, setup.state
-    mesh = make_mesh(parameters, n_p, n_mu, state.b)
     harmonics = initial_harmonics(config, setup.units, parameters.background, state.amplitude)
-    excess = initial_excess(mesh, parameters.background, state.amplitude, *harmonics)
-    state = dataclasses.replace(state, markers=cells(mesh, excess))
+    start = jax.jit(_initial_cells, static_argnums=(3, 4))
+    state = dataclasses.replace(state, markers=start(parameters, state.amplitude, harmonics, n_p, n_mu))
     model = dataclasses.replace(setup.model, estimator="delta_f", coarse_grain_every=0)
     steps, every = setup.steps, setup.output_every
     if config.run.time_step == "auto":
@@ -65,6 +65,13 @@ def prepare(setup: Setup, n_p: int = MOMENTA, n_mu: int = COSINES) -> Setup:
     return dataclasses.replace(
         setup, parameters=parameters, model=model, state=state, steps=steps, output_every=every, solver=NAME
     )
+
+
+def _initial_cells(
+    parameters: Parameters, amplitude: jax.Array, harmonics: tuple[float, float], n_p: int, n_mu: int
+) -> Markers:
+    mesh = make_mesh(parameters, n_p, n_mu, jnp.ones(()))
+    return cells(mesh, initial_excess(mesh, parameters.background, amplitude, *harmonics))
 
 
 def step(state: State, parameters: Parameters, model: Model) -> tuple[State, Record]:
@@ -93,29 +100,27 @@ def _with_functional(state: State, record: Record, parameters: Parameters, model
     return record._replace(functional=functional, samples=jnp.where(due, 1.0, 0.0))
 
 
-def expand(state: State, parameters: Parameters, model: Model, end: float) -> tuple[State, jax.Array]:
-    """Half a step of the tube to ``end`` = 1/2 or 1 of the step, without the drive of F0; and the change of ln b.
+def expand(state: State, parameters: Parameters, model: Model, when: float) -> tuple[State, jax.Array]:
+    """Half a step of the tube to ``when`` = 1/2 or 1 of the step, without the drive of F0; and the change of ln b.
 
     The work of the cosmic rays is that of their P_perp on the way.
     """
     if model.expansion == "none":
         return state, jnp.zeros(())
-    b_new = tube.next_field(state, parameters, model, end)
+    b_new = tube.next_field(state, parameters, model, when)
     log_ratio = jnp.log(b_new / state.b)
-
-    old = _mesh(state, parameters)
-
-    def at(b: jax.Array) -> State:
-        new = mesh_of(state.markers, parameters, b)
-        return dataclasses.replace(state, b=b, markers=cells(new, stream(old, new, state.markers.excess)))
+    old, new = _mesh(state, parameters), mesh_of(state.markers, parameters, b_new)
+    start, end = state.markers.excess, stream(old, new, state.markers.excess)
+    rate = (end - start) / jnp.where(log_ratio == 0.0, 1.0, log_ratio)
 
     def pressure(b: jax.Array) -> jax.Array:
-        there = at(b)
+        excess = start + jnp.log(b / state.b) * rate
+        there = dataclasses.replace(state, b=b, markers=cells(mesh_of(state.markers, parameters, b), excess))
         weight = there.markers.weight(parameters.background, state.amplitude)
         return b * total(weight * moment_functions(there)[3])
 
     moved = tube.change_surroundings(state, parameters, model, b_new, pressure)
-    return dataclasses.replace(moved, markers=at(b_new).markers), log_ratio
+    return dataclasses.replace(moved, markers=cells(new, end)), log_ratio
 
 
 def _mesh(state: State, parameters: Parameters) -> Mesh:
