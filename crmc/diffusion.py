@@ -1,4 +1,4 @@
-"""Quasilinear diffusion on the mesh, exact in v_A/c: fluxes on the inner faces in mu, conservative by summation by parts.
+"""Quasilinear diffusion on the mesh, exact in v_A/c: fluxes on inner faces in mu, conservative by summation by parts.
 
 Waves of direction d, V = d v_A, diffuse particles along
 
@@ -114,7 +114,7 @@ def along_waves(mesh: Mesh, at: Faces, df: jax.Array) -> jax.Array:
 
 
 def divergence(mesh: Mesh, at: Faces, flux: jax.Array) -> jax.Array:
-    """Rate of change of V df by ``flux`` = kappa x weight x L f: minus the transpose of ``along_waves``, (n_p, n_mu)."""
+    """Rate of change of V df by ``flux`` = kappa x weight x L f: minus the transpose of ``along_waves``."""
     in_mu = jnp.sum(at.across * flux, axis=0) / mesh.distance
     in_p = 0.5 * jnp.sum(at.a * flux, axis=0)
     spread = jnp.pad(in_p, ((0, 0), (1, 0))) + jnp.pad(in_p, ((0, 0), (0, 1)))

@@ -155,9 +155,7 @@ class _Stage(NamedTuple):
     absolute: jax.Array
 
 
-def exchange(
-    state: State, parameters: Parameters, model: Model, log_ratio: jax.Array
-) -> tuple[State, Record]:
+def exchange(state: State, parameters: Parameters, model: Model, log_ratio: jax.Array) -> tuple[State, Record]:
     """Scattering, growth and the drive over parameters.dt at constant b, two stages of second order.
 
     Implicit in df at a dt and dt; explicit in the amplitudes at 0 and dt/2a; both with weights 1 - a and a, so that

@@ -125,7 +125,8 @@ def make_mesh(parameters: Parameters, n_p: int, n_mu: int, b: jax.Array) -> Mesh
 
 def mesh_of(markers: Markers, parameters: Parameters, b: jax.Array) -> Mesh:
     """The mesh at field b with as many cells as ``markers``."""
-    return make_mesh(parameters, *markers.delta.shape, b)
+    n_p, n_mu = markers.delta.shape
+    return make_mesh(parameters, n_p, n_mu, b)
 
 
 def cells(mesh: Mesh, excess: jax.Array) -> Markers:
@@ -188,8 +189,8 @@ def stream(old: Mesh, new: Mesh, excess: jax.Array) -> jax.Array:
     """V df after free streaming from the field of one mesh to that of another, second order in the change of ln b.
 
     d ln y/d ln b = -P_2/3, dmu/d ln b = -mu (1 - mu^2)/2, relative to the faces, which move and are tilted.  In flux
-    form: number is conserved to round-off, and the energy changes as the work of df's P_perp.  No df crosses the ends of
-    the momentum range.
+    form: number is conserved to round-off, and the energy changes as the work of df's P_perp.  No df crosses the ends
+    of the momentum range.
     """
     log_ratio = jnp.log(new.b / old.b)
 

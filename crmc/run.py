@@ -44,9 +44,7 @@ class Solver(NamedTuple):
 
 SOLVERS = {
     "monte-carlo": Solver(lambda setup: setup, advance, observe, coarsest=2.0),
-    fokker_planck.NAME: Solver(
-        fokker_planck.prepare, fokker_planck.advance, fokker_planck.observe, coarsest=math.inf
-    ),
+    fokker_planck.NAME: Solver(fokker_planck.prepare, fokker_planck.advance, fokker_planck.observe, coarsest=math.inf),
 }
 
 

@@ -25,7 +25,7 @@ ADVANCE = jax.jit(fokker_planck.advance, static_argnames="model")
 OBSERVE = jax.jit(fokker_planck.observe, static_argnames="model")
 KEY = None
 #: 4e10 s of linear damping: the heating is within some per cent of its final value.
-LATE = {"run__duration": "4e10 s", "run__time_step": "2e8 s"}
+LATE = {"run__duration": "4e10 s", "run__time_step": "4e8 s"}
 
 
 def prepared(n_p=12, n_mu=64, **overrides):
@@ -74,8 +74,9 @@ def test_differences_conserve_number_and_energy_to_round_off(alfven_speed):
         mesh, at = operator(setup.parameters, setup.state.amplitude, alfven_speed, 12, 64)
         one = jnp.ones_like(mesh.mu)
         energy = diffusion.along_waves(mesh, at, one * jnp.sqrt(1.0 + mesh.momentum**2))
-        by_parts = jnp.sum(phi * diffusion.divergence(mesh, at, flux)), jnp.sum(
-            flux * diffusion.along_waves(mesh, at, phi)
+        by_parts = (
+            jnp.sum(phi * diffusion.divergence(mesh, at, flux)),
+            jnp.sum(flux * diffusion.along_waves(mesh, at, phi)),
         )
         return diffusion.along_waves(mesh, at, one), energy / at.momentum, by_parts
 
@@ -162,7 +163,7 @@ def test_flat_start_relaxes_to_the_equilibrium():
     setup = prepared(**SLOW)
     flat = jnp.where(setup.state.waves > 1e-13, 3e-8, setup.state.waves)
     state, _ = go(setup, 500, 2e-1 * float(setup.parameters.dt), dataclasses.replace(setup.state, waves=flat))
-    assert np.any(np.abs(state.waves[0, 0] / setup.state.waves[0, 0] - 1.0) > 0.5)
+    assert np.any(np.abs(state.waves[0, 0] / setup.state.waves[0, 0] - 1.0) > 0.2)
     dt = 3.0 * float(setup.parameters.dt)
     one, _ = go(setup, 1000, dt, state)
     other, _ = go(setup, 1000, dt)
@@ -179,10 +180,10 @@ def late_heating(n_p, n_mu):
 
 
 def test_second_order_in_mu():
-    values = [late_heating(12, n) for n in (64, 128, 256)]
+    values = [late_heating(12, n) for n in (48, 96, 192)]
     coarse, fine = np.diff(values) / values[-1]
     assert 3.4 < coarse / fine < 4.6
-    assert abs(fine) < 3e-3
+    assert abs(fine) < 5e-3
 
 
 def test_converges_in_momentum():
@@ -205,7 +206,12 @@ def test_second_order_in_time():
 # -- conservation -----------------------------------------------------------------------------
 
 MODES = {
-    "none": {"expansion__mode": "none", "expansion__timescale": None, "cosmic_rays__anisotropy": 0.01, "waves__start": "seed"},
+    "none": {
+        "expansion__mode": "none",
+        "expansion__timescale": None,
+        "cosmic_rays__anisotropy": 0.01,
+        "waves__start": "seed",
+    },
     "prescribed": {"expansion__timescale": "1e11 s"},
     "injection": {"expansion__mode": "injection", "expansion__timescale": None},
     "pressure_balance": {"expansion__mode": "pressure_balance", "expansion__timescale": None},
@@ -235,7 +241,7 @@ def test_free_expansion_of_ultrarelativistic_particles():
     ratio = math.log(1.0 / 0.97)
     setup = prepared(  # next to nothing beyond the momentum range
         48,
-        96,
+        256,
         cosmic_rays__index=6.0,
         cosmic_rays__turnover_momentum=1e4,
         cosmic_rays__momentum_min=3e2,
