@@ -3,8 +3,8 @@
     2 Gamma_j E_j/e_j = V int kappa_j (L f) p^4 d ln p dmu,   kappa_j, L of ``diffusion``,
 
 the functional of eq. 13 with finite omega on the solver's momentum range, by Gauss-Legendre points in ln y and two in
-each cell in mu, from local cubics through df.  It knows D and f, but neither the fluxes of the solver nor its derivative
-in p.
+each cell in mu, from local cubics through df.  It knows D and f, but neither the fluxes of the solver nor its
+derivative in p.
 """
 
 from __future__ import annotations
