@@ -7,7 +7,8 @@ around the exchange between particles and waves, in which the diffusion of df is
 explicit, and the drive of F0 acts within the implicit stages: dt may exceed 1/nu by far.  The energy that the particles
 lose is the energy that the waves gain to round-off, at any dt.
 
-The momentum range is closed: no particle crosses its ends, whereas markers may diffuse beyond them.
+f - F0 is followed on a closed momentum range: none of it crosses the ends, whereas markers may diffuse beyond them.  F0
+is taken to go on outside, as for markers read with the control variate.
 """
 
 from __future__ import annotations
@@ -34,8 +35,6 @@ from crmc.step import Record, combine, damp, empty_record
 NAME = "fokker-planck"
 #: L-stable, second-order diagonally implicit coefficient.
 _STAGE = 1.0 - 1.0 / math.sqrt(2.0)
-
-
 #: Size of the mesh, momenta x cosines.
 MOMENTA, COSINES = 32, 256
 #: An automatic time step is so much longer than that of the markers: diffusion is implicit.
@@ -147,7 +146,7 @@ class _Stage(NamedTuple):
     """Rates at one stage of the exchange.
 
     change: of V df, drive included;  gain: of each bin's energy density, (2, 2, bins);
-    lost: of the particles' energy density;  absolute: sum |.| of what they exchange with each face.
+    absolute: sum of |power| over the faces.
     """
 
     change: jax.Array

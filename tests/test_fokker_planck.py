@@ -11,10 +11,11 @@ import numpy as np
 import oracle_fokker_planck as oracle
 import pytest
 import xarray as xr
-from run_cases import SMALL, small
+from run_cases import SMALL, STEPS, small
 
 from crmc import diffusion, fokker_planck, theory
 from crmc.build import build
+from crmc.cli import main
 from crmc.config import ConfigError, parse_config
 from crmc.mesh import log_derivative, make_mesh
 from crmc.reductions import energies, ledger, moments, total
@@ -392,16 +393,33 @@ def test_forward_derivative_agrees_with_a_difference():
     assert abs(float(slope)) > 0.1 * abs(float(value))
 
 
-def test_run_writes_the_same_result_file_and_refuses_another_solver(tmp_path):
-    config = small()
-    options = {"quiet": True, "solver": "fokker-planck", "summary": tmp_path / "summary.json"}
-    outcome = run(config, output=tmp_path / "whole.nc", **options)
-    assert outcome.exit_code == 0 and "fokker-planck" in outcome.table
-    data = xr.load_dataset(tmp_path / "whole.nc")
+def test_run_writes_the_same_result_file_and_refuses_another_solver(tmp_path, capsys):
+    config, output = small(), tmp_path / "whole.nc"
+    (tmp_path / "small.toml").write_text(config.to_toml())
+    options = ["--solver", "fokker-planck", "--summary", str(tmp_path / "summary.json"), "-o", str(output)]
+    assert main(["run", str(tmp_path / "small.toml"), *options]) == 0
+    assert "fokker-planck" in capsys.readouterr().out
+    data = xr.load_dataset(output)
     assert data.attrs["solver"] == "fokker-planck"
     assert float(np.abs(data["heating_rate_stderr"].values[1:]).max()) == 0.0
     assert np.all(np.abs(data["energy_imbalance"].values[1:]) < 1e-10)
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary["cells"] == fokker_planck.MOMENTA * fokker_planck.COSINES
     with pytest.raises(ConfigError, match="was written by --solver fokker-planck"):
-        run(config, output=tmp_path / "whole.nc", resume=True, quiet=True)
+        run(config, output=output, resume=True, quiet=True)
+    again = run(config, output=output, resume=True, quiet=True, solver="fokker-planck")
+    assert again.exit_code == 0 and again.summary["steps"] == STEPS
+
+
+def test_an_interrupted_run_goes_on_to_the_bit():
+    setup = prepared(**LATE)
+    whole, _ = go(setup, 20)
+    first, _ = go(setup, 7)
+    second, _ = go(setup, 13, state=first)
+    for one, other in zip(jax.tree.leaves(whole), jax.tree.leaves(second), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_unknown_solver_is_bad_input(capsys):
+    assert main(["run", "halo", "--solver", "guess"]) == 2
+    assert "--solver" in capsys.readouterr().err
