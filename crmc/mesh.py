@@ -17,8 +17,6 @@ from crmc.distribution import Background
 from crmc.markers import Markers
 from crmc.parameters import Parameters
 
-#: Distance in ln mu from the edge of the gap within which cells shrink towards it.
-_LAYER = 0.1
 #: The gap takes one in so many cells of a hemisphere, and no more than this share of mu.
 _GAP_SHARE, _WIDEST_GAP = 12, 0.9
 #: End weights of the fourth-order midpoint rule; the six sum to 6.
@@ -88,17 +86,11 @@ def gap_edge(parameters: Parameters, p: jax.Array, b: jax.Array) -> jax.Array:
 
 
 def cosine(place: jax.Array, edge: jax.Array, half: int) -> jax.Array:
-    """mu at ``place`` in [-half, half], counted in cells from mu = 0, for a gap |mu| < ``edge``.
-
-    Cells shrink towards the edge from both sides; far outside they are uniform in ln mu.
-    """
+    """mu at ``place`` in [-half, half], counted in cells from mu = 0: uniform below ``edge``, in ln mu above."""
     gap = gap_cells(half)
     t = jnp.abs(place)
-    depth = -jnp.log(edge)
-    s = jnp.maximum(t - gap, 0.0) / (half - gap) * jnp.sqrt(depth**2 + 2.0 * _LAYER * depth)
-    outside = edge * jnp.exp(jnp.sqrt(_LAYER**2 + s**2) - _LAYER)
-    inside = edge * (1.0 - (1.0 - t / gap) ** 2)
-    return jnp.sign(place) * jnp.where(t < gap, inside, outside)
+    outside = jnp.exp(jnp.log(edge) * (half - t) / (half - gap))
+    return jnp.sign(place) * jnp.where(t < gap, edge * t / gap, outside)
 
 
 def gap_cells(half: int) -> int:

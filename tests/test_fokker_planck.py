@@ -17,7 +17,7 @@ from crmc import diffusion, fokker_planck, theory
 from crmc.build import build
 from crmc.cli import main
 from crmc.config import ConfigError, parse_config
-from crmc.mesh import log_derivative, make_mesh
+from crmc.mesh import log_derivative, make_mesh, stream
 from crmc.reductions import energies, ledger, moments, total
 from crmc.run import run
 from crmc.step import empty_record
@@ -109,6 +109,35 @@ def test_any_function_of_energy_in_the_wave_frame_is_a_null_vector():
     assert errors[0] / errors[1] > 3.2 and errors[1] / errors[2] > 3.2
     assert errors[2] < 1e-2
     assert null_vector_error(setup, 48, False) > 0.5  # isotropic in the laboratory is not
+
+
+def streaming_error(setup, n):
+    """Mean error of df relative to its change, worst momentum far from the ends, after b falls by 0.2 %."""
+
+    @jax.jit
+    def error():
+        old, new = (make_mesh(setup.parameters, n, 4 * n, jnp.asarray(b)) for b in (0.95, 0.95 * 0.998))
+
+        def shape(y, mu):
+            return y**-4.2 * (1.0 + 0.5 * mu + mu**2) / (1.0 + 0.1 * y)
+
+        excess = stream(old, new, old.volume * shape(old.y[:, None], old.mu))
+        mu, ratio = new.mu, new.b / old.b
+        before = jnp.sqrt(mu**2 + (1.0 - mu**2) / ratio)  # p before over p after
+        y = new.y[:, None]
+        exact = shape(y * before * jnp.cbrt(ratio), mu / before)
+        wrong, change = (jnp.sum(new.width * jnp.abs(exact - x), axis=1) for x in (excess / new.volume, shape(y, mu)))
+        return jnp.max((wrong / change)[n // 4 : -n // 4])
+
+    return float(error())
+
+
+def test_free_streaming_follows_the_orbits():
+    """f is constant along orbits of constant p_par and p_perp^2/B."""
+    setup = prepared()
+    errors = [streaming_error(setup, n) for n in (24, 48, 96)]
+    assert errors[0] / errors[1] > 3.0 and errors[1] / errors[2] > 3.0
+    assert errors[2] < 1e-2
 
 
 # -- against the independent solver and exact laws --------------------------------------------
