@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -33,7 +34,7 @@ _FEWEST_STEPS = 100
 
 @dataclasses.dataclass(frozen=True)
 class Setup:
-    """All a run needs: arrays, switches, initial state, and how long to go on."""
+    """All a run needs: arrays, switches, initial state, how long to go on, and which solver to use."""
 
     config: Config
     units: CodeUnits
@@ -42,6 +43,7 @@ class Setup:
     state: State
     steps: int
     output_every: int
+    solver: str = "monte-carlo"
 
     @property
     def time_step(self) -> float:
@@ -83,7 +85,7 @@ def build(config: Config) -> Setup:
         books=zero_books(),
     )
     parameters = dataclasses.replace(parameters, dt=jnp.asarray(dt, jnp.float64))
-    external = jax.jit(_total_pressure, static_argnames="model")(state, parameters, model)
+    external = total_pressure(state, parameters, model)
     parameters = dataclasses.replace(parameters, external_pressure=external)
     return Setup(config, units, parameters, model, state, steps, output_every)
 
@@ -240,19 +242,29 @@ def _coarse_every(config: Config, dt: float) -> int:
 
 
 def _markers(config: Config, units: CodeUnits, background: Background, amplitude: jax.Array) -> Markers:
-    rays = config.cosmic_rays
+    drift, anisotropy = initial_harmonics(config, units, background, amplitude)
     return initial_markers(
         config.run.markers,
         background,
         amplitude,
-        drift=rays.drift_velocity * units.alfven_speed,
-        anisotropy=rays.anisotropy / float(jax.jit(theory.anisotropy_of_zeta)(background, amplitude)),
+        drift=drift,
+        anisotropy=anisotropy,
         seed=config.run.seed,
         dtype=np.dtype(config.run.precision),
     )
 
 
-def _total_pressure(state: State, parameters: Parameters, model: Model) -> jax.Array:
+def initial_harmonics(
+    config: Config, units: CodeUnits, background: Background, amplitude: jax.Array
+) -> tuple[float, float]:
+    """v_D/c and zeta (eqs. 16, 20) of f at t = 0."""
+    rays = config.cosmic_rays
+    zeta = rays.anisotropy / float(jax.jit(theory.anisotropy_of_zeta)(background, amplitude))
+    return rays.drift_velocity * units.alfven_speed, zeta
+
+
+@partial(jax.jit, static_argnames="model")
+def total_pressure(state: State, parameters: Parameters, model: Model) -> jax.Array:
     """P_g + P_perp + P_m + P_waves at t = 0."""
     rays = moments(state, parameters, model).perpendicular_pressure
     return rays + state.gas_pressure + magnetic_pressure(parameters, state.b) + 0.5 * wave_energy(state, parameters)

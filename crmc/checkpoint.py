@@ -30,7 +30,7 @@ def checkpoint_path(output: Path) -> Path:
     return output.with_name(f"{output.name}.checkpoint.npz")
 
 
-def save(path: Path, config: Config, checkpoint: Checkpoint) -> None:
+def save(path: Path, config: Config, checkpoint: Checkpoint, solver: str = "monte-carlo") -> None:
     """Write beside and move into place."""
     leaves = {f"state{i}": np.asarray(x) for i, x in enumerate(jax.tree.leaves(checkpoint.state))}
     leaves |= {f"record{i}": np.asarray(x) for i, x in enumerate(jax.tree.leaves(checkpoint.record))}
@@ -40,6 +40,7 @@ def save(path: Path, config: Config, checkpoint: Checkpoint) -> None:
         np.savez(
             file,
             config=np.array(config.to_toml()),
+            solver=np.array(solver),
             recorded=checkpoint.recorded,
             steps=np.array(checkpoint.steps, np.int64),
             **(leaves | rows),  # type: ignore[arg-type]
@@ -47,10 +48,10 @@ def save(path: Path, config: Config, checkpoint: Checkpoint) -> None:
     os.replace(temporary, path)
 
 
-def load(path: Path, config: Config, state: State, record: Record) -> Checkpoint:
-    """Read a checkpoint of the same config; ``state`` and ``record`` give the structure.
+def load(path: Path, config: Config, state: State, record: Record, solver: str = "monte-carlo") -> Checkpoint:
+    """Read a checkpoint of the same config and solver; ``state`` and ``record`` give the structure.
 
-    Raises ConfigError where there is none, it is damaged, or it belongs to another config.
+    Raises ConfigError where there is none, it is damaged, or it belongs to another config or solver.
     """
     if not path.is_file():
         raise ConfigError(f"--resume {path}: there is no such checkpoint; run without --resume")
@@ -60,6 +61,11 @@ def load(path: Path, config: Config, state: State, record: Record) -> Checkpoint
         if str(found["config"]) != config.to_toml():
             raise ConfigError(
                 f"--resume {path}: was written with another config ({_difference(str(found['config']), config)}); "
+                "resume with the same one or run without --resume"
+            )
+        if str(found["solver"]) != solver:
+            raise ConfigError(
+                f"--resume {path}: was written by --solver {found['solver']}, not {solver}; "
                 "resume with the same one or run without --resume"
             )
         return Checkpoint(

@@ -95,6 +95,12 @@ def _parser() -> argparse.ArgumentParser:
     add_config(run)
     run.add_argument("-o", "--output", metavar="FILE.nc", help="result file (default: NAME.nc in this folder)")
     run.add_argument("--summary", metavar="FILE.json", help="also write a summary")
+    run.add_argument(
+        "--solver",
+        choices=("monte-carlo", "fokker-planck"),
+        default="monte-carlo",
+        help="markers with drawn kicks (default), or the same equations on a mesh, without noise",
+    )
     run.add_argument("--resume", action="store_true", help="continue an interrupted run from its checkpoint")
     run.add_argument("--quiet", action="store_true", help="no progress bar and no table")
 
@@ -161,7 +167,14 @@ def _run(arguments: argparse.Namespace) -> int:
 
     from crmc.run import run
 
-    outcome = run(config, output=output, summary=summary, resume=arguments.resume, quiet=arguments.quiet)
+    outcome = run(
+        config,
+        output=output,
+        summary=summary,
+        resume=arguments.resume,
+        quiet=arguments.quiet,
+        solver=arguments.solver,
+    )
     if outcome.table and not arguments.quiet:
         print(outcome.table)
     if outcome.exit_code != EXIT_DONE:

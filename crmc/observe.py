@@ -28,7 +28,15 @@ def observe(
     state: State, record: Record, count: jax.Array, parameters: Parameters, model: Model
 ) -> dict[str, jax.Array]:
     """Row of results; ``record`` holds ``count`` steps. Interval averages are NaN where count = 0."""
-    row = _moments(state, parameters, model) | _waves(state, record, parameters, model)
+    functional = functional_rates(state, record.functional, parameters) if model.scattering == "spectrum" else None
+    return observe_with(state, record, count, parameters, model, functional)
+
+
+def observe_with(
+    state: State, record: Record, count: jax.Array, parameters: Parameters, model: Model, functional: jax.Array | None
+) -> dict[str, jax.Array]:
+    """The same where ``functional`` is the mean of 2 Gamma_j E_j/e_j by the growth functional, (2, 2, bins)."""
+    row = _moments(state, parameters, model) | _waves(state, record, parameters, model, functional)
     span = jnp.where(count > 0, count * parameters.dt, jnp.nan)
     heating = jnp.sum(record.gain) / span
     if model.scattering == "spectrum":
@@ -79,19 +87,20 @@ def _moments(state: State, parameters: Parameters, model: Model) -> dict[str, ja
     return row | {"gap_pressure_anisotropy": gap}
 
 
-def _waves(state: State, record: Record, parameters: Parameters, model: Model) -> dict[str, jax.Array]:
+def _waves(
+    state: State, record: Record, parameters: Parameters, model: Model, functional: jax.Array | None
+) -> dict[str, jax.Array]:
     """Spectra and rates, (direction, helicity, bin), and scattering frequencies, (momentum,)."""
     grid = parameters.grid
     centre = 1.0 / grid.centres
-    if model.scattering != "spectrum":
+    if functional is None:
         empty = jnp.full_like(state.waves, jnp.nan)
         nu = jnp.where(model.scattering == "none", 0.0, parameters.scattering_frequency) * jnp.ones(3)
         return {"wave_power": empty, "growth_rate": empty, "damping_rate": empty} | _scattering(nu)
-    sampled = jnp.where(jnp.any(record.functional != 0.0), 1.0, jnp.nan)
-    functional = sampled * functional_rates(state, record.functional, parameters)
     unit = wave_energy_unit(grid, parameters.alfven_speed, state.b)
     # The particles' loss is 2 Gamma W with the coefficient that conserves energy.
-    rate = parameters.growth_coefficient * functional / (2.0 * unit)
+    sampled = jnp.where(record.samples > 0.0, 1.0, jnp.nan)
+    rate = sampled * parameters.growth_coefficient * functional / (2.0 * unit)
     damping = parameters.damping.rate(grid, state.waves, state.b, model.nonlinear_landau, parameters.nu_coefficient)
     power = jnp.einsum("dhj,kj->dhk", state.waves, grid.basis(centre))
     nu = jnp.stack([_mean_scattering(state, parameters, p) for p in MOMENTA])

@@ -125,7 +125,9 @@ def _run_rows(summary: Mapping[str, Any]) -> list[Row]:
         words = [str(summary[key]) for key in ("status", "status_text") if summary.get(key)]
         rows.append(("status", [one_line(": ".join(words)) or "-"]))
     formats = (
+        ("solver", "solver", lambda x: one_line(x or "-"), ""),
         ("markers", "markers", _count, ""),
+        ("cells", "cells", _count, ""),
         ("steps", "steps", _count, ""),
         ("time step", "time_step_s", number, " s"),
         ("largest nu_max dt", "max_scattering_per_step", lambda x: number(x, 3), ""),

@@ -138,7 +138,7 @@ def dataset(
 
 
 def provenance(setup: Setup) -> dict[str, Any]:
-    """Attributes that say where a result comes from."""
+    """Attributes that say where a result comes from; only ``solver`` = monte-carlo draws numbers and has errors."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:
@@ -150,6 +150,7 @@ def provenance(setup: Setup) -> dict[str, Any]:
         "source": f"crmc {own}",
         "reference": "Zweibel 2020, ApJ 890, 67",
         "config": setup.config.to_toml(),
+        "solver": setup.solver,
         "seed": setup.config.run.seed,
         "prng": "threefry2x32, key folded with the global step",
         "versions": f"python {platform.python_version()}, jax {jax.__version__}, numpy {np.__version__}",
@@ -224,8 +225,9 @@ def summarise(setup: Setup, data: xr.Dataset, status: Mapping[str, Any]) -> dict
     return {
         "name": setup.config.name,
         **status,
-        "precision": setup.config.run.precision,
-        "markers": setup.config.run.markers,
+        "solver": setup.solver,
+        "precision": str(setup.state.markers.delta.dtype),
+        "markers" if setup.solver == "monte-carlo" else "cells": setup.state.markers.delta.size,
         "time_step_s": setup.time_step,
         "max_scattering_per_step": float(np.nanmax(data["max_scattering_per_step"].values, initial=0.0)),
         "averages": averages(data) if data.sizes["time"] > 1 else {},

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,20 +15,45 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
-from crmc import report, result
+from crmc import fokker_planck, report, result
 from crmc.build import Setup, build
 from crmc.checkpoint import Checkpoint, checkpoint_path, load, save
 from crmc.config import Config
 from crmc.observe import observe
+from crmc.parameters import Parameters
 from crmc.simulate import advance
-from crmc.step import empty_record
+from crmc.step import Record, empty_record
 
 DONE, FAILED, INTERRUPTED = 0, 3, 130
 _STATUS = {DONE: "done", FAILED: "failed", INTERRUPTED: "interrupted"}
-#: nu_max dt above which kicks are too coarse to trust.
-_COARSEST = 2.0
 #: Wall time aimed at per chunk, so that progress and signals stay responsive [s].
 _CHUNK_SECONDS = 0.5
+
+
+class Solver(NamedTuple):
+    """What the host loop drives: how to prepare a setup, start a record, advance a state and read a row from it.
+
+    ``advance`` and ``observe`` have the signatures of ``simulate.advance`` and ``observe.observe``.
+    coarsest: nu_max dt above which a step is too coarse to trust.
+    """
+
+    prepare: Callable[[Setup], Setup]
+    record: Callable[[Parameters], Record]
+    advance: Callable[..., Any]
+    observe: Callable[..., Any]
+    coarsest: float
+
+
+SOLVERS = {
+    "monte-carlo": Solver(lambda setup: setup, lambda _: empty_record(), advance, observe, coarsest=2.0),
+    fokker_planck.NAME: Solver(
+        fokker_planck.prepare,
+        fokker_planck.mesh_record,
+        fokker_planck.advance,
+        fokker_planck.observe,
+        coarsest=math.inf,
+    ),
+}
 
 
 class Outcome(NamedTuple):
@@ -43,20 +69,20 @@ class Runner:
     """One run in progress: compiled functions, current state, rows so far."""
 
     def __init__(self, setup: Setup):
-        self.setup = setup
-        self.state, self.record, self.recorded = setup.state, empty_record(), 0
+        self.setup, self.solver = setup, SOLVERS[setup.solver]
+        self.state, self.record, self.recorded = setup.state, self.solver.record(setup.parameters), 0
         self.steps: list[int] = []
         self.rows: dict[str, list[np.ndarray]] = {}
         self.key = jax.random.key(setup.config.run.seed, impl="threefry2x32")
         started = time.perf_counter()
         count = jnp.zeros((), jnp.int64)
         self._advance = (
-            jax.jit(advance, static_argnames="model", donate_argnums=0)
+            jax.jit(self.solver.advance, static_argnames="model", donate_argnums=0)
             .lower(self.state, self.record, self.key, setup.parameters, count, model=setup.model)
             .compile()
         )
         self._observe = (
-            jax.jit(observe, static_argnames="model")
+            jax.jit(self.solver.observe, static_argnames="model")
             .lower(self.state, self.record, count, setup.parameters, model=setup.model)
             .compile()
         )
@@ -75,7 +101,7 @@ class Runner:
         for name, value in row.items():
             self.rows.setdefault(name, []).append(np.asarray(value))
         self.steps.append(self.step)
-        self.record, self.recorded = empty_record(), 0
+        self.record, self.recorded = self.solver.record(self.setup.parameters), 0
 
     def take(self, count: int) -> None:
         """Advance ``count`` steps."""
@@ -118,18 +144,19 @@ def run(
     summary: Path | None = None,
     resume: bool = False,
     quiet: bool = False,
+    solver: str = "monte-carlo",
     save_seconds: float = 10.0,
     chunk_steps: int | None = None,
 ) -> Outcome:
-    """Run ``config``; write ``output`` (netCDF), its checkpoint, and ``summary`` (JSON).
+    """Run ``config`` with one of ``SOLVERS``; write ``output`` (netCDF), its checkpoint, and ``summary`` (JSON).
 
     save_seconds: wall time between checkpoints; chunk_steps: steps per chunk (default: by speed).  Neither changes
     the physics.  Raises ConfigError for a checkpoint that cannot be resumed.
     """
     with jax.enable_x64(True), _signals() as caught:
-        setup = build(config)
+        setup = SOLVERS[solver].prepare(build(config))
         path = checkpoint_path(output)
-        stored = load(path, config, setup.state, empty_record()) if resume else None
+        stored = _resumed(path, setup) if resume else None
         runner = Runner(setup)
         if stored is not None:
             runner.restore(stored)
@@ -137,6 +164,10 @@ def run(
             runner.observe_now()
         code, message = _loop(runner, caught, path, output, quiet, save_seconds, chunk_steps)
         return _finish(runner, output, summary, path, code, message)
+
+
+def _resumed(path: Path, setup: Setup) -> Checkpoint:
+    return load(path, setup.config, setup.state, SOLVERS[setup.solver].record(setup.parameters), setup.solver)
 
 
 def _loop(
@@ -177,14 +208,14 @@ def _loop(
 
 def _store(runner: Runner, path: Path, output: Path) -> None:
     """Checkpoint and the result so far."""
-    save(path, runner.setup.config, runner.checkpoint())
+    save(path, runner.setup.config, runner.checkpoint(), runner.setup.solver)
     attributes = result.provenance(runner.setup) | {"status": "running"}
     result.write_atomically(result.dataset(runner.setup, runner.steps, runner.stacked(), attributes), output)
 
 
 def _finish(runner: Runner, output: Path, summary: Path | None, path: Path, code: int, message: str) -> Outcome:
     setup = runner.setup
-    speed = runner.steps_taken * setup.config.run.markers / max(runner.stepping_seconds, 1e-9)
+    speed = runner.steps_taken * setup.state.markers.delta.size / max(runner.stepping_seconds, 1e-9)
     status = {
         "status": _STATUS[code],
         "status_text": message or _advice(runner),
@@ -197,7 +228,7 @@ def _finish(runner: Runner, output: Path, summary: Path | None, path: Path, code
     overview = result.summarise(setup, data, status)
     text = result.to_json(overview)
     data.attrs |= {"status": status["status"], "status_text": status["status_text"], "summary": text}
-    save(path, setup.config, runner.checkpoint())
+    save(path, setup.config, runner.checkpoint(), setup.solver)
     result.write_atomically(data, output)
     if summary is not None:
         summary.write_text(text + "\n", encoding="utf-8")
@@ -207,7 +238,7 @@ def _finish(runner: Runner, output: Path, summary: Path | None, path: Path, code
 def _advice(runner: Runner) -> str:
     """A word about a run that ended well but was coarse."""
     peak = max((float(x) for x in runner.rows["max_scattering_per_step"]), default=0.0)
-    if peak > _COARSEST:
+    if peak > runner.solver.coarsest:
         return f"nu_max dt reached {peak:.2g}; lower run.scattering_per_step or set run.time_step"
     return ""
 

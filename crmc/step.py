@@ -32,7 +32,8 @@ class Record(NamedTuple):
     absolute_exchange: sum |W d eps|.
     imbalance: particle loss minus wave gain after balancing.
     correction: largest relative change of the particles' energy by the balancing of a kick (``peak``-like).
-    functional: histograms of f for the growth functional (identity.py), (2, *growth.histogram_shape()).
+    functional: sum of samples for the growth functional, histograms of f (identity.py), (2, *growth.histogram_shape()).
+    samples: number of samples.
     damped: wave energy turned into heat of the gas.
     peak: largest nu dt of the step.
     """
@@ -43,6 +44,7 @@ class Record(NamedTuple):
     imbalance: jax.Array
     correction: jax.Array
     functional: jax.Array
+    samples: jax.Array
     damped: jax.Array
     peak: jax.Array
 
@@ -63,6 +65,7 @@ def empty_record() -> Record:
         imbalance=zero,
         correction=zero,
         functional=jnp.zeros((2, *growth.histogram_shape())),
+        samples=zero,
         damped=zero,
         peak=zero,
     )
@@ -98,7 +101,7 @@ def step(state: State, noise: jax.Array, parameters: Parameters, model: Model) -
             lambda: functional_sample(expanded, state, noise, parameters, (state.b / b_before) ** 2, sample),
             lambda: jnp.zeros((2, *growth.histogram_shape())),
         )
-        record = record._replace(functional=functional)
+        record = record._replace(functional=functional, samples=jnp.where(phase == 0, 1.0, 0.0))
     state, damped = damp(state, parameters, model)
     state = tube.expand(state, parameters, model, 1.0)
     state = tube.apply_sources(state, parameters, model, half)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +26,19 @@ def expand(state: State, parameters: Parameters, model: Model, end: float) -> St
 
 
 def change_field(state: State, parameters: Parameters, model: Model, b_new: jax.Array) -> State:
-    """Adiabatic change to B/B0 = ``b_new``: p_par, magnetic moment, k and wave action are constant.
+    """Adiabatic change to B/B0 = ``b_new``: p_par, magnetic moment, k and wave action are constant."""
+    moved = change_surroundings(state, parameters, model, b_new, lambda b: _carried_pressure(state, parameters, b))
+    return dataclasses.replace(moved, markers=markers_.expand(state.markers, state.b, b_new))
+
+
+def change_surroundings(
+    state: State,
+    parameters: Parameters,
+    model: Model,
+    b_new: jax.Array,
+    cosmic_rays: Callable[[jax.Array], jax.Array],
+) -> State:
+    """The same for all but the markers, whose P_perp at field b on the way is ``cosmic_rays(b)``.
 
     Work per unit length is int P d(1/b) with P the full-weight cosmic-ray P_perp, gas, waves (half their
     energy density: W/omega x volume conserved) and field, by two-point Gauss-Legendre in ln b.
@@ -34,12 +47,12 @@ def change_field(state: State, parameters: Parameters, model: Model, b_new: jax.
     work = jnp.zeros(())
     for node in (-1.0 / np.sqrt(3.0), 1.0 / np.sqrt(3.0)):
         b = state.b * jnp.exp(0.5 * (1.0 + node) * log_ratio)
-        work += -0.5 * log_ratio / b * _wall_pressure(state, parameters, model, b)
+        pressure = cosmic_rays(b) + _other_pressures(state, parameters, model, b)
+        work += -0.5 * log_ratio / b * pressure
     ratio = b_new / state.b
     return dataclasses.replace(
         state,
         b=b_new,
-        markers=markers_.expand(state.markers, state.b, b_new),
         waves=state.waves * _wave_factor(ratio, model),
         gas_pressure=state.gas_pressure * ratio**parameters.adiabatic_index,
         books=dataclasses.replace(state.books, work=state.books.work + work),
@@ -51,15 +64,14 @@ def _wave_factor(ratio: jax.Array, model: Model) -> jax.Array:
     return ratio ** (-0.5) if model.adiabatic_waves else ratio ** (-2.0)
 
 
-def _wall_pressure(state: State, parameters: Parameters, model: Model, b: jax.Array) -> jax.Array:
-    """Total transverse pressure when the state is carried adiabatically to field b."""
+def _carried_pressure(state: State, parameters: Parameters, b: jax.Array) -> jax.Array:
+    """P_perp of the full weights when the markers are carried adiabatically to field b."""
     m = state.markers
     dtype = m.delta.dtype
     weight = m.weight(parameters.background, state.amplitude)
     perp2 = m.magnetic_moment(state.b) * b.astype(dtype)
     gamma = jnp.sqrt(1.0 + m.parallel_momentum**2 + perp2)
-    cosmic_rays = b * total(weight * (0.5 * perp2 / gamma))
-    return cosmic_rays + _other_pressures(state, parameters, model, b)
+    return b * total(weight * (0.5 * perp2 / gamma))
 
 
 def _other_pressures(state: State, parameters: Parameters, model: Model, b: jax.Array) -> jax.Array:

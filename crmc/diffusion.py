@@ -1,0 +1,150 @@
+"""Quasilinear diffusion on the mesh, exact in v_A/c: fluxes on inner faces in mu, conservative by summation by parts.
+
+Waves of direction d, V = d v_A, diffuse particles along
+
+    X = (1/p) L,   L = a d/d ln p + (1 - a mu) d/dmu,   a = V/v,
+
+the derivative with respect to p_par at constant eps - V p_par.  With d^3p = p^2 dp dmu, for any phi,
+
+    d/dt int f phi d^3p = - int kappa (L f)(L phi) p^3 d ln p dmu,
+    kappa = (nu_coefficient Omega0 b e(ln k)/2 gamma) gamma_w^2 (1 - mu^2),   k = b Omega0/|p_par'|,
+
+since (gamma'/gamma) nu' = nu_coefficient Omega0 b e/gamma and p_perp is the same in both frames.  L 1 = 0 conserves
+number; L eps = V p makes V int kappa_j (L f) p^4 d ln p dmu the power given to bin j.  L F0 = a dF0/d ln p is known in
+closed form.  Both identities hold for the differences used here, so that the energy lost is the energy given.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+
+from crmc.mesh import Mesh, log_derivative
+from crmc.parameters import Model, Parameters
+from crmc.spectrum import SIGNS, SpectrumGrid
+
+#: Residual of the implicit solve relative to its right side, and most iterations.
+_TOLERANCE, _ITERATIONS = 1e-11, 60
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Faces:
+    """What does not depend on the waves' power, at one field b; axes (2 directions, n_p, n_mu - 1).
+
+    a: V/v, (2, n_p, 1).
+    across: 1 - a mu - a (dmu/d ln p of the face), since faces are not at constant mu.
+    conductance: kappa/nu x weight y^3 d ln y dmu of the face, nu that of ``frequency``.
+    frequency_per_e: nu/e of a spectrum, nu_coefficient Omega0 b/gamma, (n_p, 1).
+    resonance: p_par'/b, whose sign is the helicity and whose modulus is 1/k.
+    slope: dF0/d ln y, (n_p, 1).
+    momentum: V p, (2, n_p, 1).
+    derivative: d/d ln p along the faces, (n_p, n_p).
+    """
+
+    a: jax.Array
+    across: jax.Array
+    conductance: jax.Array
+    frequency_per_e: jax.Array
+    resonance: jax.Array
+    slope: jax.Array
+    momentum: jax.Array
+    derivative: jax.Array
+
+    @property
+    def drive(self) -> jax.Array:
+        """L F0 = a dF0/d ln y, (2, n_p, 1)."""
+        return self.a * self.slope
+
+
+def faces(mesh: Mesh, parameters: Parameters, amplitude: jax.Array) -> Faces:
+    """Coefficients at the field of the mesh for the background of ``amplitude``."""
+    b = mesh.b
+    V = (jnp.asarray(SIGNS) * parameters.alfven_speed * jnp.sqrt(b))[:, None, None]
+    p = mesh.momentum
+    gamma = jnp.sqrt(1.0 + p**2)
+    a = V * gamma / p
+    boost2 = 1.0 / (1.0 - V**2)
+    measure = (mesh.weight[:, None] * mesh.distance) * (1.0 - mesh.inner**2)
+    return Faces(
+        a=a,
+        across=1.0 - a * (mesh.inner + mesh.tilt),
+        conductance=0.5 * boost2 * measure,
+        frequency_per_e=parameters.nu_coefficient * b / gamma,
+        resonance=jnp.sqrt(boost2) * (p * mesh.inner - V * gamma) / b,
+        slope=parameters.background.slope(amplitude, mesh.y)[:, None],
+        momentum=V * p,
+        derivative=log_derivative(mesh),
+    )
+
+
+def spline_weights(grid: SpectrumGrid, at: Faces) -> jax.Array:
+    """S_j(ln k) of every face and helicity it resonates with, (2 directions, 2 helicities, faces, bins)."""
+    x = at.resonance.reshape(2, -1)
+    basis = grid.basis(jnp.maximum(jnp.abs(x), 1e-3 * grid.x_gap))
+    helicity = jnp.asarray(SIGNS)[:, None] * x[:, None] > 0.0
+    return jnp.where(helicity[..., None], basis[:, None], 0.0)
+
+
+def spectrum_coefficient(at: Faces, basis: jax.Array, e: jax.Array) -> jax.Array:
+    """kappa x face weight for wave amplitudes e of shape (2, 2, bins)."""
+    power = jnp.einsum("dhfj,dhj->df", basis, e).reshape(at.resonance.shape)
+    return at.conductance * at.frequency_per_e * power
+
+
+def constant_coefficient(at: Faces, parameters: Parameters, model: Model) -> jax.Array:
+    """The same for a constant nu.
+
+    co_moving: waves of each direction scatter the hemisphere that moves with them; forward: all by direction +.
+    """
+    sign = jnp.asarray(SIGNS)[:, None, None]
+    if model.scattering == "co_moving":
+        active = sign * at.resonance > 0.0
+    else:
+        active = jnp.broadcast_to(sign > 0.0, at.resonance.shape)
+    return jnp.where(active, parameters.scattering_frequency * at.conductance, 0.0)
+
+
+def along_waves(mesh: Mesh, at: Faces, df: jax.Array) -> jax.Array:
+    """L df at the faces, (2, n_p, n_mu - 1)."""
+    in_p = at.derivative @ df
+    return at.a * 0.5 * (in_p[:, 1:] + in_p[:, :-1]) + at.across * (jnp.diff(df, axis=1) / mesh.distance)
+
+
+def divergence(mesh: Mesh, at: Faces, flux: jax.Array) -> jax.Array:
+    """Rate of change of V df by ``flux`` = kappa x weight x L f: minus the transpose of ``along_waves``."""
+    in_mu = jnp.sum(at.across * flux, axis=0) / mesh.distance
+    in_p = 0.5 * jnp.sum(at.a * flux, axis=0)
+    spread = jnp.pad(in_p, ((0, 0), (1, 0))) + jnp.pad(in_p, ((0, 0), (0, 1)))
+    return jnp.diff(jnp.pad(in_mu, ((0, 0), (1, 1))), axis=1) - at.derivative.T @ spread
+
+
+def implicit(mesh: Mesh, at: Faces, coefficient: jax.Array, right: jax.Array, span: jax.Array) -> jax.Array:
+    """df with V df - span (rate of V df by L df) = ``right``, (n_p, n_mu).
+
+    Conjugate gradients, preconditioned by the exact solve of the part in mu: the rest is small as
+    (v_A/v)^2 nu span/(d ln p)^2 and needs few iterations.
+    """
+    # Unknowns and rows scaled so that the tolerance is one of relative size at every momentum.
+    scale = 1.0 / (mesh.weight[:, None] * jnp.abs(at.slope))
+    volume = mesh.volume
+
+    def system(x: jax.Array) -> jax.Array:
+        df = scale * x
+        return scale * (volume * df - span * divergence(mesh, at, coefficient * along_waves(mesh, at, df)))
+
+    inner = span * jnp.sum(coefficient * at.across**2, axis=0) / mesh.distance**2
+    left, right_side = jnp.pad(inner, ((0, 0), (1, 0))), jnp.pad(inner, ((0, 0), (0, 1)))
+    diagonal = volume + left + right_side
+
+    def precondition(r: jax.Array) -> jax.Array:
+        solved = jax.lax.linalg.tridiagonal_solve(-left, diagonal, -right_side, (r / scale)[..., None])
+        return solved[..., 0] / scale
+
+    b = scale * right
+    x, _ = jax.scipy.sparse.linalg.cg(
+        system, b, x0=precondition(b), tol=_TOLERANCE, maxiter=_ITERATIONS, M=precondition
+    )
+    return scale * x

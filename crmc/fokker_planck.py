@@ -1,0 +1,252 @@
+"""Deterministic solver of the equations that the markers sample: f = F0 + df on a mesh.
+
+    d(df)/dt = C[F0 + df] + (Bdot/3B) P_2 dF0/d ln y + (free streaming of df)
+
+C: ``diffusion``, exact in v_A/c.  One step is symmetric and second order in dt: sources, tube and damping by halves
+around the exchange between particles and waves, in which the diffusion of df is implicit (L-stable), the waves are
+explicit, and the drive of F0 acts within the implicit stages: dt may exceed 1/nu by far.  The energy that the particles
+lose is the energy that the waves gain to round-off, at any dt.
+
+f - F0 is followed on a closed momentum range: none of it crosses the ends, whereas markers may diffuse beyond them.  F0
+is taken to go on outside, as for markers read with the control variate.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from crmc import diffusion, tube
+from crmc.build import Setup, initial_harmonics, total_pressure
+from crmc.functional import mesh_functional
+from crmc.markers import Markers
+from crmc.mesh import Mesh, cells, initial_excess, make_mesh, mesh_of, stream
+from crmc.observe import observe_with
+from crmc.parameters import Model, Parameters
+from crmc.reductions import moment_functions, total
+from crmc.spectrum import wave_energy_unit
+from crmc.state import State
+from crmc.step import Record, combine, damp, empty_record
+
+NAME = "fokker-planck"
+#: L-stable, second-order diagonally implicit coefficient.
+_STAGE = 1.0 - 1.0 / math.sqrt(2.0)
+#: Size of the mesh, momenta x cosines.
+MOMENTA, COSINES = 32, 256
+#: An automatic time step is so much longer than that of the markers: diffusion is implicit.
+_LONGER = 4
+
+
+def prepare(setup: Setup, n_p: int = MOMENTA, n_mu: int = COSINES) -> Setup:
+    """The setup of a run on a mesh of n_p >= 6 momenta and an even number n_mu of cells in mu.
+
+    Duration and output times stay; a time step that the config leaves to us becomes longer.
+    """
+    if n_p < 6 or n_mu < 16 or n_mu % 2:
+        raise ValueError(f"a mesh of {n_p} x {n_mu} cells: needs at least 6 momenta and an even number >= 16 in mu")
+    config, parameters, state = setup.config, setup.parameters, setup.state
+    harmonics = initial_harmonics(config, setup.units, parameters.background, state.amplitude)
+    start = jax.jit(_initial_cells, static_argnums=(3, 4))
+    state = dataclasses.replace(state, markers=start(parameters, state.amplitude, harmonics, n_p, n_mu))
+    model = dataclasses.replace(setup.model, estimator="delta_f", coarse_grain_every=0)
+    steps, every = setup.steps, setup.output_every
+    if config.run.time_step == "auto":
+        steps, every = math.ceil(steps / _LONGER), max(1, round(every / _LONGER))
+    dt = parameters.dt * (setup.steps / steps)
+    # Each interval of output needs a sample of the growth functional.
+    model = dataclasses.replace(model, functional_every=min(model.functional_every, every))
+    external = total_pressure(state, parameters, model)
+    parameters = dataclasses.replace(parameters, dt=dt, external_pressure=external)
+    return dataclasses.replace(
+        setup, parameters=parameters, model=model, state=state, steps=steps, output_every=every, solver=NAME
+    )
+
+
+def _initial_cells(
+    parameters: Parameters, amplitude: jax.Array, harmonics: tuple[float, float], n_p: int, n_mu: int
+) -> Markers:
+    mesh = make_mesh(parameters, n_p, n_mu, jnp.ones(()))
+    return cells(mesh, initial_excess(mesh, parameters.background, amplitude, *harmonics))
+
+
+def mesh_record(parameters: Parameters) -> Record:
+    """Record of no steps; its functional holds the rates of `mesh_functional`, (2, 2, bins)."""
+    return empty_record()._replace(functional=jnp.zeros((2, 2, parameters.grid.bins)))
+
+
+def step(state: State, parameters: Parameters, model: Model) -> tuple[State, Record]:
+    """Advance by parameters.dt; ``state.markers`` are the cells of a mesh."""
+    half = dataclasses.replace(parameters, dt=0.5 * parameters.dt)
+    state = tube.apply_sources(state, parameters, model, half.dt)
+    state, first = expand(state, parameters, model, 0.5)
+    state, damped = damp(state, half, model)
+    # The drive of the whole step at the rate of its first half; the second half, not known yet, corrects it below.
+    if model.scattering == "none":
+        state, record = drive(state, parameters, 2.0 * first), mesh_record(parameters)
+    else:
+        state, record = exchange(state, parameters, model, 2.0 * first)
+    state, damped_too = damp(state, half, model)
+    state, second = expand(state, parameters, model, 1.0)
+    state = drive(state, parameters, second - first)
+    state = tube.apply_sources(state, parameters, model, half.dt)
+    if model.scattering == "spectrum":
+        record = _with_functional(state, record, parameters, model)
+    return dataclasses.replace(state, step=state.step + 1), record._replace(damped=damped + damped_too)
+
+
+def _with_functional(state: State, record: Record, parameters: Parameters, model: Model) -> Record:
+    due = state.step % model.functional_every == model.functional_every - 1
+    functional = jax.lax.cond(due, lambda: mesh_functional(state, parameters), lambda: record.functional)
+    return record._replace(functional=functional, samples=jnp.where(due, 1.0, 0.0))
+
+
+def expand(state: State, parameters: Parameters, model: Model, when: float) -> tuple[State, jax.Array]:
+    """Half a step of the tube to ``when`` = 1/2 or 1 of the step, without the drive of F0; and the change of ln b.
+
+    The work of the cosmic rays is that of their P_perp on the way.
+    """
+    if model.expansion == "none":
+        return state, jnp.zeros(())
+    b_new = tube.next_field(state, parameters, model, when)
+    log_ratio = jnp.log(b_new / state.b)
+    old, new = _mesh(state, parameters), mesh_of(state.markers, parameters, b_new)
+    start, end = state.markers.excess, stream(old, new, state.markers.excess)
+    rate = (end - start) / jnp.where(log_ratio == 0.0, 1.0, log_ratio)
+
+    def pressure(b: jax.Array) -> jax.Array:
+        excess = start + jnp.log(b / state.b) * rate
+        there = dataclasses.replace(state, b=b, markers=cells(mesh_of(state.markers, parameters, b), excess))
+        weight = there.markers.weight(parameters.background, state.amplitude)
+        return b * total(weight * moment_functions(there)[3])
+
+    moved = tube.change_surroundings(state, parameters, model, b_new, pressure)
+    return dataclasses.replace(moved, markers=cells(new, end)), log_ratio
+
+
+def _mesh(state: State, parameters: Parameters) -> Mesh:
+    return mesh_of(state.markers, parameters, state.b)
+
+
+def _driving(state: State, parameters: Parameters, log_ratio: jax.Array) -> jax.Array:
+    """Change of V df by free streaming of F0 over a change of ln b: V (ln ratio/3) P_2 dF0/d ln y."""
+    mesh = _mesh(state, parameters)
+    slope = parameters.background.slope(state.amplitude, mesh.y)[:, None]
+    return mesh.volume * (log_ratio / 3.0) * slope * mesh.p2
+
+
+def drive(state: State, parameters: Parameters, log_ratio: jax.Array) -> State:
+    """Add the drive of F0 over a change of ln b; it moves neither number nor energy between momenta."""
+    return _holding(state, state.markers.excess + _driving(state, parameters, log_ratio))
+
+
+def _holding(state: State, excess: jax.Array) -> State:
+    return dataclasses.replace(state, markers=dataclasses.replace(state.markers, excess=excess))
+
+
+class _Stage(NamedTuple):
+    """Rates at one stage of the exchange.
+
+    change: of V df, drive included;  gain: of each bin's energy density, (2, 2, bins);
+    absolute: sum of |power| over the faces.
+    """
+
+    change: jax.Array
+    gain: jax.Array
+    absolute: jax.Array
+
+
+def exchange(state: State, parameters: Parameters, model: Model, log_ratio: jax.Array) -> tuple[State, Record]:
+    """Scattering, growth and the drive over parameters.dt at constant b, two stages of second order.
+
+    Implicit in df at a dt and dt; explicit in the amplitudes at 0 and dt/2a; both with weights 1 - a and a, so that
+    losses and gains are equal stage by stage.
+    """
+    dt, a, start, e = parameters.dt, _STAGE, state.markers.excess, state.waves
+    mesh = _mesh(state, parameters)
+    at = diffusion.faces(mesh, parameters, state.amplitude)
+    basis = diffusion.spline_weights(parameters.grid, at) if model.scattering == "spectrum" else None
+    source = _driving(state, parameters, log_ratio) / dt
+    unit = wave_energy_unit(parameters.grid, parameters.alfven_speed, state.b)
+    grows = basis is not None and model.evolve_waves
+    to_e = parameters.growth_coefficient / unit if grows else jnp.zeros(())
+
+    def stage(start: jax.Array, e: jax.Array) -> _Stage:
+        if basis is None:
+            coefficient = diffusion.constant_coefficient(at, parameters, model)
+        else:
+            coefficient = diffusion.spectrum_coefficient(at, basis, e)
+        isotropic = diffusion.divergence(mesh, at, coefficient * at.drive)
+        df = diffusion.implicit(mesh, at, coefficient, start + a * dt * (source + isotropic), a * dt)
+        flux = coefficient * (diffusion.along_waves(mesh, at, df) + at.drive)
+        power = state.b * at.momentum * flux
+        change = diffusion.divergence(mesh, at, flux) + source
+        return _Stage(change, _per_bin(at, basis, power, e), jnp.sum(jnp.abs(power)))
+
+    one = stage(start, e)
+    two = stage(start + (1.0 - a) * dt * one.change, jnp.maximum(e + dt / (2.0 * a) * to_e * one.gain, parameters.seed))
+    change, gain, absolute = (dt * ((1.0 - a) * x + a * y) for x, y in zip(one, two, strict=True))
+    after = _holding(state, start + change)
+    record = mesh_record(parameters)._replace(
+        gain=jnp.sum(gain, axis=-1),
+        absolute_exchange=absolute,
+        imbalance=-state.b * total(change * moment_functions(state)[1]) - jnp.sum(gain),
+        peak=dt * _peak(parameters, model, state),
+    )
+    if basis is None:
+        books = dataclasses.replace(state.books, radiated=state.books.radiated + jnp.sum(gain) / state.b)
+        return dataclasses.replace(after, books=books), record
+    return _grown(after, to_e * gain, parameters, unit), record
+
+
+def _per_bin(at: diffusion.Faces, basis: jax.Array | None, power: jax.Array, e: jax.Array) -> jax.Array:
+    """Power given to each bin, shape of e: face by face in proportion to e_j S_j.
+
+    A constant nu knows no bins; all goes to the first one of each direction's first branch.
+    """
+    if basis is None:
+        return jnp.zeros_like(e).at[:, 0, 0].set(jnp.sum(power, axis=(1, 2)))
+    flat = power.reshape(2, -1)
+    total_e = jnp.einsum("dhfj,dhj->df", basis, e)
+    share = jnp.where(total_e > 0.0, flat / jnp.where(total_e > 0.0, total_e, 1.0), 0.0)
+    return e * jnp.einsum("df,dhfj->dhj", share, basis)
+
+
+def _peak(parameters: Parameters, model: Model, state: State) -> jax.Array:
+    if model.scattering != "spectrum":
+        return parameters.scattering_frequency
+    return parameters.nu_coefficient * state.b * jnp.max(state.waves)
+
+
+def _grown(state: State, change: jax.Array, parameters: Parameters, unit: jax.Array) -> State:
+    """Amplitudes e + ``change``, no lower than the seed; what holds them there is booked as injected."""
+    raw = state.waves + change
+    waves = jnp.maximum(raw, parameters.seed)
+    seeded = unit * jnp.sum(waves - raw) / state.b
+    books = dataclasses.replace(state.books, injected=state.books.injected + seeded)
+    return dataclasses.replace(state, waves=waves, books=books)
+
+
+def advance(
+    state: State, record: Record, key: jax.Array, parameters: Parameters, count: jax.Array, model: Model
+) -> tuple[State, Record]:
+    """``count`` steps, a traced number; ``key`` is not used.  Same signature as ``simulate.advance``."""
+    del key
+
+    def body(_: jax.Array, carry: tuple[State, Record]) -> tuple[State, Record]:
+        state, part = step(carry[0], parameters, model)
+        return state, combine(carry[1], part)
+
+    return jax.lax.fori_loop(0, count, body, (state, record))
+
+
+def observe(
+    state: State, record: Record, count: jax.Array, parameters: Parameters, model: Model
+) -> dict[str, jax.Array]:
+    """Row of results as ``observe.observe`` gives; nothing is drawn, so every standard error is zero."""
+    functional = record.functional / record.samples if model.scattering == "spectrum" else None
+    row = observe_with(state, record, count, parameters, model, functional)
+    return row | {name: jnp.zeros_like(value) for name, value in row.items() if name.endswith("_stderr")}

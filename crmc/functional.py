@@ -1,0 +1,81 @@
+"""The growth functional A[f] on the mesh, for eq. 37 as a check that can fail.
+
+    2 Gamma_j E_j/e_j = V int kappa_j (L f) p^4 d ln p dmu,   kappa_j, L of ``diffusion``,
+
+the functional of eq. 13 with finite omega on the solver's momentum range, by Gauss-Legendre points in ln y and two in
+each cell in mu, from local cubics through df.  It knows D and f, but neither the fluxes of the solver nor its
+derivative in p.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from crmc.mesh import cosine, gap_cells, gap_edge
+from crmc.parameters import Parameters
+from crmc.spectrum import SIGNS
+from crmc.state import State
+
+#: Gauss-Legendre points in ln y.
+_POINTS = 64
+
+
+def _cubic(position: np.ndarray, segments: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
+    """Matrices of local cubics through values at 0, 1, ...: value and derivative at ``position``.
+
+    No cubic reaches across the ends [first, end) of a segment.
+    """
+    count = segments[-1][1]
+    value, slope = (np.zeros((len(position), count)) for _ in range(2))
+    for row, x in enumerate(position):
+        low, high = next(segment for segment in segments if x < segment[1] - 0.5 or segment[1] == count)
+        order = min(4, high - low)
+        first = int(np.clip(np.floor(x) - 1, low, high - order))
+        for m in range(order):
+            others = [n for n in range(order) if n != m]
+            polynomial = np.poly(others) / np.prod([m - n for n in others])
+            value[row, first + m] = np.polyval(polynomial, x - first)
+            slope[row, first + m] = np.polyval(np.polyder(polynomial), x - first)
+    return value, slope
+
+
+def mesh_functional(state: State, parameters: Parameters) -> jax.Array:
+    """2 Gamma_j E_j/e_j of f = F0 + df, (2 directions, 2 helicities, bins), code units."""
+    n_p, n_mu = state.markers.delta.shape
+    grid, background, b, half = parameters.grid, parameters.background, state.b, n_mu // 2
+    nodes, weights = np.polynomial.legendre.leggauss(_POINTS)
+    in_p, in_p_slope = _cubic(0.5 * (nodes + 1.0) * n_p - 0.5, [(0, n_p)])
+    gap = gap_cells(half)
+    place = (np.arange(n_mu)[:, None] + 0.5 + np.array([-0.5, 0.5]) / np.sqrt(3.0)).ravel()
+    in_mu, in_mu_slope = _cubic(place - 0.5, [(0, half - gap), (half - gap, half + gap), (half + gap, n_mu)])
+    length = jnp.log(background.momentum_max / background.momentum_min)
+    log_y = jnp.log(background.momentum_min) + 0.5 * length * (nodes + 1.0)
+    log_p, y = log_y + jnp.log(b) / 3.0, jnp.exp(log_y)[:, None]
+
+    def position(log_p: jax.Array, place: jax.Array) -> jax.Array:
+        return cosine(place, gap_edge(parameters, jnp.exp(log_p), b)[:, None], half)
+
+    at = (log_p, jnp.asarray(place - half))
+    mu, tilt = jax.jvp(position, at, (jnp.ones_like(at[0]), jnp.zeros_like(at[1])))
+    _, spread = jax.jvp(position, at, (jnp.zeros_like(at[0]), jnp.ones_like(at[1])))
+    # y^a df is what varies slowly.
+    index = background.index[0]
+    markers = state.markers
+    scaled = markers.birth_momentum**index * markers.excess / markers.volume
+    in_place = y**-index * (in_p @ scaled @ in_mu_slope.T) / spread
+    along = y**-index * ((in_p_slope * (n_p / length) - index * in_p) @ scaled @ in_mu.T)
+    p = jnp.exp(log_p)[:, None]
+    gamma = jnp.sqrt(1.0 + p**2)
+    measure = 0.5 * length * weights[:, None] * y**3 * 0.5 * spread
+    slope = background.slope(state.amplitude, y)
+    rates = []
+    for V in jnp.asarray(SIGNS) * parameters.alfven_speed * jnp.sqrt(b):
+        a, boost2 = V * gamma / p, 1.0 / (1.0 - V**2)
+        kappa = 0.5 * parameters.nu_coefficient * b / gamma * boost2 * (1.0 - mu**2)
+        power = b * V * p * measure * kappa * (a * (along + slope) + (1.0 - a * (mu + tilt)) * in_place)
+        x = jnp.sqrt(boost2) * (p * mu - V * gamma) / b
+        basis = grid.basis(jnp.maximum(jnp.abs(x), 1e-3 * grid.x_gap))
+        rates.append([jnp.einsum("pm,pmj->j", jnp.where(h * x > 0.0, power, 0.0), basis) for h in SIGNS])
+    return jnp.stack([jnp.stack(rate) for rate in rates])

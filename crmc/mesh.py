@@ -1,0 +1,199 @@
+"""The phase-space mesh of the Fokker-Planck solver: nodes in ln y, cells in mu that follow the 90-degree gap.
+
+Cells are stored as ``Markers`` of shape (n_p, n_mu) that stay on the mesh: y0 is the node, delta = 0,
+and excess = V df is what the cell holds beyond F0.  Moments, books and tube then read both solvers alike.
+A cell stands at the root mean square of its mu, so that its P_par and P_perp are exact for any
+distribution that is uniform within it, F0 above all.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+
+from crmc.distribution import Background
+from crmc.markers import Markers
+from crmc.parameters import Parameters
+
+#: The gap takes one in so many cells of a hemisphere, and no more than this share of mu.
+_GAP_SHARE, _WIDEST_GAP = 12, 0.9
+#: End weights of the fourth-order midpoint rule; the six sum to 6.
+_END_WEIGHTS = (13.0 / 12.0, 7.0 / 8.0, 25.0 / 24.0)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Mesh:
+    """Mesh in comoving momentum y = p b^{1/3} and mu at one field b; shapes (n_p, n_mu) unless stated.
+
+    Faces follow the edge of the gap, mu = (x_gap b/gamma_w + V eps)/p of the waves that expansion drives, so that no
+    cell is cut by it.
+
+    y: nodes, uniform in ln y at the centres of n_p equal cells, (n_p,).
+    weight: of the integral over y^2 dy, fourth order, (n_p,).
+    face: mu at the faces, (n_p, n_mu + 1);  mu: at the middle of the cells.
+    tilt: d mu/d ln p along a face, at the inner faces, (n_p, n_mu - 1).
+    b: the field.
+    index: exponent a of the power law y^-a that the derivative in ln y reproduces.
+    """
+
+    y: jax.Array
+    weight: jax.Array
+    face: jax.Array
+    mu: jax.Array
+    tilt: jax.Array
+    b: jax.Array
+    index: jax.Array
+
+    @property
+    def width(self) -> jax.Array:
+        """Width of each cell in mu."""
+        return jnp.diff(self.face)
+
+    @property
+    def distance(self) -> jax.Array:
+        """Distance between the middles of neighbouring cells, one per inner face, (n_p, n_mu - 1)."""
+        return jnp.diff(self.mu)
+
+    @property
+    def inner(self) -> jax.Array:
+        """mu at the inner faces, (n_p, n_mu - 1)."""
+        return self.face[:, 1:-1]
+
+    @property
+    def p2(self) -> jax.Array:
+        """Mean of P_2(mu) in each cell; its integral over all cells vanishes to round-off."""
+        return jnp.diff(0.5 * (self.face**3 - self.face)) / self.width
+
+    @property
+    def volume(self) -> jax.Array:
+        """Phase-space volume y^2 dy dmu of each cell."""
+        return self.weight[:, None] * self.width
+
+    @property
+    def momentum(self) -> jax.Array:
+        """p = y b^{1/3}, (n_p, 1)."""
+        return (self.y * jnp.cbrt(self.b))[:, None]
+
+
+def gap_edge(parameters: Parameters, p: jax.Array, b: jax.Array) -> jax.Array:
+    """Largest |mu| at momentum p without resonance with co-moving waves at field b, at most ``_WIDEST_GAP``."""
+    V = parameters.alfven_speed * jnp.sqrt(b)
+    edge = (parameters.grid.x_gap * b * jnp.sqrt(1.0 - V**2) + V * jnp.sqrt(1.0 + p**2)) / p
+    return jnp.minimum(edge, _WIDEST_GAP)
+
+
+def cosine(place: jax.Array, edge: jax.Array, half: int) -> jax.Array:
+    """mu at ``place`` in [-half, half], counted in cells from mu = 0: uniform below ``edge``, in ln mu above."""
+    gap = gap_cells(half)
+    t = jnp.abs(place)
+    outside = jnp.exp(jnp.log(edge) * (half - t) / (half - gap))
+    return jnp.sign(place) * jnp.where(t < gap, edge * t / gap, outside)
+
+
+def gap_cells(half: int) -> int:
+    """Cells between mu = 0 and the edge of the gap, of ``half`` in a hemisphere."""
+    return max(2, half // _GAP_SHARE)
+
+
+def make_mesh(parameters: Parameters, n_p: int, n_mu: int, b: jax.Array) -> Mesh:
+    """Mesh at field b of n_p >= 6 nodes over the background's momenta and an even number n_mu of cells over (-1, 1)."""
+    background, half = parameters.background, n_mu // 2
+    step = jnp.log(background.momentum_max / background.momentum_min) / n_p
+    y = background.momentum_min * jnp.exp(step * (jnp.arange(n_p) + 0.5))
+    ends = jnp.asarray(_END_WEIGHTS)
+    rule = jnp.ones(n_p).at[:3].set(ends).at[-3:].set(ends[::-1])
+    place = 0.5 * jnp.arange(-n_mu, n_mu + 1)
+
+    def position(log_p: jax.Array) -> jax.Array:
+        return cosine(place, gap_edge(parameters, jnp.exp(log_p), b)[:, None], half)
+
+    log_p = jnp.log(y * jnp.cbrt(b))
+    mu, tilt = jax.jvp(position, (log_p,), (jnp.ones_like(log_p),))
+    return Mesh(y, rule * step * y**3, mu[:, 0::2], mu[:, 1::2], tilt[:, 2:-1:2], b, background.index[0])
+
+
+def mesh_of(markers: Markers, parameters: Parameters, b: jax.Array) -> Mesh:
+    """The mesh at field b with as many cells as ``markers``."""
+    n_p, n_mu = markers.delta.shape
+    return make_mesh(parameters, n_p, n_mu, b)
+
+
+def cells(mesh: Mesh, excess: jax.Array) -> Markers:
+    """Cells of the mesh that hold ``excess`` = V df."""
+    mean_square = jnp.diff(mesh.face**3) / (3.0 * mesh.width)
+    y = jnp.broadcast_to(mesh.y[:, None], excess.shape)
+    parallel = mesh.momentum * jnp.sign(mesh.mu) * jnp.sqrt(mean_square)
+    return Markers(y, parallel, jnp.zeros_like(excess), mesh.volume, excess)
+
+
+def initial_excess(
+    mesh: Mesh, background: Background, amplitude: jax.Array, drift: float = 0.0, anisotropy: float = 0.0
+) -> jax.Array:
+    """V df of f = F0 - (v_D/v) p F0' P1(mu) - zeta p F0' P2(mu), as ``markers.initial_markers``."""
+    y = mesh.y[:, None]
+    slope = background.slope(amplitude, y)
+    dipole = drift * jnp.sqrt(1.0 + y**2) / y
+    mean = 0.5 * (mesh.face[:, 1:] + mesh.face[:, :-1])
+    return -mesh.volume * slope * (dipole * mean + anisotropy * mesh.p2)
+
+
+def log_derivative(mesh: Mesh) -> jax.Array:
+    """Matrix of d/d ln p along the faces, (n_p, n_p): three points, exact for 1, for the energy and for y^-a.
+
+    Exact for 1 and eps, the scattering conserves number and energy to round-off; exact for y^-a, it is accurate on
+    what f looks like.  Two points, exact for 1 and eps, at both ends.
+    """
+    p = mesh.momentum[:, 0]
+    energy = jnp.sqrt(1.0 + p**2)
+    # eps - 1 without cancellation at small p.
+    kinetic, slope = p**2 / (1.0 + energy), p**2 / energy
+    power = (mesh.y / mesh.y[0]) ** -mesh.index
+
+    def differences(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return x[:-2] - x[1:-1], x[2:] - x[1:-1]
+
+    (e_low, e_high), (f_low, f_high) = differences(kinetic), differences(power)
+    e, f = slope[1:-1], -mesh.index * power[1:-1]
+    determinant = e_low * f_high - e_high * f_low
+    low, high = (e * f_high - f * e_high) / determinant, (f * e_low - e * f_low) / determinant
+    first, last = slope[0] / (kinetic[1] - kinetic[0]), slope[-1] / (kinetic[-1] - kinetic[-2])
+    matrix = jnp.diag(jnp.append(low, -last), -1) + jnp.diag(jnp.insert(high, 0, first), 1)
+    return matrix - jnp.diag(jnp.sum(matrix, axis=1))
+
+
+def _upwind(f: jax.Array, speed: jax.Array) -> jax.Array:
+    """f at the inner faces, second order from the upwind side; van Leer's limiter keeps the jump at the gap sharp."""
+    difference = jnp.pad(jnp.diff(f), ((0, 0), (1, 1)))
+    before, here, after = difference[:, :-2], difference[:, 1:-1], difference[:, 2:]
+
+    def slope(x: jax.Array) -> jax.Array:
+        product = x * here
+        both = jnp.where(product > 0.0, x + here, 1.0)
+        return jnp.where(product > 0.0, product / both, 0.0)
+
+    return jnp.where(speed > 0.0, f[:, :-1] + slope(before), f[:, 1:] - slope(after))
+
+
+def stream(old: Mesh, new: Mesh, excess: jax.Array) -> jax.Array:
+    """V df after free streaming from the field of one mesh to that of another, second order in the change of ln b.
+
+    d ln y/d ln b = -P_2/3, dmu/d ln b = -mu (1 - mu^2)/2, relative to the faces, which move and are tilted.  In flux
+    form: number is conserved to round-off, and the energy changes as the work of df's P_perp.  No df crosses the ends
+    of the momentum range.
+    """
+    log_ratio = jnp.log(new.b / old.b)
+
+    def change(mesh: Mesh, excess: jax.Array) -> jax.Array:
+        df = excess / mesh.volume
+        mu = mesh.inner
+        speed = -0.5 * mu * (1.0 - mu**2) + mesh.tilt * (0.5 * mu**2 - 1.0 / 6.0)
+        crossing = log_ratio * speed - (new.inner - old.inner)
+        flux = mesh.weight[:, None] * crossing * _upwind(df, crossing)
+        along = log_ratio * log_derivative(mesh).T @ (mesh.p2 / 3.0 * excess)
+        return -along - jnp.diff(jnp.pad(flux, ((0, 0), (1, 1))), axis=1)
+
+    first = change(old, excess)
+    return excess + 0.5 * (first + change(new, excess + first))
