@@ -20,9 +20,10 @@ from crmc.spectrum import SIGNS, scattering_table
 from crmc.state import State
 
 #: Short steps before measuring and while measuring, and how many make up a step of the run.
-RELAXING, MEASURING, REFINEMENT = 24, 2, 8
-#: One marker of so many is copied; samples take consecutive blocks in turn, each a low-discrepancy set of its own.
-_BLOCKS = 4
+RELAXING, MEASURING, REFINEMENT = 32, 2, 4
+#: Samples take blocks of the ensemble in turn, each a low-discrepancy set of its own: at most so many blocks, and none
+#: of fewer markers.
+_MOST_BLOCKS, _FEWEST_MARKERS = 4, 8192
 
 
 def functional_sample(
@@ -33,8 +34,10 @@ def functional_sample(
     before, after: states around the kicks of one step, same b; bits: (2, N) uint32; b_ratio: change of b in a step;
     sample: number of the sample.
     """
-    size = -(-bits.shape[1] // _BLOCKS)
-    start = sample % _BLOCKS * size
+    count = bits.shape[1]
+    blocks = min(max(count // _FEWEST_MARKERS, 1), _MOST_BLOCKS)
+    size = -(-count // blocks)
+    start = sample % blocks * size
 
     def block(x: jax.Array) -> jax.Array:
         return jax.lax.dynamic_slice_in_dim(x, start, size, axis=-1)

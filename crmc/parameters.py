@@ -62,4 +62,4 @@ class Model:
     balance_energy: bool = True
     inject: bool = False
     coarse_grain_every: int = 0
-    functional_every: int = 11
+    functional_every: int = 15
