@@ -1,5 +1,6 @@
 """Distributions with known growth rates, and how a mean of ensembles is held against a quadrature."""
 
+import dataclasses
 import math
 
 import jax.numpy as jnp
@@ -7,8 +8,12 @@ import numpy as np
 from scipy.special import gamma as gamma_function
 from scipy.stats import t as student
 
+from crmc.damping import Damping
 from crmc.distribution import Background
+from crmc.markers import initial_markers
+from crmc.parameters import Parameters
 from crmc.spectrum import make_grid
+from crmc.state import State, zero_books
 
 V_A, DENSITY = 1e-4, 1e-4
 K_MIN, K_MAX, BINS = 0.3, 3.0, 5
@@ -57,3 +62,40 @@ def gauss_words():
     """Four words with (o, u) at Gauss's 2 x 2 points: the mean over them is that over all short kicks."""
     level = ((0.5 + np.array([-0.5, 0.5]) / math.sqrt(3.0)) * 65536).astype(np.uint32)
     return ((level[:, None] << 16) | level[None, :]).ravel()
+
+
+def parameters_of(rays, coefficients="exact", nu_dt=3.0):
+    """Parameters of one short step: nu dt = ``nu_dt`` e/gamma with the exact coefficients."""
+    zero, printed = jnp.zeros(()), coefficients == "printed"
+    return Parameters(
+        dt=jnp.asarray(nu_dt / math.pi),
+        alfven_speed=jnp.asarray(V_A),
+        nu_coefficient=jnp.asarray(1.0 if printed else math.pi),
+        growth_coefficient=jnp.asarray(0.5 * math.pi if printed else 1.0),
+        expansion_rate=zero,
+        injection_rate=zero,
+        external_pressure=zero,
+        adiabatic_index=jnp.asarray(5.0 / 3.0),
+        heating=zero,
+        cooling=zero,
+        seed=jnp.asarray(1e-12),
+        scattering_frequency=zero,
+        damping=Damping(zero, zero, zero, zero),
+        background=rays,
+        grid=geometry(),
+    )
+
+
+def distribution_of(name, strength):
+    """(background, amplitude, deviation) of a case with ``strength`` v_A/c of drift or zeta."""
+    rays, amplitude, deviation = case(name)
+    return rays, amplitude, dict.fromkeys(deviation, strength * V_A)
+
+
+def start_of(name, strength, b, waves, count, seed=0):
+    """State at field b whose f is that of the case as a function of y = p b^(-1/3) and mu."""
+    rays, amplitude, deviation = distribution_of(name, strength)
+    m = initial_markers(count, rays, amplitude, seed=seed, dtype=np.float64, **deviation)
+    m = dataclasses.replace(m, parallel_momentum=m.parallel_momentum * b ** (1.0 / 3.0))
+    one = jnp.ones(())
+    return State(jnp.zeros((), jnp.int64), m, amplitude, jnp.asarray(waves), one * b, one, zero_books())

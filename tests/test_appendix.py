@@ -1,6 +1,5 @@
 """Eq. A10: int eps (Df/Dt) d^3p = -int 2 Gamma W dk, by quadrature of the diffusion operator and from kicked markers."""
 
-import dataclasses
 import functools
 import math
 
@@ -8,16 +7,24 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from growth_cases import BINS, FALSE_ALARM, V_A, case, gauss_words, geometry, smeared
+from growth_cases import (
+    BINS,
+    FALSE_ALARM,
+    V_A,
+    case,
+    distribution_of,
+    gauss_words,
+    geometry,
+    parameters_of,
+    smeared,
+    start_of,
+)
 from scipy.stats import t as student
 
 from crmc import theory
-from crmc.damping import Damping
 from crmc.distribution import Background
-from crmc.markers import initial_markers
-from crmc.parameters import Model, Parameters
+from crmc.parameters import Model
 from crmc.spectrum import SIGNS, wave_energy_unit
-from crmc.state import State, zero_books
 from crmc.step import scatter
 
 BRANCHES = [(1, 1), (1, -1), (-1, 1), (-1, -1)]
@@ -177,49 +184,12 @@ def test_energy_theorem_as_printed(energies, ratio, drive):
 
 # ---- from markers ------------------------------------------------------------------------
 
-COUNT, SCRAMBLES, NU_DT, SEED = 8192, 24, 3.0, 1e-12
+COUNT, SCRAMBLES = 8192, 24
 #: Cells of the scattering table are linear in Y: up to 0.3 % on average over q (test_scattering), 0.5 % allowed.
 TABLE = 0.005
 #: Uneven amplitudes, different in each branch.
 WAVES = 1e-4 * np.exp(np.random.default_rng(7).normal(0.0, 0.5, (2, 2, BINS)))
 run_scatter = jax.jit(scatter, static_argnums=(3, 4))
-
-
-def parameters_of(rays, coefficients):
-    """Parameters of one short step: nu dt = 3 e/gamma with the exact coefficients."""
-    zero, printed = jnp.zeros(()), coefficients == "printed"
-    return Parameters(
-        dt=jnp.asarray(NU_DT / math.pi),
-        alfven_speed=jnp.asarray(V_A),
-        nu_coefficient=jnp.asarray(1.0 if printed else math.pi),
-        growth_coefficient=jnp.asarray(0.5 * math.pi if printed else 1.0),
-        expansion_rate=zero,
-        injection_rate=zero,
-        external_pressure=zero,
-        adiabatic_index=jnp.asarray(5.0 / 3.0),
-        heating=zero,
-        cooling=zero,
-        seed=jnp.asarray(SEED),
-        scattering_frequency=zero,
-        damping=Damping(zero, zero, zero, zero),
-        background=rays,
-        grid=geometry(),
-    )
-
-
-def distribution_of(name, strength):
-    """(background, amplitude, deviation) of a case with ``strength`` v_A/c of drift or zeta."""
-    rays, amplitude, deviation = case(name)
-    return rays, amplitude, dict.fromkeys(deviation, strength * V_A)
-
-
-def start_of(name, strength, b, seed):
-    """State at field b whose f is that of the case as a function of y = p b^(-1/3) and mu."""
-    rays, amplitude, deviation = distribution_of(name, strength)
-    m = initial_markers(COUNT, rays, amplitude, seed=seed, dtype=np.float64, **deviation)
-    m = dataclasses.replace(m, parallel_momentum=m.parallel_momentum * b ** (1.0 / 3.0))
-    one = jnp.ones(())
-    return State(jnp.zeros((), jnp.int64), m, amplitude, jnp.asarray(WAVES), one * b, one, zero_books())
 
 
 def weight_and_energy(state, rays):
@@ -240,7 +210,7 @@ def exchanged(name, strength, b, coefficients, seed):
     rays = case(name)[0]
     parameters = parameters_of(rays, coefficients)
     model = Model(balance_energy=False)
-    start = start_of(name, strength, b, seed)
+    start = start_of(name, strength, b, WAVES, COUNT, seed)
     before, energy = weight_and_energy(start, rays)
     unit = float(wave_energy_unit(parameters.grid, parameters.alfven_speed, start.b))
     lost, gained = np.zeros((2, 2)), np.zeros((2, 2))
