@@ -15,11 +15,10 @@ from crmc.config import Config
 from crmc.damping import ION_NEUTRAL_COLLISIONS, Damping
 from crmc.distribution import Background
 from crmc.equilibrium import driven_branches, equilibrium_amplitudes
-from crmc.growth import isotropic_growth
 from crmc.markers import Markers, initial_markers
 from crmc.parameters import Model, Parameters
 from crmc.reductions import moments, wave_energy
-from crmc.spectrum import make_grid, wave_energy_unit
+from crmc.spectrum import make_grid
 from crmc.state import State, zero_books
 from crmc.tube import magnetic_pressure
 from crmc.units import SPEED_OF_LIGHT, CodeUnits
@@ -72,7 +71,7 @@ def build(config: Config) -> Setup:
     if tau_B is not None and config.damping.active and model.scattering == "spectrum":
         predicted = equilibrium_amplitudes(parameters, amplitude, model, tau_B)
     waves = _initial_waves(config, predicted, tau_B)
-    dt, steps = _time_step(config, units, waves, predicted, float(_isotropic_damping(parameters, amplitude)))
+    dt, steps = _time_step(config, units, waves, predicted, _isotropic_damping(config, parameters, amplitude))
     output_every = max(1, round(config.run.output_seconds / (dt * units.time)))
     model = dataclasses.replace(model, coarse_grain_every=_coarse_every(config, dt * units.time))
     state = State(
@@ -226,14 +225,12 @@ def _time_step(
     return duration / steps, steps
 
 
-@jax.jit
-def _isotropic_damping(parameters: Parameters, amplitude: jax.Array) -> jax.Array:
+def _isotropic_damping(config: Config, parameters: Parameters, amplitude: jax.Array) -> float:
     """Largest rate at which F0 alone damps a branch [code]: near marginal stability growth is a small rest of it."""
-    grid, one = parameters.grid, jnp.ones(())
-    rate = isotropic_growth(
-        grid, parameters.background, amplitude, parameters.alfven_speed, one, parameters.nu_coefficient
-    )
-    return jnp.max(-rate) / (2.0 * wave_energy_unit(grid, parameters.alfven_speed, one))
+    growth = jax.jit(theory.growth_rate, static_argnames="coefficients")
+    k, speed = parameters.grid.centres, parameters.alfven_speed
+    rate = growth(k, parameters.background, amplitude, speed, coefficients=config.waves.coefficients)
+    return float(jnp.max(-rate))
 
 
 def _coarse_every(config: Config, dt: float) -> int:

@@ -26,7 +26,7 @@ import numpy as np
 from crmc.distribution import Background
 from crmc.markers import Markers
 from crmc.scattering import Kick, WaveFrame
-from crmc.spectrum import CELLS, DEPOSIT_CELLS, SIGNS, ScatteringTable, SpectrumGrid, range_fraction
+from crmc.spectrum import DEPOSIT_CELLS, SIGNS, ScatteringTable, SpectrumGrid
 
 #: Rows in ln p' and cells in ln q, between gap and top, of the functional's histogram; quadrature nodes per row.
 HISTOGRAM_ROWS, HISTOGRAM_CELLS, _ROW_NODES = 48, 48, 4
@@ -174,29 +174,3 @@ def functional_growth(
     flux = measure * _diffusion(P, x, b, nu_coefficient) * rule
     gamma = 1.0 / jnp.sqrt(1.0 - V**2)
     return gamma * V * SIGNS[:, None] * jnp.einsum("hrc,rmc,rmcj->hj", difference, flux, grid.basis(x))
-
-
-def isotropic_growth(
-    grid: SpectrumGrid,
-    background: Background,
-    amplitude: jax.Array,
-    V: jax.Array,
-    b: jax.Array,
-    nu_coefficient: jax.Array,
-) -> jax.Array:
-    """The same for F0, by quadrature over its momentum range: always damping, (2 helicities, bins)."""
-    y, dy = background.quadrature()
-    p, dp = y * jnp.cbrt(b), dy * jnp.cbrt(b)
-    P, top = (p / b)[:, None], jnp.minimum(p / b, grid.x_top)[:, None]
-    t = jnp.asarray((np.arange(CELLS) + 0.5) / CELLS)
-    span = jnp.maximum(top - grid.x_gap, 0.0)
-    x = grid.x_gap + span * range_fraction(t)
-    dx = span * jnp.pi * jnp.sin(0.5 * jnp.pi * t) * jnp.cos(0.5 * jnp.pi * t) / CELLS
-    gamma_w = 1.0 / jnp.sqrt(1.0 - V**2)
-    s = SIGNS[:, None, None]
-    energy = gamma_w * (jnp.sqrt(1.0 + p**2)[:, None] + V * s * b * x)
-    momentum = jnp.sqrt(energy**2 - 1.0)
-    # dF0/dq at fixed p' is (dF0/dp)(eps/p) gamma_w V s, at the lab momentum of (p', q).
-    slope = background.slope(amplitude, momentum / jnp.cbrt(b)) * energy / momentum**2 * gamma_w * V * s
-    flux = slope * _diffusion(P, x, b, nu_coefficient) * b * dx * (p * dp)[:, None]
-    return gamma_w * V * SIGNS[:, None] * jnp.einsum("hpc,pcj->hj", flux, grid.basis(x))

@@ -227,6 +227,22 @@ def test_diffusion_coefficient_of_an_uneven_spectrum():
     assert np.max(np.abs(ratio - 1.0)) < 0.05
 
 
+def test_diffusion_at_the_pole():
+    """<1 - mu'> grows by nu dt mu of kicks that reach the pole, c = 0.2 rad: to 3 % at any theta < 2 c; quadrature."""
+    # Clipped at the pole, the bare metric would diffuse there at half the rate.
+    V, p, c = 1e-8, 3.0, 0.2
+    e = np.full((2, BINS), 1e-3)
+    energy = np.sqrt(1.0 + p**2)
+    nu_dt = c**2 / 6.0 * energy / 1e-3
+    grid, table = setup(V, nu_dt, e)
+    bits = every_word(64)
+    mu = np.cos(c * np.array([1e-3, 0.2, 0.4, 0.6, 0.8, 1.0, 1.3, 1.6, 2.0]))
+    frame = frame_of(V, p, np.repeat(mu * p, bits.size), 1.0)
+    kick = spectrum_kick(grid, table, frame, jnp.asarray(ONE), jnp.asarray(nu_dt), jnp.tile(bits, mu.size))
+    fallen = mu - np.mean(np.asarray(kick.q).reshape(mu.size, -1), axis=1) / p
+    np.testing.assert_allclose(fallen / (nu_dt * 1e-3 / energy * mu), 1.0, atol=0.03)
+
+
 SMALL = {
     "plasma": {
         "magnetic_field": "1.0 uG",

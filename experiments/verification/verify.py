@@ -34,6 +34,7 @@ POINTS = Path(__file__).with_name("points.toml")
 #: Steps of the markers at nu_max dt = 0.2, or until a flat spectrum has settled; rows averaged over the second half.
 STEPS, ROWS = 400, 10
 _NEVER = 10**9
+COLUMNS = "point", "quantity", "deterministic", "markers", "stderr", "ratio", "pull"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,7 +120,8 @@ def select(found: dict[str, np.ndarray], reference: dict[str, np.ndarray]) -> di
 def compare(point: Point, seeds: int, steps: int = STEPS, refine: int = 1) -> list[dict[str, Any]]:
     """Rows of quantity, deterministic value, mean over seeds, its standard error, their ratio and the pull.
 
-    refine: steps so many times more and shorter.  No two points share a seed: points that differ by a scaling would have the same noise.
+    refine: steps so many times more and shorter.  No two points share a seed: points that differ by a scaling would
+    have the same noise.
     """
     first = zlib.crc32(point.name.encode()) % 2**30
     with jax.enable_x64(True):
@@ -256,7 +258,7 @@ def main() -> None:
         for name in names:
             found = compare(chosen[name], options.seeds, refine=options.refine)
             rows += found
-            print(table(found, ("point", "quantity", "deterministic", "markers", "stderr", "ratio", "pull")), flush=True)
+            print(table(found, COLUMNS), flush=True)
         print(distribution(rows))
     if options.json:
         options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")

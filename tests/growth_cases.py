@@ -1,0 +1,101 @@
+"""Distributions with known growth rates, and how a mean of ensembles is held against a quadrature."""
+
+import dataclasses
+import math
+
+import jax.numpy as jnp
+import numpy as np
+from scipy.special import gamma as gamma_function
+from scipy.stats import t as student
+
+from crmc.damping import Damping
+from crmc.distribution import Background
+from crmc.markers import initial_markers
+from crmc.parameters import Parameters
+from crmc.spectrum import make_grid
+from crmc.state import State, zero_books
+
+V_A, DENSITY = 1e-4, 1e-4
+K_MIN, K_MAX, BINS = 0.3, 3.0, 5
+#: One test in a million may fail by chance.
+FALSE_ALARM = 1e-6
+
+
+def case(name):
+    """(background, amplitude, initial deviation as keywords of initial_markers)."""
+    if name == "kappa":
+        kappa = 1.25
+        rays = Background(jnp.array([4.5]), jnp.array([math.sqrt(kappa)]), jnp.asarray(0.3), jnp.asarray(300.0))
+        # n_c = int f p^2 dp dmu, so f = 2 pi x the kappa distribution of the notes.
+        norm = 2.0 * math.pi / (math.pi * kappa) ** 1.5 * gamma_function(kappa + 1.0) / gamma_function(kappa - 0.5)
+        amplitude = DENSITY * norm * kappa ** (kappa + 1.0)
+        return rays, jnp.array([amplitude]), {"drift": 2.0 * V_A}
+    rays = Background(jnp.array([4.7]), jnp.array([1.0]), jnp.asarray(0.3), jnp.asarray(100.0))
+    amplitude = DENSITY / rays.moments(jnp.ones(1), jnp.ones(())).number
+    return rays, jnp.array([amplitude]), {"anisotropy": 3.0 * V_A}
+
+
+def geometry():
+    return make_grid(K_MIN, K_MAX, BINS, 0.3 / 1.05, 315.0)
+
+
+def smeared(grid, rate):
+    """int Gamma(k) S_j dln k/h, as the rate of bin j is defined."""
+    ln_k = np.linspace(math.log(K_MIN), math.log(K_MAX), 4001)
+    basis = np.asarray(grid.basis(jnp.exp(-jnp.asarray(ln_k))))
+    return np.trapezoid(basis * np.asarray(rate(np.exp(ln_k)))[:, None], ln_k, axis=0) / float(grid.knot)
+
+
+def deviation_and_limit(rates, want, mean_of):
+    """|mean - want| of ``mean_of`` ensembles, what chance allows it, its standard error.
+
+    Spread pooled over branches, which share f; Student's t.
+    """
+    variance = rates.var(axis=0, ddof=1).mean(axis=(0, 1))
+    freedom = 4 * (len(rates) - 1)
+    error = np.sqrt(variance / mean_of)
+    deviation = np.abs(rates[:mean_of].mean(axis=0) - want)
+    return deviation, student.isf(0.5 * FALSE_ALARM / want.size, freedom) * error, error
+
+
+def gauss_words():
+    """Four words with (o, u) at Gauss's 2 x 2 points: the mean over them is that over all short kicks."""
+    level = ((0.5 + np.array([-0.5, 0.5]) / math.sqrt(3.0)) * 65536).astype(np.uint32)
+    return ((level[:, None] << 16) | level[None, :]).ravel()
+
+
+def parameters_of(rays, coefficients="exact", nu_dt=3.0):
+    """Parameters of one short step: nu dt = ``nu_dt`` e/gamma with the exact coefficients."""
+    zero, printed = jnp.zeros(()), coefficients == "printed"
+    return Parameters(
+        dt=jnp.asarray(nu_dt / math.pi),
+        alfven_speed=jnp.asarray(V_A),
+        nu_coefficient=jnp.asarray(1.0 if printed else math.pi),
+        growth_coefficient=jnp.asarray(0.5 * math.pi if printed else 1.0),
+        expansion_rate=zero,
+        injection_rate=zero,
+        external_pressure=zero,
+        adiabatic_index=jnp.asarray(5.0 / 3.0),
+        heating=zero,
+        cooling=zero,
+        seed=jnp.asarray(1e-12),
+        scattering_frequency=zero,
+        damping=Damping(zero, zero, zero, zero),
+        background=rays,
+        grid=geometry(),
+    )
+
+
+def distribution_of(name, strength):
+    """(background, amplitude, deviation) of a case with ``strength`` v_A/c of drift or zeta."""
+    rays, amplitude, deviation = case(name)
+    return rays, amplitude, dict.fromkeys(deviation, strength * V_A)
+
+
+def start_of(name, strength, b, waves, count, seed=0):
+    """State at field b whose f is that of the case as a function of y = p b^(-1/3) and mu."""
+    rays, amplitude, deviation = distribution_of(name, strength)
+    m = initial_markers(count, rays, amplitude, seed=seed, dtype=np.float64, **deviation)
+    m = dataclasses.replace(m, parallel_momentum=m.parallel_momentum * b ** (1.0 / 3.0))
+    one = jnp.ones(())
+    return State(jnp.zeros((), jnp.int64), m, amplitude, jnp.asarray(waves), one * b, one, zero_books())
