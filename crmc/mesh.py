@@ -18,7 +18,7 @@ from crmc.markers import Markers
 from crmc.parameters import Parameters
 
 #: The gap takes one in so many cells of a hemisphere, and no more than this share of mu.
-_GAP_SHARE, _WIDEST_GAP = 12, 0.9
+_GAP_SHARE, _NARROWEST_GAP, _WIDEST_GAP = 12, 1e-6, 0.9
 #: End weights of the fourth-order midpoint rule; the six sum to 6.
 _END_WEIGHTS = (13.0 / 12.0, 7.0 / 8.0, 25.0 / 24.0)
 
@@ -79,10 +79,13 @@ class Mesh:
 
 
 def gap_edge(parameters: Parameters, p: jax.Array, b: jax.Array) -> jax.Array:
-    """Largest |mu| at momentum p without resonance with co-moving waves at field b, at most ``_WIDEST_GAP``."""
-    V = parameters.alfven_speed * jnp.sqrt(b)
+    """Largest |mu| at momentum p without resonance with the waves that are driven, at most ``_WIDEST_GAP``; field b.
+
+    Those are co-moving in expansion and counter-moving in prescribed compression.
+    """
+    V = jnp.where(parameters.expansion_rate < 0.0, -1.0, 1.0) * parameters.alfven_speed * jnp.sqrt(b)
     edge = (parameters.grid.x_gap * b * jnp.sqrt(1.0 - V**2) + V * jnp.sqrt(1.0 + p**2)) / p
-    return jnp.minimum(edge, _WIDEST_GAP)
+    return jnp.clip(edge, _NARROWEST_GAP, _WIDEST_GAP)
 
 
 def cosine(place: jax.Array, edge: jax.Array, half: int) -> jax.Array:
