@@ -13,3 +13,12 @@ def double_precision():
     """64-bit small arrays.  Fixtures of a wider scope are set up before this one: they must ask for it themselves."""
     with jax.enable_x64(True):
         yield
+
+
+@pytest.fixture(autouse=True)
+def relative_tolerance(monkeypatch):
+    """``approx(x, rel=...)`` is relative: by itself it also allows 1e-12, which is more than most of our numbers."""
+    approx = pytest.approx
+    monkeypatch.setattr(
+        pytest, "approx", lambda x, rel=None, abs=None, **more: approx(x, rel, 0.0 if abs is None else abs, **more)
+    )
