@@ -19,6 +19,10 @@ def double_precision():
 def relative_tolerance(monkeypatch):
     """``approx(x, rel=...)`` is relative: by itself it also allows 1e-12, which is more than most of our numbers."""
     approx = pytest.approx
-    monkeypatch.setattr(
-        pytest, "approx", lambda x, rel=None, abs=None, **more: approx(x, rel, 0.0 if abs is None else abs, **more)
-    )
+
+    def relative(expected, rel=None, abs=None, **more):
+        return approx(
+            expected, **more, **({"rel": rel or 1e-6, "abs": 0.0} if abs is None else {"rel": rel, "abs": abs})
+        )
+
+    monkeypatch.setattr(pytest, "approx", relative)
