@@ -13,3 +13,16 @@ def double_precision():
     """64-bit small arrays.  Fixtures of a wider scope are set up before this one: they must ask for it themselves."""
     with jax.enable_x64(True):
         yield
+
+
+@pytest.fixture(autouse=True)
+def relative_tolerance(monkeypatch):
+    """``approx(x, rel=...)`` is relative: by itself it also allows 1e-12, which is more than most of our numbers."""
+    approx = pytest.approx
+
+    def relative(expected, rel=None, abs=None, **more):
+        return approx(
+            expected, **more, **({"rel": rel or 1e-6, "abs": 0.0} if abs is None else {"rel": rel, "abs": abs})
+        )
+
+    monkeypatch.setattr(pytest, "approx", relative)

@@ -89,3 +89,9 @@ def test_the_cheapest_mutants_end_to_end(tmp_path, capsys):
     assert "SURVIVES" in shown.split("harmless")[1] and "2 of 3 mutants noticed" in shown
     for mutation in chosen:
         assert (tmp_path / "crmc" / mutation.file).read_bytes() == (ROOT / "crmc" / mutation.file).read_bytes()
+
+
+def test_comparisons_of_tiny_numbers_can_fail():
+    """Energies in erg and in code units are far below the absolute tolerance that pytest would allow by itself."""
+    assert pytest.approx(2e-20, rel=1e-6) != 1e-20
+    assert pytest.approx(1.0000001e-20, rel=1e-6) == 1e-20

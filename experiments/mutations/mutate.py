@@ -47,6 +47,8 @@ METRIC = "test_spectrum.py::test_metric_is_the_stated_integral[20-0.3-1.0]"
 ENERGY = "test_spectrum.py::test_energy_of_a_bin"
 DEPOSIT = "test_growth.py::test_deposit_sums_to_the_energy_of_the_kicks"
 FUNCTIONAL = "test_growth.py::test_growth_functional_matches_the_quadrature[anisotropic]"
+# Odd in mu: an anisotropy is the same in both hemispheres.
+DRIFTING = "test_growth.py::test_growth_functional_matches_the_quadrature[kappa]"
 REPORTED = "test_growth.py::test_reported_growth_rate_is_that_of_the_whole_f"
 ISOTROPIC = "test_appendix.py::test_markers_lose_what_the_waves_gain[anisotropic-0.0-0.7]"
 MARKERS = "test_appendix.py::test_markers_lose_what_the_waves_gain[anisotropic-3.0-0.7]"
@@ -314,7 +316,7 @@ MUTATIONS = (
         "growth.py",
         "    helicity = (frame.sign < 0.0).astype(jnp.int32)\n",
         "    helicity = (frame.sign > 0.0).astype(jnp.int32)\n",
-        (FUNCTIONAL,),
+        (DRIFTING,),
     ),
     Mutation(
         "control-variate-sign",
@@ -416,6 +418,7 @@ def environment(folder: Path) -> dict[str, str]:
     return os.environ | {
         "PYTHONPATH": str(folder),
         "PYTHONDONTWRITEBYTECODE": "1",
+        "COLUMNS": "1000",  # pytest cuts the reason of a failure off at the width of the terminal
         "JAX_PLATFORMS": "cpu",
         "JAX_COMPILATION_CACHE_DIR": str(folder / "compiled"),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.3",
@@ -483,12 +486,18 @@ def run(mutations: Iterable[Mutation], folder: Path) -> int:
     print(row("mutant", "what is wrong", "in crmc/", "noticed by", "s"))
     print(row(*["---"] * 5))
     print(row("(none)", "nothing", "", f"{len(tests)} tests pass", f"{time.monotonic() - start:.0f}"), flush=True)
-    survivors = 0
+    survivors, broken = 0, []
     for mutation in mutations:
-        killer, seconds = check(mutation, folder)
+        try:
+            killer, seconds = check(mutation, folder)
+        except Broken as error:
+            broken.append(str(error))
+            continue
         survivors += not killer
         shown = f"`{killer}`" if killer else "SURVIVES " + ", ".join(mutation.tests)
         print(row(mutation.name, mutation.what, mutation.file, shown, f"{seconds:.0f}"), flush=True)
+    if broken:
+        raise Broken("\n".join(broken))
     print(f"\n{len(mutations) - survivors} of {len(mutations)} mutants noticed in {time.monotonic() - start:.0f} s")
     return survivors
 
