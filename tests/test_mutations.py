@@ -3,26 +3,11 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
-import sys
-from pathlib import Path
 
 import pytest
+from scripts import ROOT, load_script
 
-ROOT = Path(__file__).resolve().parents[1]
-
-
-def load():
-    """experiments/mutations/mutate.py as a module."""
-    path = ROOT / "experiments" / "mutations" / "mutate.py"
-    spec = importlib.util.spec_from_file_location("mutate", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["mutate"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-mutate = load()
+mutate = load_script("mutations", "mutate")
 CHEAP = ("control-variate-sign", "expansion-sign")
 
 
