@@ -21,8 +21,8 @@ def relative_tolerance(monkeypatch):
     approx = pytest.approx
 
     def relative(expected, rel=None, abs=None, **more):
-        return approx(
-            expected, **more, **({"rel": rel or 1e-6, "abs": 0.0} if abs is None else {"rel": rel, "abs": abs})
-        )
+        if abs is None:
+            rel, abs = rel or 1e-6, 0.0
+        return approx(expected, rel, abs, **more)
 
     monkeypatch.setattr(pytest, "approx", relative)
