@@ -27,6 +27,10 @@ from crmc.units import SPEED_OF_LIGHT, CodeUnits
 _OVERSHOOT = 1.25
 #: Largest 2 Gamma dt of the damping by an isotropic f, for a stable exchange between waves and particles.
 _GROWTH_PER_STEP = 0.3
+#: Samples of the growth functional take steps of this nu_max dt, in no more than so many per step of the run.
+_FUNCTIONAL_STEP, _MOST_REFINED = 0.025, 16
+#: Fewest and most steps between samples; odd.
+_OFTENEST, _RAREST = 15, 31
 #: The automatic step makes at least this many steps.
 _FEWEST_STEPS = 100
 
@@ -73,7 +77,14 @@ def build(config: Config) -> Setup:
     waves = _initial_waves(config, predicted, tau_B)
     dt, steps = _time_step(config, units, waves, predicted, _isotropic_damping(config, parameters, amplitude))
     output_every = max(1, round(config.run.output_seconds / (dt * units.time)))
-    model = dataclasses.replace(model, coarse_grain_every=_coarse_every(config, dt * units.time))
+    strongest = max(float(waves.max()), 0.0 if predicted is None else float(predicted.max()))
+    refined = math.ceil(math.pi * strongest * dt / _FUNCTIONAL_STEP - 1e-9)
+    model = dataclasses.replace(
+        model,
+        coarse_grain_every=_coarse_every(config, dt * units.time),
+        functional_every=min(max(output_every - (output_every + 1) % 2, _OFTENEST), _RAREST),
+        functional_refinement=min(max(refined, 2), _MOST_REFINED),
+    )
     state = State(
         step=jnp.zeros((), jnp.int64),
         markers=_markers(config, units, background, amplitude),

@@ -1,10 +1,10 @@
 """Eq. 37 as a check that can fail: 2 sum Gamma W with Gamma from the functional A[f], beside the kicks' energy.
 
-The functional needs f as the continuous equation has it.  Kicks of nu_max dt = 0.4 relax the fast modes of f too
-slowly (a mode of rate lambda by sinc^2, not exp(-lambda dt)), and D times the gradient of such an f is 4 to 8 % too
-large.  A sample is therefore taken on a copy of some markers that is carried on for some time in steps ``REFINEMENT``
-times shorter: fast modes relax to their place, slow ones are right already.  The copy starts from an even mixture of
-the markers before and after the kicks and is thrown away in the end.
+The functional needs f as the continuous equation has it.  A kick of finite length carries a mean over its length of
+the gradient of f, so that where D varies within a kick, D times the gradient itself is off in proportion to nu dt: 4 to
+8 % too large at nu_max dt = 0.4.  A sample is therefore taken on a copy of some markers that is carried on for
+``RELAXING`` steps of the run in shorter ones: fast modes relax to their place, slow ones are right already.  The copy
+starts from an even mixture of the markers before and after the kicks and is thrown away in the end.
 """
 
 from __future__ import annotations
@@ -19,20 +19,26 @@ from crmc.parameters import Parameters
 from crmc.spectrum import SIGNS, scattering_table
 from crmc.state import State
 
-#: Short steps before measuring and while measuring, and how many make up a step of the run.
-RELAXING, MEASURING, REFINEMENT = 32, 2, 4
+#: Steps of the run before measuring; short steps while measuring.
+RELAXING, MEASURING = 4, 2
 #: Samples take blocks of the ensemble in turn, each a low-discrepancy set of its own: at most so many blocks, and none
 #: of fewer markers.
 _MOST_BLOCKS, _FEWEST_MARKERS = 4, 8192
 
 
 def functional_sample(
-    before: State, after: State, bits: jax.Array, parameters: Parameters, b_ratio: jax.Array, sample: jax.Array
+    before: State,
+    after: State,
+    bits: jax.Array,
+    parameters: Parameters,
+    b_ratio: jax.Array,
+    sample: jax.Array,
+    refinement: int,
 ) -> jax.Array:
     """Histogram of f in the frames of both directions' waves, (2 directions, *growth.histogram_shape()).
 
     before, after: states around the kicks of one step, same b; bits: (2, N) uint32; b_ratio: change of b in a step;
-    sample: number of the sample.
+    sample: number of the sample; refinement: short steps per step of the run.
     """
     count = bits.shape[1]
     blocks = min(max(count // _FEWEST_MARKERS, 1), _MOST_BLOCKS)
@@ -47,12 +53,12 @@ def functional_sample(
     mixed = jax.tree.map(lambda x, y: jnp.where(pick, block(x), block(y)), before.markers, after.markers)
     state = dataclasses.replace(after, markers=mixed)
     velocity = jnp.asarray(SIGNS) * parameters.alfven_speed * jnp.sqrt(state.b)
-    nu_dt = parameters.nu_coefficient * state.b * parameters.dt / REFINEMENT
+    nu_dt = parameters.nu_coefficient * state.b * parameters.dt / refinement
     tables = [
         scattering_table(parameters.grid, state.waves[i], velocity[i], state.b, nu_dt, parameters.seed)
         for i in range(2)
     ]
-    ratio = b_ratio ** (1.0 / REFINEMENT)
+    ratio = b_ratio ** (1.0 / refinement)
 
     def kick(state: State, i: jax.Array, d: int) -> tuple[scattering.Kick, State]:
         frame = scattering.wave_frame(state.markers.momentum(state.b), state.markers.parallel_momentum, velocity[d])
@@ -88,9 +94,10 @@ def functional_sample(
             state = after
         return state, histogram
 
-    state = jax.lax.fori_loop(0, RELAXING, relax, state)
+    relaxing = RELAXING * refinement
+    state = jax.lax.fori_loop(0, relaxing, relax, state)
     carry = (state, jnp.zeros((2, *growth.histogram_shape())))
-    _, histogram = jax.lax.fori_loop(RELAXING, RELAXING + MEASURING, measure, carry)
+    _, histogram = jax.lax.fori_loop(relaxing, relaxing + MEASURING, measure, carry)
     return histogram
 
 

@@ -51,6 +51,7 @@ class Model:
 
     coarse_grain_every: steps between coarse-grainings of the weights, 0 for never.
     functional_every: steps between samples of the growth functional; odd, so that they see either order of the kicks.
+    functional_refinement: steps of a sample per step of the run.
     """
 
     expansion: Literal["none", "prescribed", "injection", "pressure_balance"] = "none"
@@ -63,3 +64,4 @@ class Model:
     inject: bool = False
     coarse_grain_every: int = 0
     functional_every: int = 15
+    functional_refinement: int = 8

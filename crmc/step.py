@@ -98,7 +98,9 @@ def step(state: State, noise: jax.Array, parameters: Parameters, model: Model) -
         sample, phase = jnp.divmod(state.step, model.functional_every)
         functional = jax.lax.cond(
             phase == 0,
-            lambda: functional_sample(expanded, state, noise, parameters, (state.b / b_before) ** 2, sample),
+            lambda: functional_sample(
+                expanded, state, noise, parameters, (state.b / b_before) ** 2, sample, model.functional_refinement
+            ),
             lambda: jnp.zeros((2, *growth.histogram_shape())),
         )
         record = record._replace(functional=functional, samples=jnp.where(phase == 0, 1.0, 0.0))
