@@ -196,7 +196,7 @@ def _heating_rows(averages: Mapping[str, Any], theory: Mapping[str, Any]) -> lis
     measured, error = _value(averages, "heating_rate"), _value(averages, "heating_rate", "stderr")
     rows: list[Row] = []
     if "heating_rate" in averages:
-        rows.append(("measured, from the kicks", [with_error(measured, error)]))
+        rows.append(("particles into waves", [with_error(measured, error)]))
     for title, name in (
         ("theory, with the gap", "heating_exact_gap"),
         ("theory, no gap", "heating_exact"),
@@ -215,7 +215,7 @@ def _check_rows(averages: Mapping[str, Any]) -> list[Row]:
     for title, name in (
         ("spectral/kick heat (eq. 37)", "identity_ratio"),
         ("largest energy residual", "energy_residual"),
-        ("largest imbalance of kicks", "energy_imbalance"),
+        ("largest imbalance of a step", "energy_imbalance"),
     ):
         if name in averages:
             value, error = _value(averages, name), _value(averages, name, "stderr")

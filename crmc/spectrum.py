@@ -46,7 +46,6 @@ class SpectrumGrid:
     row_start, row_step: ln P of the first row and spacing of the rows.
     top: upper end min(P, x_top) of the scattering range of each row, (ROWS,).
     x_mid, basis_mid: x and S_j at the cell centres of each row, (ROWS, CELLS[, bins]).
-    basis_node: S_j at the cell edges, (ROWS, CELLS + 1, bins).
     x_deposit, basis_deposit: deposit nodes (DEPOSIT_CELLS + 1,), S_j at their cell centres.
     """
 
@@ -59,7 +58,6 @@ class SpectrumGrid:
     top: jax.Array
     x_mid: jax.Array
     basis_mid: jax.Array
-    basis_node: jax.Array
     x_deposit: jax.Array
     basis_deposit: jax.Array
     centres: jax.Array
@@ -105,7 +103,6 @@ def make_grid(k_min, k_max, bins: int, momentum_min, momentum_max) -> SpectrumGr
     top = jnp.minimum(jnp.exp(low + row_step * jnp.arange(ROWS)), x_top)
     span = (top - x_gap)[:, None]
     x_mid = x_gap + span * range_fraction((jnp.arange(CELLS) + 0.5) / CELLS)
-    x_node = x_gap + span * range_fraction(jnp.arange(CELLS + 1) / CELLS)
     deposit_step = jnp.log(x_top / x_gap) / DEPOSIT_CELLS
     log_x = jnp.log(x_gap) + deposit_step * jnp.arange(DEPOSIT_CELLS + 1)
     return SpectrumGrid(
@@ -118,7 +115,6 @@ def make_grid(k_min, k_max, bins: int, momentum_min, momentum_max) -> SpectrumGr
         top=top,
         x_mid=x_mid,
         basis_mid=_basis(-jnp.log(x_mid), log_k_min, knot, bins),
-        basis_node=_basis(-jnp.log(x_node), log_k_min, knot, bins),
         x_deposit=jnp.exp(log_x),
         basis_deposit=_basis(-(log_x[1:] - 0.5 * deposit_step), log_k_min, knot, bins),
         centres=jnp.exp(log_k_min + knot * (jnp.arange(bins) + 1.5)),

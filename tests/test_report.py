@@ -92,7 +92,7 @@ def test_every_number_stands_in_its_row() -> None:
     assert row(run, "wall time, compiling") == "18.2 s"
     assert row(text, "Omega0") == "9.580e-03 rad s-1"
     assert row(text, "tau_B") == "3.700e+12 s (1.17e+05 yr)"
-    assert row(heat, "measured, from the kicks") == "2.200e-30 +- 1.1e-32"
+    assert row(heat, "particles into waves") == "2.200e-30 +- 1.1e-32"
     assert row(heat, "theory, with the gap") == "2.000e-30 1.1000 +- 5.5e-03"
     assert row(heat, "theory, no gap") == "2.500e-30 0.8800 +- 4.4e-03"
     assert row(heat, "lower bound (eq. 48)") == "1.100e-30 2.000 +- 0.010"
@@ -113,7 +113,7 @@ def test_anisotropy_scattering_and_checks() -> None:
         assert row(text, f"p = {p} m_p c") == f"{nu} {path}"
     assert row(checks, "spectral/kick heat (eq. 37)") == "1.005 +- 0.012"
     assert row(checks, "largest energy residual") == "3.3e-11"
-    assert row(checks, "largest imbalance of kicks") == "4.4e-09"
+    assert row(checks, "largest imbalance of a step") == "4.4e-09"
 
 
 def test_width_and_characters() -> None:
@@ -132,7 +132,7 @@ def test_values_that_are_no_number_print_as_a_dash(missing: float | None) -> Non
     data["theory"]["threshold"] = theory(missing)
     text = table(data)
     assert row(text, "speed") == "-"
-    assert row(text, "measured, from the kicks") == "-"
+    assert row(text, "particles into waves") == "-"
     assert row(text, "theory, no gap") == "2.500e-30 -"
     assert row(text, "threshold (eq. 23)") == "- -"
     assert "nan" not in text.lower() and "inf" not in text.lower() and "None" not in text
