@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from crmc.config import Config, ConfigError
+from crmc.record import Record
 from crmc.state import State
-from crmc.step import Record
 
 
 class Checkpoint(NamedTuple):

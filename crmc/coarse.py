@@ -9,10 +9,12 @@ energy and both pressures of the ensemble to round-off.
 from __future__ import annotations
 
 import dataclasses
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from crmc.layout import sweep
 from crmc.parameters import Model, Parameters
 from crmc.reductions import moment_functions
 from crmc.state import State
@@ -22,22 +24,94 @@ _ROWS, _PLACES = 32, 16
 _FEWEST = 6
 
 
+class _Fit(NamedTuple):
+    """Normal equations of every cell: sums of V features x features, w features, and markers."""
+
+    moment: jax.Array  # (cells, 3, 3)
+    target: jax.Array  # (cells, 3)
+    members: jax.Array  # (cells,)
+
+
 def coarse_grain(state: State, parameters: Parameters, model: Model) -> State:
     """State with smoothed weights; number, energy, P_par and P_perp are unchanged."""
-    m = state.markers
-    old = m.control_weight(parameters.background, state.amplitude).astype(jnp.float64)
-    volume = m.volume.astype(jnp.float64)
-    cell, features = _cells(state, parameters)
+    plane, members = _planes(state, parameters, model)
+    coefficients = _restoring(state, parameters, model, plane, members)
+
+    def body(state: State, shared: tuple, words: None, histograms: tuple) -> tuple:
+        parameters, plane, members, coefficients = shared
+        old, new = _smoothed(state, parameters, plane, members)
+        phi, envelope = _functions(state), _envelope(state, parameters)
+        new = new + envelope * sum(c * x for c, x in zip(coefficients, phi, strict=True))
+        excess = state.markers.excess
+        return excess + (new - old).astype(excess.dtype), histograms, ()
+
+    excess, _, _ = sweep(model.layout, body, state, (parameters, plane, members, coefficients))
+    return dataclasses.replace(state, markers=dataclasses.replace(state.markers, excess=excess))
+
+
+def _planes(state: State, parameters: Parameters, model: Model) -> tuple[jax.Array, jax.Array]:
+    """Least-squares plane of every cell, (cells, 3), and its number of markers."""
     count = _ROWS * 2 * (_PLACES + 1)
-    moment = jnp.zeros((count, 3, 3)).at[cell].add(volume[:, None, None] * features[:, :, None] * features[:, None, :])
-    target = jnp.zeros((count, 3)).at[cell].add(old[:, None] * features)
-    members = jnp.zeros(count).at[cell].add(1.0)
-    plane = _solve(moment, target)
-    fitted = volume * jnp.sum(features * plane[cell], axis=-1)
-    new = jnp.where(members[cell] >= _FEWEST, fitted, old)
-    new = _restore_moments(state, parameters, old, new, volume)
-    excess = m.excess + (new - old).astype(m.excess.dtype)
-    return dataclasses.replace(state, markers=dataclasses.replace(m, excess=excess))
+
+    def body(state: State, parameters: Parameters, words: None, fit: _Fit) -> tuple:
+        volume = state.markers.volume.astype(jnp.float64)
+        cell, features = _cells(state, parameters)
+        old = _old(state, parameters)
+        members = jnp.where(volume > 0.0, 1.0, 0.0)
+        fit = _Fit(
+            fit.moment.at[cell].add(volume[:, None, None] * features[:, :, None] * features[:, None, :]),
+            fit.target.at[cell].add(old[:, None] * features),
+            fit.members.at[cell].add(members),
+        )
+        return None, fit, ()
+
+    zeros = _Fit(jnp.zeros((count, 3, 3)), jnp.zeros((count, 3)), jnp.zeros(count))
+    _, fit, _ = sweep(model.layout, body, state, parameters, zeros=zeros)
+    return _solve(fit.moment, fit.target), fit.members
+
+
+def _old(state: State, parameters: Parameters) -> jax.Array:
+    return state.markers.control_weight(parameters.background, state.amplitude).astype(jnp.float64)
+
+
+def _smoothed(
+    state: State, parameters: Parameters, plane: jax.Array, members: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Weights w before and after the fit, float64."""
+    cell, features = _cells(state, parameters)
+    old = _old(state, parameters)
+    fitted = state.markers.volume.astype(jnp.float64) * jnp.sum(features * plane[cell], axis=-1)
+    return old, jnp.where(members[cell] >= _FEWEST, fitted, old)
+
+
+def _functions(state: State) -> tuple[jax.Array, ...]:
+    return tuple(x.astype(jnp.float64) for x in moment_functions(state))
+
+
+def _envelope(state: State, parameters: Parameters) -> jax.Array:
+    """V F0, float64."""
+    m = state.markers
+    y = (m.birth_momentum * jnp.exp(m.delta)).astype(jnp.float64)
+    return m.volume.astype(jnp.float64) * parameters.background.density(state.amplitude, y)
+
+
+def _restoring(state: State, parameters: Parameters, model: Model, plane: jax.Array, members: jax.Array) -> jax.Array:
+    """Coefficients of the combination of moment functions, times V F0, that restores the four moments."""
+
+    def body(state: State, shared: tuple, words: None, histograms: tuple) -> tuple:
+        parameters, plane, members = shared
+        old, new = _smoothed(state, parameters, plane, members)
+        phi, envelope = _functions(state), _envelope(state, parameters)
+        matrix = tuple(envelope * phi[i] * phi[j] for i in range(4) for j in range(i, 4))
+        return None, histograms, (matrix, tuple((old - new) * x for x in phi))
+
+    matrix, missing = sweep(model.layout, body, state, (parameters, plane, members))[2]
+    upper = jnp.zeros((4, 4)).at[jnp.triu_indices(4)].set(jnp.stack(matrix))
+    full = upper + jnp.triu(upper, 1).T
+    right = jnp.stack(missing)
+    solution = jnp.linalg.solve(full, right)
+    # One refinement: the second takes out the round-off of the first.
+    return solution + jnp.linalg.solve(full, right - full @ solution)
 
 
 def _cells(state: State, parameters: Parameters) -> tuple[jax.Array, jax.Array]:
@@ -65,20 +139,3 @@ def _solve(moment: jax.Array, target: jax.Array) -> jax.Array:
     scale = jnp.trace(moment, axis1=1, axis2=2)[:, None, None] / 3.0
     ridge = jnp.where(scale > 0.0, 1e-12 * scale, 1.0) * jnp.eye(3)
     return jnp.linalg.solve(moment + ridge, target[..., None])[..., 0]
-
-
-def _restore_moments(
-    state: State, parameters: Parameters, old: jax.Array, new: jax.Array, volume: jax.Array
-) -> jax.Array:
-    """``new`` plus V F0 times a combination of the four moment functions that restores the moments of ``old``."""
-    m = state.markers
-    phi = jnp.stack([x.astype(jnp.float64) for x in moment_functions(state)], axis=-1)
-    envelope = volume * parameters.background.density(
-        state.amplitude, (m.birth_momentum * jnp.exp(m.delta)).astype(jnp.float64)
-    )
-    matrix = jnp.einsum("i,ia,ib->ab", envelope, phi, phi)
-    # Two rounds: the second removes the round-off of the first.
-    for _ in range(2):
-        missing = (old - new) @ phi
-        new = new + envelope * (phi @ jnp.linalg.solve(matrix, missing))
-    return new

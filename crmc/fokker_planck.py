@@ -27,10 +27,11 @@ from crmc.markers import Markers
 from crmc.mesh import Mesh, cells, initial_excess, make_mesh, mesh_of, stream
 from crmc.observe import observe_with
 from crmc.parameters import Model, Parameters
+from crmc.record import Record, combine, empty_record
 from crmc.reductions import moment_functions, total
 from crmc.spectrum import wave_energy_unit
 from crmc.state import State
-from crmc.step import Record, combine, damp, empty_record
+from crmc.step import damp
 
 NAME = "fokker-planck"
 #: L-stable, second-order diagonally implicit coefficient.
@@ -123,7 +124,8 @@ def expand(state: State, parameters: Parameters, model: Model, when: float) -> t
         weight = there.markers.weight(parameters.background, state.amplitude)
         return b * total(weight * moment_functions(there)[3])
 
-    moved = tube.change_surroundings(state, parameters, model, b_new, pressure)
+    pressures = [pressure(b) for b in tube.work_nodes(state.b, b_new)]
+    moved = tube.change_surroundings(state, parameters, model, b_new, pressures)
     return dataclasses.replace(moved, markers=cells(new, end)), log_ratio
 
 

@@ -26,7 +26,7 @@ import numpy as np
 from crmc.distribution import Background
 from crmc.markers import Markers
 from crmc.scattering import Kick, WaveFrame
-from crmc.spectrum import DEPOSIT_CELLS, SIGNS, ScatteringTable, SpectrumGrid
+from crmc.spectrum import DEPOSIT_CELLS, SIGNS, SpectrumGrid
 
 #: Rows in ln p' and cells in ln q, between gap and top, of the functional's histogram; quadrature nodes per row.
 HISTOGRAM_ROWS, HISTOGRAM_CELLS, _ROW_NODES = 48, 48, 4
@@ -43,25 +43,32 @@ def _deposit_position(grid: SpectrumGrid, q: jax.Array, b: jax.Array) -> tuple[j
     return cell, jnp.expm1((r - cell) * h) / jnp.expm1(h)
 
 
-def deposit(grid: SpectrumGrid, kick: Kick, weight: jax.Array, b: jax.Array) -> jax.Array:
-    """Histogram of ``weight`` at q' minus at q on the deposit nodes, (2 helicities, nodes), float64."""
+def empty_histogram() -> jax.Array:
+    """Histogram of no deposits, (2 helicities, nodes), float64."""
+    return jnp.zeros((2, DEPOSIT_CELLS + 1))
+
+
+def deposit(grid: SpectrumGrid, histogram: jax.Array, kick: Kick, weight: jax.Array, b: jax.Array) -> jax.Array:
+    """``histogram`` with ``weight`` at q' minus at q added on the deposit nodes."""
     nodes = DEPOSIT_CELLS + 1
     base = jnp.where(kick.frame.sign < 0.0, nodes, 0)
-    histogram = jnp.zeros(2 * nodes)
+    flat = histogram.reshape(-1)
     for q, w in ((kick.q, weight), (kick.frame.q, -weight)):
         cell, upper = _deposit_position(grid, q, b)
-        index = base + cell
-        histogram = histogram.at[index].add(w * (1.0 - upper), mode="promise_in_bounds")
-        histogram = histogram.at[index + 1].add(w * upper, mode="promise_in_bounds")
-    return histogram.reshape(2, nodes)
+        index, share = base + cell, w * upper
+        flat = flat.at[index].add((w - share).astype(flat.dtype), mode="promise_in_bounds")
+        flat = flat.at[index + 1].add(share.astype(flat.dtype), mode="promise_in_bounds")
+    return flat.reshape(histogram.shape)
 
 
-def kick_gain(table: ScatteringTable, frame: WaveFrame, histogram: jax.Array, b: jax.Array) -> jax.Array:
-    """Energy density given to each bin divided by its e_j, (2 helicities, bins), code units."""
-    V = frame.V.astype(histogram.dtype)
+def kick_gain(psi: jax.Array, V: jax.Array, histogram: jax.Array, b: jax.Array) -> jax.Array:
+    """Energy density given to each bin divided by its e_j, (2 directions, 2 helicities, bins), code units.
+
+    psi: of the scattering tables, V: phase velocities (2,), histogram: that of `deposit`; directions come first.
+    """
     gamma = 1.0 / jnp.sqrt(1.0 - V**2)
-    moved = jnp.einsum("hn,hnj->hj", histogram, table.psi)
-    return -(gamma * V * b * b) * SIGNS[:, None] * moved
+    moved = jnp.einsum("dhn,dhnj->dhj", histogram, psi)
+    return -(gamma * V * b * b)[:, None, None] * SIGNS[:, None] * moved
 
 
 def wave_frame_weight(

@@ -10,65 +10,99 @@ starts from an even mixture of the markers before and after the kicks and is thr
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from crmc import growth, markers, scattering
-from crmc.parameters import Parameters
-from crmc.spectrum import SIGNS, scattering_table
+from crmc.kicks import scattering_tables, wave_velocities
+from crmc.layout import Layout, spread
+from crmc.markers import Markers
+from crmc.parameters import Model, Parameters
+from crmc.spectrum import ScatteringTable
 from crmc.state import State
 
 #: Steps of the run before measuring; short steps while measuring.
 RELAXING, MEASURING = 4, 2
-#: Samples take blocks of the ensemble in turn, each a low-discrepancy set of its own: at most so many blocks, and none
-#: of fewer markers.
-_MOST_BLOCKS, _FEWEST_MARKERS = 4, 8192
+#: Samples take parts of the ensemble in turn, at most so many parts, and none of fewer markers.
+_MOST_PARTS, _FEWEST_MARKERS = 4, 8192
+#: No sample takes more markers than this: its cost then stays small beside the run's.
+_MOST_MARKERS = 65536
+#: A part consists of so many runs of consecutive markers, each a low-discrepancy set of its own, spread over the
+#: ensemble so that every device has its share.
+_RUNS = 64
+
+
+def sample_part(x: Any, sample: jax.Array, layout: Layout) -> Any:
+    """The part of the ensemble that sample number ``sample`` takes: arrays (M,) from arrays (N,)."""
+
+    def pick(x: Any, sample: jax.Array) -> tuple[Any, tuple]:
+        count = jax.tree.leaves(x)[0].shape[0]
+        runs = max(min(_RUNS // layout.devices, count), 1)
+        parts = min(max(count * layout.devices // _FEWEST_MARKERS, 1), _MOST_PARTS)
+        length = count // runs
+        size = min(-(-length // parts), max(_MOST_MARKERS // layout.devices // runs, 1))
+        start = sample % parts * ((length - size) // max(parts - 1, 1))
+
+        def cut(x: jax.Array) -> jax.Array:
+            table = x[: runs * length].reshape(runs, length)
+            return jax.lax.dynamic_slice_in_dim(table, start, size, axis=1).reshape(-1)
+
+        return jax.tree.map(cut, x), ()
+
+    return spread(layout, pick, x, sample)[0]
 
 
 def functional_sample(
-    before: State,
-    after: State,
-    bits: jax.Array,
+    before: Markers,
+    after: Markers,
+    words: jax.Array,
+    state: State,
     parameters: Parameters,
+    model: Model,
     b_ratio: jax.Array,
-    sample: jax.Array,
-    refinement: int,
 ) -> jax.Array:
     """Histogram of f in the frames of both directions' waves, (2 directions, *growth.histogram_shape()).
 
-    before, after: states around the kicks of one step, same b; bits: (2, N) uint32; b_ratio: change of b in a step;
-    sample: number of the sample; refinement: short steps per step of the run.
+    before, after, words: parts of the ensemble around the kicks of one step, at the field of ``state``, and fresh
+    random words; b_ratio: change of b in a step.
     """
-    count = bits.shape[1]
-    blocks = min(max(count // _FEWEST_MARKERS, 1), _MOST_BLOCKS)
-    size = -(-count // blocks)
-    start = sample % blocks * size
-
-    def block(x: jax.Array) -> jax.Array:
-        return jax.lax.dynamic_slice_in_dim(x, start, size, axis=-1)
-
-    bits = block(bits)
-    pick = bits[0] & 1 == 0
-    mixed = jax.tree.map(lambda x, y: jnp.where(pick, block(x), block(y)), before.markers, after.markers)
-    state = dataclasses.replace(after, markers=mixed)
-    velocity = jnp.asarray(SIGNS) * parameters.alfven_speed * jnp.sqrt(state.b)
+    refinement = model.functional_refinement
     nu_dt = parameters.nu_coefficient * state.b * parameters.dt / refinement
-    tables = [
-        scattering_table(parameters.grid, state.waves[i], velocity[i], state.b, nu_dt, parameters.seed)
-        for i in range(2)
-    ]
-    ratio = b_ratio ** (1.0 / refinement)
+    tables = scattering_tables(state, parameters, nu_dt)
+    rest = dataclasses.replace(state, markers=None)  # type: ignore[arg-type]
+
+    def local(ensemble: tuple, shared: tuple) -> tuple[tuple, jax.Array]:
+        before, after, words = ensemble
+        rest, *arguments = shared
+        mixed = jax.tree.map(lambda x, y: jnp.where(words & 1 == 0, x, y), before, after)
+        return (), _relaxed_histogram(dataclasses.replace(rest, markers=mixed), words, *arguments, refinement)
+
+    shared = rest, parameters, tables, nu_dt, b_ratio ** (1.0 / refinement)
+    return spread(model.layout, local, (before, after, words), shared)[1]
+
+
+def _relaxed_histogram(
+    state: State,
+    words: jax.Array,
+    parameters: Parameters,
+    tables: ScatteringTable,
+    nu_dt: jax.Array,
+    ratio: jax.Array,
+    refinement: int,
+) -> jax.Array:
+    """Carry the markers of ``state`` on in short steps, then add up f."""
+    velocity = wave_velocities(state, parameters)
+    dtype = state.markers.delta.dtype
+    lookups = [scattering.make_lookup(jax.tree.map(lambda x, d=d: x[d], tables), dtype) for d in range(2)]
 
     def kick(state: State, i: jax.Array, d: int) -> tuple[scattering.Kick, State]:
         frame = scattering.wave_frame(state.markers.momentum(state.b), state.markers.parallel_momentum, velocity[d])
-        word = _scramble(bits[d] + (2 * i + d).astype(jnp.uint32) * jnp.uint32(0x9E3779B9))
-        # The condition always holds: see step.scatter.
-        kick = jax.lax.cond(
-            tables[d].reference > 0.0,
-            lambda: scattering.spectrum_kick(parameters.grid, tables[d], frame, state.b, nu_dt, word),
-            lambda: scattering.Kick(frame, frame.q, jnp.zeros_like(frame.q), jnp.zeros_like(frame.q)),
-        )
+        half = (words >> np.uint64(32 * d)).astype(jnp.uint32)
+        bits = _scramble(half + (2 * i + d).astype(jnp.uint32) * jnp.uint32(0x9E3779B9))
+        kick = scattering.spectrum_kick(parameters.grid, lookups[d], frame, state.b, nu_dt, bits)
         return kick, dataclasses.replace(state, markers=scattering.apply(state.markers, kick, state.b))
 
     def expand(state: State) -> State:
@@ -106,7 +140,7 @@ def functional_rates(state: State, histogram: jax.Array, parameters: Parameters)
 
     histogram: sum of any number of `functional_sample`; amplitudes of F0 and field are those of ``state``.
     """
-    velocity = jnp.asarray(SIGNS) * parameters.alfven_speed * jnp.sqrt(state.b)
+    velocity = wave_velocities(state, parameters)
     fixed = parameters.grid, parameters.background, state.amplitude
     return jnp.stack(
         [

@@ -8,17 +8,10 @@ import numpy as np
 
 from crmc.identity import functional_rates
 from crmc.parameters import Model, Parameters
-from crmc.reductions import (
-    energies,
-    ledger,
-    moment_errors,
-    moment_functions,
-    moments,
-    total,
-)
+from crmc.record import Record
+from crmc.reductions import Sums, energies_of, ensemble_sums, ledger, moment_errors, moments_of
 from crmc.spectrum import wave_energy_unit
 from crmc.state import State
-from crmc.step import Record
 
 #: Momenta [m_p c] at which the scattering frequency is reported.
 MOMENTA = np.array([1.0, 3.0, 10.0])
@@ -36,7 +29,8 @@ def observe_with(
     state: State, record: Record, count: jax.Array, parameters: Parameters, model: Model, functional: jax.Array | None
 ) -> dict[str, jax.Array]:
     """The same where ``functional`` is the mean of 2 Gamma_j E_j/e_j by the growth functional, (2, 2, bins)."""
-    row = _moments(state, parameters, model) | _waves(state, record, parameters, model, functional)
+    sums = ensemble_sums(state, parameters, model)
+    row = _moments(sums, state, parameters, model) | _waves(state, record, parameters, model, functional)
     span = jnp.where(count > 0, count * parameters.dt, jnp.nan)
     heating = jnp.sum(record.gain) / span
     if model.scattering == "spectrum":
@@ -44,7 +38,7 @@ def observe_with(
         spectral = jnp.sum(2.0 * row["growth_rate"] * unit * state.waves)
     else:
         spectral = jnp.asarray(jnp.nan)
-    store, books = energies(state, parameters), state.books
+    store, books = energies_of(sums, state, parameters), state.books
     return row | {
         "magnetic_field": state.b,
         "gas_pressure": state.gas_pressure,
@@ -63,18 +57,13 @@ def observe_with(
         "energy_injected": books.injected,
         "energy_radiated": books.radiated,
         "work_external": books.work,
-        "ledger": ledger(state, parameters),
+        "ledger": ledger(store, state),
     }
 
 
-def _moments(state: State, parameters: Parameters, model: Model) -> dict[str, jax.Array]:
-    now = moments(state, parameters, model)
-    errors, anisotropy_error = moment_errors(state, parameters, model)
-    functions = moment_functions(state)
-    in_gap = jnp.abs(state.markers.parallel_momentum) < parameters.grid.x_gap * state.b
-    control = state.markers.control_weight(parameters.background, state.amplitude)
-    weight = jnp.where(in_gap, control, 0.0)
-    gap = state.b * total(weight * (functions[2] - functions[3])) / now.pressure
+def _moments(sums: Sums, state: State, parameters: Parameters, model: Model) -> dict[str, jax.Array]:
+    now = moments_of(sums, state, parameters, model)
+    errors, anisotropy_error = moment_errors(sums, now, state.b)
     names = {
         "cr_number_density": (now.number, errors.number),
         "cr_energy_density": (now.energy, errors.energy),
@@ -84,7 +73,7 @@ def _moments(state: State, parameters: Parameters, model: Model) -> dict[str, ja
     }
     row = {name: value for name, (value, _) in names.items()}
     row |= {f"{name}_stderr": error for name, (_, error) in names.items()}
-    return row | {"gap_pressure_anisotropy": gap}
+    return row | {"gap_pressure_anisotropy": state.b * sums.gap / now.pressure}
 
 
 def _waves(

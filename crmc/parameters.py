@@ -9,6 +9,7 @@ import jax
 
 from crmc.damping import Damping, NonlinearLandau
 from crmc.distribution import Background
+from crmc.layout import Layout
 from crmc.spectrum import SpectrumGrid
 
 
@@ -52,6 +53,7 @@ class Model:
     coarse_grain_every: steps between coarse-grainings of the weights, 0 for never.
     functional_every: steps between samples of the growth functional; odd, so that they see either order of the kicks.
     functional_refinement: steps of a sample per step of the run.
+    layout: how the ensemble is cut for devices and caches; no result depends on it.
     """
 
     expansion: Literal["none", "prescribed", "injection", "pressure_balance"] = "none"
@@ -65,3 +67,4 @@ class Model:
     coarse_grain_every: int = 0
     functional_every: int = 15
     functional_refinement: int = 8
+    layout: Layout = Layout()

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from crmc.layout import sweep
 from crmc.parameters import Model, Parameters
 from crmc.spectrum import wave_energy_unit
 from crmc.state import State
@@ -59,33 +60,78 @@ def background_moments(state: State, parameters: Parameters) -> Moments:
     return Moments(f0.number, f0.energy, f0.pressure, f0.pressure)
 
 
+class Sums(NamedTuple):
+    """Sums over the ensemble of one state, float64; per unit length of tube (density/b).
+
+    w is the estimator's weight, W the full one, phi the four moment functions, in the order of `Moments`.
+
+    first: sum w phi_a.
+    second: sum w^2 phi_a phi_b for a <= b, row by row.
+    energy: sum W eps, kinetic.
+    gap: sum (w p v (3 mu^2 - 1)/2) over the markers that no wave reaches, w that of delta_f.
+    members: number of markers that have a weight.
+    """
+
+    first: tuple[jax.Array, ...]
+    second: tuple[jax.Array, ...]
+    energy: jax.Array
+    gap: jax.Array
+    members: jax.Array
+
+
+def ensemble_sums(state: State, parameters: Parameters, model: Model) -> Sums:
+    """All sums of a state in one pass over its markers."""
+
+    def body(state: State, parameters: Parameters, words: None, histograms: tuple) -> tuple:
+        phi = moment_functions(state)
+        terms = [estimator_weight(state, parameters, model) * x for x in phi]
+        m = state.markers
+        in_gap = jnp.abs(m.parallel_momentum) < parameters.grid.x_gap * state.b
+        control = m.control_weight(parameters.background, state.amplitude)
+        sums = Sums(
+            first=tuple(terms),
+            second=tuple(terms[i].astype(jnp.float64) * terms[j] for i in range(4) for j in range(i, 4)),
+            energy=m.weight(parameters.background, state.amplitude) * phi[1],
+            gap=jnp.where(in_gap, control, 0.0) * (phi[2] - phi[3]),
+            members=m.volume > 0.0,
+        )
+        return None, histograms, sums
+
+    return sweep(model.layout, body, state, parameters)[2]
+
+
 def moments(state: State, parameters: Parameters, model: Model) -> Moments:
     """Moments by the model's estimator."""
-    weight = estimator_weight(state, parameters, model)
-    sampled = Moments(*(state.b * total(weight * phi) for phi in moment_functions(state)))
+    return moments_of(ensemble_sums(state, parameters, model), state, parameters, model)
+
+
+def moments_of(sums: Sums, state: State, parameters: Parameters, model: Model) -> Moments:
+    """The same from the sums of the state."""
+    sampled = Moments(*(state.b * x for x in sums.first))
     if model.estimator == "full_f":
         return sampled
     return Moments(*(a + b for a, b in zip(sampled, background_moments(state, parameters), strict=True)))
 
 
-def moment_errors(state: State, parameters: Parameters, model: Model) -> tuple[Moments, jax.Array]:
-    """Standard errors of the moments and of Delta P/P_c, as for independent markers.
+def moment_errors(sums: Sums, now: Moments, b: jax.Array) -> tuple[Moments, jax.Array]:
+    """Standard errors of the moments ``now`` and of Delta P/P_c, as for independent markers.
 
     Conservative after a quasi-random start, whose error is smaller.
     """
-    weight = estimator_weight(state, parameters, model)
-    functions = moment_functions(state)
-    count = weight.shape[0]
+    first = jnp.stack(sums.first)
+    rows, columns = jnp.triu_indices(4)
+    second = jnp.zeros((4, 4)).at[rows, columns].set(jnp.stack(sums.second))
+    second = second + jnp.triu(second, 1).T
+    covariance = (second - jnp.outer(first, first) / sums.members) * sums.members / (sums.members - 1.0)
 
-    def error(x: jax.Array) -> jax.Array:
-        spread = total(x.astype(jnp.float64) ** 2) - total(x) ** 2 / count
-        return state.b * jnp.sqrt(jnp.maximum(spread, 0.0) * count / (count - 1.0))
+    def error(combination: jax.Array) -> jax.Array:
+        return b * jnp.sqrt(jnp.maximum(combination @ covariance @ combination, 0.0))
 
-    errors = Moments(*(error(weight * phi) for phi in functions))
-    now = moments(state, parameters, model)
-    ratio = now.anisotropy.astype(weight.dtype)
-    residual = (functions[2] - functions[3]) - ratio * (2.0 * functions[3] + functions[2]) / 3.0
-    return errors, error(weight * residual) / now.pressure
+    errors = Moments(*(error(row) for row in jnp.eye(4)))
+    # P_par - P_perp - (Delta P/P_c) (2 P_perp + P_par)/3
+    ratio = now.anisotropy / 3.0
+    residual = jnp.stack([jnp.zeros(()), jnp.zeros(()), 1.0 - ratio, -1.0 - 2.0 * ratio])
+    return errors, error(residual) / now.pressure
 
 
 class Energies(NamedTuple):
@@ -97,15 +143,18 @@ class Energies(NamedTuple):
     field: jax.Array
 
 
-def energies(state: State, parameters: Parameters) -> Energies:
+def energies(state: State, parameters: Parameters, model: Model) -> Energies:
     """The four stores of the ledger."""
-    weight = state.markers.weight(parameters.background, state.amplitude)
-    field = 0.5 * parameters.alfven_speed**2 * state.b
+    return energies_of(ensemble_sums(state, parameters, model), state, parameters)
+
+
+def energies_of(sums: Sums, state: State, parameters: Parameters) -> Energies:
+    """The same from the sums of the state."""
     return Energies(
-        cosmic_rays=total(weight * moment_functions(state)[1]),
+        cosmic_rays=sums.energy,
         waves=wave_energy(state, parameters) / state.b,
         gas=state.gas_pressure / (parameters.adiabatic_index - 1.0) / state.b,
-        field=field,
+        field=0.5 * parameters.alfven_speed**2 * state.b,
     )
 
 
@@ -114,7 +163,7 @@ def wave_energy(state: State, parameters: Parameters) -> jax.Array:
     return wave_energy_unit(parameters.grid, parameters.alfven_speed, state.b) * jnp.sum(state.waves)
 
 
-def ledger(state: State, parameters: Parameters) -> jax.Array:
+def ledger(store: Energies, state: State) -> jax.Array:
     """Sum that stays constant: stores + radiated + work - injected."""
     books = state.books
-    return sum(energies(state, parameters)) + books.radiated + books.work - books.injected
+    return sum(store) + books.radiated + books.work - books.injected

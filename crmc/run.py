@@ -21,8 +21,8 @@ from crmc.checkpoint import Checkpoint, checkpoint_path, load, save
 from crmc.config import Config
 from crmc.observe import observe
 from crmc.parameters import Parameters
+from crmc.record import Record, empty_record
 from crmc.simulate import advance
-from crmc.step import Record, empty_record
 
 DONE, FAILED, INTERRUPTED = 0, 3, 130
 _STATUS = {DONE: "done", FAILED: "failed", INTERRUPTED: "interrupted"}

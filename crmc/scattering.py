@@ -20,9 +20,19 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from crmc.markers import Markers
-from crmc.spectrum import CELLS, ROWS, ScatteringTable, SpectrumGrid, pole_angle, pole_distance
+from crmc.spectrum import (
+    CELLS,
+    ROWS,
+    ScatteringTable,
+    SpectrumGrid,
+    pole_angle,
+    pole_distance,
+    range_fraction,
+    table_coordinate,
+)
 
 
 class WaveFrame(NamedTuple):
@@ -100,59 +110,65 @@ def reinject(frame: WaveFrame, start: jax.Array, end: jax.Array, u: jax.Array, s
     return Kick(frame, start, length, fraction)
 
 
-def spectrum_kick(
-    grid: SpectrumGrid,
-    table: ScatteringTable,
-    frame: WaveFrame,
-    b: jax.Array,
-    nu_dt: jax.Array,
-    bits: jax.Array,
-) -> Kick:
-    """Kick by one direction's waves, both helicities: nu dt = nu_dt e(ln k_res)/gamma'.
+class Lookup(NamedTuple):
+    """The metric of `spectrum.ScatteringTable` ready for the markers' look-ups.
 
-    ``table`` must have been made with the same ``nu_dt`` = nu_coefficient Omega0 dt.
+    values: Y, flat, in the markers' dtype.
+    pairs: each Y and that of the next row in one word, if both fit: one access instead of two; else ``values``.
+    reference: e_ref.
     """
-    dtype = frame.q.dtype
-    o, u = uniform_pair(bits, dtype)
-    q_gap = (grid.x_gap * b).astype(dtype)
-    q_top = jnp.minimum(frame.momentum, (grid.x_top * b).astype(dtype))
-    span = q_top - q_gap
-    active = (frame.q > q_gap) & (frame.q < q_top)
-    span = jnp.where(active, span, 1.0)
-    scale = jnp.sqrt(6.0 * nu_dt * table.reference).astype(dtype)
-    c = scale * jax.lax.rsqrt(frame.energy)
 
-    rows = _Rows(grid, table, frame, b)
-    t = (2.0 / jnp.pi) * jnp.arcsin(jnp.sqrt(jnp.clip((frame.q - q_gap) / span, 0.0, 1.0)))
-    y = rows.value(CELLS * t)
-    low = jnp.maximum(y - o * c, rows.node(jnp.zeros_like(rows.base)))
-    high = jnp.minimum(y + (1.0 - o) * c, rows.node(jnp.full_like(rows.base, CELLS)))
-    start = q_gap + span * jnp.sin((0.5 * jnp.pi / CELLS) * rows.inverse(low)) ** 2
-    end = q_gap + span * jnp.sin((0.5 * jnp.pi / CELLS) * rows.inverse(high)) ** 2
-    start = jnp.where(active, start, frame.q)
-    end = jnp.where(active, end, frame.q)
-    return reinject(frame, start, end, u, frame.sign)
+    values: jax.Array
+    pairs: jax.Array
+    reference: jax.Array
 
 
-class _Rows:
-    """The metric Y on the two table rows next to each marker's ln p', mixed linearly."""
+def make_lookup(table: ScatteringTable, dtype: jnp.dtype) -> Lookup:
+    """Look-up for markers of ``dtype``."""
+    y = table.y.astype(dtype)
+    pairs = y
+    if dtype == jnp.float32:
+        pairs = jax.lax.bitcast_convert_type(jnp.stack([y, jnp.roll(y, -1, axis=-2)], axis=-1), jnp.uint64)
+    return Lookup(y.reshape(-1), pairs.reshape(-1), table.reference)
 
-    def __init__(self, grid: SpectrumGrid, table: ScatteringTable, frame: WaveFrame, b: jax.Array):
-        dtype = frame.q.dtype
-        offset = ((grid.row_start + jnp.log(b)) / grid.row_step).astype(dtype)
-        r = jnp.log(frame.momentum) * (1.0 / grid.row_step).astype(dtype) - offset
-        r = jnp.clip(r, 0.0, ROWS - 1.0)
-        row = jnp.minimum(r.astype(jnp.int32), ROWS - 2)
-        helicity = (frame.sign < 0.0).astype(jnp.int32)
-        self.mix = r - row
-        self.base = (helicity * ROWS + row) * (CELLS + 1)
-        self.table = table.y.astype(dtype).reshape(-1)
 
-    def node(self, i: jax.Array) -> jax.Array:
+@jax.custom_jvp
+def _node(lookup: Lookup, index: jax.Array, mix: jax.Array) -> jax.Array:
+    """Y at flat node ``index``, mixed with that of the next row."""
+    if lookup.pairs.dtype == jnp.uint64:
+        pair = lookup.pairs.at[index].get(mode="promise_in_bounds")
+        low, high = (
+            jax.lax.bitcast_convert_type(half.astype(jnp.uint32), mix.dtype) for half in (pair, pair >> np.uint64(32))
+        )
+    else:
+        low, high = _rows_at(lookup.values, index)
+    return low + mix * (high - low)
+
+
+@_node.defjvp
+def _node_jvp(primals: tuple, tangents: tuple) -> tuple[jax.Array, jax.Array]:
+    lookup, index, mix = primals
+    d_lookup, _, d_mix = tangents
+    low, high = _rows_at(lookup.values, index)
+    d_low, d_high = _rows_at(d_lookup.values, index)
+    return _node(lookup, index, mix), d_low + mix * (d_high - d_low) + d_mix * (high - low)
+
+
+def _rows_at(values: jax.Array, index: jax.Array) -> tuple[jax.Array, jax.Array]:
+    low = values.at[index].get(mode="promise_in_bounds")
+    return low, values.at[index + (CELLS + 1)].get(mode="promise_in_bounds")
+
+
+class _Rows(NamedTuple):
+    """The two table rows next to each marker's ln p', mixed linearly."""
+
+    lookup: Lookup
+    base: jax.Array  # flat index of node 0 of the lower row
+    mix: jax.Array
+
+    def node(self, i: jax.Array | int) -> jax.Array:
         """Y at node i."""
-        low = self.table.at[self.base + i].get(mode="promise_in_bounds")
-        high = self.table.at[self.base + (i + (CELLS + 1))].get(mode="promise_in_bounds")
-        return low + self.mix * (high - low)
+        return _node(self.lookup, self.base + i, self.mix)
 
     def value(self, t: jax.Array) -> jax.Array:
         """Y at table coordinate t in [0, CELLS], linear within a cell."""
@@ -160,14 +176,68 @@ class _Rows:
         left = self.node(i)
         return left + (t - i) * (self.node(i + 1) - left)
 
-    def inverse(self, y: jax.Array) -> jax.Array:
-        """Table coordinate of Y: the exact inverse of ``value``, by bisection on the nodes."""
-        i = jnp.zeros_like(self.base)
-        for shift in (CELLS >> k for k in range(1, CELLS.bit_length())):
-            i = jnp.where(self.node(i + shift) <= y, i + shift, i)
+    def cells(self, ys: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
+        """Cell in which each Y lies, by bisection on the nodes.
+
+        A loop, not unrolled: what it reads is then computed once and not within each of its look-ups (XLA on CPU).
+        """
+
+        rows, ys = jax.lax.stop_gradient((self, ys))
+
+        def halve(_: int, carry: tuple) -> tuple:
+            found, step = carry
+            found = tuple(jnp.where(rows.node(i + step) <= y, i + step, i) for i, y in zip(found, ys, strict=True))
+            return found, step // 2
+
+        start = tuple(jnp.zeros_like(self.base) for _ in ys)
+        half = jnp.asarray(CELLS // 2, jnp.int32)
+        return jax.lax.fori_loop(0, CELLS.bit_length() - 1, halve, (start, half))[0]
+
+    def inverse(self, i: jax.Array, y: jax.Array) -> jax.Array:
+        """Table coordinate of Y within its cell i: the exact inverse of ``value``."""
         left, right = self.node(i), self.node(i + 1)
         width = right - left
         return i + jnp.where(width > 0.0, jnp.clip((y - left) / jnp.where(width > 0.0, width, 1.0), 0.0, 1.0), 0.5)
+
+
+def _rows(grid: SpectrumGrid, lookup: Lookup, frame: WaveFrame, b: jax.Array) -> _Rows:
+    dtype = frame.q.dtype
+    offset = ((grid.row_start + jnp.log(b)) / grid.row_step).astype(dtype)
+    r = jnp.log(frame.momentum) * (1.0 / grid.row_step).astype(dtype) - offset
+    r = jnp.clip(r, 0.0, ROWS - 1.0)
+    row = jnp.minimum(r.astype(jnp.int32), ROWS - 2)
+    first = jnp.where(frame.sign < 0.0, ROWS, 0)
+    return _Rows(lookup, (first + row) * (CELLS + 1), r - row)
+
+
+def spectrum_kick(
+    grid: SpectrumGrid,
+    lookup: Lookup,
+    frame: WaveFrame,
+    b: jax.Array,
+    nu_dt: jax.Array,
+    bits: jax.Array,
+) -> Kick:
+    """Kick by one direction's waves, both helicities: nu dt = nu_dt e(ln k_res)/gamma'.
+
+    The table of ``lookup`` must have been made with the same ``nu_dt`` = nu_coefficient Omega0 dt.
+    """
+    dtype = frame.q.dtype
+    o, u = uniform_pair(bits, dtype)
+    q_gap = (grid.x_gap * b).astype(dtype)
+    q_top = jnp.minimum(frame.momentum, (grid.x_top * b).astype(dtype))
+    active = (frame.q > q_gap) & (frame.q < q_top)
+    above, below = (jnp.where(active, x, 1.0) for x in (frame.q - q_gap, q_top - frame.q))
+    c = jnp.sqrt(6.0 * nu_dt * lookup.reference).astype(dtype) * jax.lax.rsqrt(frame.energy)
+
+    rows = _rows(grid, lookup, frame, b)
+    y = rows.value(CELLS * table_coordinate(above, below))
+    low = jnp.maximum(y - o * c, rows.node(0))
+    high = jnp.minimum(y + (1.0 - o) * c, rows.node(CELLS))
+    ends = (low, high)
+    places = (rows.inverse(i, y) / CELLS for i, y in zip(rows.cells(ends), ends, strict=True))
+    start, end = (jnp.where(active, q_gap + (above + below) * range_fraction(t), frame.q) for t in places)
+    return reinject(frame, start, end, u, frame.sign)
 
 
 def constant_kick(frame: WaveFrame, frequency: jax.Array, dt: jax.Array, bits: jax.Array, *, co_moving: bool) -> Kick:

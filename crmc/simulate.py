@@ -6,8 +6,9 @@ import jax
 
 from crmc.identity import functional_rates
 from crmc.parameters import Model, Parameters
+from crmc.record import Record, combine, empty_record
 from crmc.state import State
-from crmc.step import Record, combine, draw_noise, empty_record, step
+from crmc.step import draw_noise, step
 
 
 def keyed_step(

@@ -85,8 +85,14 @@ def _basis(log_k: jax.Array, log_k_min: jax.Array, knot: jax.Array, bins: int) -
 
 
 def range_fraction(t: jax.Array) -> jax.Array:
-    """(q - q_gap)/(q_top - q_gap) at table coordinate t in [0, 1]: sin^2(pi t/2)."""
-    return jnp.sin(0.5 * jnp.pi * t) ** 2
+    """(q - q_gap)/(q_top - q_gap) at table coordinate t in [0, 1]: t^2/(t^2 + (1 - t)^2), dense at both ends."""
+    return t**2 / (t**2 + (1.0 - t) ** 2)
+
+
+def table_coordinate(above_gap: jax.Array, below_top: jax.Array) -> jax.Array:
+    """Inverse of ``range_fraction``, from the distances q - q_gap and q_top - q."""
+    root = jnp.sqrt(above_gap)
+    return root / (root + jnp.sqrt(below_top))
 
 
 @functools.partial(jax.jit, static_argnames="bins")
@@ -197,9 +203,10 @@ def scattering_table(
     power = jnp.einsum("rcj,hj->hrc", grid.basis_mid, e / reference)
     P = grid.row_momentum[:, None]
     t = (jnp.arange(CELLS) + 0.5) / CELLS
-    dx_dt = jnp.pi * jnp.sin(0.5 * jnp.pi * t) * jnp.cos(0.5 * jnp.pi * t) * (grid.top - grid.x_gap)[:, None]
+    span = (grid.top - grid.x_gap)[:, None]
+    dx_dt = span * 2.0 * t * (1.0 - t) / (t**2 + (1.0 - t) ** 2) ** 2
     # P - x without cancellation where the range ends at P.
-    to_top = (grid.top - grid.x_gap)[:, None] * jnp.cos(0.5 * jnp.pi * t) ** 2 + (P - grid.top[:, None])
+    to_top = span * range_fraction(1.0 - t) + (P - grid.top[:, None])
     gamma = jnp.sqrt(1.0 + (b * P) ** 2)
     measure = 1.0 + SIGNS[:, None, None] * wave_velocity * b * grid.x_mid / gamma
     speed = jnp.sqrt(jnp.maximum(power, 1e-3 * seed / reference) * to_top * (P + grid.x_mid) / measure)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from crmc import markers as markers_
+from crmc.layout import sweep
 from crmc.parameters import Model, Parameters
-from crmc.reductions import estimator_weight, moment_functions, moments, total, wave_energy
+from crmc.reductions import estimator_weight, moment_functions, moments, wave_energy
 from crmc.state import State
 
 #: gamma_c of eqs. 1 and 3.
@@ -27,8 +28,24 @@ def expand(state: State, parameters: Parameters, model: Model, end: float) -> St
 
 def change_field(state: State, parameters: Parameters, model: Model, b_new: jax.Array) -> State:
     """Adiabatic change to B/B0 = ``b_new``: p_par, magnetic moment, k and wave action are constant."""
-    moved = change_surroundings(state, parameters, model, b_new, lambda b: _carried_pressure(state, parameters, b))
-    return dataclasses.replace(moved, markers=markers_.expand(state.markers, state.b, b_new))
+    nodes = work_nodes(state.b, b_new)
+
+    def body(state: State, shared: tuple, words: None, histograms: tuple) -> tuple:
+        parameters, nodes, b_new = shared
+        weight = state.markers.weight(parameters.background, state.amplitude)
+        pressures = tuple(weight * _perpendicular(state, b) for b in nodes)
+        return markers_.expand(state.markers, state.b, b_new).delta, histograms, pressures
+
+    delta, _, sums = sweep(model.layout, body, state, (parameters, nodes, b_new))
+    pressures = [b * x for b, x in zip(nodes, sums, strict=True)]
+    moved = change_surroundings(state, parameters, model, b_new, pressures)
+    return dataclasses.replace(moved, markers=dataclasses.replace(state.markers, delta=delta))
+
+
+def work_nodes(b: jax.Array, b_new: jax.Array) -> list[jax.Array]:
+    """Fields at which `change_surroundings` needs the pressure of the cosmic rays: two-point Gauss-Legendre in ln b."""
+    log_ratio = jnp.log(b_new / b)
+    return [b * jnp.exp(0.5 * (1.0 + node) * log_ratio) for node in (-1.0 / np.sqrt(3.0), 1.0 / np.sqrt(3.0))]
 
 
 def change_surroundings(
@@ -36,19 +53,17 @@ def change_surroundings(
     parameters: Parameters,
     model: Model,
     b_new: jax.Array,
-    cosmic_rays: Callable[[jax.Array], jax.Array],
+    cosmic_rays: Sequence[jax.Array],
 ) -> State:
-    """The same for all but the markers, whose P_perp at field b on the way is ``cosmic_rays(b)``.
+    """The same for all but the markers.
 
-    Work per unit length is int P d(1/b) with P the full-weight cosmic-ray P_perp, gas, waves (half their
-    energy density: W/omega x volume conserved) and field, by two-point Gauss-Legendre in ln b.
+    Work per unit length is int P d(1/b) with P the full-weight cosmic-ray P_perp, given at the ``work_nodes``, gas,
+    waves (half their energy density: W/omega x volume conserved) and field.
     """
     log_ratio = jnp.log(b_new / state.b)
     work = jnp.zeros(())
-    for node in (-1.0 / np.sqrt(3.0), 1.0 / np.sqrt(3.0)):
-        b = state.b * jnp.exp(0.5 * (1.0 + node) * log_ratio)
-        pressure = cosmic_rays(b) + _other_pressures(state, parameters, model, b)
-        work += -0.5 * log_ratio / b * pressure
+    for b, rays in zip(work_nodes(state.b, b_new), cosmic_rays, strict=True):
+        work += -0.5 * log_ratio / b * (rays + _other_pressures(state, parameters, model, b))
     ratio = b_new / state.b
     return dataclasses.replace(
         state,
@@ -64,14 +79,11 @@ def _wave_factor(ratio: jax.Array, model: Model) -> jax.Array:
     return ratio ** (-0.5) if model.adiabatic_waves else ratio ** (-2.0)
 
 
-def _carried_pressure(state: State, parameters: Parameters, b: jax.Array) -> jax.Array:
-    """P_perp of the full weights when the markers are carried adiabatically to field b."""
+def _perpendicular(state: State, b: jax.Array) -> jax.Array:
+    """p_perp v_perp/2 of every marker when it is carried adiabatically to field b."""
     m = state.markers
-    dtype = m.delta.dtype
-    weight = m.weight(parameters.background, state.amplitude)
-    perp2 = m.magnetic_moment(state.b) * b.astype(dtype)
-    gamma = jnp.sqrt(1.0 + m.parallel_momentum**2 + perp2)
-    return b * total(weight * (0.5 * perp2 / gamma))
+    perp2 = m.magnetic_moment(state.b) * b.astype(m.delta.dtype)
+    return 0.5 * perp2 * jax.lax.rsqrt(1.0 + m.parallel_momentum**2 + perp2)
 
 
 def _other_pressures(state: State, parameters: Parameters, model: Model, b: jax.Array) -> jax.Array:
@@ -106,17 +118,18 @@ def balanced_field(state: State, parameters: Parameters, model: Model) -> jax.Ar
     P_perp is the estimator's (w and F0), carried adiabatically; one step changes ln b by dt/tau_B << 1, so two
     Newton steps leave (dt/tau_B)^4.
     """
-    weight = estimator_weight(state, parameters, model).astype(jnp.float64)
-    perp = state.markers.magnetic_moment(state.b)
-    par2 = state.markers.parallel_momentum**2
+
+    def body(state: State, shared: tuple, words: None, histograms: tuple) -> tuple:
+        parameters, b = shared
+        weight = estimator_weight(state, parameters, model)
+        return None, histograms, weight * _perpendicular(state, b)
 
     def pressure(log_b: jax.Array) -> jax.Array:
         b = jnp.exp(log_b)
-        perp2 = perp * b.astype(perp.dtype)
-        sampled = b * total(weight * (0.5 * perp2 / jnp.sqrt(1.0 + par2 + perp2)))
+        total = b * sweep(model.layout, body, state, (parameters, b))[2]
         if model.estimator == "delta_f":
-            sampled += _background_perpendicular(state, parameters, b)
-        return sampled + _other_pressures(state, parameters, model, b)
+            total += _background_perpendicular(state, parameters, b)
+        return total + _other_pressures(state, parameters, model, b)
 
     log_b = jnp.log(state.b)
     for _ in range(2):
@@ -149,26 +162,32 @@ def apply_sources(state: State, parameters: Parameters, model: Model, dt: jax.Ar
     )
     gas = state.gas_pressure + (parameters.adiabatic_index - 1.0) * (heat - cool)
     state = dataclasses.replace(state, gas_pressure=gas, books=books)
-    return inject(state, parameters, dt) if model.inject else state
+    return inject(state, parameters, model, dt) if model.inject else state
 
 
-def inject(state: State, parameters: Parameters, dt: jax.Array) -> State:
+def inject(state: State, parameters: Parameters, model: Model, dt: jax.Array) -> State:
     """Raise the amplitude of the source's component of F0; the markers' full weights follow.
 
     The source fills the last component, whose turnover is comoving, so its shape in y never changes.
     """
-    background, m = parameters.background, state.markers
+    background = parameters.background
     source = jnp.zeros_like(state.amplitude).at[-1].set(1.0)
     unit = background.moments(source, state.b).pressure
     added = source * (parameters.injection_rate * dt / unit)
-    # W rises by V dF0(y), the part V dF0(y0) through the amplitude.
-    excess = m.excess + m.volume * background.change(added, m.birth_momentum, m.delta)
-    y = m.birth_momentum * jnp.exp(m.delta)
-    gained = m.volume * background.density(added, y)
-    energy = total(gained.astype(jnp.float64) * moment_functions(state)[1])
+
+    def body(state: State, shared: tuple, words: None, histograms: tuple) -> tuple:
+        background, added = shared
+        m = state.markers
+        # W rises by V dF0(y), the part V dF0(y0) through the amplitude.
+        excess = m.excess + m.volume * background.change(added, m.birth_momentum, m.delta)
+        y = m.birth_momentum * jnp.exp(m.delta)
+        gained = (m.volume * background.density(added, y)).astype(jnp.float64)
+        return excess, histograms, gained * moment_functions(state)[1]
+
+    excess, _, energy = sweep(model.layout, body, state, (background, added))
     return dataclasses.replace(
         state,
-        markers=dataclasses.replace(m, excess=excess),
+        markers=dataclasses.replace(state.markers, excess=excess),
         amplitude=state.amplitude + added,
         books=dataclasses.replace(state.books, injected=state.books.injected + energy),
     )

@@ -267,12 +267,13 @@ SOURCE = {
 def test_books_close(mode):
     setup = prepared(**(MODES[mode] | (SOURCE if "timescale" in str(MODES[mode]) and mode != "prescribed" else {})))
     P, state = setup.parameters, setup.state
-    first, scale = float(ledger(state, P)), float(energies(state, P).cosmic_rays)
+    store = energies(state, P, setup.model)
+    first, scale = float(ledger(store, state)), float(store.cosmic_rays)
     for _ in range(20):
         state, record = go(setup, 1, state=state)
         assert abs(float(record.imbalance)) < 1e-10 * float(record.absolute_exchange)
     state, _ = go(setup, 80, state=state)
-    assert abs(float(ledger(state, P)) - first) < 1e-8 * scale
+    assert abs(float(ledger(energies(state, P, setup.model), state)) - first) < 1e-8 * scale
     held = total(state.markers.excess) - total(setup.state.markers.excess)
     assert abs(float(held)) < 1e-12 * float(total(jnp.abs(state.markers.excess)))
 

@@ -24,13 +24,13 @@ from scipy.integrate import quad
 from crmc import theory
 from crmc.build import build
 from crmc.config import parse_config
-from crmc.growth import deposit, functional_growth, kick_gain, resonant_histogram, wave_frame_weight
+from crmc.growth import deposit, empty_histogram, functional_growth, kick_gain, resonant_histogram, wave_frame_weight
 from crmc.markers import initial_markers
 from crmc.observe import observe
 from crmc.parameters import Model
-from crmc.scattering import apply, energy_change, spectrum_kick, wave_frame
-from crmc.spectrum import DEPOSIT_CELLS, SIGNS, scattering_table, wave_energy_unit
-from crmc.step import empty_record
+from crmc.record import empty_record
+from crmc.scattering import apply, energy_change, make_lookup, spectrum_kick, wave_frame
+from crmc.spectrum import SIGNS, scattering_table, wave_energy_unit
 
 COUNT, SCRAMBLES = 65536, 8
 
@@ -133,12 +133,12 @@ def gain_of_kicks(grid, rays, amplitude, m, weight, V, nu_dt):
     table = scattering_table(grid, e, V, b, nu_dt, jnp.asarray(1e-12))
 
     def body(i, total):
-        kick = spectrum_kick(grid, table, frame, b, nu_dt, jnp.full(COUNT, words[i]))
+        kick = spectrum_kick(grid, make_lookup(table, frame.q.dtype), frame, b, nu_dt, jnp.full(COUNT, words[i]))
         after = apply(m, kick, b).control_weight(rays, amplitude)
-        return total + deposit(grid, kick, 0.5 * (weight + after), b)
+        return deposit(grid, total, kick, 0.5 * (weight + after), b)
 
-    histogram = jax.lax.fori_loop(0, words.size, body, jnp.zeros((2, DEPOSIT_CELLS + 1)))
-    return kick_gain(table, frame, histogram / words.size, b)
+    histogram = jax.lax.fori_loop(0, words.size, body, empty_histogram())
+    return kick_gain(table.psi[None], V[None], histogram[None] / words.size, b)[0]
 
 
 def kick_rates(name, seed, nu_dt=3.0):
@@ -172,9 +172,10 @@ def test_deposit_sums_to_the_energy_of_the_kicks():
     # p = y b^(1/3): p_par shrinks as much, so that |p_par| <= p.
     frame = wave_frame(m.momentum(b), m.parallel_momentum * jnp.cbrt(b), V)
     bits = jnp.asarray(np.random.default_rng(2).integers(0, 2**32, 8192, dtype=np.uint32))
-    kick = spectrum_kick(grid, table, frame, b, nu_dt, bits)
+    kick = spectrum_kick(grid, make_lookup(table, frame.q.dtype), frame, b, nu_dt, bits)
     weight = jnp.asarray(np.random.default_rng(3).normal(size=8192))
-    given = jnp.sum(e * kick_gain(table, frame, deposit(grid, kick, weight, b), b), axis=-1)
+    histogram = deposit(grid, empty_histogram(), kick, weight, b)
+    given = jnp.sum(e * kick_gain(table.psi[None], V[None], histogram[None], b)[0], axis=-1)
     for i, s in enumerate(SIGNS):
         share = jnp.where(frame.sign == s, weight * energy_change(kick), 0.0)
         want = -float(b * jnp.sum(share))
