@@ -21,6 +21,7 @@ from crmc.config_errors import ConfigError, one_line
 
 if TYPE_CHECKING:
     from crmc.config import Config
+    from crmc.layout import Layout
 
 EXIT_DONE, EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED = 0, 2, 3, 130
 _STARTER = Path(__file__).resolve().parent / "starter.toml"
@@ -103,6 +104,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--resume", action="store_true", help="continue an interrupted run from its checkpoint")
     run.add_argument("--quiet", action="store_true", help="no progress bar and no table")
+    run.add_argument("--devices", type=int, metavar="N", help="spread the markers over N devices (default: all)")
+    job = run.add_argument_group("jobs of several processes")
+    job.add_argument("--distributed", action="store_true", help="join the other processes (SLURM, Open MPI, or given)")
+    job.add_argument("--coordinator", metavar="HOST:PORT", help="address of the first process")
+    job.add_argument("--processes", type=int, metavar="N", help="number of processes")
+    job.add_argument("--process-id", type=int, metavar="I", help="number of this process, from 0")
 
     init = add("init", _init, "write a commented starter config")
     init.add_argument("name", nargs="?", default="crmc", metavar="NAME", help="writes NAME.toml (default: crmc)")
@@ -161,12 +168,15 @@ def _run(arguments: argparse.Namespace) -> int:
         _check_writable("--summary", summary)
         if summary.absolute() == output.absolute():
             raise ConfigError(f"--summary {summary}: is also the output file; give it another name")
-    _warn(config)
-    if output.exists() and not arguments.resume:
-        _say("note", f"{output} exists and will be overwritten")
+    layout = _layout(arguments, config)
 
+    from crmc.devices import is_first
     from crmc.run import run
 
+    if is_first():
+        _warn(config)
+        if output.exists() and not arguments.resume:
+            _say("note", f"{output} exists and will be overwritten")
     outcome = run(
         config,
         output=output,
@@ -174,12 +184,26 @@ def _run(arguments: argparse.Namespace) -> int:
         resume=arguments.resume,
         quiet=arguments.quiet,
         solver=arguments.solver,
+        layout=layout,
     )
-    if outcome.table and not arguments.quiet:
+    if outcome.table and not arguments.quiet and is_first():
         print(outcome.table)
     if outcome.exit_code != EXIT_DONE:
         _say("error", outcome.message)
     return int(outcome.exit_code)
+
+
+def _layout(arguments: argparse.Namespace, config: Config) -> Layout:
+    """The devices to use; joins the job if there is one."""
+    given = arguments.coordinator, arguments.processes, arguments.process_id
+    if not arguments.distributed and any(x is not None for x in given):
+        raise ConfigError("--coordinator, --processes and --process-id belong to --distributed; add it")
+    from crmc.devices import choose_layout, join, offer_cores
+
+    offer_cores()
+    if arguments.distributed:
+        join(*given)
+    return choose_layout(config.run.markers, arguments.devices)
 
 
 def _default_output(config: Config, source: str) -> str:

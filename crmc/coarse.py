@@ -8,7 +8,6 @@ energy and both pressures of the ensemble to round-off.
 
 from __future__ import annotations
 
-import dataclasses
 from typing import NamedTuple
 
 import jax
@@ -32,8 +31,8 @@ class _Fit(NamedTuple):
     members: jax.Array  # (cells,)
 
 
-def coarse_grain(state: State, parameters: Parameters, model: Model) -> State:
-    """State with smoothed weights; number, energy, P_par and P_perp are unchanged."""
+def coarse_grain(state: State, parameters: Parameters, model: Model) -> jax.Array:
+    """The markers' ``excess`` with smoothed weights; number, energy, P_par and P_perp are unchanged."""
     plane, members = _planes(state, parameters, model)
     coefficients = _restoring(state, parameters, model, plane, members)
 
@@ -45,8 +44,7 @@ def coarse_grain(state: State, parameters: Parameters, model: Model) -> State:
         excess = state.markers.excess
         return excess + (new - old).astype(excess.dtype), histograms, ()
 
-    excess, _, _ = sweep(model.layout, body, state, (parameters, plane, members, coefficients))
-    return dataclasses.replace(state, markers=dataclasses.replace(state.markers, excess=excess))
+    return sweep(model.layout, body, state, (parameters, plane, members, coefficients))[0]
 
 
 def _planes(state: State, parameters: Parameters, model: Model) -> tuple[jax.Array, jax.Array]:

@@ -10,7 +10,7 @@ starts from an even mixture of the markers before and after the kicks and is thr
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,41 +18,56 @@ import numpy as np
 
 from crmc import growth, markers, scattering
 from crmc.kicks import scattering_tables, wave_velocities
-from crmc.layout import Layout, spread
-from crmc.markers import Markers
+from crmc.layout import excerpt, spread
+from crmc.markers import Markers, padded
 from crmc.parameters import Model, Parameters
 from crmc.spectrum import ScatteringTable
 from crmc.state import State
 
 #: Steps of the run before measuring; short steps while measuring.
 RELAXING, MEASURING = 4, 2
-#: Samples take parts of the ensemble in turn, at most so many parts, and none of fewer markers.
+#: Samples take parts of the ensemble in turn, at most so many if a part then has fewer markers than this.
 _MOST_PARTS, _FEWEST_MARKERS = 4, 8192
-#: No sample takes more markers than this: its cost then stays small beside the run's.
+#: No sample takes more markers: its cost then stays small beside the run's.
 _MOST_MARKERS = 65536
-#: A part consists of so many runs of consecutive markers, each a low-discrepancy set of its own, spread over the
-#: ensemble so that every device has its share.
-_RUNS = 64
 
 
-def sample_part(x: Any, sample: jax.Array, layout: Layout) -> Any:
-    """The part of the ensemble that sample number ``sample`` takes: arrays (M,) from arrays (N,)."""
+class Sample(NamedTuple):
+    """Markers picked before the kicks of a step; zeros where the step is not one of those that are sampled."""
 
-    def pick(x: Any, sample: jax.Array) -> tuple[Any, tuple]:
-        count = jax.tree.leaves(x)[0].shape[0]
-        runs = max(min(_RUNS // layout.devices, count), 1)
-        parts = min(max(count * layout.devices // _FEWEST_MARKERS, 1), _MOST_PARTS)
-        length = count // runs
-        size = min(-(-length // parts), max(_MOST_MARKERS // layout.devices // runs, 1))
-        start = sample % parts * ((length - size) // max(parts - 1, 1))
+    due: jax.Array
+    start: jax.Array  # number of the first
+    markers: Markers
 
-        def cut(x: jax.Array) -> jax.Array:
-            table = x[: runs * length].reshape(runs, length)
-            return jax.lax.dynamic_slice_in_dim(table, start, size, axis=1).reshape(-1)
 
-        return jax.tree.map(cut, x), ()
+def take_sample(state: State, model: Model) -> Sample:
+    """The markers that the step's sample, if one is due, follows.
 
-    return spread(layout, pick, x, sample)[0]
+    Consecutive ones, a low-discrepancy set of their own: cells of the histogram then are rarely empty.
+    """
+    n = state.markers.delta.shape[0]
+    parts = min(max(n // _FEWEST_MARKERS, 1), _MOST_PARTS)
+    size = min(-(-n // parts), _MOST_MARKERS)
+    sample, phase = jnp.divmod(state.step, model.functional_every)
+    start = jnp.minimum(sample % -(-n // size) * size, n - size)
+    due = phase == 0
+    empty = jax.tree.map(lambda x: jnp.zeros(size, x.dtype), state.markers)
+    taken = jax.lax.cond(due, lambda: excerpt(model.layout, state.markers, start, size), lambda: empty)
+    return Sample(due, start, taken)
+
+
+def functional_of(
+    sample: Sample, state: State, noise: jax.Array, parameters: Parameters, model: Model, b_ratio: jax.Array
+) -> jax.Array:
+    """`functional_sample` of a step that has kicked the markers of ``state``, or zeros where none is due."""
+
+    def measured() -> jax.Array:
+        size = sample.markers.delta.shape[0]
+        after = excerpt(model.layout, state.markers, sample.start, size)
+        words = jax.random.bits(jax.random.fold_in(noise, 1), (size,), "uint64")
+        return functional_sample(sample.markers, after, words, state, parameters, model, b_ratio)
+
+    return jax.lax.cond(sample.due, measured, lambda: jnp.zeros((2, *growth.histogram_shape())))
 
 
 def functional_sample(
@@ -76,11 +91,15 @@ def functional_sample(
 
     def local(ensemble: tuple, shared: tuple) -> tuple[tuple, jax.Array]:
         before, after, words = ensemble
-        rest, *arguments = shared
+        rest, parameters, tables, nu_dt, ratio = shared
         mixed = jax.tree.map(lambda x, y: jnp.where(words & 1 == 0, x, y), before, after)
-        return (), _relaxed_histogram(dataclasses.replace(rest, markers=mixed), words, *arguments, refinement)
+        state = dataclasses.replace(rest, markers=mixed)
+        return (), _relaxed_histogram(state, words, parameters, tables, nu_dt, ratio, refinement)
 
     shared = rest, parameters, tables, nu_dt, b_ratio ** (1.0 / refinement)
+    count = -(-words.shape[0] // model.layout.devices) * model.layout.devices
+    before, after = padded(before, count), padded(after, count)
+    words = jnp.pad(words, (0, count - words.shape[0]))
     return spread(model.layout, local, (before, after, words), shared)[1]
 
 

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from crmc import growth, scattering
 from crmc.layout import sweep
+from crmc.markers import Markers
 from crmc.parameters import Model, Parameters
 from crmc.record import Record, empty_record
 from crmc.reductions import estimator_weight, moment_functions
@@ -36,14 +37,14 @@ class Exchange(NamedTuple):
     envelope: tuple[jax.Array, jax.Array, jax.Array]
 
 
-def scatter(state: State, words: jax.Array, parameters: Parameters, model: Model) -> tuple[State, Record]:
+def scatter(state: State, noise: jax.Array, parameters: Parameters, model: Model) -> tuple[State, Record]:
     """Elastic kicks by the waves of both directions, in alternating order, and the energy they pass to these waves.
 
-    words: (N,) uint64; the low half is for direction +, the high half for -.
+    noise: key of the step's random words, or the words, (N,) uint64: a low half for direction +, a high one for -.
     """
     if model.scattering == "spectrum":
-        return _scatter_spectrum(state, words, parameters, model)
-    return _scatter_constant(state, words, parameters, model)
+        return _scatter_spectrum(state, noise, parameters, model)
+    return _scatter_constant(state, noise, parameters, model)
 
 
 def wave_velocities(state: State, parameters: Parameters) -> jax.Array:
@@ -60,7 +61,7 @@ def scattering_tables(state: State, parameters: Parameters, nu_dt: jax.Array) ->
     return jax.tree.map(lambda *x: jnp.stack(x), *tables)
 
 
-def _scatter_spectrum(state: State, words: jax.Array, parameters: Parameters, model: Model) -> tuple[State, Record]:
+def _scatter_spectrum(state: State, noise: jax.Array, parameters: Parameters, model: Model) -> tuple[State, Record]:
     nu_dt = parameters.nu_coefficient * state.b * parameters.dt
     tables = scattering_tables(state, parameters, nu_dt)
     first = state.step % 2
@@ -83,12 +84,12 @@ def _scatter_spectrum(state: State, words: jax.Array, parameters: Parameters, mo
         mean = [0.5 * (weight[i] + weight[i + 1]) for i in range(2)]
         histograms = tuple(growth.deposit(parameters.grid, *x, b) for x in zip(histograms, kicked, mean, strict=True))
         energy = tuple(scattering.energy_change(kick) for kick in kicked)
-        return state.markers, histograms, _exchange(state, parameters, energy, mean)
+        return _moved(state.markers), histograms, _exchange(state, parameters, energy, mean)
 
     shared = parameters, lookups, order, nu_dt
     zeros = (growth.empty_histogram(),) * 2
-    markers, histograms, sums = sweep(model.layout, body, state, shared, words, zeros)
-    state = dataclasses.replace(state, markers=markers)
+    moved, histograms, sums = sweep(model.layout, body, state, shared, noise, zeros)
+    state = _holding(state, moved)
     histogram = jnp.stack(histograms)[order]
     waves, gain = _grow(state, tables, histogram, parameters, model)
     record = _record(state, sums)._replace(gain=gain, peak=nu_dt * jnp.max(tables.reference))
@@ -98,7 +99,7 @@ def _scatter_spectrum(state: State, words: jax.Array, parameters: Parameters, mo
     return dataclasses.replace(state, waves=waves), record
 
 
-def _scatter_constant(state: State, words: jax.Array, parameters: Parameters, model: Model) -> tuple[State, Record]:
+def _scatter_constant(state: State, noise: jax.Array, parameters: Parameters, model: Model) -> tuple[State, Record]:
     """Kicks of a constant nu: the energy goes to waves that are not followed, and is booked as radiated."""
     co_moving = model.scattering == "co_moving"
     first = state.step % 2
@@ -120,15 +121,27 @@ def _scatter_constant(state: State, words: jax.Array, parameters: Parameters, mo
         if not co_moving:
             energy.append(jnp.zeros_like(energy[0]))
             mean.append(mean[0])
-        return state.markers, histograms, _exchange(state, parameters, energy, mean)
+        return _moved(state.markers), histograms, _exchange(state, parameters, energy, mean)
 
-    markers, _, sums = sweep(model.layout, body, state, (parameters, first), words)
+    moved, _, sums = sweep(model.layout, body, state, (parameters, first), noise)
     share = jnp.where(first == 0, jnp.stack(sums.share), jnp.stack(sums.share[::-1])) if co_moving else sums.share
     books = dataclasses.replace(state.books, radiated=state.books.radiated - sums.exchanged)
-    state = dataclasses.replace(state, markers=markers, books=books)
+    state = dataclasses.replace(_holding(state, moved), books=books)
     return state, _record(state, sums)._replace(
         gain=jnp.zeros((2, 2)).at[:, 0].set(-state.b * jnp.stack([share[0], share[1]])),
         peak=parameters.scattering_frequency * parameters.dt,
+    )
+
+
+def _moved(m: Markers) -> tuple[jax.Array, jax.Array]:
+    """What kicks change."""
+    return m.parallel_momentum, m.delta
+
+
+def _holding(state: State, moved: tuple[jax.Array, jax.Array]) -> State:
+    parallel, delta = moved
+    return dataclasses.replace(
+        state, markers=dataclasses.replace(state.markers, parallel_momentum=parallel, delta=delta)
     )
 
 

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from crmc.markers import padded
+from crmc.noise import words as draw_words
 from crmc.state import State
 
 _AXIS = "markers"
@@ -64,61 +65,86 @@ def spread(layout: Layout, function: Callable[..., tuple[Any, Any]], ensemble: A
     return on_devices(ensemble, shared)
 
 
+def excerpt(layout: Layout, ensemble: Any, start: jax.Array, size: int) -> Any:
+    """Entries ``start`` to ``start + size`` of arrays with one entry per marker, on every device."""
+    if layout.devices == 1:
+        return jax.tree.map(lambda x: jax.lax.dynamic_slice_in_dim(x, start, size), ensemble)
+
+    def own_share(ensemble: Any, start: jax.Array) -> tuple[tuple, Any]:
+        count = jax.tree.leaves(ensemble)[0].shape[0]
+        index = start + jnp.arange(size) - jax.lax.axis_index(_AXIS) * count
+        mine = (index >= 0) & (index < count)
+        place = jnp.clip(index, 0, count - 1)
+        return (), jax.tree.map(lambda x: jnp.where(mine, x[place], jnp.zeros((), x.dtype)), ensemble)
+
+    return spread(layout, own_share, ensemble, start)[1]
+
+
 def sweep(
     layout: Layout,
     body: Callable[..., tuple[Any, Any, Any]],
     state: State,
     shared: Any = (),
-    words: jax.Array | None = None,
+    noise: jax.Array | None = None,
     zeros: Any = (),
 ) -> tuple[Any, Any, Any]:
     """One pass over the markers of ``state``: (output, histograms, sums).
 
-    ``body(state, shared, words, histograms)`` sees a state that holds one block of the markers, the block's ``words``
-    and the histograms so far, at first ``zeros``.  It returns arrays with one entry per marker, the histograms with
-    the block added, and terms, again one entry per marker, whose sums over the ensemble (float64) are the last result.
+    ``body(state, shared, words, histograms)`` sees a state that holds one block of the markers, the block's random
+    words, and the histograms so far, at first ``zeros``.  It returns arrays with one entry per marker, the histograms
+    with the block added, and terms, again one entry per marker, whose sums over the ensemble (float64) are the last
+    result.  noise: random key of the words, which are drawn block by block, or the words themselves, (N,) uint64.
     """
     rest = dataclasses.replace(state, markers=None)  # type: ignore[arg-type]
+    key, given = None, noise
+    if noise is not None and jnp.issubdtype(noise.dtype, jax.dtypes.prng_key):
+        key, given = jax.random.key_data(noise), None
 
     def local(ensemble: Any, everything: Any) -> tuple[Any, Any]:
-        rest, shared, zeros = everything
+        rest, shared, zeros, key = everything
+        shape = ensemble[0].delta.shape
+        first = jax.lax.axis_index(_AXIS) * shape[0] if layout.devices > 1 else 0
 
-        def block(ensemble: Any, histograms: Any) -> tuple[Any, Any, Any]:
+        def block(ensemble: Any, start: jax.Array, histograms: Any) -> tuple[Any, Any, Any]:
             markers, words = ensemble
+            if key is not None:
+                words = draw_words(key, start + jnp.arange(markers.delta.size))
             return body(dataclasses.replace(rest, markers=markers), shared, words, histograms)
 
-        shape = ensemble[0].delta.shape
         count, size = _cut(shape[0], layout.block) if len(shape) == 1 else (1, shape[0])
         if count == 1:
-            output, histograms, terms = block(ensemble, zeros)
+            output, histograms, terms = block(ensemble, jnp.asarray(first), zeros)
             return output, (histograms, jax.tree.map(_total, terms))
-        return _by_blocks(block, ensemble, zeros, count, size)
+        return _by_blocks(block, ensemble, first + size * jnp.arange(count), zeros, size)
 
-    output, (histograms, sums) = spread(layout, local, (state.markers, words), (rest, shared, zeros))
+    output, (histograms, sums) = spread(layout, local, (state.markers, given), (rest, shared, zeros, key))
     return output, histograms, sums
 
 
-def _by_blocks(block: Callable[..., Any], ensemble: Any, zeros: Any, count: int, size: int) -> tuple[Any, Any]:
-    """``block`` on each of ``count`` blocks of ``size``: (output, (histograms, sums)).
+def _by_blocks(
+    block: Callable[..., Any], ensemble: Any, starts: jax.Array, zeros: Any, size: int
+) -> tuple[Any, tuple[Any, Any]]:
+    """``block`` on each block of ``size`` markers, the first ones numbered ``starts``: (output, (histograms, sums)).
 
     Terms are added block upon block, entry by entry, and summed at the end: XLA on CPU would compute the terms over
     again, slowly, inside a sum per block (measured: half the time of a step).
     """
     markers, words = ensemble
-    n = markers.delta.shape[0]
+    n, count = markers.delta.shape[0], starts.shape[0]
     if count * size > n:
         markers = padded(markers, count * size)
         words = None if words is None else jnp.pad(words, (0, count * size - n))
     parts = jax.tree.map(lambda x: x.reshape(count, size), (markers, words))
-    terms = jax.eval_shape(lambda part: block(part, zeros)[2], jax.tree.map(lambda x: x[0], parts))
+    one = jax.tree.map(lambda x: x[0], (parts, starts))
+    terms = jax.eval_shape(lambda part, start: block(part, start, zeros)[2], *one)
 
     def add(carry: tuple[Any, Any], part: Any) -> tuple[tuple[Any, Any], Any]:
         histograms, lanes = carry
-        output, histograms, terms = block(part, histograms)
+        output, histograms, terms = block(*part, histograms)
         return (histograms, jax.tree.map(lambda lane, x: lane + x.astype(lane.dtype), lanes, terms)), output
 
     lanes = jax.tree.map(lambda x: jnp.zeros(x.shape), terms)
-    (histograms, lanes), output = jax.lax.scan(add, (zeros, lanes), parts)
+    (histograms, lanes), output = jax.lax.scan(add, (zeros, lanes), (parts, starts))
     output = jax.tree.map(lambda x: x.reshape(count * size)[:n], output)
     return output, (histograms, jax.tree.map(jnp.sum, lanes))
 

@@ -80,6 +80,8 @@ def expand(markers: Markers, b: jax.Array, b_new: jax.Array) -> Markers:
 def padded(markers: Markers, count: int) -> Markers:
     """``count`` markers, the added ones copies of the last without weight."""
     missing = count - markers.delta.shape[0]
+    if not missing:
+        return markers
     added = jax.tree.map(lambda x: jnp.pad(x, (0, missing), mode="edge"), markers)
     held = jnp.arange(count) < count - missing
     volume, excess = (jnp.where(held, x, jnp.zeros_like(x)) for x in (added.volume, added.excess))

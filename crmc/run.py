@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
 import signal
 import time
@@ -19,10 +20,14 @@ from crmc import fokker_planck, report, result
 from crmc.build import Setup, build
 from crmc.checkpoint import Checkpoint, checkpoint_path, load, save
 from crmc.config import Config
+from crmc.devices import agree, choose_layout, collect, is_first, place, spread_out
+from crmc.layout import Layout
+from crmc.memory import require_memory
 from crmc.observe import observe
 from crmc.parameters import Parameters
 from crmc.record import Record, empty_record
 from crmc.simulate import advance
+from crmc.state import State
 
 DONE, FAILED, INTERRUPTED = 0, 3, 130
 _STATUS = {DONE: "done", FAILED: "failed", INTERRUPTED: "interrupted"}
@@ -69,27 +74,37 @@ class Runner:
     """One run in progress: compiled functions, current state, rows so far."""
 
     def __init__(self, setup: Setup):
-        self.setup, self.solver = setup, SOLVERS[setup.solver]
-        self.state, self.record, self.recorded = setup.state, self.solver.record(setup.parameters), 0
+        self.solver, layout = SOLVERS[setup.solver], setup.model.layout
+        self.parameters = spread_out(setup.parameters, layout)
+        self.state = self._placed(setup.state, layout)
+        # What is left of the initial state is its shape: the arrays are consumed step by step.
+        self.setup = dataclasses.replace(
+            setup, state=jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), setup.state)
+        )
+        self.record, self.recorded = spread_out(self.solver.record(setup.parameters), layout), 0
         self.steps: list[int] = []
         self.rows: dict[str, list[np.ndarray]] = {}
         self.key = jax.random.key(setup.config.run.seed, impl="threefry2x32")
         started = time.perf_counter()
         count = jnp.zeros((), jnp.int64)
+        places = jax.tree.map(lambda x: x.sharding, (self.state, self.record))
         self._advance = (
-            jax.jit(self.solver.advance, static_argnames="model", donate_argnums=0)
-            .lower(self.state, self.record, self.key, setup.parameters, count, model=setup.model)
+            jax.jit(self.solver.advance, static_argnames="model", donate_argnums=0, out_shardings=places)
+            .lower(self.state, self.record, self.key, self.parameters, count, model=setup.model)
             .compile()
         )
         self._observe = (
-            jax.jit(self.solver.observe, static_argnames="model")
-            .lower(self.state, self.record, count, setup.parameters, model=setup.model)
+            jax.jit(self.solver.observe, static_argnames="model", out_shardings=layout.everywhere)
+            .lower(self.state, self.record, count, self.parameters, model=setup.model)
             .compile()
         )
         self.compile_seconds = time.perf_counter() - started
         self.stepping_seconds, self.steps_taken = 0.0, 0
-        # The compiled advance consumes its input; the setup keeps its own copy.
-        self.state = jax.tree.map(jnp.copy, self.state)
+
+    @staticmethod
+    def _placed(state: State, layout: Layout) -> State:
+        """The state on its devices, in arrays of its own; a mesh of cells lives whole on each."""
+        return place(state, layout) if state.markers.delta.ndim == 1 else spread_out(state, layout)
 
     @property
     def step(self) -> int:
@@ -97,17 +112,17 @@ class Runner:
 
     def observe_now(self) -> None:
         """Append a row and start a new interval."""
-        row = self._observe(self.state, self.record, jnp.asarray(self.recorded, jnp.int64), self.setup.parameters)
+        row = self._observe(self.state, self.record, jnp.asarray(self.recorded, jnp.int64), self.parameters)
         for name, value in row.items():
             self.rows.setdefault(name, []).append(np.asarray(value))
         self.steps.append(self.step)
-        self.record, self.recorded = self.solver.record(self.setup.parameters), 0
+        self.record, self.recorded = spread_out(self.solver.record(self.parameters), self.setup.model.layout), 0
 
     def take(self, count: int) -> None:
         """Advance ``count`` steps."""
         started = time.perf_counter()
         steps = jnp.asarray(count, jnp.int64)
-        self.state, self.record = self._advance(self.state, self.record, self.key, self.setup.parameters, steps)
+        self.state, self.record = self._advance(self.state, self.record, self.key, self.parameters, steps)
         jax.block_until_ready(self.state.step)
         self.recorded += count
         self.stepping_seconds += time.perf_counter() - started
@@ -128,11 +143,14 @@ class Runner:
         return {name: np.stack(values) for name, values in self.rows.items()}
 
     def checkpoint(self) -> Checkpoint:
-        return Checkpoint(self.state, self.record, self.recorded, self.steps, self.stacked())
+        state, record = collect((self.state, self.record), self.setup.state.markers.delta.size)
+        return Checkpoint(state, record, self.recorded, self.steps, self.stacked())
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint."""
-        self.state, self.record, self.recorded = checkpoint.state, checkpoint.record, checkpoint.recorded
+        layout = self.setup.model.layout
+        self.state, self.recorded = self._placed(checkpoint.state, layout), checkpoint.recorded
+        self.record = spread_out(checkpoint.record, layout)
         self.steps = list(checkpoint.steps)
         self.rows = {name: list(values) for name, values in checkpoint.rows.items()}
 
@@ -145,19 +163,29 @@ def run(
     resume: bool = False,
     quiet: bool = False,
     solver: str = "monte-carlo",
+    layout: Layout | None = None,
     save_seconds: float = 10.0,
     chunk_steps: int | None = None,
 ) -> Outcome:
     """Run ``config`` with one of ``SOLVERS``; write ``output`` (netCDF), its checkpoint, and ``summary`` (JSON).
 
-    save_seconds: wall time between checkpoints; chunk_steps: steps per chunk (default: by speed).  Neither changes
-    the physics.  Raises ConfigError for a checkpoint that cannot be resumed.
+    layout: how markers are spread over devices (default: over all); save_seconds: wall time between checkpoints;
+    chunk_steps: steps per chunk (default: by speed).  None of them changes the physics.  In a job of several
+    processes all call this, and the first writes.  Raises ConfigError for a checkpoint that cannot be resumed and for
+    more markers than fit into memory.
     """
     with jax.enable_x64(True), _signals() as caught:
+        if solver != "monte-carlo":
+            layout = Layout()
+        else:
+            layout = layout or choose_layout(config.run.markers)
+            require_memory(config.run.markers, config.run.precision, layout)
         setup = SOLVERS[solver].prepare(build(config))
+        setup = dataclasses.replace(setup, model=dataclasses.replace(setup.model, layout=layout))
         path = checkpoint_path(output)
         stored = _resumed(path, setup) if resume else None
         runner = Runner(setup)
+        del setup
         if stored is not None:
             runner.restore(stored)
         else:
@@ -186,9 +214,13 @@ def _loop(
         return FAILED, trouble
     with _progress(setup, runner.step, quiet) as bar:
         while runner.step < setup.steps:
-            if caught:
-                name = signal.Signals(caught[0]).name
+            chunk, number, due = agree([chunk, caught[0] if caught else 0, time.monotonic() - saved >= save_seconds])
+            if number:
+                name = signal.Signals(number).name
                 return INTERRUPTED, f"interrupted by {name} at step {runner.step}; --resume continues"
+            if due:
+                _store(runner, path, output)
+                saved = time.monotonic()
             count = min(chunk, setup.output_every - runner.recorded, setup.steps - runner.step)
             before = runner.stepping_seconds
             runner.take(count)
@@ -200,15 +232,15 @@ def _loop(
                 runner.observe_now()
                 if trouble := runner.trouble():
                     return FAILED, trouble
-            if time.monotonic() - saved >= save_seconds and runner.step < setup.steps:
-                _store(runner, path, output)
-                saved = time.monotonic()
     return DONE, ""
 
 
 def _store(runner: Runner, path: Path, output: Path) -> None:
     """Checkpoint and the result so far."""
-    save(path, runner.setup.config, runner.checkpoint(), runner.setup.solver)
+    checkpoint = runner.checkpoint()
+    if not is_first():
+        return
+    save(path, runner.setup.config, checkpoint, runner.setup.solver)
     attributes = result.provenance(runner.setup) | {"status": "running"}
     result.write_atomically(result.dataset(runner.setup, runner.steps, runner.stacked(), attributes), output)
 
@@ -228,10 +260,12 @@ def _finish(runner: Runner, output: Path, summary: Path | None, path: Path, code
     overview = result.summarise(setup, data, status)
     text = result.to_json(overview)
     data.attrs |= {"status": status["status"], "status_text": status["status_text"], "summary": text}
-    save(path, setup.config, runner.checkpoint(), setup.solver)
-    result.write_atomically(data, output)
-    if summary is not None:
-        summary.write_text(text + "\n", encoding="utf-8")
+    checkpoint = runner.checkpoint()
+    if is_first():
+        save(path, setup.config, checkpoint, setup.solver)
+        result.write_atomically(data, output)
+        if summary is not None:
+            summary.write_text(text + "\n", encoding="utf-8")
     return Outcome(code, message, report.table(overview), overview)
 
 
@@ -270,7 +304,7 @@ def _progress(setup: Setup, start: int, quiet: bool) -> tqdm:
         initial=start,
         unit="step",
         desc=setup.config.name or "crmc",
-        disable=quiet,
+        disable=quiet or not is_first(),
         smoothing=0.1,
         dynamic_ncols=True,
     )

@@ -5,18 +5,18 @@ from __future__ import annotations
 import jax
 
 from crmc.identity import functional_rates
+from crmc.noise import step_noise
 from crmc.parameters import Model, Parameters
 from crmc.record import Record, combine, empty_record
 from crmc.state import State
-from crmc.step import draw_noise, step
+from crmc.step import step
 
 
 def keyed_step(
     state: State, record: Record, key: jax.Array, parameters: Parameters, model: Model
 ) -> tuple[State, Record]:
     """One step with the noise of its number, added to ``record``."""
-    noise = draw_noise(key, state.step, state.markers.delta.shape[0])
-    state, part = step(state, noise, parameters, model)
+    state, part = step(state, step_noise(key, state.step), parameters, model)
     return state, combine(record, part)
 
 

@@ -84,15 +84,36 @@ def _basis(log_k: jax.Array, log_k_min: jax.Array, knot: jax.Array, bins: int) -
     return bspline((log_k[..., None] - log_k_min) / knot - jnp.arange(bins))
 
 
+#: With this, t -> s below is sin^2(pi t/2) to 1 %, yet needs square roots alone.
+_SHAPE = 4.0 / 7.0
+
+
+def _sides(t: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """rho_1 and rho_2 of ``range_fraction``."""
+    return t * (1.0 + _SHAPE * (1.0 - t)), (1.0 - t) * (1.0 + _SHAPE * t)
+
+
 def range_fraction(t: jax.Array) -> jax.Array:
-    """(q - q_gap)/(q_top - q_gap) at table coordinate t in [0, 1]: t^2/(t^2 + (1 - t)^2), dense at both ends."""
-    return t**2 / (t**2 + (1.0 - t) ** 2)
+    """s = (q - q_gap)/(q_top - q_gap) at table coordinate t in [0, 1], dense at both ends.
+
+    s = rho_1^2/(rho_1^2 + rho_2^2), rho_1 = t (1 + c (1 - t)), rho_2 = (1 - t)(1 + c t), so that s(1 - t) = 1 - s(t).
+    """
+    one, two = _sides(t)
+    return one**2 / (one**2 + two**2)
+
+
+def range_slope(t: jax.Array) -> jax.Array:
+    """ds/dt of ``range_fraction``."""
+    one, two = _sides(t)
+    d_one, d_two = 1.0 + _SHAPE * (1.0 - 2.0 * t), -1.0 + _SHAPE * (1.0 - 2.0 * t)
+    return 2.0 * one * two * (d_one * two - one * d_two) / (one**2 + two**2) ** 2
 
 
 def table_coordinate(above_gap: jax.Array, below_top: jax.Array) -> jax.Array:
-    """Inverse of ``range_fraction``, from the distances q - q_gap and q_top - q."""
-    root = jnp.sqrt(above_gap)
-    return root / (root + jnp.sqrt(below_top))
+    """Inverse of ``range_fraction``, from the distances q - q_gap and q_top - q: a quadratic in t."""
+    a, b = jnp.sqrt(above_gap), jnp.sqrt(below_top)
+    half = (1.0 + _SHAPE) * b + (1.0 - _SHAPE) * a
+    return 2.0 * a / (half + jnp.sqrt(half**2 - 4.0 * _SHAPE * a * (b - a)))
 
 
 @functools.partial(jax.jit, static_argnames="bins")
@@ -150,14 +171,17 @@ class ScatteringTable:
     reference: jax.Array
 
 
-def _cumulate(steps: jax.Array, start: jax.Array) -> jax.Array:
-    """Sums start, start + s_0, start + s_0 + s_1, ... along the last axis.
+def _cumulate(steps: jax.Array) -> jax.Array:
+    """Sums 0, s_0, s_0 + s_1, ... along the last axis.
 
-    A matrix product, because XLA on CPU does not fuse one into its consumers: each of the many gathers from a
-    table would otherwise recompute the table's arithmetic for every marker (measured: four times slower).
+    Products with small triangular matrices: XLA on CPU neither vectorises a running sum nor fuses a product into its
+    consumers, which would otherwise compute the table again at every look-up.
     """
-    terms = jnp.concatenate([start, steps], axis=-1)
-    return terms @ jnp.asarray(np.triu(np.ones((terms.shape[-1],) * 2)))
+    shape = steps.shape
+    rows = steps.reshape(*shape[:-1], -1, 16)
+    within = rows @ jnp.asarray(np.triu(np.ones((16, 16))))
+    before = within[..., -1] @ jnp.asarray(np.triu(np.ones((rows.shape[-2],) * 2), 1))
+    return jnp.pad((within + before[..., None]).reshape(shape), [(0, 0)] * (steps.ndim - 1) + [(1, 0)])
 
 
 #: h(u) = u^2 + 0.594 u + 0.047 (1 - e^{-5.5 u}) of ``pole_distance``.
@@ -204,23 +228,21 @@ def scattering_table(
     P = grid.row_momentum[:, None]
     t = (jnp.arange(CELLS) + 0.5) / CELLS
     span = (grid.top - grid.x_gap)[:, None]
-    dx_dt = span * 2.0 * t * (1.0 - t) / (t**2 + (1.0 - t) ** 2) ** 2
+    dx_dt = span * range_slope(t)
     # P - x without cancellation where the range ends at P.
     to_top = span * range_fraction(1.0 - t) + (P - grid.top[:, None])
     gamma = jnp.sqrt(1.0 + (b * P) ** 2)
     measure = 1.0 + SIGNS[:, None, None] * wave_velocity * b * grid.x_mid / gamma
     speed = jnp.sqrt(jnp.maximum(power, 1e-3 * seed / reference) * to_top * (P + grid.x_mid) / measure)
-    y = _cumulate(dx_dt / speed / CELLS, jnp.zeros((2, ROWS, 1)))
+    y = _cumulate(dx_dt / speed / CELLS)
     interval = jnp.sqrt(6.0 * nu_dt * reference / gamma)
     from_pole = y[..., -1:] - y
     compressed = interval * pole_distance(from_pole / interval)
     y = jnp.where(grid.x_top >= P, -compressed, y)
-    # Y = 0 where diffusion is fastest: a float32 Y has its digits there, not at the ends where e -> 0 and Y is huge.
-    fastest = jnp.argmax(speed, axis=-1)[..., None]
-    start = y[..., :1] - jnp.take_along_axis(y, fastest, axis=-1)
-    y = _cumulate(jnp.diff(y, axis=-1), start)
+    # Y = 0 where diffusion is fast: a float32 Y has its digits there, not at the ends where e -> 0 and Y is huge.
+    fast = speed / jnp.sum(speed, axis=-1, keepdims=True)
+    y = y - jnp.sum(fast * y[..., 1:], axis=-1, keepdims=True)
     total = jnp.einsum("cj,hj->hc", grid.basis_deposit, e)
     share = grid.basis_deposit / total[..., None] * jnp.diff(grid.x_deposit)[:, None]
-    psi = jnp.cumsum(share, axis=1)
-    psi = jnp.concatenate([jnp.zeros_like(psi[:, :1]), psi], axis=1)
+    psi = jnp.swapaxes(_cumulate(jnp.swapaxes(share, 1, 2)), 1, 2)
     return ScatteringTable(y, psi, reference)

@@ -10,9 +10,9 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from crmc import growth, tube
+from crmc import tube
 from crmc.coarse import coarse_grain
-from crmc.identity import functional_sample, sample_part
+from crmc.identity import functional_of, take_sample
 from crmc.kicks import scatter
 from crmc.parameters import Model, Parameters
 from crmc.record import Record, empty_record
@@ -20,39 +20,31 @@ from crmc.spectrum import wave_energy_unit
 from crmc.state import State
 
 
-def draw_noise(key: jax.Array, step: jax.Array, count: int) -> jax.Array:
-    """Random words of one step, (N,) uint64, keyed by the global step and the marker alone."""
-    return jax.random.bits(jax.random.fold_in(key, step), (count,), "uint64")
-
-
 def step(state: State, noise: jax.Array, parameters: Parameters, model: Model) -> tuple[State, Record]:
-    """Advance by parameters.dt: sources and expansion by halves around the kicks (Strang), whose order alternates."""
+    """Advance by parameters.dt: sources and expansion by halves around the kicks (Strang), whose order alternates.
+
+    noise: key of the step's random words, `noise.step_noise`.
+    """
     half = 0.5 * parameters.dt
     state = tube.apply_sources(state, parameters, model, half)
     b_before = state.b
     state = tube.expand(state, parameters, model, 0.5)
-    followed = model.scattering == "spectrum"
-    sample, phase = jnp.divmod(state.step, model.functional_every)
-    before = sample_part(state.markers, sample, model.layout)
     record = empty_record()
-    if model.scattering != "none":
+    if model.scattering == "spectrum":
+        sample = take_sample(state, model)
         state, record = scatter(state, noise, parameters, model)
-    if followed:
-        after, words = sample_part((state.markers, noise), sample, model.layout)
-        ratio = (state.b / b_before) ** 2
-        functional = jax.lax.cond(
-            phase == 0,
-            lambda: functional_sample(before, after, words, state, parameters, model, ratio),
-            lambda: jnp.zeros((2, *growth.histogram_shape())),
-        )
-        record = record._replace(functional=functional, samples=jnp.where(phase == 0, 1.0, 0.0))
+        functional = functional_of(sample, state, noise, parameters, model, (state.b / b_before) ** 2)
+        record = record._replace(functional=functional, samples=sample.due.astype(jnp.float64))
+    elif model.scattering != "none":
+        state, record = scatter(state, noise, parameters, model)
     state, damped = damp(state, parameters, model)
     state = tube.expand(state, parameters, model, 1.0)
     state = tube.apply_sources(state, parameters, model, half)
     state = dataclasses.replace(state, step=state.step + 1)
     if model.coarse_grain_every:
         due = state.step % model.coarse_grain_every == 0
-        state = jax.lax.cond(due, lambda s: coarse_grain(s, parameters, model), lambda s: s, state)
+        excess = jax.lax.cond(due, lambda: coarse_grain(state, parameters, model), lambda: state.markers.excess)
+        state = dataclasses.replace(state, markers=dataclasses.replace(state.markers, excess=excess))
     return state, record._replace(damped=damped)
 
 

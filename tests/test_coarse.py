@@ -6,8 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from crmc import coarse
 from crmc.build import build
-from crmc.coarse import coarse_grain
 from crmc.config import parse_config
 from crmc.reductions import moments
 
@@ -22,6 +22,12 @@ CONFIG = {
     "run": {"duration": "1e9 s", "time_step": "1e6 s", "markers": 32768},
 }
 ANISOTROPY = 1e-3
+
+
+def coarse_grain(state, parameters, model):
+    """The state with smoothed weights."""
+    excess = coarse.coarse_grain(state, parameters, model)
+    return dataclasses.replace(state, markers=dataclasses.replace(state.markers, excess=excess))
 
 
 def noisy(noise, anisotropy=ANISOTROPY, precision="float64"):

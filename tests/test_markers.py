@@ -15,6 +15,7 @@ from crmc.distribution import Background
 from crmc.markers import expand, initial_markers
 from crmc.parameters import Model
 from crmc.reductions import moments
+from crmc.state import State, zero_books
 
 ONE = 1.0
 
@@ -32,8 +33,11 @@ def ultrarelativistic():
 
 def sampled(markers, rays, amplitude, b, estimator="full_f"):
     """Moments by reductions.moments."""
-    state = SimpleNamespace(markers=markers, amplitude=amplitude, b=jnp.asarray(b))
-    return moments(state, SimpleNamespace(background=rays), Model(estimator=estimator))
+    zero = jnp.zeros(())
+    state = State(zero, markers, amplitude, zero, jnp.asarray(b), zero, zero_books())
+    # The gap's share, which is not asked for, wants a grid.
+    parameters = SimpleNamespace(background=rays, grid=SimpleNamespace(x_gap=0.0))
+    return moments(state, parameters, Model(estimator=estimator))
 
 
 def expansion_error(count, seed=0, estimator="full_f", b=0.5, rays=None):

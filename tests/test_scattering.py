@@ -29,12 +29,12 @@ def amplitudes(seed=1):
     return 1e-3 * np.exp(np.random.default_rng(seed).normal(0.0, 0.7, (2, BINS)))
 
 
-def setup(V, nu_dt, e=None, b=1.0, low=0.3, high=100.0):
+def setup(V, nu_dt, e=None, b=1.0, low=0.3, high=100.0, dtype=np.float64):
     """Grid and the look-up of the metric."""
     e = jnp.asarray(amplitudes() if e is None else e)
     grid = make_grid(K_MIN, K_MAX, BINS, low, high)
     table = scattering_table(grid, e, jnp.asarray(V), jnp.asarray(b), jnp.asarray(nu_dt), jnp.asarray(SEED))
-    return grid, make_lookup(table, jnp.dtype(jnp.float64))
+    return grid, make_lookup(table, np.dtype(dtype))
 
 
 def frame_of(V, p, q, sign):
@@ -174,7 +174,7 @@ def test_mutation_detailed_balance_without_the_measure(monkeypatch):
 def test_the_gap_is_never_crossed(dtype):
     """Markers inside the gap or beyond the top never move, the others never get there, nor change helicity."""
     V, b, nu_dt, count = 2e-3, jnp.asarray(0.8), 500.0, 8192
-    grid, lookup = setup(V, nu_dt, b=0.8)
+    grid, lookup = setup(V, nu_dt, b=0.8, dtype=dtype)
     m = jax.tree.map(lambda x: x.astype(dtype), lab_markers(count, b=0.8))
     start = wave_frame(m.momentum(b), m.parallel_momentum, jnp.asarray(V))
 

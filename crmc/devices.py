@@ -1,0 +1,109 @@
+"""Where the ensemble lives: its way onto the devices and back, and what several processes must agree on."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import NamedSharding
+
+from crmc.config_errors import ConfigError
+from crmc.layout import Layout
+from crmc.markers import padded
+from crmc.state import State
+
+#: A device with fewer markers than this waits for the others more than it works.
+_FEWEST_MARKERS = 4096
+#: Most markers at a time: what stays in a core's cache, and what keeps a GPU busy.
+_BLOCK = {"cpu": 8192, "gpu": 1 << 22}
+
+
+def offer_cores() -> None:
+    """Make every CPU core a device of its own, as the ensemble is spread over devices; before JAX's first use.
+
+    For programs, not for libraries: it sets JAX's global configuration.  Does nothing where the user has chosen.
+    """
+    chosen = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
+    if not chosen and getattr(jax.config, "jax_num_cpu_devices") < 0:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        jax.config.update("jax_num_cpu_devices", max(1, cores or 1))
+
+
+def choose_layout(markers: int, devices: int | None = None) -> Layout:
+    """Layout over ``devices`` devices, or over all that are worth while for so many markers.
+
+    Raises ConfigError if there are not so many devices.
+    """
+    present = jax.device_count()
+    if devices is None:
+        # Every process of a job has its part.
+        devices = present if jax.process_count() > 1 else max(1, min(present, markers // _FEWEST_MARKERS))
+    elif not 1 <= devices <= present:
+        raise ConfigError(f"--devices {devices}: JAX sees {present} here; ask for 1 to {present}")
+    return Layout(devices, _BLOCK.get(jax.default_backend(), _BLOCK["gpu"]))
+
+
+def place(state: State, layout: Layout) -> State:
+    """``state`` on the devices of ``layout``; markers without weight fill the last device up."""
+    count = state.markers.delta.shape[0]
+    whole = math.ceil(count / layout.devices) * layout.devices
+    markers = state.markers if whole == count else padded(state.markers, whole)
+    small = jax.tree.map(lambda x: _put(x, layout.everywhere), dataclasses.replace(state, markers=None))  # type: ignore[arg-type]
+    return dataclasses.replace(small, markers=jax.tree.map(lambda x: _put(x, layout.along_markers), markers))
+
+
+def spread_out(tree: Any, layout: Layout) -> Any:
+    """Small arrays on every device of ``layout``."""
+    return jax.tree.map(lambda x: _put(x, layout.everywhere), tree)
+
+
+def _put(x: Any, sharding: NamedSharding) -> jax.Array:
+    """A copy of x, the same in every process, as one array on the devices of ``sharding``."""
+    host = np.asarray(x)
+    return jax.make_array_from_callback(host.shape, sharding, lambda index: host[index])
+
+
+def collect(tree: Any, markers: int) -> Any:
+    """Host copy of a state or record; of arrays with one entry per marker the first ``markers``."""
+
+    def fetch(x: jax.Array) -> np.ndarray:
+        if x.is_fully_addressable or x.is_fully_replicated:
+            return np.asarray(x)
+        return np.asarray(multihost_utils.process_allgather(x, tiled=True))
+
+    tree = jax.tree.map(fetch, tree)
+    if isinstance(tree, State) and tree.markers.delta.ndim == 1:
+        return dataclasses.replace(tree, markers=jax.tree.map(lambda x: x[:markers], tree.markers))
+    return tree
+
+
+def agree(values: Sequence[int]) -> list[int]:
+    """Largest of each value over the processes of a job: host clocks and signals differ, programs must not."""
+    if jax.process_count() == 1:
+        return list(values)
+    return [int(x) for x in np.max(multihost_utils.process_allgather(np.asarray(values)), axis=0)]
+
+
+def join(coordinator: str | None, processes: int | None, process_id: int | None) -> None:
+    """Join a job of several processes; what is None comes from the environment (SLURM, Open MPI).
+
+    Raises ConfigError where there is no such job to be found.
+    """
+    try:
+        jax.distributed.initialize(coordinator, processes, process_id)
+    except (ValueError, RuntimeError) as error:
+        raise ConfigError(
+            f"--distributed: cannot join a job ({error}); give --coordinator HOST:PORT --processes N --process-id I, "
+            "or start under srun or mpirun"
+        ) from error
+
+
+def is_first() -> bool:
+    """Whether this process writes files and speaks."""
+    return jax.process_index() == 0

@@ -1,0 +1,68 @@
+"""Whether a run fits into memory, asked before it starts."""
+
+from __future__ import annotations
+
+import os
+
+import jax
+import numpy as np
+
+from crmc.config_errors import ConfigError
+from crmc.layout import Layout
+
+#: Arrays of one entry per marker: those of `markers.Markers`, and those that a step holds at once beside them.
+_STATE, _STEP = 5, 5
+#: Share of the free memory that a run may fill, and what it takes whatever the number of markers [bytes].
+_USABLE, _FIXED = 0.9, 5e8
+
+
+def bytes_per_marker(precision: str) -> int:
+    """Memory per marker on the devices while a step runs: 40 in float32, 80 in float64."""
+    return (_STATE + _STEP) * np.dtype(precision).itemsize
+
+
+def bytes_on_host(precision: str) -> int:
+    """Memory per marker of the host's copy, from which the devices are filled and checkpoints written."""
+    return _STATE * np.dtype(precision).itemsize
+
+
+def require_memory(markers: int, precision: str, layout: Layout) -> None:
+    """Raise ConfigError, naming how many would, if ``markers`` do not fit."""
+    device = jax.local_devices()[0]
+    each = bytes_per_marker(precision)
+    if device.platform == "cpu":
+        needed, free, where = each + bytes_on_host(precision), host_memory(), "of memory"
+        share = jax.process_count()
+    else:
+        needed, free, where = each, _device_memory(device), f"on each {device.device_kind}"
+        share = layout.devices
+    if free is None:
+        return
+    most = max(0, int((_USABLE * free - _FIXED) * share / needed))
+    if markers > most:
+        digits = 10 ** max(len(str(most)) - 2, 0)
+        raise ConfigError(
+            f"run.markers = {markers}: would take {markers * needed / share / 1e9:.3g} GB, and "
+            f"{free / 1e9:.3g} GB are free {where}; at most {most // digits * digits} markers fit"
+        )
+
+
+def host_memory() -> float | None:
+    """Free memory of this machine [bytes], None where it is not known."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            lines = dict(line.split(":", 1) for line in file)
+        return 1024.0 * float(lines["MemAvailable"].split()[0])
+    except (OSError, KeyError, ValueError):
+        pass
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (ValueError, OSError, AttributeError):
+        return None
+
+
+def _device_memory(device: jax.Device) -> float | None:
+    statistics = device.memory_stats()
+    if not statistics or "bytes_limit" not in statistics:
+        return None
+    return float(statistics["bytes_limit"] - statistics.get("bytes_in_use", 0))
