@@ -18,7 +18,7 @@ import numpy as np
 
 from crmc import growth, markers, scattering
 from crmc.kicks import scattering_tables, wave_velocities
-from crmc.layout import excerpt, spread
+from crmc.layout import excerpt, joined, spread
 from crmc.markers import Markers, padded
 from crmc.parameters import Model, Parameters
 from crmc.spectrum import ScatteringTable
@@ -33,11 +33,11 @@ _MOST_MARKERS = 65536
 
 
 class Sample(NamedTuple):
-    """Markers picked before the kicks of a step; zeros where the step is not one of those that are sampled."""
+    """Markers picked before the kicks of a step: what the kicks will change."""
 
-    due: jax.Array
-    start: jax.Array  # number of the first
-    markers: Markers
+    due: jax.Array  # whether the step is one of those that are sampled
+    start: jax.Array  # number of the first marker
+    changing: tuple[jax.Array, jax.Array, jax.Array]  # parallel momentum, delta, excess; see `layout.excerpt`
 
 
 def take_sample(state: State, model: Model) -> Sample:
@@ -45,27 +45,32 @@ def take_sample(state: State, model: Model) -> Sample:
 
     Consecutive ones, a low-discrepancy set of their own: cells of the histogram then are rarely empty.
     """
-    n = state.markers.delta.shape[0]
-    parts = min(max(n // _FEWEST_MARKERS, 1), _MOST_PARTS)
-    size = min(-(-n // parts), _MOST_MARKERS)
+    n, size = state.markers.delta.shape[0], _sample_size(state)
     sample, phase = jnp.divmod(state.step, model.functional_every)
     start = jnp.minimum(sample % -(-n // size) * size, n - size)
-    due = phase == 0
-    empty = jax.tree.map(lambda x: jnp.zeros(size, x.dtype), state.markers)
-    taken = jax.lax.cond(due, lambda: excerpt(model.layout, state.markers, start, size), lambda: empty)
-    return Sample(due, start, taken)
+    m = state.markers
+    return Sample(phase == 0, start, excerpt(model.layout, (m.parallel_momentum, m.delta, m.excess), start, size))
+
+
+def _sample_size(state: State) -> int:
+    n = state.markers.delta.shape[0]
+    parts = min(max(n // _FEWEST_MARKERS, 1), _MOST_PARTS)
+    return min(-(-n // parts), _MOST_MARKERS)
 
 
 def functional_of(
     sample: Sample, state: State, noise: jax.Array, parameters: Parameters, model: Model, b_ratio: jax.Array
 ) -> jax.Array:
     """`functional_sample` of a step that has kicked the markers of ``state``, or zeros where none is due."""
+    size = _sample_size(state)
+    shares = excerpt(model.layout, state.markers, sample.start, size)
 
     def measured() -> jax.Array:
-        size = sample.markers.delta.shape[0]
-        after = excerpt(model.layout, state.markers, sample.start, size)
+        after = joined(model.layout, shares)
+        parallel, delta, excess = joined(model.layout, sample.changing)
+        before = dataclasses.replace(after, parallel_momentum=parallel, delta=delta, excess=excess)
         words = jax.random.bits(jax.random.fold_in(noise, 1), (size,), "uint64")
-        return functional_sample(sample.markers, after, words, state, parameters, model, b_ratio)
+        return functional_sample(before, after, words, state, parameters, model, b_ratio)
 
     return jax.lax.cond(sample.due, measured, lambda: jnp.zeros((2, *growth.histogram_shape())))
 

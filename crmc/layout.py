@@ -66,18 +66,23 @@ def spread(layout: Layout, function: Callable[..., tuple[Any, Any]], ensemble: A
 
 
 def excerpt(layout: Layout, ensemble: Any, start: jax.Array, size: int) -> Any:
-    """Entries ``start`` to ``start + size`` of arrays with one entry per marker, on every device."""
+    """Entries ``start`` to ``start + size`` of arrays with one entry per marker, where they are: see `joined`."""
     if layout.devices == 1:
         return jax.tree.map(lambda x: jax.lax.dynamic_slice_in_dim(x, start, size), ensemble)
 
-    def own_share(ensemble: Any, start: jax.Array) -> tuple[tuple, Any]:
+    def own_share(ensemble: Any, start: jax.Array) -> tuple[Any, tuple]:
         count = jax.tree.leaves(ensemble)[0].shape[0]
         index = start + jnp.arange(size) - jax.lax.axis_index(_AXIS) * count
         mine = (index >= 0) & (index < count)
         place = jnp.clip(index, 0, count - 1)
-        return (), jax.tree.map(lambda x: jnp.where(mine, x[place], jnp.zeros((), x.dtype)), ensemble)
+        return jax.tree.map(lambda x: jnp.where(mine, x[place], jnp.zeros((), x.dtype)), ensemble), ()
 
-    return spread(layout, own_share, ensemble, start)[1]
+    return spread(layout, own_share, ensemble, start)[0]
+
+
+def joined(layout: Layout, shares: Any) -> Any:
+    """What `excerpt` took, on every device."""
+    return jax.tree.map(lambda x: jnp.sum(x.reshape(layout.devices, -1), axis=0), shares)
 
 
 def sweep(

@@ -143,7 +143,8 @@ class Runner:
         return {name: np.stack(values) for name, values in self.rows.items()}
 
     def checkpoint(self) -> Checkpoint:
-        state, record = collect((self.state, self.record), self.setup.state.markers.delta.size)
+        count = self.setup.state.markers.delta.size
+        state, record = collect(self.state, count), collect(self.record, count)
         return Checkpoint(state, record, self.recorded, self.steps, self.stacked())
 
     def restore(self, checkpoint: Checkpoint) -> None:
