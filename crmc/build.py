@@ -35,6 +35,10 @@ _OFTENEST, _RAREST = 15, 31
 #: The automatic step makes at least this many steps.
 _FEWEST_STEPS = 100
 
+_amplitude_for_pressure = jax.jit(Background.amplitude_for_pressure)
+_anisotropy_of_zeta = jax.jit(theory.anisotropy_of_zeta)
+_growth_rate = jax.jit(theory.growth_rate, static_argnames="coefficients")
+
 
 @dataclasses.dataclass(frozen=True)
 class Setup:
@@ -179,7 +183,7 @@ def make_background(config: Config, units: CodeUnits) -> tuple[Background, jax.A
         jnp.asarray(rays.momentum_min),
         jnp.asarray(rays.momentum_max),
     )
-    return background, jax.jit(Background.amplitude_for_pressure)(background, jnp.asarray(pressures))
+    return background, _amplitude_for_pressure(background, jnp.asarray(pressures))
 
 
 def make_model(config: Config) -> Model:
@@ -298,9 +302,8 @@ def _fewest_steps(
 
 def _isotropic_damping(config: Config, parameters: Parameters, amplitude: jax.Array) -> float:
     """Largest rate at which F0 alone damps a branch [code]: near marginal stability growth is a small rest of it."""
-    growth = jax.jit(theory.growth_rate, static_argnames="coefficients")
     k, speed = parameters.grid.centres, parameters.alfven_speed
-    rate = growth(k, parameters.background, amplitude, speed, coefficients=config.waves.coefficients)
+    rate = _growth_rate(k, parameters.background, amplitude, speed, coefficients=config.waves.coefficients)
     return float(jnp.max(-rate))
 
 
@@ -327,7 +330,7 @@ def initial_harmonics(
 ) -> tuple[float, float]:
     """v_D/c and zeta (eqs. 16, 20) of f at t = 0."""
     rays = config.cosmic_rays
-    zeta = rays.anisotropy / float(jax.jit(theory.anisotropy_of_zeta)(background, amplitude))
+    zeta = rays.anisotropy / float(_anisotropy_of_zeta(background, amplitude))
     return rays.drift_velocity * units.alfven_speed, zeta
 
 
