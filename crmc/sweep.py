@@ -154,7 +154,7 @@ class Sweeper:
     """
 
     def __init__(self, points: Sequence[Point], axes: Sequence[Axis], solver: str, batch: int | None):
-        self.points, self.plan, self.solver = points, sweep_result.layout(axes), SOLVERS[solver]
+        self.points, self.plan, self.solver = points, sweep_result.plan_of(axes), SOLVERS[solver]
         self.schedule = common_schedule(points)
         self.first = self._setup(points[0])
         self.steps = self.first.steps

@@ -65,7 +65,7 @@ def _failure(setup: Setup, rows: Mapping[str, np.ndarray]) -> tuple[int | None, 
     return min(found, key=lambda pair: pair[0]) if found else (None, "")
 
 
-class Layout(NamedTuple):
+class Plan(NamedTuple):
     """Dimensions of the arrays of a sweep, and which coordinates its points share."""
 
     axes: Sequence[Axis]
@@ -91,13 +91,13 @@ class Layout(NamedTuple):
         return "k" if self.same_k else "bin"
 
 
-def layout(axes: Sequence[Axis]) -> Layout:
+def plan_of(axes: Sequence[Axis]) -> Plan:
     """How a sweep over ``axes`` is laid out: swept durations share no times, swept ends of the spectrum no k."""
     keys = {axis.key for axis in axes}
-    return Layout(axes, "run.duration" not in keys, not keys & {"waves.k_min", "waves.k_max"})
+    return Plan(axes, "run.duration" not in keys, not keys & {"waves.k_min", "waves.k_max"})
 
 
-def dataset(plan: Layout, tracks: Sequence[Track | None], attributes: Mapping[str, Any]) -> xr.Dataset:
+def dataset(plan: Plan, tracks: Sequence[Track | None], attributes: Mapping[str, Any]) -> xr.Dataset:
     """All ``tracks`` (None: not run; at least one is there), in the order of the outer product."""
     some = next(found for found in tracks if found is not None)
     stacked = {
@@ -144,7 +144,7 @@ def point_dataset(data: xr.Dataset, place: Mapping[str, int]) -> xr.Dataset:
     return one.swap_dims({old: new for old, new in (("output", "time"), ("bin", "k")) if old in one.dims})
 
 
-def summarise(data: xr.Dataset, plan: Layout, points: Sequence[Point]) -> xr.Dataset:
+def summarise(data: xr.Dataset, plan: Plan, points: Sequence[Point]) -> xr.Dataset:
     """``data`` with two groups of variables over the swept keys: ``average_*`` (last half) and ``theory_*``."""
     columns: dict[str, tuple[np.ndarray, dict[str, str]]] = {}
 
@@ -175,7 +175,7 @@ _COLUMNS = (
 )
 
 
-def table(data: xr.Dataset, plan: Layout, points: Sequence[Point]) -> str:
+def table(data: xr.Dataset, plan: Plan, points: Sequence[Point]) -> str:
     """One line per point: the swept values, heating beside exact theory, anisotropy and mean free path."""
     units = ["" if axis.unit == "1" else f" [{axis.unit}]" for axis in plan.axes]
     heads = [axis.dimension.rpartition(".")[2] + unit for axis, unit in zip(plan.axes, units, strict=True)]
