@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -33,6 +34,10 @@ _FUNCTIONAL_STEP, _MOST_REFINED = 0.025, 16
 _OFTENEST, _RAREST = 15, 31
 #: The automatic step makes at least this many steps.
 _FEWEST_STEPS = 100
+
+_amplitude_for_pressure = jax.jit(Background.amplitude_for_pressure)
+_anisotropy_of_zeta = jax.jit(theory.anisotropy_of_zeta)
+_growth_rate = jax.jit(theory.growth_rate, static_argnames="coefficients")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,8 +68,88 @@ def require_double() -> None:
         raise RuntimeError("crmc needs 64-bit JAX for its small arrays: use `with jax.enable_x64(True):`")
 
 
-def build(config: Config) -> Setup:
-    """Parameters, model and initial state of ``config``; call inside ``jax.enable_x64(True)``."""
+class Schedule(NamedTuple):
+    """Steps of the run, between rows of output, and as `Model` counts them."""
+
+    steps: int
+    output_every: int
+    coarse_grain_every: int
+    functional_every: int
+    functional_refinement: int
+
+
+class Demand(NamedTuple):
+    """What a config asks of the schedule.
+
+    steps: the fewest steps.  strongest: largest wave amplitude expected, or known at t = 0.
+    """
+
+    config: Config
+    model: Model
+    steps: int
+    strongest: float
+
+    def schedule(self, steps: int) -> Schedule:
+        """Schedule of a run in so many steps."""
+        run, plasma = self.config.run, self.config.plasma
+        units = CodeUnits(plasma.magnetic_field, plasma.ion_density)
+        dt = run.duration * units.gyrofrequency / steps
+        output_every = max(1, round(run.output_seconds / (dt * units.time)))
+        refined = math.ceil(math.pi * self.strongest * dt / _FUNCTIONAL_STEP - 1e-9)
+        return Schedule(
+            steps=steps,
+            output_every=output_every,
+            coarse_grain_every=_coarse_every(self.config, dt * units.time),
+            functional_every=min(max(output_every - (output_every + 1) % 2, _OFTENEST), _RAREST),
+            functional_refinement=min(max(refined, 2), _MOST_REFINED),
+        )
+
+
+class _Start(NamedTuple):
+    """Code units, the parameters but for dt and P_ext, and amplitudes of F0 and of the waves at t = 0."""
+
+    units: CodeUnits
+    parameters: Parameters
+    amplitude: jax.Array
+    waves: np.ndarray
+
+
+def build(config: Config, schedule: Schedule | None = None) -> Setup:
+    """Parameters, model and initial state of ``config``; call inside ``jax.enable_x64(True)``.
+
+    schedule: one that several configs share, instead of the config's own.
+    """
+    start, needs = _start(config)
+    units, parameters, amplitude, waves = start
+    schedule = schedule or needs.schedule(needs.steps)
+    model = dataclasses.replace(
+        needs.model,
+        coarse_grain_every=schedule.coarse_grain_every,
+        functional_every=schedule.functional_every,
+        functional_refinement=schedule.functional_refinement,
+    )
+    state = State(
+        step=jnp.zeros((), jnp.int64),
+        markers=_markers(config, units, parameters.background, amplitude),
+        amplitude=amplitude,
+        waves=jnp.asarray(waves),
+        b=jnp.ones(()),
+        gas_pressure=jnp.asarray(config.plasma.gas_pressure / units.energy_density, jnp.float64),
+        books=zero_books(),
+    )
+    dt = config.run.duration * units.gyrofrequency / schedule.steps
+    parameters = dataclasses.replace(parameters, dt=jnp.asarray(dt, jnp.float64))
+    external = total_pressure(state, parameters, model)
+    parameters = dataclasses.replace(parameters, external_pressure=external)
+    return Setup(config, units, parameters, model, state, schedule.steps, schedule.output_every)
+
+
+def demand(config: Config) -> Demand:
+    """What ``config`` asks of the schedule, without its markers."""
+    return _start(config)[1]
+
+
+def _start(config: Config) -> tuple[_Start, Demand]:
     require_double()
     units = CodeUnits(config.plasma.magnetic_field, config.plasma.ion_density)
     background, amplitude = make_background(config, units)
@@ -75,29 +160,9 @@ def build(config: Config) -> Setup:
     if tau_B is not None and config.damping.active and model.scattering == "spectrum":
         predicted = equilibrium_amplitudes(parameters, amplitude, model, tau_B)
     waves = _initial_waves(config, predicted, tau_B)
-    dt, steps = _time_step(config, units, waves, predicted, _isotropic_damping(config, parameters, amplitude))
-    output_every = max(1, round(config.run.output_seconds / (dt * units.time)))
+    steps = _fewest_steps(config, units, waves, predicted, _isotropic_damping(config, parameters, amplitude))
     strongest = max(float(waves.max()), 0.0 if predicted is None else float(predicted.max()))
-    refined = math.ceil(math.pi * strongest * dt / _FUNCTIONAL_STEP - 1e-9)
-    model = dataclasses.replace(
-        model,
-        coarse_grain_every=_coarse_every(config, dt * units.time),
-        functional_every=min(max(output_every - (output_every + 1) % 2, _OFTENEST), _RAREST),
-        functional_refinement=min(max(refined, 2), _MOST_REFINED),
-    )
-    state = State(
-        step=jnp.zeros((), jnp.int64),
-        markers=_markers(config, units, background, amplitude),
-        amplitude=amplitude,
-        waves=jnp.asarray(waves),
-        b=jnp.ones(()),
-        gas_pressure=jnp.asarray(config.plasma.gas_pressure / units.energy_density, jnp.float64),
-        books=zero_books(),
-    )
-    parameters = dataclasses.replace(parameters, dt=jnp.asarray(dt, jnp.float64))
-    external = total_pressure(state, parameters, model)
-    parameters = dataclasses.replace(parameters, external_pressure=external)
-    return Setup(config, units, parameters, model, state, steps, output_every)
+    return _Start(units, parameters, amplitude, waves), Demand(config, model, steps, strongest)
 
 
 def make_background(config: Config, units: CodeUnits) -> tuple[Background, jax.Array]:
@@ -118,7 +183,7 @@ def make_background(config: Config, units: CodeUnits) -> tuple[Background, jax.A
         jnp.asarray(rays.momentum_min),
         jnp.asarray(rays.momentum_max),
     )
-    return background, jax.jit(Background.amplitude_for_pressure)(background, jnp.asarray(pressures))
+    return background, _amplitude_for_pressure(background, jnp.asarray(pressures))
 
 
 def make_model(config: Config) -> Model:
@@ -211,10 +276,10 @@ def _initial_waves(config: Config, predicted: np.ndarray | None, tau_B: float | 
     return waves
 
 
-def _time_step(
+def _fewest_steps(
     config: Config, units: CodeUnits, waves: np.ndarray, predicted: np.ndarray | None, isotropic: float
-) -> tuple[float, int]:
-    """dt [code] and number of steps; dt divides the duration and does not depend on when output is written.
+) -> int:
+    """Number of steps of the longest dt that divides the duration; it does not depend on when output is written.
 
     An automatic step resolves the fastest scattering, and waves that an isotropic f would damp at ``isotropic``.
     """
@@ -232,15 +297,13 @@ def _time_step(
         largest = min(config.run.scattering_per_step / nu if nu > 0.0 else math.inf, duration / _FEWEST_STEPS)
         if config.scattering.model == "spectrum" and config.waves.evolve:
             largest = min(largest, _GROWTH_PER_STEP / (2.0 * isotropic))
-    steps = max(1, math.ceil(duration / largest * (1.0 - 1e-12)))
-    return duration / steps, steps
+    return max(1, math.ceil(duration / largest * (1.0 - 1e-12)))
 
 
 def _isotropic_damping(config: Config, parameters: Parameters, amplitude: jax.Array) -> float:
     """Largest rate at which F0 alone damps a branch [code]: near marginal stability growth is a small rest of it."""
-    growth = jax.jit(theory.growth_rate, static_argnames="coefficients")
     k, speed = parameters.grid.centres, parameters.alfven_speed
-    rate = growth(k, parameters.background, amplitude, speed, coefficients=config.waves.coefficients)
+    rate = _growth_rate(k, parameters.background, amplitude, speed, coefficients=config.waves.coefficients)
     return float(jnp.max(-rate))
 
 
@@ -267,7 +330,7 @@ def initial_harmonics(
 ) -> tuple[float, float]:
     """v_D/c and zeta (eqs. 16, 20) of f at t = 0."""
     rays = config.cosmic_rays
-    zeta = rays.anisotropy / float(jax.jit(theory.anisotropy_of_zeta)(background, amplitude))
+    zeta = rays.anisotropy / float(_anisotropy_of_zeta(background, amplitude))
     return rays.drift_velocity * units.alfven_speed, zeta
 
 

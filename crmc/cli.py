@@ -1,4 +1,4 @@
-"""The command line: run, init, validate, theory, paper, plot.
+"""The command line: run, sweep, init, validate, theory, paper, plot.
 
 Exit codes: 0 done; 2 bad input, with one line ``crmc: error: ...`` on stderr; 3 the run
 failed; 130 interrupted.  Heavy modules are imported where they are used, so that bad
@@ -92,16 +92,19 @@ def _parser() -> argparse.ArgumentParser:
             help="replace a key (an empty value restores its default); may be repeated",
         )
 
+    def add_solver(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument(
+            "--solver",
+            choices=("monte-carlo", "fokker-planck"),
+            default="monte-carlo",
+            help="markers with drawn kicks (default), or the same equations on a mesh, without noise",
+        )
+
     run = add("run", _run, "run a simulation")
     add_config(run)
     run.add_argument("-o", "--output", metavar="FILE.nc", help="result file (default: NAME.nc in this folder)")
     run.add_argument("--summary", metavar="FILE.json", help="also write a summary")
-    run.add_argument(
-        "--solver",
-        choices=("monte-carlo", "fokker-planck"),
-        default="monte-carlo",
-        help="markers with drawn kicks (default), or the same equations on a mesh, without noise",
-    )
+    add_solver(run)
     run.add_argument("--resume", action="store_true", help="continue an interrupted run from its checkpoint")
     run.add_argument("--quiet", action="store_true", help="no progress bar and no table")
     run.add_argument("--devices", type=int, metavar="N", help="spread the markers over N devices (default: all)")
@@ -110,6 +113,21 @@ def _parser() -> argparse.ArgumentParser:
     job.add_argument("--coordinator", metavar="HOST:PORT", help="address of the first process")
     job.add_argument("--processes", type=int, metavar="N", help="number of processes")
     job.add_argument("--process-id", type=int, metavar="I", help="number of this process, from 0")
+
+    sweep = add("sweep", _sweep, "run many points of one or more keys in one compiled program, into one file")
+    add_config(sweep)
+    sweep.add_argument(
+        "--over",
+        metavar="key=start:stop:n[:log]",
+        action="append",
+        default=[],
+        help="sweep a key, also as key=a,b,c; quantities carry units (1e12s:1e13s:8:log); repeated: outer product",
+    )
+    sweep.add_argument("--seeds", type=int, metavar="N", help="each point with the seeds run.seed .. run.seed+N-1")
+    sweep.add_argument("-o", "--output", metavar="FILE.nc", help="result file (default: NAME-sweep.nc in this folder)")
+    add_solver(sweep)
+    sweep.add_argument("--batch", type=int, metavar="N", help="points per call of the program (default: by device)")
+    sweep.add_argument("--quiet", action="store_true", help="no progress bar and no table")
 
     init = add("init", _init, "write a commented starter config")
     init.add_argument("name", nargs="?", default="crmc", metavar="NAME", help="writes NAME.toml (default: crmc)")
@@ -204,6 +222,44 @@ def _layout(arguments: argparse.Namespace, config: Config) -> Layout:
     if arguments.distributed:
         join(*given)
     return choose_layout(config.run.markers, arguments.devices)
+
+
+def _sweep(arguments: argparse.Namespace) -> int:
+    from crmc.config_files import apply_overrides, find_source, parse_override, read_toml
+    from crmc.sweep_axes import make_points, read_axes
+
+    if arguments.batch is not None and arguments.batch < 1:
+        raise ConfigError(f"--batch {arguments.batch}: must be at least 1; give the number of points")
+    # The config alone may lack what is swept: only the points are checked.
+    data = read_toml(find_source(arguments.config))
+    data = apply_overrides(data, [parse_override(text) for text in arguments.overrides])
+    axes = read_axes(arguments.over, arguments.seeds, data)
+    points = make_points(data, axes)
+    first = points[0].config
+    output = Path(arguments.output or f"{Path(_default_output(first, arguments.config)).stem}-sweep.nc")
+    _check_writable("--output", output)
+    _warn_of_points([point.config for point in points])
+    if output.exists():
+        _say("note", f"{output} exists and will be overwritten")
+
+    from crmc.sweep import sweep
+
+    outcome = sweep(points, axes, output=output, solver=arguments.solver, batch=arguments.batch, quiet=arguments.quiet)
+    if outcome.table and not arguments.quiet:
+        print(outcome.table)
+    if outcome.exit_code != EXIT_DONE:
+        _say("error", outcome.message)
+    return int(outcome.exit_code)
+
+
+def _warn_of_points(configs: Sequence[Config]) -> None:
+    """One line for each key that warnings name, whatever its value, with the number of points it concerns."""
+    found: dict[str, list[str]] = {}
+    for config in configs:
+        for warning in config.warnings():
+            found.setdefault(re.split(" = |: ", warning)[0], []).append(warning)
+    for texts in found.values():
+        _say("warning", texts[0] if len(texts) == 1 else f"{texts[0]} (one of {len(texts)} such warnings)")
 
 
 def _default_output(config: Config, source: str) -> str:

@@ -24,6 +24,8 @@ from scipy.stats import qmc
 
 from crmc.distribution import Background
 
+_slope = jax.jit(Background.slope)
+
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
@@ -110,7 +112,7 @@ def initial_markers(
     y = np.exp(low + (high - low) * sample[:, 0])
     mu = 2.0 * sample[:, 1] - 1.0
     volume = 2.0 * (high - low) / count * y**3
-    slope = np.asarray(jax.jit(Background.slope)(background, amplitude, jnp.asarray(y)))
+    slope = np.asarray(_slope(background, amplitude, jnp.asarray(y)))
     dipole = drift * np.sqrt(1.0 + y**2) / y
     excess = -volume * slope * (dipole * mu + anisotropy * (1.5 * mu**2 - 0.5))
     return Markers(*(jnp.asarray(x, dtype) for x in (y, y * mu, np.zeros(count), volume, excess)))

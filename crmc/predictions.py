@@ -29,6 +29,8 @@ from crmc.units import PARSEC, SPEED_OF_LIGHT, CodeUnits
 if TYPE_CHECKING:
     from crmc.config import Config
 
+#: Nodes and weights on (-1, 1) of the mean over mu.
+_QUADRATURE = np.polynomial.legendre.leggauss(64)
 #: name -> (unit, description, source) of the predictions, in their order.
 _TABLE = {
     "alfven_speed": ("c", "Alfven speed of the ions, v_A/c", "B/sqrt(4 pi n_i m_p)"),
@@ -81,7 +83,7 @@ def _mean_nu(config: Config, units: CodeUnits, arguments: tuple, p: float) -> fl
     waves = config.waves
     if config.scattering.model == "constant":
         return (config.scattering.frequency or 0.0) * units.time or None
-    x, w = np.polynomial.legendre.leggauss(64)
+    x, w = _QUADRATURE
     low, high = (min(1.0 / (k * p), 1.0) for k in (waves.k_max, waves.k_min))
     half = 0.5 * np.log(high / low)
     mu = low * np.exp(half * (x + 1.0))

@@ -106,35 +106,52 @@ def _factors(units: CodeUnits) -> dict[str, float]:
     }
 
 
+#: Attributes of the coordinates of a result, and the values of those that every result shares.
+COORDINATES: dict[str, dict[str, str]] = {
+    "time": {"units": "s", "long_name": "time"},
+    "direction": {"units": "1", "long_name": "propagation direction of the waves"},
+    "helicity": {"units": "1", "long_name": "sign(p_par) of resonant particles"},
+    "k": {"units": "Omega0/c", "long_name": "wavenumber, Omega0 at t = 0"},
+    "momentum": {"units": "m_p c", "long_name": "momentum"},
+}
+_SHARED: dict[str, Any] = {"direction": [1, -1], "helicity": [1, -1], "momentum": MOMENTA}
+
+
+def shared_coordinates() -> dict[str, tuple[str, Any, dict[str, str]]]:
+    """Coordinates direction, helicity and momentum."""
+    return {name: (name, values, COORDINATES[name]) for name, values in _SHARED.items()}
+
+
+def physical(units: CodeUnits, rows: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Every variable of a result in the unit of the file, from ``rows`` in code units, first axis time."""
+    factors = _factors(units)
+    scale = float(rows["energy_cosmic_rays"][0])
+    rows = {**rows, "energy_residual": (rows["ledger"] - rows["ledger"][0]) / scale}
+    return {name: np.asarray(rows[name]) * factors[factor] for name, (_, _, factor, _) in _VARIABLES.items()}
+
+
+def labelled(
+    values: Mapping[str, np.ndarray], leading: tuple[str, ...] = ("time",), k: str = "k"
+) -> dict[str, tuple[tuple[str, ...], np.ndarray, dict[str, str]]]:
+    """``values`` of `physical` with dimensions and attributes; ``leading`` dimensions first, ``k`` names that of k."""
+    found = {}
+    for name, array in values.items():
+        dims, unit, _, text = _VARIABLES[name]
+        inner = tuple(k if dim == "k" else dim for dim in dims)
+        found[name] = ((*leading, *inner), array, {"units": unit, "long_name": text})
+    return found
+
+
 def dataset(
     setup: Setup, steps: Sequence[int], rows: Mapping[str, np.ndarray], attributes: Mapping[str, Any]
 ) -> xr.Dataset:
     """Dataset of all ``rows`` (code units, first axis time) at the given step numbers."""
-    factors = _factors(setup.units)
-    rows = dict(rows)
-    scale = float(rows["energy_cosmic_rays"][0])
-    rows["energy_residual"] = (rows["ledger"] - rows["ledger"][0]) / scale
-    variables = {
-        name: (("time", *dims), np.asarray(rows[name]) * factors[factor], {"units": unit, "long_name": text})
-        for name, (dims, unit, factor, text) in _VARIABLES.items()
-    }
-    time = np.asarray(steps) * setup.time_step
     coordinates = {
-        "time": ("time", time, {"units": "s", "long_name": "time"}),
-        "direction": (
-            "direction",
-            [1, -1],
-            {"units": "1", "long_name": "propagation direction of the waves"},
-        ),
-        "helicity": ("helicity", [1, -1], {"units": "1", "long_name": "sign(p_par) of resonant particles"}),
-        "k": (
-            "k",
-            np.asarray(setup.parameters.grid.centres),
-            {"units": "Omega0/c", "long_name": "wavenumber, Omega0 at t = 0"},
-        ),
-        "momentum": ("momentum", MOMENTA, {"units": "m_p c", "long_name": "momentum"}),
+        "time": ("time", np.asarray(steps) * setup.time_step, COORDINATES["time"]),
+        "k": ("k", np.asarray(setup.parameters.grid.centres), COORDINATES["k"]),
+        **shared_coordinates(),
     }
-    return xr.Dataset(variables, coordinates, attrs=dict(attributes))
+    return xr.Dataset(labelled(physical(setup.units, rows)), coordinates, attrs=dict(attributes))
 
 
 def provenance(setup: Setup) -> dict[str, Any]:

@@ -1,0 +1,355 @@
+"""Many points of a sweep in one compiled program: batches of one size, each advanced as a whole.
+
+On a GPU the points of a batch run side by side (``vmap``).  On a CPU they run one after the other (``lax.map``) and
+the batches beside each other in threads: a conditional under ``vmap`` computes both branches, and XLA then repeats
+the search of the scattering tables (measured: 2 to 2.5 times the time per marker and step).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from tqdm import tqdm
+
+from crmc import result, sweep_result
+from crmc.build import Demand, Schedule, Setup, build, demand
+from crmc.config_errors import ConfigError
+from crmc.parameters import Model, Parameters
+from crmc.record import Record
+from crmc.run import DONE, FAILED, INTERRUPTED, SOLVERS, Solver, _signals
+from crmc.state import State
+from crmc.sweep_axes import Axis, Point
+
+_STATUS = {DONE: "done", FAILED: "failed", INTERRUPTED: "interrupted"}
+#: Wall time aimed at per call of the program [s], and between saves of what is finished [s].
+_CHUNK_SECONDS, _SAVE_SECONDS = 0.5, 60.0
+#: Markers that a batch on a GPU has in all.
+_MARKERS_PER_BATCH = 2**23
+
+
+class Outcome(NamedTuple):
+    """How a sweep ended."""
+
+    exit_code: int
+    message: str
+    table: str
+
+
+def common_schedule(points: Sequence[Point]) -> Schedule:
+    """A schedule that gives every point at least the steps, rows and samples that it asks for.
+
+    Raises ConfigError where two points need different programs.
+    """
+    demands = [demand(point.config) for point in points]
+    first = dataclasses.asdict(demands[0].model)
+    for point, other in zip(points, demands, strict=True):
+        if differing := [name for name, value in dataclasses.asdict(other.model).items() if value != first[name]]:
+            raise ConfigError(
+                f"sweep: points ({points[0].label}) and ({point.label}) need different programs (they differ in "
+                f"'{differing[0]}'); sweep them separately, for instance zero apart from what is positive"
+            )
+    return _most(demands, max(other.steps for other in demands))
+
+
+def _most(demands: Sequence[Demand], steps: int) -> Schedule:
+    every = [other.schedule(steps) for other in demands]
+    return Schedule(
+        steps=steps,
+        output_every=min(one.output_every for one in every),
+        coarse_grain_every=min(one.coarse_grain_every for one in every),
+        functional_every=min(one.functional_every for one in every),
+        functional_refinement=max(one.functional_refinement for one in every),
+    )
+
+
+def _each(function: Callable[..., Any], side_by_side: bool, arguments: tuple[Any, ...]) -> Any:
+    """``function`` of every point; ``arguments`` are stacked."""
+    if side_by_side:
+        return jax.vmap(function)(*arguments)
+    return jax.lax.map(lambda x: function(*x), arguments)
+
+
+def advance_batch(
+    states: State,
+    records: Record,
+    keys: jax.Array,
+    parameters: Parameters,
+    count: jax.Array,
+    *,
+    solver: Solver,
+    model: Model,
+    side_by_side: bool,
+    one_key: bool,
+) -> tuple[State, Record]:
+    """``count`` steps of every point of a batch: stacked states, records, keys and parameters.
+
+    one_key: all points draw the same numbers.
+    """
+    if not side_by_side:
+
+        def alone(state: State, record: Record, key: jax.Array, own: Parameters) -> tuple[State, Record]:
+            return solver.advance(state, record, key, own, count, model)
+
+        return _each(alone, False, (states, records, keys, parameters))
+    # One number of steps for all: what depends on it alone stays a branch that is taken or not, for all at once.
+    step = states.step[0]
+
+    def beside(state: State, record: Record, key: jax.Array, own: Parameters) -> tuple[State, Record]:
+        key = keys[0] if one_key else key
+        return solver.advance(dataclasses.replace(state, step=step), record, key, own, count, model)
+
+    return _each(beside, True, (states, records, keys, parameters))
+
+
+def observe_batch(
+    states: State,
+    records: Record,
+    count: jax.Array,
+    parameters: Parameters,
+    *,
+    solver: Solver,
+    model: Model,
+    side_by_side: bool,
+) -> dict[str, jax.Array]:
+    """One row of every point of a batch, stacked; the records hold ``count`` steps."""
+
+    def one(state: State, record: Record, own: Parameters) -> dict[str, jax.Array]:
+        return solver.observe(state, record, count, own, model)
+
+    return _each(one, side_by_side, (states, records, parameters))
+
+
+def _stacked(trees: Sequence[Any]) -> Any:
+    return jax.tree.map(lambda *leaves: jnp.asarray(np.stack(leaves)), *trees)
+
+
+class _Batch(NamedTuple):
+    """Points advanced as a whole, filled up with copies of the last one."""
+
+    setups: list[Setup]
+    states: State
+    records: Record
+    keys: jax.Array
+    parameters: Parameters
+
+
+class Sweeper:
+    """A sweep in progress: the compiled program, and what the points have given so far.
+
+    size: points per batch.  workers: batches at a time.
+    """
+
+    def __init__(self, points: Sequence[Point], axes: Sequence[Axis], solver: str, batch: int | None):
+        self.points, self.plan, self.solver = points, sweep_result.plan_of(axes), SOLVERS[solver]
+        self.schedule = common_schedule(points)
+        self.first = self._setup(points[0])
+        self.steps = self.first.steps
+        self.times = [*range(0, self.steps, self.first.output_every), self.steps]
+        beside = _side_by_side()
+        self.workers = 1 if beside else _cores()
+        self.size = batch or (self._roomy() if beside else 1)
+        self.size = min(self.size, len(points))
+        self.tracks: list[sweep_result.Track | None] = [None] * len(points)
+        self.stop, self._lock = threading.Event(), threading.Lock()
+        self._compile(side_by_side=beside, one_key=not any(axis.key == "run.seed" for axis in axes))
+
+    def _roomy(self) -> int:
+        most = max(1, _MARKERS_PER_BATCH // self.first.state.markers.delta.size)
+        batches = -(-len(self.points) // most)
+        return -(-len(self.points) // batches)
+
+    def _setup(self, point: Point) -> Setup:
+        return self.solver.prepare(build(point.config, self.schedule))
+
+    def _prepare(self, points: Sequence[Point]) -> _Batch:
+        setups = [self._setup(point) for point in points]
+        filled = setups + [setups[-1]] * (self.size - len(setups))
+        return _Batch(
+            setups,
+            _stacked([setup.state for setup in filled]),
+            self._empty(filled),
+            jnp.stack([jax.random.key(setup.config.run.seed, impl="threefry2x32") for setup in filled]),
+            _stacked([setup.parameters for setup in filled]),
+        )
+
+    def _empty(self, setups: Sequence[Setup]) -> Record:
+        return _stacked([self.solver.record(setup.parameters) for setup in setups])
+
+    def _compile(self, side_by_side: bool, one_key: bool) -> None:
+        """The one program of all batches, compiled ahead so that a batch of another shape cannot slip in."""
+        _, states, records, keys, parameters = self._prepare(self.points[:1])
+        started, count = time.perf_counter(), jnp.zeros((), jnp.int64)
+        static: dict[str, Any] = {"solver": self.solver, "model": self.first.model, "side_by_side": side_by_side}
+        advance, observe = partial(advance_batch, **static, one_key=one_key), partial(observe_batch, **static)
+        self._advance = jax.jit(advance, donate_argnums=0).lower(states, records, keys, parameters, count).compile()
+        self._observe = jax.jit(observe).lower(states, records, count, parameters).compile()
+        self.compile_seconds = time.perf_counter() - started
+
+    def batches(self) -> Iterator[list[int]]:
+        """Numbers of the points of each batch."""
+        places = range(len(self.points))
+        return (list(places[start : start + self.size]) for start in range(0, len(places), self.size))
+
+    def run_batch(self, numbers: Sequence[int], bar: tqdm) -> dict[int, sweep_result.Track]:
+        """What the points of one batch give; nothing if the sweep is stopped before they end."""
+        with jax.enable_x64(True):
+            if self.stop.is_set():
+                return {}
+            setups, states, records, keys, parameters = self._prepare([self.points[i] for i in numbers])
+            empty = records
+            rows = [self._observe(states, records, jnp.zeros((), jnp.int64), parameters)]
+            chunk = 1
+            for start, end in zip(self.times, self.times[1:], strict=False):
+                done = start
+                while done < end:
+                    if self.stop.is_set():
+                        return {}
+                    began, count = time.perf_counter(), min(chunk, end - done)
+                    states, records = self._advance(states, records, keys, parameters, jnp.asarray(count, jnp.int64))
+                    jax.block_until_ready(states.step)
+                    done += count
+                    speed = count / max(time.perf_counter() - began, 1e-9)
+                    chunk = max(1, int(min(2 * chunk, _CHUNK_SECONDS * speed)))
+                    with self._lock:
+                        bar.update(count * len(setups))
+                rows.append(self._observe(states, records, jnp.asarray(end - start, jnp.int64), parameters))
+                records = empty
+            series = {name: np.stack([np.asarray(row[name]) for row in rows], axis=1) for name in rows[0]}
+            return {
+                number: sweep_result.track(
+                    setup, self.times, {name: values[place] for name, values in series.items()}, self.solver.coarsest
+                )
+                for place, (number, setup) in enumerate(zip(numbers, setups, strict=True))
+            }
+
+
+def _side_by_side() -> bool:
+    """Whether the points of a batch run beside each other: on everything but a CPU."""
+    return jax.default_backend() != "cpu"
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def sweep(
+    points: Sequence[Point],
+    axes: Sequence[Axis],
+    *,
+    output: Path,
+    solver: str = "monte-carlo",
+    batch: int | None = None,
+    quiet: bool = False,
+) -> Outcome:
+    """Run all ``points`` of ``axes`` with one of `run.SOLVERS` and write ``output`` (netCDF).
+
+    batch: points per call of the program (default: one on a CPU, as many as fit on a GPU).
+    Raises ConfigError where points need different programs.
+    """
+    with jax.enable_x64(True), _signals() as caught:
+        started = time.perf_counter()
+        sweeper = Sweeper(points, axes, solver, batch)
+        try:
+            _loop(sweeper, caught, output, quiet)
+        except Exception:
+            _store(sweeper, output, {"status": "failed", "status_text": "stopped by an error"})
+            raise
+        return _finish(sweeper, caught, output, time.perf_counter() - started)
+
+
+def _loop(sweeper: Sweeper, caught: list[int], output: Path, quiet: bool) -> None:
+    """Run batch after batch until all are done or a signal is in ``caught``."""
+    total, saved = sweeper.steps * len(sweeper.points), time.monotonic()
+    with ThreadPoolExecutor(sweeper.workers) as pool, _progress(sweeper, total, quiet) as bar:
+        pending: set[Future[dict[int, sweep_result.Track]]] = set()
+        try:
+            pending = {pool.submit(sweeper.run_batch, numbers, bar) for numbers in sweeper.batches()}
+            while pending:
+                ended, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
+                for future in ended:
+                    for number, track in future.result().items():
+                        sweeper.tracks[number] = track
+                if caught:
+                    sweeper.stop.set()
+                if ended and pending and time.monotonic() - saved >= _SAVE_SECONDS:
+                    _store(sweeper, output, {"status": "running", "status_text": ""})
+                    saved = time.monotonic()
+        finally:
+            sweeper.stop.set()
+            for future in pending:
+                future.cancel()
+
+
+def _progress(sweeper: Sweeper, total: int, quiet: bool) -> tqdm:
+    name = sweeper.first.config.name or "crmc"
+    description = f"{name}, {len(sweeper.points)} points"
+    return tqdm(total=total, unit="step", desc=description, disable=quiet, smoothing=0.1, dynamic_ncols=True)
+
+
+def _attributes(sweeper: Sweeper) -> dict[str, Any]:
+    """Provenance of the first point but for what differs between points, and what was swept."""
+    found = result.provenance(sweeper.first)
+    for name in ("time_step_s", "seed"):
+        found.pop(name)
+    swept = {axis.key: [float(x) for x in axis.values] for axis in sweeper.plan.axes}
+    return found | {
+        "title": f"{sweeper.first.config.name or 'crmc'} sweep",
+        "config_note": "config is that of the first point; sweep holds the values of the keys that differ",
+        "sweep": json.dumps(swept),
+        "steps": sweeper.steps,
+    }
+
+
+def _store(sweeper: Sweeper, output: Path, more: dict[str, Any]) -> None:
+    """Write what is finished, if anything is."""
+    if any(track is not None for track in sweeper.tracks):
+        data = sweep_result.dataset(sweeper.plan, sweeper.tracks, _attributes(sweeper) | more)
+        result.write_atomically(data, output)
+
+
+def _finish(sweeper: Sweeper, caught: list[int], output: Path, seconds: float) -> Outcome:
+    code, message = _verdict(sweeper, caught)
+    if all(track is None for track in sweeper.tracks):
+        return Outcome(code, f"{message}; nothing to save", "")
+    more = {
+        "status": _STATUS[code],
+        "status_text": message,
+        "wall_seconds": seconds,
+        "compile_seconds": sweeper.compile_seconds,
+        "batch": sweeper.size,
+    }
+    data = sweep_result.dataset(sweeper.plan, sweeper.tracks, _attributes(sweeper) | more)
+    data = sweep_result.summarise(data, sweeper.plan, sweeper.points)
+    result.write_atomically(data, output)
+    return Outcome(code, message, sweep_result.table(data, sweeper.plan, sweeper.points))
+
+
+def _verdict(sweeper: Sweeper, caught: list[int]) -> tuple[int, str]:
+    """Exit code, and words for one that is not 0."""
+    words = Counter(sweep_result.NOT_RUN if track is None else track.status for track in sweeper.tracks)
+    count = len(sweeper.points)
+    if words[sweep_result.NOT_RUN]:
+        name = signal.Signals(caught[0]).name
+        return INTERRUPTED, f"interrupted by {name}: {words[sweep_result.NOT_RUN]} of {count} points were not run"
+    if words[sweep_result.FAILED]:
+        first = next(i for i, t in enumerate(sweeper.tracks) if t is not None and t.status == sweep_result.FAILED)
+        track = sweeper.tracks[first]
+        assert track is not None
+        label = sweeper.points[first].label
+        return FAILED, f"{words[sweep_result.FAILED]} of {count} points failed; the first at {label}: {track.text}"
+    return DONE, ""

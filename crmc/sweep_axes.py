@@ -1,0 +1,197 @@
+"""The points of a sweep: which keys can be swept, ``key=start:stop:n`` read and checked, the outer product."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from crmc.config import Config, Section, parse_config
+from crmc.config_errors import ConfigError, did_you_mean, one_line, show
+from crmc.config_files import apply_overrides
+from crmc.quantity import Quantity
+
+#: Numbers in a config that fix the steps, which all points share.
+_NOT_SWEPT = {"run.scattering_per_step"}
+#: Units of the plain numbers that have one.
+_PLAIN_UNITS = {
+    "cosmic_rays.turnover_momentum": "m_p c",
+    "cosmic_rays.momentum_min": "m_p c",
+    "cosmic_rays.momentum_max": "m_p c",
+    "cosmic_rays.drift_velocity": "v_A",
+    "waves.k_min": "Omega0/c",
+    "waves.k_max": "Omega0/c",
+}
+_MOST_POINTS = 100_000
+_FORM = "write key=start:stop:n, key=start:stop:n:log or key=a,b,c"
+
+
+class Key(NamedTuple):
+    """A key that can be swept: its quantity (None: a plain number), unit and description."""
+
+    quantity: Quantity | None
+    unit: str
+    description: str
+
+    def read(self, text: str) -> float:
+        """The number that ``text`` stands for in ``unit``; ValueError if there is none."""
+        if self.quantity is not None:
+            return float(self.quantity.parse(text))
+        try:
+            value = float(text)
+        except ValueError:
+            raise ValueError("must be a plain number") from None
+        if not math.isfinite(value):
+            raise ValueError("must be a finite number")
+        return value
+
+    def write(self, value: float) -> float | str:
+        """``value`` as a config file holds it."""
+        return value if self.quantity is None else self.quantity.format(value)
+
+
+class Axis(NamedTuple):
+    """One dimension of a sweep: its name, the config's key, the values in ``unit``, and the same as a config's."""
+
+    dimension: str
+    key: str
+    values: np.ndarray
+    entries: tuple[Any, ...]
+    unit: str
+    description: str
+
+    def label(self, place: int) -> str:
+        """ "key = value unit" of the value at ``place``."""
+        unit = "" if self.unit == "1" else f" {self.unit}"
+        return f"{self.dimension} = {self.values[place]:.6g}{unit}"
+
+
+class Point(NamedTuple):
+    """One run of a sweep: its place along each axis, its checked config, and its name in messages."""
+
+    place: tuple[int, ...]
+    config: Config
+    label: str
+
+
+def sweepable() -> dict[str, Key]:
+    """Keys that change numbers only, neither shapes nor what is compiled."""
+    found = {}
+    for section, outer in Config.model_fields.items():
+        kind = outer.annotation
+        if not (isinstance(kind, type) and issubclass(kind, Section)):
+            continue
+        for name, field in kind.model_fields.items():
+            key = f"{section}.{name}"
+            if field.annotation not in (float, float | None) or key in _NOT_SWEPT:
+                continue
+            quantity = next((m for m in field.metadata if isinstance(m, Quantity)), None)
+            unit = _PLAIN_UNITS.get(key, "1") if quantity is None else quantity.unit
+            found[key] = Key(quantity, unit, field.description or key)
+    return found
+
+
+def read_axes(specifications: Sequence[str], seeds: int | None, data: Mapping[str, Any]) -> list[Axis]:
+    """Axes of ``--over`` texts and of a number of ``seeds`` from the run.seed of ``data`` on; ConfigError if bad."""
+    axes = [_axis(text) for text in specifications]
+    for axis in axes:
+        if sum(axis.key == other.key for other in axes) > 1:
+            raise ConfigError(f"--over {axis.key}: is given twice; give each key once")
+    if seeds is not None:
+        if seeds < 1:
+            raise ConfigError(f"--seeds {seeds}: must be at least 1; give the number of seeds")
+        axes.append(_seed_axis(seeds, data))
+    if not axes:
+        raise ConfigError("sweep: nothing to sweep over; give --over key=start:stop:n or --seeds n")
+    count = math.prod(len(axis.entries) for axis in axes)
+    if count > _MOST_POINTS:
+        raise ConfigError(f"sweep: {count} points are more than {_MOST_POINTS}; use fewer values")
+    return axes
+
+
+def _seed_axis(seeds: int, data: Mapping[str, Any]) -> Axis:
+    section = data.get("run")
+    first = section.get("seed", 0) if isinstance(section, Mapping) else 0
+    if isinstance(first, bool) or not isinstance(first, int):
+        raise ConfigError(f"run.seed = {show(first)}: must be a whole number to count --seeds from; change it")
+    values = range(first, first + seeds)
+    return Axis("seed", "run.seed", np.array(values), tuple(values), "1", "seed of the random numbers")
+
+
+def _axis(text: str) -> Axis:
+    name, equals, rest = text.partition("=")
+    name, where = name.strip(), f"--over {one_line(text, 120)}"
+    if not equals or not rest.strip():
+        raise ConfigError(f"{where}: has no values; {_FORM}")
+    key = _find(name)
+    values = _listed(key, rest, where) if ":" not in rest else _spaced(key, rest, where)
+    if len(np.unique(values)) < len(values):
+        raise ConfigError(f"{where}: gives the same value twice; give different ones")
+    return Axis(name, name, values, tuple(key.write(float(x)) for x in values), key.unit, key.description)
+
+
+def _find(name: str) -> Key:
+    keys = sweepable()
+    if name in keys:
+        return keys[name]
+    section, _, key = name.partition(".")
+    field = Config.model_fields.get(section)
+    known = field is not None and key in getattr(field.annotation, "model_fields", {})
+    if name == "run.seed":
+        problem = "is swept with --seeds n"
+    elif known:
+        problem = "changes what is compiled or the steps that all points share, and cannot be swept"
+    else:
+        guess = did_you_mean(name[:60], keys)
+        problem = "there is no such key" + (f", {guess}" if guess.startswith("did") else "")
+    raise ConfigError(f"--over {one_line(name, 80)}: {problem}; {_listing(keys)}")
+
+
+def _listing(keys: Mapping[str, Key]) -> str:
+    sections: dict[str, list[str]] = {}
+    for key in keys:
+        section, _, name = key.partition(".")
+        sections.setdefault(section, []).append(name)
+    return "what can be swept: " + "; ".join(f"{section}: {', '.join(names)}" for section, names in sections.items())
+
+
+def _number(key: Key, text: str, where: str) -> float:
+    try:
+        return key.read(text.strip())
+    except ValueError as error:
+        raise ConfigError(f"{where}: {show(text.strip())} {error}") from None
+
+
+def _listed(key: Key, rest: str, where: str) -> np.ndarray:
+    return np.array([_number(key, text, where) for text in rest.split(",")])
+
+
+def _spaced(key: Key, rest: str, where: str) -> np.ndarray:
+    parts = [part.strip() for part in rest.split(":")]
+    if len(parts) not in (3, 4) or parts[3:] not in ([], ["log"]):
+        raise ConfigError(f"{where}: is not of the form start:stop:n or start:stop:n:log; {_FORM}")
+    start, stop = (_number(key, part, where) for part in parts[:2])
+    if not (parts[2].isascii() and parts[2].isdigit()) or not 2 <= int(parts[2][:9]) <= _MOST_POINTS:
+        raise ConfigError(f"{where}: n = {one_line(parts[2], 40)} must be a whole number from 2 to {_MOST_POINTS}")
+    count = int(parts[2])
+    if len(parts) == 3:
+        return np.linspace(start, stop, count)
+    if min(start, stop) <= 0.0 <= max(start, stop):
+        raise ConfigError(f"{where}: start and stop of log must have one sign and not be zero; leave :log out")
+    return np.geomspace(start, stop, count)
+
+
+def make_points(data: Mapping[str, Any], axes: Sequence[Axis]) -> list[Point]:
+    """The outer product of ``axes`` over a config's ``data``, last axis fastest; ConfigError names a bad point."""
+    found = []
+    for place in itertools.product(*(range(len(axis.entries)) for axis in axes)):
+        label = ", ".join(axis.label(i) for axis, i in zip(axes, place, strict=True))
+        entries = {axis.key: axis.entries[i] for axis, i in zip(axes, place, strict=True)}
+        try:
+            found.append(Point(place, parse_config(apply_overrides(dict(data), entries)), label))
+        except ConfigError as error:
+            raise ConfigError(f"sweep point {len(found) + 1} ({label}): {error}") from None
+    return found

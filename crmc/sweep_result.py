@@ -1,0 +1,196 @@
+"""The result of a sweep: one dataset over the swept keys, and a table with one line per point."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from crmc import result
+from crmc.build import Setup
+from crmc.predictions import predictions
+from crmc.report import number, with_error
+from crmc.sweep_axes import Axis, Point
+
+DONE, FAILED, NOT_RUN = "done", "failed", "not run"
+#: Rows that a healthy run keeps finite.
+_WATCHED = ("magnetic_field", "gas_pressure", "perpendicular_pressure", "wave_power", "ledger")
+_STATUS_TEXT = "what happened at this point"
+
+
+class Track(NamedTuple):
+    """What one point gave.
+
+    times: of the rows [s], NaN where none was reached;  k: bin centres;  values: `result.physical`;  status: one of
+    the words above, and ``text`` says why;  time_step: dt [s].
+    """
+
+    times: np.ndarray
+    k: np.ndarray
+    values: dict[str, np.ndarray]
+    status: str
+    text: str
+    time_step: float
+
+
+def track(setup: Setup, steps: Sequence[int], rows: Mapping[str, np.ndarray], coarsest: float) -> Track:
+    """What ``rows`` (code units, first axis time) at the numbers of ``steps`` tell; nothing after a failure."""
+    place, text = _failure(setup, rows)
+    status = DONE if place is None else FAILED
+    values = result.physical(setup.units, rows)
+    peak = np.nanmax(values["max_scattering_per_step"], initial=0.0)
+    if place is not None:
+        text = f"{text} at step {steps[place]}"
+        for array in values.values():
+            array[place + 1 :] = np.nan
+    elif peak > coarsest:
+        text = f"nu_max dt reached {peak:.2g}; lower run.scattering_per_step or set run.time_step"
+    times = np.asarray(steps) * setup.time_step
+    return Track(times, np.asarray(setup.parameters.grid.centres), values, status, text, setup.time_step)
+
+
+def _failure(setup: Setup, rows: Mapping[str, np.ndarray]) -> tuple[int | None, str]:
+    """The first row that no healthy run has, and what is wrong with it; None where there is none."""
+    found: list[tuple[int, str]] = []
+    for name in _WATCHED:
+        if name == "wave_power" and setup.model.scattering != "spectrum":
+            continue
+        bad = ~np.isfinite(rows[name].reshape(len(rows[name]), -1)).all(axis=1)
+        found += [(int(bad.argmax()), f"{name} is not finite")] if bad.any() else []
+    empty = rows["gas_pressure"] <= 0.0
+    found += [(int(empty.argmax()), "the gas pressure fell to zero")] if empty.any() else []
+    return min(found, key=lambda pair: pair[0]) if found else (None, "")
+
+
+class Plan(NamedTuple):
+    """Dimensions of the arrays of a sweep, and which coordinates its points share."""
+
+    axes: Sequence[Axis]
+    same_times: bool
+    same_k: bool
+
+    @property
+    def dims(self) -> tuple[str, ...]:
+        return tuple(axis.dimension for axis in self.axes)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(len(axis.entries) for axis in self.axes)
+
+    @property
+    def time(self) -> str:
+        """Name of the dimension of the rows."""
+        return "time" if self.same_times else "output"
+
+    @property
+    def k(self) -> str:
+        """Name of the dimension of the bins."""
+        return "k" if self.same_k else "bin"
+
+
+def plan_of(axes: Sequence[Axis]) -> Plan:
+    """How a sweep over ``axes`` is laid out: swept durations share no times, swept ends of the spectrum no k."""
+    keys = {axis.key for axis in axes}
+    return Plan(axes, "run.duration" not in keys, not keys & {"waves.k_min", "waves.k_max"})
+
+
+def dataset(plan: Plan, tracks: Sequence[Track | None], attributes: Mapping[str, Any]) -> xr.Dataset:
+    """All ``tracks`` (None: not run; at least one is there), in the order of the outer product."""
+    some = next(found for found in tracks if found is not None)
+    stacked = {
+        name: _stack([None if found is None else found.values[name] for found in tracks], array, plan.shape)
+        for name, array in some.values.items()
+    }
+    data = xr.Dataset(
+        result.labelled(stacked, (*plan.dims, plan.time), plan.k),
+        result.shared_coordinates() | {axis.dimension: _coordinate(axis) for axis in plan.axes},
+        attrs=dict(attributes),
+    )
+    for name, own, same, dim in (("times", "time", plan.same_times, plan.time), ("k", "k", plan.same_k, plan.k)):
+        one, attrs = getattr(some, name), result.COORDINATES[own]
+        if same:
+            data = data.assign_coords({own: (dim, one, attrs)})
+        else:
+            each = _stack([None if found is None else getattr(found, name) for found in tracks], one, plan.shape)
+            data = data.assign_coords({own: ((*plan.dims, dim), each, attrs)})
+    each = _stack([None if x is None else np.array(x.time_step) for x in tracks], np.zeros(()), plan.shape)
+    data["time_step"] = (plan.dims, each, {"units": "s", "long_name": "time step"})
+    words = [NOT_RUN if found is None else found.status for found in tracks]
+    texts = ["" if found is None else found.text for found in tracks]
+    long_name = f"{DONE}, {FAILED} (NaN from then on) or {NOT_RUN} (NaN)"
+    data["status"] = (plan.dims, np.array(words, object).reshape(plan.shape), {"long_name": long_name})
+    data["status_text"] = (plan.dims, np.array(texts, object).reshape(plan.shape), {"long_name": _STATUS_TEXT})
+    return data
+
+
+def _stack(arrays: Sequence[np.ndarray | None], like: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    found = np.full((len(arrays), *like.shape), np.nan)
+    for place, array in enumerate(arrays):
+        if array is not None:
+            found[place] = array
+    return found.reshape(*shape, *like.shape)
+
+
+def _coordinate(axis: Axis) -> tuple[str, np.ndarray, dict[str, str]]:
+    return axis.dimension, axis.values, {"units": axis.unit, "long_name": axis.description}
+
+
+def point_dataset(data: xr.Dataset, place: Mapping[str, int]) -> xr.Dataset:
+    """The dataset of one point, with dimensions as ``crmc run`` writes them."""
+    one = data.isel(dict(place))
+    return one.swap_dims({old: new for old, new in (("output", "time"), ("bin", "k")) if old in one.dims})
+
+
+def summarise(data: xr.Dataset, plan: Plan, points: Sequence[Point]) -> xr.Dataset:
+    """``data`` with two groups of variables over the swept keys: ``average_*`` (last half) and ``theory_*``."""
+    columns: dict[str, tuple[np.ndarray, dict[str, str]]] = {}
+
+    def put(name: str, place: tuple[int, ...], value: float | None, unit: str, text: str) -> None:
+        empty = (np.full(plan.shape, np.nan), {"units": unit or "1", "long_name": text})
+        columns.setdefault(name, empty)[0][place] = math.nan if value is None else value
+
+    for point in points:
+        if data["status"].values[point.place] == DONE:
+            one = point_dataset(data, dict(zip(plan.dims, point.place, strict=True)))
+            for name, entry in result.averages(one).items():
+                largest = name in ("energy_residual", "energy_imbalance")
+                text = f"{name}: {'largest absolute value' if largest else 'mean over the last half'} of the run"
+                put(f"average_{name}", point.place, entry["value"], entry["unit"], text)
+                put(f"average_{name}_stderr", point.place, entry["stderr"], entry["unit"], f"standard error of {name}")
+        for name, entry in predictions(point.config).items():
+            text = f"{entry['description']} ({entry['source']})"
+            put(f"theory_{name}", point.place, entry["value"], entry["unit"], text)
+    return data.assign({name: (plan.dims, array, attrs) for name, (array, attrs) in columns.items()})
+
+
+#: Head of a column of the table, and the variables of its values and their errors.
+_COLUMNS = (
+    ("heating [erg cm-3 s-1]", "average_heating_rate", "average_heating_rate_stderr"),
+    ("exact", "theory_heating_exact", ""),
+    ("Delta P/P_c", "average_pressure_anisotropy", "average_pressure_anisotropy_stderr"),
+    ("v/nu(1 m_p c) [pc]", "average_mean_free_path_p1", "average_mean_free_path_p1_stderr"),
+)
+
+
+def table(data: xr.Dataset, plan: Plan, points: Sequence[Point]) -> str:
+    """One line per point: the swept values, heating beside exact theory, anisotropy and mean free path."""
+    units = ["" if axis.unit == "1" else f" [{axis.unit}]" for axis in plan.axes]
+    heads = [axis.dimension.rpartition(".")[2] + unit for axis, unit in zip(plan.axes, units, strict=True)]
+    lines = [[*heads, *(head for head, _, _ in _COLUMNS), ""]]
+
+    def value(name: str, place: tuple[int, ...]) -> float | None:
+        return float(data[name].values[place]) if name in data else None
+
+    for point in points:
+        cells = [f"{axis.values[i]:.5g}" for axis, i in zip(plan.axes, point.place, strict=True)]
+        for _, name, error in _COLUMNS:
+            cells.append(with_error(value(name, point.place), value(error, point.place)) if error else "")
+            cells[-1] = cells[-1] or number(value(name, point.place))
+        word = str(data["status"].values[point.place])
+        lines.append([*cells, "" if word == DONE else word])
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    return "\n".join([*text, "", "Measured: mean over the last half of the run +- standard error."])
