@@ -1,0 +1,152 @@
+"""The small arrays of a step in NumPy, float64: tables, growth, damping, sources.  They cost the same at any N."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .problem import CELLS, DEPOSIT_CELLS, ROWS, SIGNS, Constants, Record, Tube
+
+#: e + gain is used while gain/e exceeds this; below, an exponential keeps e positive.
+_ADDITIVE_LIMIT = -0.6
+_POLE_LINEAR, _POLE_OFFSET, _POLE_RATE = 0.594, 0.047, 5.5
+#: Two-point Gauss-Legendre nodes of the work integral.
+GAUSS = (-1.0 / np.sqrt(3.0), 1.0 / np.sqrt(3.0))
+
+
+class Table(NamedTuple):
+    """Scattering tables of one direction: Y (2, ROWS, CELLS + 1), Psi (2, DEPOSIT_CELLS + 1, bins), e_ref and V."""
+
+    y: np.ndarray
+    psi: np.ndarray
+    reference: float
+    velocity: float
+
+
+def pole_distance(distance: np.ndarray) -> np.ndarray:
+    """See crmc.spectrum.pole_distance."""
+    theta2 = distance**2
+    u = 0.5 * (np.sqrt(_POLE_LINEAR**2 + 4.0 * theta2) - _POLE_LINEAR)
+    for _ in range(3):
+        decay = _POLE_OFFSET * np.exp(-_POLE_RATE * u)
+        residual = u**2 + _POLE_LINEAR * u + _POLE_OFFSET - decay - theta2
+        u = u - residual / (2.0 * u + _POLE_LINEAR + _POLE_RATE * decay)
+    return np.maximum(u, 0.0)
+
+
+def table(c: Constants, e: np.ndarray, direction: int, b: float) -> Table:
+    """Tables of one direction's waves ``e``, (2, bins), at field b; see crmc.spectrum.scattering_table."""
+    velocity = SIGNS[direction] * c.alfven_speed * np.sqrt(b)
+    nu_dt = c.nu_coefficient * b * c.dt
+    reference = float(e.max())
+    power = np.einsum("rcj,hj->hrc", c.basis_mid, e / reference)
+    P = np.exp(c.row_start + c.row_step * np.arange(ROWS))[:, None]
+    t = (np.arange(CELLS) + 0.5) / CELLS
+    both = t**2 + (1.0 - t) ** 2
+    span = (c.top - c.x_gap)[:, None]
+    dx_dt = span * 2.0 * t * (1.0 - t) / both**2
+    to_top = span * (1.0 - t) ** 2 / both + (P - c.top[:, None])
+    gamma = np.sqrt(1.0 + (b * P) ** 2)
+    measure = 1.0 + SIGNS[:, None, None] * velocity * b * c.x_mid / gamma
+    speed = np.sqrt(np.maximum(power, 1e-3 * c.seed / reference) * to_top * (P + c.x_mid) / measure)
+    y = np.zeros((2, ROWS, CELLS + 1))
+    np.cumsum(dx_dt / speed / CELLS, axis=-1, out=y[..., 1:])
+    interval = np.sqrt(6.0 * nu_dt * reference / gamma)
+    y = np.where(c.x_top >= P, -interval * pole_distance((y[..., -1:] - y) / interval), y)
+    y -= np.take_along_axis(y, np.argmax(speed, axis=-1)[..., None], axis=-1)
+    total = np.einsum("cj,hj->hc", c.basis_deposit, e)
+    psi = np.zeros((2, DEPOSIT_CELLS + 1, c.bins))
+    share = c.basis_deposit / total[..., None] * np.diff(c.x_deposit)[:, None]
+    np.cumsum(share, axis=1, out=psi[:, 1:])
+    return Table(y, psi, reference, velocity)
+
+
+def wave_energy_unit(c: Constants, b: float) -> float:
+    """Energy density of one bin per unit e."""
+    return c.knot * (c.alfven_speed * b) ** 2
+
+
+def grow(
+    c: Constants, tube: Tube, tables: tuple[Table, Table], histogram: np.ndarray, record: Record
+) -> None:
+    """Amplitudes of both directions after growth by ``histogram`` (2 directions, 2 helicities, nodes)."""
+    unit = wave_energy_unit(c, tube.b)
+    for direction, found in enumerate(tables):
+        V = found.velocity
+        gamma = 1.0 / np.sqrt(1.0 - V**2)
+        moved = np.einsum("hn,hnj->hj", histogram[direction], found.psi)
+        relative = -(gamma * V * tube.b**2) * SIGNS[:, None] * moved / unit
+        limit = 1.0 + _ADDITIVE_LIMIT
+        soft = limit * np.exp(np.minimum(relative - _ADDITIVE_LIMIT, 0.0) / limit)
+        factor = np.where(relative > _ADDITIVE_LIMIT, 1.0 + relative, soft)
+        e = tube.waves[direction]
+        given = np.maximum(e * factor, c.seed) - e
+        tube.waves[direction] = e + c.growth_coefficient * given
+        record.gain[direction] = unit * given.sum(axis=-1)
+    record.peak = c.nu_coefficient * tube.b * c.dt * max(found.reference for found in tables)
+
+
+def damp(c: Constants, tube: Tube, record: Record) -> None:
+    """Nonlinear Landau damping in the paper's form; the energy heats the gas."""
+    e = tube.waves
+    padded = np.pad(e, [(0, 0), (0, 0), (1, 1)])
+    centred = 0.125 * padded[..., :-2] + 0.75 * e + 0.125 * padded[..., 2:]
+    gamma = np.sqrt(1.0 + (tube.b / c.centres) ** 2)
+    rate = c.thermal_speed * c.nu_coefficient * tube.b / gamma * centred
+    damped = e * np.exp(-2.0 * rate * c.dt)
+    floored = np.maximum(damped, c.seed)
+    unit = wave_energy_unit(c, tube.b)
+    record.damped = unit * float(np.sum(e - damped))
+    tube.injected += unit * float(np.sum(floored - damped)) / tube.b
+    tube.gas_pressure += (c.adiabatic_index - 1.0) * record.damped
+    tube.waves = floored
+
+
+def apply_sources(c: Constants, tube: Tube) -> None:
+    """Heating and cooling of the gas over half a step."""
+    heat, cool = 0.5 * c.heating * tube.b * c.dt, 0.5 * c.cooling * tube.b**2 * c.dt
+    tube.injected += heat / tube.b
+    tube.radiated += cool / tube.b
+    tube.gas_pressure += (c.adiabatic_index - 1.0) * (heat - cool)
+
+
+def next_field(c: Constants, tube: Tube, end: float) -> tuple[float, list[float]]:
+    """B/B0 at ``end`` of the step, and at the nodes on the way at which the work needs P_perp."""
+    b_new = float(np.exp(-c.expansion_rate * c.dt * (tube.step + end)))
+    log_ratio = np.log(b_new / tube.b)
+    return b_new, [float(tube.b * np.exp(0.5 * (1.0 + node) * log_ratio)) for node in GAUSS]
+
+
+def expand_surroundings(c: Constants, tube: Tube, b_new: float, nodes: list[float], carried: np.ndarray) -> None:
+    """Waves, gas, field and work done; ``carried`` are the sums W p_perp^2/(2 gamma) at the fields ``nodes``."""
+    log_ratio = np.log(b_new / tube.b)
+    waves = wave_energy_unit(c, tube.b) * float(tube.waves.sum())
+    for b, rays in zip(nodes, carried, strict=True):
+        ratio = b / tube.b
+        pressure = b * rays + tube.gas_pressure * ratio**c.adiabatic_index + 0.5 * waves * ratio**1.5
+        pressure += 0.5 * (c.alfven_speed * b) ** 2
+        tube.work += -0.5 * log_ratio / b * pressure
+    ratio = b_new / tube.b
+    tube.waves = tube.waves * ratio**-0.5
+    tube.gas_pressure *= ratio**c.adiabatic_index
+    tube.b = b_new
+
+
+def balancing(
+    tube: Tube, record: Record, lost: float, envelope: tuple[float, float, float]
+) -> tuple[float, float]:
+    """(a, m) of the correction a V F0(y) (eps - m) of every excess; the imbalance before it goes to ``record``.
+
+    lost: -sum W d eps of all kicks times b; envelope: sums of V F0(y) times 1, eps and eps^2.
+    """
+    record.imbalance = lost - float(record.gain.sum())
+    mean = envelope[1] / envelope[0]
+    spread = envelope[2] - envelope[1] * mean
+    return record.imbalance / (tube.b * spread), mean
+
+
+def book_correction(tube: Tube, record: Record, supplied: float, energy: float) -> None:
+    """Take what the correction ``supplied`` (sum of change times eps) off the imbalance."""
+    record.imbalance -= tube.b * supplied
+    record.correction = abs(supplied) / energy
