@@ -16,7 +16,9 @@ import numpy as np
 from .problem import Constants, Record, Tube
 
 _SOURCE = Path(__file__).with_name("reference.cpp")
-FLAGS = ("-std=c++17", "-O3", "-march=native", "-ffast-math", "-fopenmp", "-shared", "-fPIC")
+FLAGS = ("-std=c++17", "-O3", "-march=native", "-ffast-math", "-fopenmp", "-fPIC")
+# Linking with -ffast-math would switch off subnormal numbers in the whole process.
+_LINK_FLAGS = ("-shared", "-fopenmp", "-lm")
 _MARKERS = ("birth_momentum", "parallel_momentum", "delta", "volume", "excess")
 _SCALARS = ("b", "gas_pressure", "injected", "radiated", "work")
 _RECORD = ("gain_variance", "absolute_exchange", "imbalance", "correction", "damped", "peak")
@@ -58,19 +60,23 @@ def _library() -> ctypes.CDLL:
         raise RuntimeError("no C++ compiler; install g++ (Debian: apt install g++) or set CXX")
     # The folder may go once the library is loaded.
     with tempfile.TemporaryDirectory(prefix="crmc-bench-") as folder:
-        library = Path(folder) / "reference.so"
-        command = [*compiler.split(), *FLAGS, str(_SOURCE), "-o", str(library), "-lm"]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise RuntimeError(f"{compiler} cannot be run ({error}); install g++ or set CXX") from None
-        if done.returncode:
-            reason = (done.stderr.strip().splitlines() or ["no message"])[0]
-            raise RuntimeError(f"{compiler} does not compile the reference ({reason}); install g++ 12 or set CXX")
+        compiled, library = Path(folder) / "reference.o", Path(folder) / "reference.so"
+        _compile(compiler, *FLAGS, "-c", str(_SOURCE), "-o", str(compiled))
+        _compile(compiler, str(compiled), "-o", str(library), *_LINK_FLAGS)
         try:
             return ctypes.CDLL(str(library))
         except OSError as error:
             raise RuntimeError(f"the compiled reference cannot be loaded ({error}); set CXX to a native g++") from None
+
+
+def _compile(compiler: str, *arguments: str) -> None:
+    try:
+        done = subprocess.run([*compiler.split(), *arguments], capture_output=True, text=True, timeout=300)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise RuntimeError(f"{compiler} cannot be run ({error}); install g++ or set CXX") from None
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["no message"])[0]
+        raise RuntimeError(f"{compiler} does not compile the reference ({reason}); install g++ 12 or set CXX")
 
 
 def _address(array: np.ndarray, dtype: type) -> int:

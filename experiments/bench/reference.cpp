@@ -207,7 +207,7 @@ struct Block {
     alignas(64) float q[block], momentum[block], energy[block], sign[block], interval[block], offset[block], u[block];
     alignas(64) float gap_span[block], mix[block], low[block], high[block], after[block], change[block];
     alignas(64) float upper_before[block], upper_after[block], mean[block];
-    alignas(64) int32_t base[block], active[block], cell_before[block], cell_after[block];
+    alignas(64) int32_t base[block], at[block], active[block], cell_before[block], cell_after[block];
     alignas(64) uint32_t bits[2][block];
 };
 
@@ -300,18 +300,33 @@ inline void place(int n, const Constants &c, const uint64_t *table, double b, Bl
     }
 }
 
-// Fraction of the range at which Y is `y`, in place.
-inline void invert(int n, const uint64_t *table, const Block &w, float *y) {
+template <int32_t shift>
+inline int32_t halve(const uint64_t *table, int32_t at, float mix, float target) {
+    return at + (node(table, at + shift, mix) <= target ? shift : 0);
+}
+
+// Fraction of the range at which Y is `y`, in place: bisection on the nodes, then linear.
+inline void invert(int n, const uint64_t *table, Block &w, float *y) {
 #pragma omp simd
     for (int i = 0; i < n; i++) {
         const float mix = w.mix[i], target = y[i];
-        const int32_t base = w.base[i];
-        int32_t at = base;
-#pragma GCC unroll 7
-        for (int shift = cells / 2; shift; shift /= 2) at += node(table, at + shift, mix) <= target ? shift : 0;
+        int32_t at = w.base[i];
+        at = halve<cells / 2>(table, at, mix, target);
+        at = halve<cells / 4>(table, at, mix, target);
+        at = halve<cells / 8>(table, at, mix, target);
+        at = halve<cells / 16>(table, at, mix, target);
+        at = halve<cells / 32>(table, at, mix, target);
+        at = halve<cells / 64>(table, at, mix, target);
+        at = halve<cells / 128>(table, at, mix, target);
+        w.at[i] = at;
+    }
+#pragma omp simd
+    for (int i = 0; i < n; i++) {
+        const float mix = w.mix[i];
+        const int32_t at = w.at[i];
         const float left = node(table, at, mix), width = node(table, at + 1, mix) - left;
-        const float inside = std::min(std::max((target - left) / (width > 0.0f ? width : 1.0f), 0.0f), 1.0f);
-        const float t = (float(at - base) + (width > 0.0f ? inside : 0.5f)) * (1.0f / cells);
+        const float inside = std::min(std::max((y[i] - left) / (width > 0.0f ? width : 1.0f), 0.0f), 1.0f);
+        const float t = (float(at - w.base[i]) + (width > 0.0f ? inside : 0.5f)) * (1.0f / cells);
         const float t2 = t * t, rest = 1.0f - t;
         y[i] = t2 / (t2 + rest * rest);
     }
@@ -559,7 +574,7 @@ extern "C" void crmc_bench_run(const Constants *constants, Tube *tube, Record *r
             std::memset(own, 0, sizeof own);
             Sums sums;
             Block scratch;
-#pragma omp for schedule(static)
+#pragma omp for schedule(dynamic, 8)
             for (int64_t i = 0; i < blocks; i++) {
                 const int n = int(std::min<int64_t>(block, s.count - i * block));
                 kick_block(c, s, i * block, n, f, x, directions.data(), word, seed, scratch, own, sums);
@@ -589,7 +604,7 @@ extern "C" void crmc_bench_run(const Constants *constants, Tube *tube, Record *r
         {
             Sums sums;
             Block scratch;
-#pragma omp for schedule(static)
+#pragma omp for schedule(dynamic, 8)
             for (int64_t i = 0; i < blocks; i++) {
                 const int n = int(std::min<int64_t>(block, s.count - i * block));
                 settle_block(s, i * block, n, f, x, strength, mean, scratch, sums);
