@@ -113,7 +113,8 @@ inline double pole_distance(double distance) {
     double theta2 = distance * distance;
     double u = 0.5 * (std::sqrt(pole_linear * pole_linear + 4.0 * theta2) - pole_linear);
     for (int k = 0; k < 3; k++) {
-        double decay = pole_offset * std::exp(-pole_rate * u);
+        // Underflow would leave the vector code of exp.  fmax, because GCC moves exp into the branches of std::max.
+        double decay = pole_offset * std::exp(std::fmax(-pole_rate * u, -50.0));
         u -= (u * u + pole_linear * u + pole_offset - decay - theta2) / (2.0 * u + pole_linear + pole_rate * decay);
     }
     return std::max(u, 0.0);
