@@ -25,43 +25,35 @@ class Reference:
     def __init__(self, constants: Constants, tube: Tube, seed: int = 0):
         self.constants, self.tube, self.record = constants, tube, Record()
         self._bits = np.random.SFC64(seed)
+        self._words: np.ndarray | None = None
 
     def run(self, steps: int, words: np.ndarray | None = None) -> None:
         """Advance ``steps`` steps; ``words``, (steps, N) uint64, replace the generator's."""
         for i in range(steps):
-            _step(self.constants, self.tube, self.record, self._bits if words is None else words[i])
+            self._words = None if words is None else words[i]
+            waves.step(self.constants, self.tube, self.record, self)
 
+    def kick(self, tables: tuple[waves.Table, waves.Table], order: tuple[int, int], x: waves.Expansion) -> waves.Kicked:
+        """First half of the expansion and both kicks."""
+        c, tube = self.constants, self.tube
+        found = [_MarkerTable(c, table, x.b_new, tube.delta.dtype) for table in tables]
+        carried, histogram, sums = np.zeros(2), np.zeros((2, 2 * _NODES)), np.zeros(6)
+        for block in _blocks(tube.count):
+            size = block.stop - block.start
+            word = self._bits.random_raw(size) if self._words is None else self._words[block]
+            m = _Block(c, tube, block)
+            m.expand(x, carried)
+            m.kick(found, order, word, histogram, sums)
+        return waves.Kicked(carried, histogram.reshape(2, 2, _NODES), sums)
 
-def _step(c: Constants, tube: Tube, record: Record, source: np.random.SFC64 | np.ndarray) -> None:
-    waves.apply_sources(c, tube)
-    order = (tube.step % 2, 1 - tube.step % 2)
-    b_before, (b, nodes) = tube.b, waves.next_field(c, tube, 0.5)
-    ratio = np.log(b / b_before)
-    # The tables need the waves carried to b; the work needs the markers before they are kicked.
-    carried = np.zeros(2)
-    at_b = tube.waves * (b / b_before) ** -0.5
-    tables = [_MarkerTable(c, waves.table(c, at_b[direction], direction, b), b, tube.delta.dtype) for direction in (0, 1)]
-    histogram, sums = np.zeros((2, 2 * _NODES)), np.zeros(6)
-    for block in _blocks(tube.count):
-        word = source[block] if isinstance(source, np.ndarray) else source.random_raw(block.stop - block.start)
-        m = _Block(c, tube, block)
-        m.expand(b_before, ratio, nodes, carried)
-        m.kick(tables, order, word, histogram, sums)
-    waves.expand_surroundings(c, tube, b, nodes, carried)
-    waves.grow(c, tube, (tables[0].table, tables[1].table), histogram.reshape(2, 2, _NODES), record)
-    record.gain_variance, record.absolute_exchange = b**2 * sums[0], b * sums[1]
-    strength, mean = waves.balancing(tube, record, -b * sums[2], (sums[3], sums[4], sums[5]))
-    waves.damp(c, tube, record)
-    b_end, nodes = waves.next_field(c, tube, 1.0)
-    carried, supplied = np.zeros(2), np.zeros(1)
-    for block in _blocks(tube.count):
-        m = _Block(c, tube, block)
-        supplied += m.balance(b, strength, mean)
-        m.expand(b, np.log(b_end / b), nodes, carried)
-    waves.book_correction(tube, record, float(supplied[0]), sums[4])
-    waves.expand_surroundings(c, tube, b_end, nodes, carried)
-    waves.apply_sources(c, tube)
-    tube.step += 1
+    def settle(self, strength: float, mean: float, x: waves.Expansion) -> tuple[np.ndarray, float]:
+        """Balancing and second half of the expansion."""
+        carried, supplied = np.zeros(2), 0.0
+        for block in _blocks(self.tube.count):
+            m = _Block(self.constants, self.tube, block)
+            supplied += m.balance(x.b, strength, mean)
+            m.expand(x, carried)
+        return carried, supplied
 
 
 def _blocks(count: int) -> list[slice]:
@@ -91,14 +83,14 @@ class _Block:
         growth = np.expm1(f(2.0) * self.delta)
         return np.expm1(f(-0.5 * self.c.index) * np.log1p(y2 / (f(self.c.turnover) ** 2 + y2) * growth))
 
-    def expand(self, b: float, log_ratio: float, nodes: list[float], carried: np.ndarray) -> None:
-        """Constant p_par and magnetic moment; adds W p_perp^2/(2 gamma) at the fields ``nodes`` to ``carried``."""
-        f = self.dtype
-        p, q = self.momentum(b), np.abs(self.par)
+    def expand(self, x: waves.Expansion, carried: np.ndarray) -> None:
+        """Constant p_par and magnetic moment; adds W p_perp^2/(2 gamma) at the nodes to ``carried``."""
+        f, log_ratio = self.dtype, np.log(x.b_new / x.b)
+        p, q = self.momentum(x.b), np.abs(self.par)
         perp2 = np.maximum((p - q) * (p + q), 0)
         par2 = f(1.0) + self.par**2
-        for i, node in enumerate(nodes):
-            there = perp2 * f(node / b)
+        for i, node in enumerate(x.nodes):
+            there = perp2 * f(node / x.b)
             carried[i] += np.dot(self.weight, f(0.5) * there / np.sqrt(par2 + there))
         self.delta += f(0.5) * np.log1p(perp2 / p**2 * f(np.expm1(log_ratio))) - f(log_ratio / 3.0)
 
@@ -240,5 +232,3 @@ def _reinject(frame: _Frame, start: np.ndarray, end: np.ndarray, u: np.ndarray) 
     g = 1 + kappa * start
     target = u * (g + u.dtype.type(0.5) * kappa * length)
     return start + length * (2 * target / (g + np.sqrt(g**2 + 2 * kappa * length * target)))
-
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from .problem import CELLS, DEPOSIT_CELLS, ROWS, SIGNS, Constants, Record, Tube
 _ADDITIVE_LIMIT = -0.6
 _POLE_LINEAR, _POLE_OFFSET, _POLE_RATE = 0.594, 0.047, 5.5
 #: Two-point Gauss-Legendre nodes of the work integral.
-GAUSS = (-1.0 / np.sqrt(3.0), 1.0 / np.sqrt(3.0))
+_GAUSS = (-1.0 / np.sqrt(3.0), 1.0 / np.sqrt(3.0))
 
 
 class Table(NamedTuple):
@@ -24,7 +24,7 @@ class Table(NamedTuple):
     velocity: float
 
 
-def pole_distance(distance: np.ndarray) -> np.ndarray:
+def _pole_distance(distance: np.ndarray) -> np.ndarray:
     """See crmc.spectrum.pole_distance."""
     theta2 = distance**2
     u = 0.5 * (np.sqrt(_POLE_LINEAR**2 + 4.0 * theta2) - _POLE_LINEAR)
@@ -53,7 +53,7 @@ def table(c: Constants, e: np.ndarray, direction: int, b: float) -> Table:
     y = np.zeros((2, ROWS, CELLS + 1))
     np.cumsum(dx_dt / speed / CELLS, axis=-1, out=y[..., 1:])
     interval = np.sqrt(6.0 * nu_dt * reference / gamma)
-    y = np.where(c.x_top >= P, -interval * pole_distance((y[..., -1:] - y) / interval), y)
+    y = np.where(c.x_top >= P, -interval * _pole_distance((y[..., -1:] - y) / interval), y)
     y -= np.take_along_axis(y, np.argmax(speed, axis=-1)[..., None], axis=-1)
     total = np.einsum("cj,hj->hc", c.basis_deposit, e)
     psi = np.zeros((2, DEPOSIT_CELLS + 1, c.bins))
@@ -62,16 +62,14 @@ def table(c: Constants, e: np.ndarray, direction: int, b: float) -> Table:
     return Table(y, psi, reference, velocity)
 
 
-def wave_energy_unit(c: Constants, b: float) -> float:
+def _wave_energy_unit(c: Constants, b: float) -> float:
     """Energy density of one bin per unit e."""
     return c.knot * (c.alfven_speed * b) ** 2
 
 
-def grow(
-    c: Constants, tube: Tube, tables: tuple[Table, Table], histogram: np.ndarray, record: Record
-) -> None:
+def _grow(c: Constants, tube: Tube, tables: tuple[Table, Table], histogram: np.ndarray, record: Record) -> None:
     """Amplitudes of both directions after growth by ``histogram`` (2 directions, 2 helicities, nodes)."""
-    unit = wave_energy_unit(c, tube.b)
+    unit = _wave_energy_unit(c, tube.b)
     for direction, found in enumerate(tables):
         V = found.velocity
         gamma = 1.0 / np.sqrt(1.0 - V**2)
@@ -87,7 +85,7 @@ def grow(
     record.peak = c.nu_coefficient * tube.b * c.dt * max(found.reference for found in tables)
 
 
-def damp(c: Constants, tube: Tube, record: Record) -> None:
+def _damp(c: Constants, tube: Tube, record: Record) -> None:
     """Nonlinear Landau damping in the paper's form; the energy heats the gas."""
     e = tube.waves
     padded = np.pad(e, [(0, 0), (0, 0), (1, 1)])
@@ -96,14 +94,14 @@ def damp(c: Constants, tube: Tube, record: Record) -> None:
     rate = c.thermal_speed * c.nu_coefficient * tube.b / gamma * centred
     damped = e * np.exp(-2.0 * rate * c.dt)
     floored = np.maximum(damped, c.seed)
-    unit = wave_energy_unit(c, tube.b)
+    unit = _wave_energy_unit(c, tube.b)
     record.damped = unit * float(np.sum(e - damped))
     tube.injected += unit * float(np.sum(floored - damped)) / tube.b
     tube.gas_pressure += (c.adiabatic_index - 1.0) * record.damped
     tube.waves = floored
 
 
-def apply_sources(c: Constants, tube: Tube) -> None:
+def _apply_sources(c: Constants, tube: Tube) -> None:
     """Heating and cooling of the gas over half a step."""
     heat, cool = 0.5 * c.heating * tube.b * c.dt, 0.5 * c.cooling * tube.b**2 * c.dt
     tube.injected += heat / tube.b
@@ -111,42 +109,79 @@ def apply_sources(c: Constants, tube: Tube) -> None:
     tube.gas_pressure += (c.adiabatic_index - 1.0) * (heat - cool)
 
 
-def next_field(c: Constants, tube: Tube, end: float) -> tuple[float, list[float]]:
-    """B/B0 at ``end`` of the step, and at the nodes on the way at which the work needs P_perp."""
+class Expansion(NamedTuple):
+    """Change of the field from ``b`` to ``b_new``; the work needs P_perp at the fields ``nodes`` on the way."""
+
+    b: float
+    b_new: float
+    nodes: tuple[float, float]
+
+
+def _next_field(c: Constants, tube: Tube, end: float) -> Expansion:
+    """To ``end`` of the step."""
     b_new = float(np.exp(-c.expansion_rate * c.dt * (tube.step + end)))
     log_ratio = np.log(b_new / tube.b)
-    return b_new, [float(tube.b * np.exp(0.5 * (1.0 + node) * log_ratio)) for node in GAUSS]
+    low, high = (float(tube.b * np.exp(0.5 * (1.0 + node) * log_ratio)) for node in _GAUSS)
+    return Expansion(tube.b, b_new, (low, high))
 
 
-def expand_surroundings(c: Constants, tube: Tube, b_new: float, nodes: list[float], carried: np.ndarray) -> None:
-    """Waves, gas, field and work done; ``carried`` are the sums W p_perp^2/(2 gamma) at the fields ``nodes``."""
-    log_ratio = np.log(b_new / tube.b)
-    waves = wave_energy_unit(c, tube.b) * float(tube.waves.sum())
-    for b, rays in zip(nodes, carried, strict=True):
+def _expand_surroundings(c: Constants, tube: Tube, x: Expansion, carried: np.ndarray) -> None:
+    """Waves, gas, field and work done."""
+    log_ratio = np.log(x.b_new / tube.b)
+    waves = _wave_energy_unit(c, tube.b) * float(tube.waves.sum())
+    for b, rays in zip(x.nodes, carried, strict=True):
         ratio = b / tube.b
         pressure = b * rays + tube.gas_pressure * ratio**c.adiabatic_index + 0.5 * waves * ratio**1.5
         pressure += 0.5 * (c.alfven_speed * b) ** 2
-        tube.work += -0.5 * log_ratio / b * pressure
-    ratio = b_new / tube.b
+        tube.work += float(-0.5 * log_ratio / b * pressure)
+    ratio = x.b_new / tube.b
     tube.waves = tube.waves * ratio**-0.5
     tube.gas_pressure *= ratio**c.adiabatic_index
-    tube.b = b_new
+    tube.b = x.b_new
 
 
-def balancing(
-    tube: Tube, record: Record, lost: float, envelope: tuple[float, float, float]
-) -> tuple[float, float]:
-    """(a, m) of the correction a V F0(y) (eps - m) of every excess; the imbalance before it goes to ``record``.
+class Kicked(NamedTuple):
+    """Sums over markers of the first half of a step.
 
-    lost: -sum W d eps of all kicks times b; envelope: sums of V F0(y) times 1, eps and eps^2.
+    carried: W p_perp^2/(2 gamma) at the nodes, (2,); histogram: deposits, (2 directions, 2 helicities, nodes).
+    sums: (wbar d eps)^2, |W d eps|, W d eps over both kicks; then V F0(y) times 1, eps and eps^2 after them, (6,).
     """
-    record.imbalance = lost - float(record.gain.sum())
-    mean = envelope[1] / envelope[0]
-    spread = envelope[2] - envelope[1] * mean
-    return record.imbalance / (tube.b * spread), mean
+
+    carried: np.ndarray
+    histogram: np.ndarray
+    sums: np.ndarray
 
 
-def book_correction(tube: Tube, record: Record, supplied: float, energy: float) -> None:
-    """Take what the correction ``supplied`` (sum of change times eps) off the imbalance."""
-    record.imbalance -= tube.b * supplied
-    record.correction = abs(supplied) / energy
+class Passes(Protocol):
+    """The two passes over the markers of a step."""
+
+    def kick(self, tables: tuple[Table, Table], order: tuple[int, int], x: Expansion) -> Kicked:
+        """First half of the expansion and both kicks."""
+
+    def settle(self, strength: float, mean: float, x: Expansion) -> tuple[np.ndarray, float]:
+        """Balancing and second half of the expansion: carried sums, and the sum of the correction times eps."""
+
+
+def step(c: Constants, tube: Tube, record: Record, passes: Passes) -> None:
+    """One step of what is not a marker, around the passes over the markers."""
+    _apply_sources(c, tube)
+    x = _next_field(c, tube, 0.5)
+    waves = tube.waves * (x.b_new / tube.b) ** -0.5
+    tables = table(c, waves[0], 0, x.b_new), table(c, waves[1], 1, x.b_new)
+    first = tube.step % 2
+    kicked = passes.kick(tables, (first, 1 - first), x)
+    _expand_surroundings(c, tube, x, kicked.carried)
+    _grow(c, tube, tables, kicked.histogram, record)
+    b, sums = tube.b, [float(value) for value in kicked.sums]
+    record.gain_variance, record.absolute_exchange = b**2 * sums[0], b * sums[1]
+    record.imbalance = -b * sums[2] - float(record.gain.sum())
+    mean = sums[4] / sums[3]
+    strength = record.imbalance / (b * (sums[5] - sums[4] * mean))
+    _damp(c, tube, record)
+    x = _next_field(c, tube, 1.0)
+    carried, supplied = passes.settle(strength, mean, x)
+    record.imbalance -= b * supplied
+    record.correction = abs(supplied) / sums[4]
+    _expand_surroundings(c, tube, x, carried)
+    _apply_sources(c, tube)
+    tube.step += 1
