@@ -45,7 +45,7 @@ class Reference:
         """First half of the expansion and both kicks."""
         c, t, f = self.constants, self.tube, np.float32
         b = x.b_new
-        y = np.stack([tables[0].y, tables[1].y]).astype(f).reshape(2, -1)
+        y = np.stack([tables[0].y, tables[1].y]).astype(f).ravel()
         velocity = np.array([tables[0].velocity, tables[1].velocity], f)
         reference = np.array([tables[0].reference, tables[1].reference])
         scale = np.sqrt(6.0 * c.nu_coefficient * b * c.dt * reference).astype(f)
@@ -69,7 +69,7 @@ class Reference:
             order[0], self.threads * _CHUNKS,
         )  # fmt: skip
         total = sums.sum(axis=0)
-        return waves.Kicked(total[:2], histogram.sum(axis=0), total[2:])
+        return waves.Kicked(total[:2], histogram.sum(axis=0).reshape(2, 2, _NODES), total[2:])
 
     def settle(self, strength: float, mean: float, x: waves.Expansion) -> tuple[np.ndarray, float]:
         """Balancing and second half of the expansion."""
@@ -98,8 +98,9 @@ def _compiled() -> tuple[Callable[..., Any], Callable[..., Any]]:
     import numba
 
     f, one, half = np.float32, np.float32(1.0), np.float32(0.5)
-    inline = numba.njit(fastmath=True, inline="always")
-    parallel = numba.njit(parallel=True, fastmath=True)
+    inline = numba.njit(fastmath=True, error_model="numpy", inline="always")
+    parallel = numba.njit(parallel=True, fastmath=True, error_model="numpy")
+    golden = np.uint64(0x9E3779B97F4A7C15)
     rows, cells, stride, row_size = np.int32(ROWS), np.int32(CELLS), np.int32(_STRIDE), np.int32(CELLS + 1)
 
     @inline
@@ -117,8 +118,7 @@ def _compiled() -> tuple[Callable[..., Any], Callable[..., Any]]:
     def inverse(y, base, mix, target):
         at, shift = base, cells >> np.int32(1)
         while shift > 0:
-            if node(y, at + shift, mix) <= target:
-                at += shift
+            at += shift * np.int32(node(y, at + shift, mix) <= target)
             shift >>= np.int32(1)
         left = node(y, at, mix)
         width = node(y, at + np.int32(1), mix) - left
@@ -127,12 +127,12 @@ def _compiled() -> tuple[Callable[..., Any], Callable[..., Any]]:
         return t * t / (t * t + (one - t) * (one - t))
 
     @inline
-    def deposit(histogram, q, weight, geometry):
+    def deposit(histogram, base, q, weight, geometry):
         r = min(max(np.log(q) * geometry[5] - geometry[6], f(0.0)), f(DEPOSIT_CELLS))
         cell = min(np.int32(r), np.int32(DEPOSIT_CELLS - 1))
         upper = weight * (np.expm1((r - f(cell)) * geometry[4]) / np.expm1(geometry[4]))
-        histogram[cell] += weight - upper
-        histogram[cell + 1] += upper
+        histogram[base + cell] += weight - upper
+        histogram[base + cell + 1] += upper
 
     @inline
     def expanded(p, par, W, x, sums):
@@ -145,7 +145,7 @@ def _compiled() -> tuple[Callable[..., Any], Callable[..., Any]]:
         return half * np.log1p(perp2 / (p * p) * x[3]) - x[4]
 
     @inline
-    def landing(q, p, P, energy, sign, V, word, geometry, y, scale):
+    def landing(q, P, energy, sign, V, word, geometry, y, direction, scale):
         """|p_par'| after the kick."""
         gap, top = geometry[0], min(P, geometry[1])
         if not (gap < q < top):
@@ -154,7 +154,7 @@ def _compiled() -> tuple[Callable[..., Any], Callable[..., Any]]:
         r = min(max(np.log(P) * geometry[2] - geometry[3], f(0.0)), f(ROWS - 1))
         row = min(np.int32(r), rows - np.int32(2))
         mix = r - f(row)
-        base = (row + (rows if sign < f(0.0) else np.int32(0))) * stride
+        base = (row + rows * (np.int32(2) * direction + (np.int32(1) if sign < f(0.0) else np.int32(0)))) * stride
         interval = scale / np.sqrt(energy)
         o = (f(word >> np.uint32(16)) + half) * f(2.0**-16)
         u = (f(word & np.uint32(0xFFFF)) + half) * f(2.0**-16)
@@ -174,17 +174,15 @@ def _compiled() -> tuple[Callable[..., Any], Callable[..., Any]]:
         return start + length * (f(2.0) * target / (g + np.sqrt(g * g + f(2.0) * kappa * length * target)))
 
     @parallel
-    def kick(birth, parallel_, delta, volume, excess, words, key, shape, x, geometry, y, velocity, scale, first, chunks):
+    def kick(
+        birth, parallel_, delta, volume, excess, words, key, shape, x, geometry, y, velocity, scale, first, chunks
+    ):
         count = delta.size
-        histogram = np.zeros((chunks, 2, 2, _NODES))
-        sums = np.zeros((chunks, 8))
+        histogram, sums, given = np.zeros((chunks, 4 * _NODES)), np.zeros((chunks, 8)), words.size > 0
         for chunk in numba.prange(chunks):
-            mine, total = np.zeros((2, 2, _NODES)), np.zeros(8)
+            mine, total = np.zeros(4 * _NODES), np.zeros(8)
             for i in range(chunk * count // chunks, (chunk + 1) * count // chunks):
-                if words.size > 0:
-                    word = words[i]
-                else:
-                    word = mix64(key + np.uint64(0x9E3779B97F4A7C15) * np.uint64(i + 1))
+                word = words[i] if given else mix64(key + golden * np.uint64(i + 1))
                 y0, par, d, extra = birth[i], parallel_[i], delta[i], excess[i]
                 y2 = y0 * y0
                 rest = volume[i] * shape[0] * np.exp(shape[1] * np.log(shape[2] + y2))
@@ -195,7 +193,7 @@ def _compiled() -> tuple[Callable[..., Any], Callable[..., Any]]:
                 p = y0 * np.sqrt(one + growth) * geometry[7]
                 before = extra - rest * np.expm1(shape[1] * np.log1p(share * growth))
                 for k in range(2):
-                    direction = first if k == 0 else 1 - first
+                    direction = np.int32(first if k == 0 else 1 - first)
                     V = velocity[direction]
                     gamma = one / np.sqrt(one - V * V)
                     lab = np.sqrt(one + p * p)
@@ -205,8 +203,8 @@ def _compiled() -> tuple[Callable[..., Any], Callable[..., Any]]:
                     energy = gamma * (lab - V * par)
                     q = abs(p_par)
                     sign = f(-1.0) if p_par < f(0.0) else one
-                    half_word = np.uint32((word >> np.uint64(32 * direction)) & np.uint64(0xFFFFFFFF))
-                    after = landing(q, p, P, energy, sign, V, half_word, geometry, y[direction], scale[direction])
+                    half_word = np.uint32((word >> (np.uint64(32) * np.uint64(direction))) & np.uint64(0xFFFFFFFF))
+                    after = landing(q, P, energy, sign, V, half_word, geometry, y, direction, scale[direction])
                     change = gamma * sign * (after - q)
                     gained = V * change
                     relative = gained * (f(2.0) * lab + gained) / (p * p)
@@ -217,9 +215,9 @@ def _compiled() -> tuple[Callable[..., Any], Callable[..., Any]]:
                     weight = extra - rest * np.expm1(shape[1] * np.log1p(share * growth))
                     mean = half * (before + weight)
                     before = weight
-                    own = mine[direction, 1 if sign < f(0.0) else 0]
-                    deposit(own, after, mean, geometry)
-                    deposit(own, q, -mean, geometry)
+                    base = (2 * direction + (1 if sign < f(0.0) else 0)) * _NODES
+                    deposit(mine, base, after, mean, geometry)
+                    deposit(mine, base, q, -mean, geometry)
                     lost = W * np.float64(gained)
                     total[2] += np.float64(mean * gained) ** 2
                     total[3] += abs(lost)

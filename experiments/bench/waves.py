@@ -40,7 +40,7 @@ def table(c: Constants, e: np.ndarray, direction: int, b: float) -> Table:
     velocity = SIGNS[direction] * c.alfven_speed * np.sqrt(b)
     nu_dt = c.nu_coefficient * b * c.dt
     reference = float(e.max())
-    power = np.einsum("rcj,hj->hrc", c.basis_mid, e / reference)
+    power = (e / reference @ c.basis_mid.reshape(-1, c.bins).T).reshape(2, ROWS, CELLS)
     P = np.exp(c.row_start + c.row_step * np.arange(ROWS))[:, None]
     t = (np.arange(CELLS) + 0.5) / CELLS
     both = t**2 + (1.0 - t) ** 2
@@ -55,7 +55,7 @@ def table(c: Constants, e: np.ndarray, direction: int, b: float) -> Table:
     interval = np.sqrt(6.0 * nu_dt * reference / gamma)
     y = np.where(c.x_top >= P, -interval * _pole_distance((y[..., -1:] - y) / interval), y)
     y -= np.take_along_axis(y, np.argmax(speed, axis=-1)[..., None], axis=-1)
-    total = np.einsum("cj,hj->hc", c.basis_deposit, e)
+    total = e @ c.basis_deposit.T
     psi = np.zeros((2, DEPOSIT_CELLS + 1, c.bins))
     share = c.basis_deposit / total[..., None] * np.diff(c.x_deposit)[:, None]
     np.cumsum(share, axis=1, out=psi[:, 1:])

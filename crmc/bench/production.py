@@ -1,0 +1,81 @@
+"""The production step on the halo problem, as the benchmark runs it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable
+from typing import NamedTuple
+
+
+class Production(NamedTuple):
+    """How to advance the halo problem.
+
+    advance: runs a number of steps and waits for them.
+    cost: XLA's count per marker and step, flops and transcendentals; empty where XLA does not count.
+    threads: cores or devices in use; device: their kind.
+    """
+
+    advance: Callable[[int], None]
+    cost: dict[str, float]
+    threads: int
+    device: str
+
+
+def use_all_cores() -> int:
+    """Make every CPU core a JAX device; call before JAX's backend starts.  Returns the number of cores."""
+    import jax
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    jax.config.update("jax_num_cpu_devices", cores)
+    return cores
+
+
+def prepare(markers: int) -> Callable[[], Production]:
+    """The halo problem with ``markers`` markers; the function returned compiles its step.
+
+    Neither samples for the growth functional nor coarse-graining are in it: they come once in many steps.
+    """
+    import jax
+    import jax.numpy as jnp
+
+    from crmc.build import build
+    from crmc.config import load_config
+    from crmc.simulate import advance
+    from crmc.step import empty_record
+
+    jax.config.update("jax_enable_x64", True)
+    setup = build(load_config("halo", [f"run.markers={markers}"]))
+    model = dataclasses.replace(setup.model, functional_every=2**30, coarse_grain_every=0)
+    # The functional is sampled at step 0.
+    carry = [dataclasses.replace(setup.state, step=jnp.ones((), jnp.int64)), empty_record()]
+    key = jax.random.key(0, impl="threefry2x32")
+
+    def compile_step() -> Production:
+        step = jax.jit(advance, static_argnames="model", donate_argnums=0)
+        compiled = step.lower(*carry, key, setup.parameters, jnp.zeros((), jnp.int64), model=model).compile()
+
+        def run(steps: int) -> None:
+            carry[:] = compiled(*carry, key, setup.parameters, jnp.asarray(steps, jnp.int64))
+            jax.block_until_ready(carry)
+
+        device = jax.devices()[0]
+        return Production(run, _cost(compiled, markers), _threads(device), f"{device.platform} {device.device_kind}")
+
+    return compile_step
+
+
+def _threads(device) -> int:
+    if device.platform == "cpu":
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return 1
+
+
+def _cost(compiled, markers: int) -> dict[str, float]:
+    """XLA's count of the loop's body, per marker."""
+    try:
+        found = compiled.cost_analysis() or {}
+    except (NotImplementedError, RuntimeError):
+        return {}
+    found = found[0] if isinstance(found, list) else found
+    return {name: float(found[name]) / markers for name in ("flops", "transcendentals") if found.get(name, 0.0) > 0.0}
