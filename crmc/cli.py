@@ -336,7 +336,11 @@ def _bench(arguments: argparse.Namespace) -> int:
     repeat = options.whole("--repeat", arguments.repeat)
     steps = None if arguments.steps is None else options.whole("--steps", arguments.steps)
     progress = (lambda text: _say("note", text)) if sys.stderr.isatty() else (lambda _: None)
-    found = measure.measure(sizes, against, repeat, steps, progress)
+    try:
+        found = measure.measure(sizes, against, repeat, steps, progress)
+    except measure.WorkerFailed as problem:
+        _say("error", problem)
+        return EXIT_FAILED
     print(json.dumps(_json_ready(found), indent=2) if arguments.json else report.text(found))
     return EXIT_DONE
 

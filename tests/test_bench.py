@@ -301,3 +301,22 @@ def test_command(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_bad_options(option: str, value: str, word: str) -> None:
     """One line that names option and rule; nothing is started."""
     assert_bad_input(call("bench", f"{option}={value}"), option, word)
+
+
+def test_a_worker_that_fails() -> None:
+    """A process that cannot start says why; one that ends without an answer is reported with its exit code."""
+    with pytest.raises(measure.WorkerFailed, match="KeyError"):
+        measure.Worker("fortran", 64)
+    worker = measure.Worker("numpy", 64)
+    assert worker.run(1) > 0.0
+    worker._process.kill()
+    with pytest.raises(measure.WorkerFailed, match="numpy ended with code -9"):
+        worker.run(1)
+    worker.close()
+
+
+def test_production_that_fails(clock: Callable[..., Clock]) -> None:
+    """The command ends with code 3 and one line."""
+    clock({}, crmc={"failed": "crmc: MemoryError"})
+    reply = call("bench", "--markers", "100", "--against", "none")
+    assert (reply.code, reply.out, reply.err) == (3, "", "crmc: error: crmc: MemoryError\n")

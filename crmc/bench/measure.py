@@ -9,6 +9,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -39,11 +40,12 @@ class Worker:
         if name not in (PRODUCTION, "diffrax"):
             environment["JAX_PLATFORMS"] = "cpu"
         self._name = name
+        self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 (see close)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "crmc.bench.worker", name, str(markers)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=self._errors,
             text=True,
             env=environment,
         )
@@ -78,14 +80,17 @@ class Worker:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._errors.close()
 
     def _answer(self) -> dict[str, Any]:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
             code = self._process.wait()
-            reason = "out of memory?" if code == -9 else "no message"
-            raise WorkerFailed(f"{self._name} ended with code {code} ({reason}); try fewer markers")
+            self._errors.seek(0)
+            said = self._errors.read().split("\n")
+            reason = next((text for text in reversed(said) if text.strip()), "no message")
+            raise WorkerFailed(f"{self._name} ended with code {code} ({reason}); with code -9 try fewer markers")
         found = json.loads(line)
         if "failed" in found:
             raise WorkerFailed(f"{self._name}: {found['failed']}")

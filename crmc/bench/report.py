@@ -64,7 +64,7 @@ def _roofline(found: Mapping[str, Any] | None) -> list[str]:
         return []
     return [
         f"roofline: {found['bytes_per_marker_step']} bytes at {found['bandwidth_bytes_per_second'] / 1e9:.3g} GB/s "
-        f"(triad a = b + 3 c) take {found['bandwidth_ns_per_marker_step']:.3g} ns;",
+        f"(triad b + 3 c) take {found['bandwidth_ns_per_marker_step']:.3g} ns;",
         f"  {found['flops_per_marker_step']} operations and {found['transcendentals_per_marker_step']} logarithms and "
         f"exponentials of {found['flops_per_transcendental']} at "
         f"{found['arithmetic_flops_per_second'] / 1e9:.4g} Gflop/s (matrix product) take "
