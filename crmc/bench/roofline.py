@@ -20,7 +20,7 @@ _TRIAD, _MATRIX = 1 << 25, 2048
 
 
 def machine() -> dict[str, float]:
-    """Bandwidth [bytes/s] of the triad b + 3 c, in place, and arithmetic [flop/s] of a float32 matrix product, all cores.
+    """Bandwidth [bytes/s] of the triad b + 3 c in place, arithmetic [flop/s] of a float32 matrix product; all cores.
 
     Best of five.  The triad counts two reads and one write of float32 per element.
     """
