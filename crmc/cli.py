@@ -1,4 +1,4 @@
-"""The command line: run, sweep, init, validate, theory, paper, plot.
+"""The command line: run, sweep, init, validate, theory, paper, plot, bench.
 
 Exit codes: 0 done; 2 bad input, with one line ``crmc: error: ...`` on stderr; 3 the run
 failed; 130 interrupted.  Heavy modules are imported where they are used, so that bad
@@ -155,6 +155,13 @@ def _parser() -> argparse.ArgumentParser:
     plot = add("plot", _plot, "draw the figures of a result file")
     plot.add_argument("file", metavar="FILE.nc", help="result of 'crmc run'")
     plot.add_argument("-o", "--output", default=".", metavar="DIR", help="folder of the figures (default: this one)")
+
+    bench = add("bench", _bench, "time the production step against the same step written without JAX")
+    bench.add_argument("--markers", default="1e4,1e5,1e6", metavar="N,...", help="numbers of markers (%(default)s)")
+    bench.add_argument("--against", default="numpy,numba,diffrax,c++", metavar="NAME,...", help="%(default)s, or none")
+    bench.add_argument("--repeat", default="5", metavar="N", help="pairs timed in turn (%(default)s)")
+    bench.add_argument("--steps", metavar="N", help="steps per timing (default: half a second of them)")
+    bench.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
 
@@ -398,6 +405,23 @@ def _plot(arguments: argparse.Namespace) -> int:
         ) from error
     for path in paths:
         print(path)
+    return EXIT_DONE
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    from crmc.bench import measure, options, report
+
+    sizes = options.sizes(arguments.markers)
+    against = options.names(arguments.against)
+    repeat = options.whole("--repeat", arguments.repeat)
+    steps = None if arguments.steps is None else options.whole("--steps", arguments.steps)
+    progress = (lambda text: _say("note", text)) if sys.stderr.isatty() else (lambda _: None)
+    try:
+        found = measure.measure(sizes, against, repeat, steps, progress)
+    except measure.WorkerFailed as problem:
+        _say("error", problem)
+        return EXIT_FAILED
+    print(json.dumps(_json_ready(found), indent=2) if arguments.json else report.text(found))
     return EXIT_DONE
 
 

@@ -30,7 +30,7 @@ def offer_cores() -> None:
     For programs, not for libraries: it sets JAX's global configuration.  Does nothing where the user has chosen.
     """
     chosen = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
-    if not chosen and jax.config.jax_num_cpu_devices < 0:
+    if not chosen and jax.config.jax_num_cpu_devices < 0:  # type: ignore[attr-defined]
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         jax.config.update("jax_num_cpu_devices", max(1, cores or 1))
 

@@ -1,0 +1,73 @@
+"""The production step on the halo problem, as the benchmark runs it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import NamedTuple
+
+
+class Production(NamedTuple):
+    """How to advance the halo problem.
+
+    advance: runs a number of steps and waits for them.
+    cost: XLA's count per marker and step, flops and transcendentals; empty where XLA does not count.
+    threads: cores or devices in use; device: their kind.
+    """
+
+    advance: Callable[[int], None]
+    cost: dict[str, float]
+    threads: int
+    device: str
+
+
+def prepare(markers: int) -> Callable[[], Production]:
+    """The halo problem with ``markers`` markers; the function returned compiles its step.
+
+    Neither samples for the growth functional nor coarse-graining are in it: they come once in many steps.
+    Call `devices.offer_cores` before JAX's backend starts.
+    """
+    import jax
+    import jax.numpy as jnp
+
+    from crmc.build import build
+    from crmc.config import load_config
+    from crmc.devices import choose_layout, place, spread_out
+    from crmc.record import empty_record
+    from crmc.simulate import advance
+
+    jax.config.update("jax_enable_x64", True)
+    setup = build(load_config("halo", [f"run.markers={markers}"]))
+    layout = choose_layout(markers)
+    model = dataclasses.replace(setup.model, functional_every=2**30, coarse_grain_every=0, layout=layout)
+    # The functional is sampled at step 0.
+    state = place(dataclasses.replace(setup.state, step=jnp.ones((), jnp.int64)), layout)
+    carry = [state, spread_out(empty_record(), layout)]
+    parameters = spread_out(setup.parameters, layout)
+    del setup, state
+    key = jax.random.key(0, impl="threefry2x32")
+
+    def compile_step() -> Production:
+        places = tuple(jax.tree.map(lambda x: x.sharding, part) for part in carry)
+        step = jax.jit(advance, static_argnames="model", donate_argnums=0, out_shardings=places)
+        compiled = step.lower(*carry, key, parameters, jnp.zeros((), jnp.int64), model=model).compile()
+
+        def run(steps: int) -> None:
+            carry[:] = compiled(*carry, key, parameters, jnp.asarray(steps, jnp.int64))
+            jax.block_until_ready(carry)
+
+        device = jax.devices()[0]
+        kind = f"{device.platform} {device.device_kind}"
+        return Production(run, _cost(compiled, markers), layout.devices, kind)
+
+    return compile_step
+
+
+def _cost(compiled, markers: int) -> dict[str, float]:
+    """XLA's count of the loop's body, per marker."""
+    try:
+        found = compiled.cost_analysis() or {}
+    except (NotImplementedError, RuntimeError):
+        return {}
+    found = found[0] if isinstance(found, list) else found
+    return {name: float(found[name]) / markers for name in ("flops", "transcendentals") if found.get(name, 0.0) > 0.0}

@@ -1,0 +1,1 @@
+"""References for `crmc bench`: the same time step written without JAX, on the halo problem."""

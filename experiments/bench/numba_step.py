@@ -1,0 +1,257 @@
+"""The step as a loop over markers compiled by Numba, all cores, thread-private histograms."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import waves
+from .problem import CELLS, DEPOSIT_CELLS, ROWS, Constants, Record, Tube
+
+_NODES, _STRIDE = DEPOSIT_CELLS + 1, CELLS + 1
+#: Chunks per thread, so that a thread that is held up does not hold up the others.
+_CHUNKS = 8
+
+
+def available() -> str:
+    """Why this reference cannot run here ("" if it can)."""
+    return "" if importlib.util.find_spec("numba") else "Numba is not installed; pip install 'crmc[bench]'"
+
+
+class Reference:
+    """The halo problem advanced by Numba; float32 markers."""
+
+    def __init__(self, constants: Constants, tube: Tube, seed: int = 0):
+        import numba
+
+        self.constants, self.tube, self.record = constants, tube, Record()
+        self.threads = numba.get_num_threads()
+        self._seed, self._words = seed, np.zeros(0, np.uint64)
+        self._kick, self._settle = _compiled()
+
+    def run(self, steps: int, words: np.ndarray | None = None) -> None:
+        """Advance ``steps`` steps; ``words``, (steps, N) uint64, replace the generator's."""
+        for i in range(steps):
+            if words is not None:
+                self._words = words[i]
+            waves.step(self.constants, self.tube, self.record, self)
+        self._words = np.zeros(0, np.uint64)
+
+    def kick(self, tables: tuple[waves.Table, waves.Table], order: tuple[int, int], x: waves.Expansion) -> waves.Kicked:
+        """First half of the expansion and both kicks."""
+        c, t, f = self.constants, self.tube, np.float32
+        b = x.b_new
+        y = np.stack([tables[0].y, tables[1].y]).astype(f).ravel()
+        velocity = np.array([tables[0].velocity, tables[1].velocity], f)
+        reference = np.array([tables[0].reference, tables[1].reference])
+        scale = np.sqrt(6.0 * c.nu_coefficient * b * c.dt * reference).astype(f)
+        step = np.log(c.x_top / c.x_gap) / DEPOSIT_CELLS
+        geometry = np.array(
+            [
+                c.x_gap * b,
+                c.x_top * b,
+                1.0 / c.row_step,
+                (c.row_start + np.log(b)) / c.row_step,
+                step,
+                1.0 / step,
+                np.log(c.x_gap * b) / step,
+                np.cbrt(b),
+            ],
+            f,
+        )
+        key = np.uint64((self._seed + 0x9E3779B97F4A7C15 * (t.step + 1)) % 2**64)
+        histogram, sums = self._kick(
+            *self._markers(), self._words, key, self._shape(), self._expansion(x), geometry, y, velocity, scale,
+            order[0], self.threads * _CHUNKS,
+        )  # fmt: skip
+        total = sums.sum(axis=0)
+        return waves.Kicked(total[:2], histogram.sum(axis=0).reshape(2, 2, _NODES), total[2:])
+
+    def settle(self, strength: float, mean: float, x: waves.Expansion) -> tuple[np.ndarray, float]:
+        """Balancing and second half of the expansion."""
+        chunks = self.threads * _CHUNKS
+        sums = self._settle(*self._markers(), self._shape(), self._expansion(x), strength, mean, chunks)
+        total = sums.sum(axis=0)
+        return total[:2], float(total[2])
+
+    def _markers(self) -> tuple[np.ndarray, ...]:
+        t = self.tube
+        return t.birth_momentum, t.parallel_momentum, t.delta, t.volume, t.excess
+
+    def _shape(self) -> np.ndarray:
+        c = self.constants
+        return np.array([c.amplitude, -0.5 * c.index, c.turnover**2], np.float32)
+
+    def _expansion(self, x: waves.Expansion) -> np.ndarray:
+        log_ratio = np.log(x.b_new / x.b)
+        low, high = x.nodes
+        return np.array([np.cbrt(x.b), low / x.b, high / x.b, np.expm1(log_ratio), log_ratio / 3.0], np.float32)
+
+
+@functools.cache
+def _compiled() -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The two passes over the markers; compiled when first called."""
+    import numba
+
+    f, one, half = np.float32, np.float32(1.0), np.float32(0.5)
+    inline = numba.njit(fastmath=True, error_model="numpy", inline="always")
+    parallel = numba.njit(parallel=True, fastmath=True, error_model="numpy")
+    golden = np.uint64(0x9E3779B97F4A7C15)
+    rows, cells, stride, row_size = np.int32(ROWS), np.int32(CELLS), np.int32(_STRIDE), np.int32(CELLS + 1)
+
+    @inline
+    def mix64(x):
+        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return x ^ (x >> np.uint64(31))
+
+    @inline
+    def node(y, at, mix):
+        low = y[at]
+        return low + mix * (y[at + row_size] - low)
+
+    @inline
+    def inverse(y, base, mix, target):
+        at, shift = base, cells >> np.int32(1)
+        while shift > 0:
+            at += shift * np.int32(node(y, at + shift, mix) <= target)
+            shift >>= np.int32(1)
+        left = node(y, at, mix)
+        width = node(y, at + np.int32(1), mix) - left
+        inside = min(max((target - left) / width, f(0.0)), one) if width > f(0.0) else half
+        t = (f(at - base) + inside) * f(1.0 / CELLS)
+        return t * t / (t * t + (one - t) * (one - t))
+
+    @inline
+    def deposit(histogram, base, q, weight, geometry):
+        r = min(max(np.log(q) * geometry[5] - geometry[6], f(0.0)), f(DEPOSIT_CELLS))
+        cell = min(np.int32(r), np.int32(DEPOSIT_CELLS - 1))
+        upper = weight * (np.expm1((r - f(cell)) * geometry[4]) / np.expm1(geometry[4]))
+        histogram[base + cell] += weight - upper
+        histogram[base + cell + 1] += upper
+
+    @inline
+    def expanded(p, par, W, x, sums):
+        """Change of delta, and the work's sums."""
+        q = abs(par)
+        perp2 = max((p - q) * (p + q), f(0.0))
+        low, high = perp2 * x[1], perp2 * x[2]
+        sums[0] += W * np.float64(half * low / np.sqrt(one + q * q + low))
+        sums[1] += W * np.float64(half * high / np.sqrt(one + q * q + high))
+        return half * np.log1p(perp2 / (p * p) * x[3]) - x[4]
+
+    @inline
+    def landing(q, P, energy, sign, V, word, geometry, y, direction, scale):
+        """|p_par'| after the kick."""
+        gap, top = geometry[0], min(P, geometry[1])
+        if not (gap < q < top):
+            return q
+        span = top - gap
+        r = min(max(np.log(P) * geometry[2] - geometry[3], f(0.0)), f(ROWS - 1))
+        row = min(np.int32(r), rows - np.int32(2))
+        mix = r - f(row)
+        base = (row + rows * (np.int32(2) * direction + (np.int32(1) if sign < f(0.0) else np.int32(0)))) * stride
+        interval = scale / np.sqrt(energy)
+        o = (f(word >> np.uint32(16)) + half) * f(2.0**-16)
+        u = (f(word & np.uint32(0xFFFF)) + half) * f(2.0**-16)
+        s = min(max((q - gap) / span, f(0.0)), one)
+        root = np.sqrt(s)
+        t = f(CELLS) * (root / (root + np.sqrt(one - s)))
+        i = min(np.int32(t), cells - np.int32(1))
+        left = node(y, base + i, mix)
+        at = left + (t - f(i)) * (node(y, base + i + np.int32(1), mix) - left)
+        low = max(at - o * interval, node(y, base, mix))
+        high = min(at + (one - o) * interval, node(y, base + cells, mix))
+        start = gap + span * inverse(y, base, mix, low)
+        length = gap + span * inverse(y, base, mix, high) - start
+        kappa = V * sign / energy
+        g = one + kappa * start
+        target = u * (g + half * kappa * length)
+        return start + length * (f(2.0) * target / (g + np.sqrt(g * g + f(2.0) * kappa * length * target)))
+
+    @parallel
+    def kick(
+        birth, parallel_, delta, volume, excess, words, key, shape, x, geometry, y, velocity, scale, first, chunks
+    ):
+        count = delta.size
+        histogram, sums, given = np.zeros((chunks, 4 * _NODES)), np.zeros((chunks, 8)), words.size > 0
+        for chunk in numba.prange(chunks):
+            mine, total = np.zeros(4 * _NODES), np.zeros(8)
+            for i in range(chunk * count // chunks, (chunk + 1) * count // chunks):
+                word = words[i] if given else mix64(key + golden * np.uint64(i + 1))
+                y0, par, d, extra = birth[i], parallel_[i], delta[i], excess[i]
+                y2 = y0 * y0
+                rest = volume[i] * shape[0] * np.exp(shape[1] * np.log(shape[2] + y2))
+                share = y2 / (shape[2] + y2)
+                W = np.float64(extra) + np.float64(rest)
+                d += expanded(y0 * np.exp(d) * x[0], par, W, x, total)
+                growth = np.expm1(f(2.0) * d)
+                p = y0 * np.sqrt(one + growth) * geometry[7]
+                before = extra - rest * np.expm1(shape[1] * np.log1p(share * growth))
+                for k in range(2):
+                    direction = np.int32(first if k == 0 else 1 - first)
+                    V = velocity[direction]
+                    gamma = one / np.sqrt(one - V * V)
+                    lab = np.sqrt(one + p * p)
+                    p_par = gamma * (par - V * lab)
+                    perp2 = max((p - abs(par)) * (p + abs(par)), f(0.0))
+                    P = np.sqrt(perp2 + p_par * p_par)
+                    energy = gamma * (lab - V * par)
+                    q = abs(p_par)
+                    sign = f(-1.0) if p_par < f(0.0) else one
+                    half_word = np.uint32((word >> (np.uint64(32) * np.uint64(direction))) & np.uint64(0xFFFFFFFF))
+                    after = landing(q, P, energy, sign, V, half_word, geometry, y, direction, scale[direction])
+                    change = gamma * sign * (after - q)
+                    gained = V * change
+                    relative = gained * (f(2.0) * lab + gained) / (p * p)
+                    par += change
+                    d += half * np.log1p(relative)
+                    p *= np.sqrt(one + relative)
+                    growth += relative * (one + growth)
+                    weight = extra - rest * np.expm1(shape[1] * np.log1p(share * growth))
+                    mean = half * (before + weight)
+                    before = weight
+                    base = (2 * direction + (1 if sign < f(0.0) else 0)) * _NODES
+                    deposit(mine, base, after, mean, geometry)
+                    deposit(mine, base, q, -mean, geometry)
+                    lost = W * np.float64(gained)
+                    total[2] += np.float64(mean * gained) ** 2
+                    total[3] += abs(lost)
+                    total[4] += lost
+                density = np.float64(rest + extra - before)
+                kinetic = np.float64(p * p / (np.sqrt(one + p * p) + one))
+                total[5] += density
+                total[6] += density * kinetic
+                total[7] += density * kinetic * kinetic
+                parallel_[i], delta[i] = par, d
+            histogram[chunk] = mine
+            sums[chunk] = total
+        return histogram, sums
+
+    @parallel
+    def settle(birth, parallel_, delta, volume, excess, shape, x, strength, mean, chunks):
+        count = delta.size
+        sums = np.zeros((chunks, 3))
+        for chunk in numba.prange(chunks):
+            total = np.zeros(3)
+            for i in range(chunk * count // chunks, (chunk + 1) * count // chunks):
+                y0, d = birth[i], delta[i]
+                y2 = y0 * y0
+                rest = volume[i] * shape[0] * np.exp(shape[1] * np.log(shape[2] + y2))
+                growth = np.expm1(f(2.0) * d)
+                p = y0 * np.sqrt(one + growth) * x[0]
+                kinetic = p * p / (np.sqrt(one + p * p) + one)
+                density = rest * np.exp(shape[1] * np.log1p(y2 / (shape[2] + y2) * growth))
+                correction = f(strength * (np.float64(density) * (np.float64(kinetic) - mean)))
+                extra = excess[i] + correction
+                total[2] += np.float64(correction) * np.float64(kinetic)
+                excess[i] = extra
+                delta[i] = d + expanded(p, parallel_[i], np.float64(extra) + np.float64(rest), x, total)
+            sums[chunk] = total
+        return sums
+
+    return kick, settle

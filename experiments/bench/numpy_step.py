@@ -1,0 +1,234 @@
+"""The step in vectorised NumPy, by blocks of markers that stay in the cache; one thread."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import waves
+from .problem import CELLS, DEPOSIT_CELLS, ROWS, Constants, Record, Tube
+
+_NODES = DEPOSIT_CELLS + 1
+#: Markers per block.
+BLOCK = 8192
+
+
+def available() -> str:
+    """Why this reference cannot run here ("" if it can)."""
+    return ""
+
+
+class Reference:
+    """The halo problem advanced by NumPy."""
+
+    threads = 1
+
+    def __init__(self, constants: Constants, tube: Tube, seed: int = 0):
+        self.constants, self.tube, self.record = constants, tube, Record()
+        self._bits = np.random.SFC64(seed)
+        self._words: np.ndarray | None = None
+
+    def run(self, steps: int, words: np.ndarray | None = None) -> None:
+        """Advance ``steps`` steps; ``words``, (steps, N) uint64, replace the generator's."""
+        for i in range(steps):
+            self._words = None if words is None else words[i]
+            waves.step(self.constants, self.tube, self.record, self)
+
+    def kick(self, tables: tuple[waves.Table, waves.Table], order: tuple[int, int], x: waves.Expansion) -> waves.Kicked:
+        """First half of the expansion and both kicks."""
+        c, tube = self.constants, self.tube
+        found = [_MarkerTable(c, table, x.b_new, tube.delta.dtype) for table in tables]
+        carried, histogram, sums = np.zeros(2), np.zeros((2, 2 * _NODES)), np.zeros(6)
+        for block in _blocks(tube.count):
+            size = block.stop - block.start
+            word = self._bits.random_raw(size) if self._words is None else self._words[block]
+            m = _Block(c, tube, block)
+            m.expand(x, carried)
+            m.kick(found, order, word, histogram, sums)
+        return waves.Kicked(carried, histogram.reshape(2, 2, _NODES), sums)
+
+    def settle(self, strength: float, mean: float, x: waves.Expansion) -> tuple[np.ndarray, float]:
+        """Balancing and second half of the expansion."""
+        carried, supplied = np.zeros(2), 0.0
+        for block in _blocks(self.tube.count):
+            m = _Block(self.constants, self.tube, block)
+            supplied += m.balance(x.b, strength, mean)
+            m.expand(x, carried)
+        return carried, supplied
+
+
+def _blocks(count: int) -> list[slice]:
+    return [slice(i, min(i + BLOCK, count)) for i in range(0, count, BLOCK)]
+
+
+class _Block:
+    """Views of one block of markers and what is known of them."""
+
+    def __init__(self, c: Constants, tube: Tube, block: slice):
+        self.c, self.dtype = c, tube.delta.dtype.type
+        self.y0, self.par = tube.birth_momentum[block], tube.parallel_momentum[block]
+        self.delta, self.volume, self.excess = tube.delta[block], tube.volume[block], tube.excess[block]
+        self.rest = self.volume * (self.dtype(c.amplitude) * self._shape())
+        self.weight = self.excess.astype(np.float64) + self.rest
+
+    def _shape(self) -> np.ndarray:
+        f = self.dtype
+        return np.exp(f(-0.5 * self.c.index) * np.log(f(self.c.turnover) ** 2 + self.y0**2))
+
+    def momentum(self, b: float) -> np.ndarray:
+        return self.y0 * np.exp(self.delta + self.dtype(np.log(b) / 3.0))
+
+    def change(self) -> np.ndarray:
+        """F0(y)/F0(y0) - 1."""
+        f, y2 = self.dtype, self.y0**2
+        growth = np.expm1(f(2.0) * self.delta)
+        return np.expm1(f(-0.5 * self.c.index) * np.log1p(y2 / (f(self.c.turnover) ** 2 + y2) * growth))
+
+    def expand(self, x: waves.Expansion, carried: np.ndarray) -> None:
+        """Constant p_par and magnetic moment; adds W p_perp^2/(2 gamma) at the nodes to ``carried``."""
+        f, log_ratio = self.dtype, np.log(x.b_new / x.b)
+        p, q = self.momentum(x.b), np.abs(self.par)
+        perp2 = np.maximum((p - q) * (p + q), 0)
+        par2 = f(1.0) + self.par**2
+        for i, node in enumerate(x.nodes):
+            there = perp2 * f(node / x.b)
+            carried[i] += np.dot(self.weight, f(0.5) * there / np.sqrt(par2 + there))
+        self.delta += f(0.5) * np.log1p(perp2 / p**2 * f(np.expm1(log_ratio))) - f(log_ratio / 3.0)
+
+    def balance(self, b: float, strength: float, mean: float) -> float:
+        """Correct the excess; the energy this gave, per b."""
+        p2 = self.momentum(b) ** 2
+        energy = p2 / (np.sqrt(1 + p2) + 1)
+        envelope = self.rest * (1 + self.change())
+        correction = (strength * (envelope * (energy - mean))).astype(self.dtype)
+        self.excess += correction
+        self.weight = self.excess.astype(np.float64) + self.rest
+        return float(np.sum(correction * energy, dtype=np.float64))
+
+    def kick(
+        self,
+        tables: list[_MarkerTable],
+        order: tuple[int, int],
+        word: np.ndarray,
+        histogram: np.ndarray,
+        sums: np.ndarray,
+    ) -> None:
+        """Both directions' kicks, their deposits, and the sums of `_step`."""
+        f = self.dtype
+        halves = (word & np.uint64(0xFFFFFFFF)).astype(np.uint32), (word >> np.uint64(32)).astype(np.uint32)
+        before = self.excess - self.rest * self.change()
+        p = self.momentum(tables[0].b)
+        for direction in order:
+            table = tables[direction]
+            frame = _Frame(p, self.par, f(table.table.velocity))
+            q = table.kick(frame, halves[direction])
+            moved = frame.gamma * frame.sign * (q - frame.q)
+            gained = frame.V * moved
+            p2 = p**2
+            self.par += moved
+            self.delta += f(0.5) * np.log1p(gained * (2 * np.sqrt(1 + p2) + gained) / p2)
+            change = self.change()
+            after = self.excess - self.rest * change
+            mean = f(0.5) * (before + after)
+            histogram[direction] += table.deposit(frame, q, mean)
+            exchanged = self.weight * gained
+            share = (mean * gained).astype(np.float64)
+            sums[:3] += np.dot(share, share), np.sum(np.abs(exchanged)), np.sum(exchanged)
+            before, p = after, self.momentum(table.b)
+        envelope = (self.rest * (1 + change)).astype(np.float64)
+        energy = p**2 / (np.sqrt(1 + p**2) + 1)
+        product = envelope * energy
+        sums[3:] += np.sum(envelope), np.sum(product), np.dot(product, energy)
+
+
+class _Frame:
+    """Marker variables seen by waves of phase velocity V."""
+
+    def __init__(self, p: np.ndarray, par: np.ndarray, V: np.floating):
+        self.V, self.gamma = V, 1 / np.sqrt(1 - V**2)
+        total = np.sqrt(1 + p**2)
+        p_par = self.gamma * (par - V * total)
+        q = np.abs(par)
+        self.momentum = np.sqrt(np.maximum((p - q) * (p + q), 0) + p_par**2)
+        self.energy = self.gamma * (total - V * par)
+        self.q = np.abs(p_par)
+        self.sign = np.where(p_par < 0, p.dtype.type(-1), p.dtype.type(1))
+
+
+class _MarkerTable:
+    """A table in the markers' dtype, and the kicks and deposits made with it."""
+
+    def __init__(self, c: Constants, table: waves.Table, b: float, dtype: np.dtype):
+        self.c, self.table, self.b, self.dtype = c, table, b, dtype.type
+        low = table.y.astype(dtype)
+        self.low, self.rise = low[:, :-1].ravel(), np.diff(low, axis=1).ravel()
+        self.scale = self.dtype(np.sqrt(6.0 * c.nu_coefficient * b * c.dt * table.reference))
+
+    def kick(self, frame: _Frame, bits: np.ndarray) -> np.ndarray:
+        """q after the kick."""
+        c, f = self.c, self.dtype
+        o = ((bits >> 16).astype(f) + f(0.5)) * f(2.0**-16)
+        u = ((bits & 0xFFFF).astype(f) + f(0.5)) * f(2.0**-16)
+        gap = f(c.x_gap * self.b)
+        top = np.minimum(frame.momentum, f(c.x_top * self.b))
+        active = (frame.q > gap) & (frame.q < top)
+        span = np.where(active, top - gap, f(1.0))
+        interval = self.scale / np.sqrt(frame.energy)
+        r = np.log(frame.momentum) * f(1.0 / c.row_step) - f((c.row_start + np.log(self.b)) / c.row_step)
+        r = np.clip(r, 0, f(ROWS - 1))
+        row = np.minimum(r.astype(np.int32), ROWS - 2)
+        mix = r - row.astype(f)
+        base = ((frame.sign < 0) * np.int32(ROWS - 1) + row) * np.int32(CELLS + 1)
+
+        def node(i: np.ndarray) -> np.ndarray:
+            at = base + i
+            return self.low.take(at) + mix * self.rise.take(at)
+
+        s = np.clip((frame.q - gap) / span, 0, 1)
+        root, rest = np.sqrt(s), np.sqrt(1 - s)
+        t = f(CELLS) * (root / (root + rest))
+        i = np.minimum(t.astype(np.int32), CELLS - 1)
+        left = node(i)
+        y = left + (t - i.astype(f)) * (node(i + np.int32(1)) - left)
+        low = np.maximum(y - o * interval, node(np.int32(0)))
+        high = np.minimum(y + (1 - o) * interval, node(np.int32(CELLS)))
+        start, end = (gap + span * _place(node, base, x) for x in (low, high))
+        start, end = np.where(active, start, frame.q), np.where(active, end, frame.q)
+        return _reinject(frame, start, end, u)
+
+    def deposit(self, frame: _Frame, q_after: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        """Histogram of ``weight`` at q' minus at q, (2 helicities x nodes,)."""
+        c, f = self.c, self.dtype
+        step = np.log(c.x_top / c.x_gap) / DEPOSIT_CELLS
+        base = (frame.sign < 0) * np.int32(_NODES)
+        histogram = np.zeros(2 * _NODES)
+        for q, w in ((q_after, weight), (frame.q, -weight)):
+            r = np.clip(np.log(q) * f(1.0 / step) - f(np.log(c.x_gap * self.b) / step), 0, f(DEPOSIT_CELLS))
+            cell = np.minimum(r.astype(np.int32), DEPOSIT_CELLS - 1)
+            upper = np.expm1((r - cell.astype(f)) * f(step)) / f(np.expm1(step))
+            cell += base
+            histogram += np.bincount(cell, w * (1 - upper), 2 * _NODES)
+            histogram[1:] += np.bincount(cell, w * upper, 2 * _NODES)[:-1]
+        return histogram
+
+
+def _place(node, base: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Fraction of the range at which Y is ``y``: bisection on the nodes, then linear."""
+    f = y.dtype.type
+    i = np.zeros_like(base)
+    for shift in (CELLS >> k for k in range(1, CELLS.bit_length())):
+        i += (node(i + np.int32(shift)) <= y) * np.int32(shift)
+    left = node(i)
+    width = node(i + np.int32(1)) - left
+    wide = width > 0
+    within = np.where(wide, np.clip((y - left) / np.where(wide, width, f(1.0)), 0, 1), f(0.5))
+    t = (i.astype(f) + within) * f(1.0 / CELLS)
+    return t**2 / (t**2 + (1 - t) ** 2)
+
+
+def _reinject(frame: _Frame, start: np.ndarray, end: np.ndarray, u: np.ndarray) -> np.ndarray:
+    """Landing point uniform in g dq on [start, end]."""
+    kappa = frame.V * frame.sign / frame.energy
+    length = end - start
+    g = 1 + kappa * start
+    target = u * (g + u.dtype.type(0.5) * kappa * length)
+    return start + length * (2 * target / (g + np.sqrt(g**2 + 2 * kappa * length * target)))

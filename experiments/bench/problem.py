@@ -1,0 +1,162 @@
+"""The halo problem as plain arrays, handed to every reference, and what a step measures."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+#: Rows in ln P and cells between gap and top of the scattering tables, cells in ln k of the deposit; as in crmc.
+ROWS, CELLS, DEPOSIT_CELLS = 48, 128, 256
+#: Signs along the direction and helicity axes.
+SIGNS = np.array([1.0, -1.0])
+
+
+def range_fraction(t: np.ndarray) -> np.ndarray:
+    """(q - q_gap)/(q_top - q_gap) at table coordinate t in [0, 1]."""
+    return t**2 / (t**2 + (1.0 - t) ** 2)
+
+
+@dataclasses.dataclass(frozen=True)
+class Constants:
+    """Numbers (code units) and the fixed geometry of the spectrum, all float64; see crmc's Parameters, SpectrumGrid."""
+
+    dt: float
+    alfven_speed: float
+    nu_coefficient: float
+    growth_coefficient: float
+    expansion_rate: float
+    adiabatic_index: float
+    heating: float
+    cooling: float
+    seed: float
+    thermal_speed: float
+    amplitude: float
+    index: float
+    turnover: float
+    knot: float
+    x_gap: float
+    x_top: float
+    row_start: float
+    row_step: float
+    top: np.ndarray
+    x_mid: np.ndarray
+    basis_mid: np.ndarray
+    x_deposit: np.ndarray
+    basis_deposit: np.ndarray
+    centres: np.ndarray
+
+    @property
+    def bins(self) -> int:
+        return self.centres.size
+
+
+@dataclasses.dataclass
+class Tube:
+    """State that a reference advances in place: markers (N,) of one dtype, waves (2 directions, 2 helicities, bins)."""
+
+    step: int
+    birth_momentum: np.ndarray
+    parallel_momentum: np.ndarray
+    delta: np.ndarray
+    volume: np.ndarray
+    excess: np.ndarray
+    waves: np.ndarray
+    b: float
+    gas_pressure: float
+    injected: float = 0.0
+    radiated: float = 0.0
+    work: float = 0.0
+
+    @property
+    def count(self) -> int:
+        return self.delta.size
+
+    def copy(self) -> Tube:
+        arrays = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return Tube(**{name: x.copy() if isinstance(x, np.ndarray) else x for name, x in arrays.items()})
+
+
+@dataclasses.dataclass
+class Record:
+    """What the last step measured; see crmc.step.Record."""
+
+    gain: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros((2, 2)))
+    gain_variance: float = 0.0
+    absolute_exchange: float = 0.0
+    imbalance: float = 0.0
+    correction: float = 0.0
+    damped: float = 0.0
+    peak: float = 0.0
+
+
+def _bspline(u: np.ndarray) -> np.ndarray:
+    """Cardinal quadratic B-spline on [0, 3]."""
+    inside = np.where(u < 1.0, 0.5 * u**2, np.where(u < 2.0, -(u**2) + 3.0 * u - 1.5, 0.5 * (3.0 - u) ** 2))
+    return np.where((u > 0.0) & (u < 3.0), inside, 0.0)
+
+
+def from_setup(setup) -> tuple[Constants, Tube]:
+    """Arrays of a crmc Setup with prescribed expansion, one component of F0 and the paper's nonlinear damping.
+
+    The tables' coordinate is that of ``range_fraction``, whatever version of crmc made the setup.
+    """
+    parameters, model, state = setup.parameters, setup.model, setup.state
+    if (model.expansion, model.scattering, model.nonlinear_landau) != ("prescribed", "spectrum", "paper"):
+        raise ValueError("the references know the halo problem only")
+    if state.amplitude.size != 1 or model.estimator != "delta_f" or model.inject:
+        raise ValueError("the references know one component of F0 and the control variate only")
+    grid, markers = parameters.grid, state.markers
+    top, x_gap = np.array(grid.top), float(grid.x_gap)
+    bins, log_k_min, knot = grid.centres.size, float(grid.log_k_min), float(grid.knot)
+    x_mid = x_gap + (top - x_gap)[:, None] * range_fraction((np.arange(CELLS) + 0.5) / CELLS)
+    scalars = {
+        name: float(getattr(parameters, name))
+        for name in ("dt", "alfven_speed", "nu_coefficient", "growth_coefficient", "expansion_rate", "adiabatic_index")
+        + ("heating", "cooling", "seed")
+    }
+    constants = Constants(
+        **scalars,
+        thermal_speed=float(parameters.damping.thermal_speed),
+        amplitude=float(state.amplitude[0]),
+        index=float(parameters.background.index[0]),
+        turnover=float(parameters.background.turnover[0]),
+        knot=knot,
+        x_gap=x_gap,
+        x_top=float(grid.x_top),
+        row_start=float(grid.row_start),
+        row_step=float(grid.row_step),
+        top=top,
+        x_mid=x_mid,
+        basis_mid=_bspline((-np.log(x_mid)[..., None] - log_k_min) / knot - np.arange(bins)),
+        x_deposit=np.array(grid.x_deposit),
+        basis_deposit=np.array(grid.basis_deposit),
+        centres=np.array(grid.centres),
+    )
+    names = ("birth_momentum", "parallel_momentum", "delta", "volume", "excess")
+    tube = Tube(
+        step=int(state.step),
+        **{name: np.array(getattr(markers, name)) for name in names},
+        waves=np.array(state.waves),
+        b=float(state.b),
+        gas_pressure=float(state.gas_pressure),
+        injected=float(state.books.injected),
+        radiated=float(state.books.radiated),
+        work=float(state.books.work),
+    )
+    return constants, tube
+
+
+def halo(markers: int, *, steps_in: int = 1) -> tuple[Constants, Tube]:
+    """The shipped halo experiment with ``markers`` markers, float32, at step number ``steps_in``."""
+    import jax
+
+    from crmc.build import build
+    from crmc.config import load_config
+
+    with jax.enable_x64(True):
+        setup = build(load_config("halo", [f"run.markers={markers}"]))
+        constants, tube = from_setup(setup)
+    tube.step = steps_in
+    tube.b = float(np.exp(-constants.expansion_rate * constants.dt * steps_in))
+    return constants, tube

@@ -1,0 +1,271 @@
+// The small arrays of a step, float64: what they are, tables, growth, damping, sources.  See reference.cpp.
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <omp.h>
+#include <vector>
+
+namespace {
+
+constexpr int rows = 48, cells = 128, deposit_cells = 256, nodes = deposit_cells + 1, stride = cells + 1;
+constexpr double additive_limit = -0.6;
+constexpr double pole_linear = 0.594, pole_offset = 0.047, pole_rate = 5.5;
+constexpr int spline = 3;  // basis functions that overlap at a point
+
+}  // namespace
+
+extern "C" {
+
+struct Constants {
+    double dt, alfven_speed, nu_coefficient, growth_coefficient, expansion_rate, adiabatic_index, heating, cooling, seed,
+        thermal_speed, amplitude, index, turnover, knot, x_gap, x_top, row_start, row_step;
+    int64_t bins;
+    const double *top, *x_mid, *basis_mid, *x_deposit, *basis_deposit, *centres;
+};
+
+struct Tube {
+    int64_t step, count;
+    double b, gas_pressure, injected, radiated, work;
+    double *waves;  // [direction][helicity][bin]
+    float *birth, *parallel, *delta, *volume, *excess;
+};
+
+struct Record {
+    double gain[4], gain_variance, absolute_exchange, imbalance, correction, damped, peak;
+};
+}
+
+namespace {
+
+// Basis functions at one point: the first of `spline` neighbours that may differ from zero, and their values.
+struct Overlap {
+    int first;
+    double value[spline];
+};
+
+struct Geometry {
+    std::vector<Overlap> middle, deposit;
+};
+
+struct Node {
+    float low, rise;  // Y on the row below and its increase to the row above
+};
+
+// Tables and frame of one direction's waves.
+struct Direction {
+    double velocity, gamma, reference;
+    alignas(64) Node y[2][rows - 1][stride];
+    std::vector<double> psi;  // [helicity][node][bin]
+};
+
+// Deposit of one cell: the share of its lower and of its upper node.
+struct alignas(16) Pair {
+    double lower, upper;
+};
+using Histogram = Pair[2][2][deposit_cells];  // [direction][helicity][cell]
+
+struct Expansion {
+    float root, node_ratio[2], growth, shift;  // b^(1/3); fields at the nodes over b; b_new/b - 1; ln(b_new/b)/3
+    double b_new, node[2];
+};
+
+inline double sq(double x) { return x * x; }
+
+Overlap overlap(const double *basis, int64_t bins) {
+    int64_t first = 0;
+    while (first < bins - 1 && basis[first] == 0.0) first++;
+    first = std::max<int64_t>(0, std::min(first, bins - spline));
+    Overlap o{int(first), {}};
+    for (int k = 0; k < spline; k++) o.value[k] = basis[first + k];
+    return o;
+}
+
+Geometry make_geometry(const Constants &c) {
+    Geometry g;
+    for (int i = 0; i < rows * cells; i++) g.middle.push_back(overlap(c.basis_mid + i * c.bins, c.bins));
+    for (int i = 0; i < deposit_cells; i++) g.deposit.push_back(overlap(c.basis_deposit + i * c.bins, c.bins));
+    return g;
+}
+
+inline double power(const Overlap &o, const double *e) {
+    return o.value[0] * e[o.first] + o.value[1] * e[o.first + 1] + o.value[2] * e[o.first + 2];
+}
+
+inline double pole_distance(double distance) {
+    double theta2 = distance * distance;
+    double u = 0.5 * (std::sqrt(pole_linear * pole_linear + 4.0 * theta2) - pole_linear);
+    for (int k = 0; k < 3; k++) {
+        // Underflow would leave the vector code of exp.  fmax, because GCC moves exp into the branches of std::max.
+        double decay = pole_offset * std::exp(std::fmax(-pole_rate * u, -50.0));
+        u -= (u * u + pole_linear * u + pole_offset - decay - theta2) / (2.0 * u + pole_linear + pole_rate * decay);
+    }
+    return std::max(u, 0.0);
+}
+
+// One row of Y in double.
+void make_row(const Constants &c, const Geometry &g, const Direction &d, const double *e, int h, int r, double b,
+              double *y) {
+    const double P = std::exp(c.row_start + c.row_step * r), span = c.top[r] - c.x_gap, beyond = P - c.top[r];
+    const double gamma = std::sqrt(1.0 + sq(b * P)), sign = h == 0 ? 1.0 : -1.0;
+    const double floor = 1e-3 * c.seed / d.reference, inverse = 1.0 / d.reference;
+    double level[cells], speed[cells];
+    for (int i = 0; i < cells; i++) level[i] = power(g.middle[r * cells + i], e);
+#pragma omp simd
+    for (int i = 0; i < cells; i++) {
+        const double t = (i + 0.5) / cells, both = t * t + sq(1.0 - t), x = c.x_mid[r * cells + i];
+        const double to_top = span * sq(1.0 - t) / both + beyond;
+        const double measure = 1.0 + sign * d.velocity * b * x / gamma;
+        speed[i] = std::sqrt(std::max(level[i] * inverse, floor) * to_top * (P + x) / measure);
+        level[i] = span * 2.0 * t * (1.0 - t) / (both * both) / speed[i] / cells;
+    }
+    y[0] = 0.0;
+    for (int i = 0; i < cells; i++) y[i + 1] = y[i] + level[i];
+    if (c.x_top >= P) {
+        const double interval = std::sqrt(6.0 * c.nu_coefficient * b * c.dt * d.reference / gamma), end = y[cells];
+#pragma omp simd
+        for (int i = 0; i <= cells; i++) y[i] = -interval * pole_distance((end - y[i]) / interval);
+    }
+    const double zero = y[std::max_element(speed, speed + cells) - speed];
+    for (int i = 0; i <= cells; i++) y[i] -= zero;
+}
+
+void make_psi(const Constants &c, const Geometry &g, const double *e, Direction &d) {
+    for (int h = 0; h < 2; h++) {
+        double *psi = d.psi.data() + h * nodes * c.bins;
+        std::fill(psi, psi + c.bins, 0.0);
+        for (int i = 0; i < deposit_cells; i++) {
+            const Overlap &o = g.deposit[i];
+            const double share = (c.x_deposit[i + 1] - c.x_deposit[i]) / power(o, e + h * c.bins);
+            double *row = psi + (i + 1) * c.bins;
+            std::copy(row - c.bins, row, row);
+            for (int k = 0; k < spline; k++) row[o.first + k] += share * o.value[k];
+        }
+    }
+}
+
+// Tables of both directions at field b, the waves already carried there; rows are shared among the threads.
+void make_tables(const Constants &c, const Geometry &g, const double *waves, double b, Direction *directions,
+                 int threads) {
+    thread_local std::vector<double> y;
+    y.resize(2 * 2 * rows * stride);
+    double *Y = y.data();
+    for (int d = 0; d < 2; d++) {
+        const double *e = waves + d * 2 * c.bins;
+        directions[d].velocity = (d == 0 ? 1.0 : -1.0) * c.alfven_speed * std::sqrt(b);
+        directions[d].gamma = 1.0 / std::sqrt(1.0 - sq(directions[d].velocity));
+        directions[d].reference = *std::max_element(e, e + 2 * c.bins);
+        directions[d].psi.resize(2 * nodes * c.bins);
+    }
+#pragma omp parallel num_threads(threads)
+    {
+#pragma omp for schedule(static) nowait
+        for (int i = 0; i < 4 * rows; i++) {
+            const int d = i / (2 * rows), h = i / rows % 2;
+            make_row(c, g, directions[d], waves + (2 * d + h) * c.bins, h, i % rows, b, Y + i * stride);
+        }
+#pragma omp for schedule(static)
+        for (int d = 0; d < 2; d++) make_psi(c, g, waves + d * 2 * c.bins, directions[d]);
+#pragma omp for schedule(static)
+        for (int i = 0; i < 4 * rows; i++) {
+            const int d = i / (2 * rows), h = i / rows % 2, r = i % rows;
+            if (r == rows - 1) continue;
+            const double *below = Y + i * stride, *above = below + stride;
+            for (int k = 0; k < stride; k++) {
+                const float low = float(below[k]);
+                directions[d].y[h][r][k] = {low, float(above[k]) - low};
+            }
+        }
+    }
+}
+
+Expansion next_field(const Constants &c, const Tube &s, double end) {
+    Expansion x;
+    x.b_new = std::exp(-c.expansion_rate * c.dt * (double(s.step) + end));
+    const double log_ratio = std::log(x.b_new / s.b);
+    for (int i = 0; i < 2; i++) {
+        const double at = (i == 0 ? -1.0 : 1.0) / std::sqrt(3.0);
+        x.node[i] = s.b * std::exp(0.5 * (1.0 + at) * log_ratio);
+        x.node_ratio[i] = float(x.node[i] / s.b);
+    }
+    x.root = float(std::cbrt(s.b));
+    x.growth = float(std::expm1(log_ratio));
+    x.shift = float(log_ratio / 3.0);
+    return x;
+}
+
+double energy_unit(const Constants &c, double b) { return c.knot * sq(c.alfven_speed * b); }
+
+// Waves, gas, field and work; `carried` are the sums W p_perp^2/(2 gamma) at the nodes.
+void expand_surroundings(const Constants &c, Tube &s, const Expansion &x, const double *carried, double wave_sum) {
+    const double log_ratio = std::log(x.b_new / s.b), wave_energy = energy_unit(c, s.b) * wave_sum;
+    for (int i = 0; i < 2; i++) {
+        const double b = x.node[i], ratio = b / s.b;
+        double pressure = b * carried[i] + s.gas_pressure * std::pow(ratio, c.adiabatic_index);
+        pressure += 0.5 * wave_energy * std::pow(ratio, 1.5) + 0.5 * sq(c.alfven_speed * b);
+        s.work += -0.5 * log_ratio / b * pressure;
+    }
+    s.gas_pressure *= std::pow(x.b_new / s.b, c.adiabatic_index);
+    s.b = x.b_new;
+}
+
+double carry_waves(const Constants &c, Tube &s, double b_new) {
+    double sum = 0.0;
+    const double factor = 1.0 / std::sqrt(b_new / s.b);
+    for (int64_t j = 0; j < 4 * c.bins; j++) sum += s.waves[j], s.waves[j] *= factor;
+    return sum;
+}
+
+void apply_sources(const Constants &c, Tube &s) {
+    const double heat = 0.5 * c.heating * s.b * c.dt, cool = 0.5 * c.cooling * s.b * s.b * c.dt;
+    s.injected += heat / s.b, s.radiated += cool / s.b;
+    s.gas_pressure += (c.adiabatic_index - 1.0) * (heat - cool);
+}
+
+void grow(const Constants &c, Tube &s, const Direction *directions, const Histogram &histogram, Record &record) {
+    const double unit = energy_unit(c, s.b), limit = 1.0 + additive_limit;
+    std::vector<double> moved(c.bins);
+    for (int k = 0; k < 4; k++) {
+        const Direction &d = directions[k / 2];
+        const double *psi = d.psi.data() + (k % 2) * nodes * c.bins;
+        std::fill(moved.begin(), moved.end(), 0.0);
+        for (int i = 0; i < nodes; i++) {
+            const Pair *pair = histogram[k / 2][k % 2];
+            const double h = (i < deposit_cells ? pair[i].lower : 0.0) + (i > 0 ? pair[i - 1].upper : 0.0);
+            for (int64_t j = 0; j < c.bins; j++) moved[j] += h * psi[i * c.bins + j];
+        }
+        const double factor = -(d.gamma * d.velocity * s.b * s.b) * (k % 2 ? -1.0 : 1.0) / unit;
+        double *e = s.waves + k * c.bins;
+        record.gain[k] = 0.0;
+        for (int64_t j = 0; j < c.bins; j++) {
+            const double relative = factor * moved[j];
+            const double soft = limit * std::exp(std::min(relative - additive_limit, 0.0) / limit);
+            const double given = std::max(e[j] * (relative > additive_limit ? 1.0 + relative : soft), c.seed) - e[j];
+            e[j] += c.growth_coefficient * given;
+            record.gain[k] += unit * given;
+        }
+    }
+}
+
+void damp(const Constants &c, Tube &s, Record &record) {
+    const double unit = energy_unit(c, s.b);
+    std::vector<double> before(c.bins);
+    double heat = 0.0, seeded = 0.0;
+    for (int k = 0; k < 4; k++) {
+        double *e = s.waves + k * c.bins;
+        std::copy(e, e + c.bins, before.begin());
+        for (int64_t j = 0; j < c.bins; j++) {
+            const double sides = (j > 0 ? before[j - 1] : 0.0) + (j + 1 < c.bins ? before[j + 1] : 0.0);
+            const double rate = c.thermal_speed * c.nu_coefficient * s.b / std::sqrt(1.0 + sq(s.b / c.centres[j]));
+            const double damped = before[j] * std::exp(-2.0 * rate * (0.75 * before[j] + 0.125 * sides) * c.dt);
+            e[j] = std::max(damped, c.seed);
+            heat += before[j] - damped, seeded += e[j] - damped;
+        }
+    }
+    record.damped = unit * heat;
+    s.injected += unit * seeded / s.b;
+    s.gas_pressure += (c.adiabatic_index - 1.0) * record.damped;
+}
+
+}  // namespace

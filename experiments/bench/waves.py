@@ -1,0 +1,187 @@
+"""The small arrays of a step in NumPy, float64: tables, growth, damping, sources.  They cost the same at any N."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from .problem import CELLS, DEPOSIT_CELLS, ROWS, SIGNS, Constants, Record, Tube
+
+#: e + gain is used while gain/e exceeds this; below, an exponential keeps e positive.
+_ADDITIVE_LIMIT = -0.6
+_POLE_LINEAR, _POLE_OFFSET, _POLE_RATE = 0.594, 0.047, 5.5
+#: Two-point Gauss-Legendre nodes of the work integral.
+_GAUSS = (-1.0 / np.sqrt(3.0), 1.0 / np.sqrt(3.0))
+
+
+class Table(NamedTuple):
+    """Scattering tables of one direction: Y (2, ROWS, CELLS + 1), Psi (2, DEPOSIT_CELLS + 1, bins), e_ref and V."""
+
+    y: np.ndarray
+    psi: np.ndarray
+    reference: float
+    velocity: float
+
+
+def _pole_distance(distance: np.ndarray) -> np.ndarray:
+    """See crmc.spectrum.pole_distance."""
+    theta2 = distance**2
+    u = 0.5 * (np.sqrt(_POLE_LINEAR**2 + 4.0 * theta2) - _POLE_LINEAR)
+    for _ in range(3):
+        decay = _POLE_OFFSET * np.exp(-_POLE_RATE * u)
+        residual = u**2 + _POLE_LINEAR * u + _POLE_OFFSET - decay - theta2
+        u = u - residual / (2.0 * u + _POLE_LINEAR + _POLE_RATE * decay)
+    return np.maximum(u, 0.0)
+
+
+def table(c: Constants, e: np.ndarray, direction: int, b: float) -> Table:
+    """Tables of one direction's waves ``e``, (2, bins), at field b; see crmc.spectrum.scattering_table."""
+    velocity = SIGNS[direction] * c.alfven_speed * np.sqrt(b)
+    nu_dt = c.nu_coefficient * b * c.dt
+    reference = float(e.max())
+    power = (e / reference @ c.basis_mid.reshape(-1, c.bins).T).reshape(2, ROWS, CELLS)
+    P = np.exp(c.row_start + c.row_step * np.arange(ROWS))[:, None]
+    t = (np.arange(CELLS) + 0.5) / CELLS
+    both = t**2 + (1.0 - t) ** 2
+    span = (c.top - c.x_gap)[:, None]
+    dx_dt = span * 2.0 * t * (1.0 - t) / both**2
+    to_top = span * (1.0 - t) ** 2 / both + (P - c.top[:, None])
+    gamma = np.sqrt(1.0 + (b * P) ** 2)
+    measure = 1.0 + SIGNS[:, None, None] * velocity * b * c.x_mid / gamma
+    speed = np.sqrt(np.maximum(power, 1e-3 * c.seed / reference) * to_top * (P + c.x_mid) / measure)
+    y = np.zeros((2, ROWS, CELLS + 1))
+    np.cumsum(dx_dt / speed / CELLS, axis=-1, out=y[..., 1:])
+    interval = np.sqrt(6.0 * nu_dt * reference / gamma)
+    y = np.where(c.x_top >= P, -interval * _pole_distance((y[..., -1:] - y) / interval), y)
+    y -= np.take_along_axis(y, np.argmax(speed, axis=-1)[..., None], axis=-1)
+    total = e @ c.basis_deposit.T
+    psi = np.zeros((2, DEPOSIT_CELLS + 1, c.bins))
+    share = c.basis_deposit / total[..., None] * np.diff(c.x_deposit)[:, None]
+    np.cumsum(share, axis=1, out=psi[:, 1:])
+    return Table(y, psi, reference, velocity)
+
+
+def _wave_energy_unit(c: Constants, b: float) -> float:
+    """Energy density of one bin per unit e."""
+    return c.knot * (c.alfven_speed * b) ** 2
+
+
+def _grow(c: Constants, tube: Tube, tables: tuple[Table, Table], histogram: np.ndarray, record: Record) -> None:
+    """Amplitudes of both directions after growth by ``histogram`` (2 directions, 2 helicities, nodes)."""
+    unit = _wave_energy_unit(c, tube.b)
+    for direction, found in enumerate(tables):
+        V = found.velocity
+        gamma = 1.0 / np.sqrt(1.0 - V**2)
+        moved = np.einsum("hn,hnj->hj", histogram[direction], found.psi)
+        relative = -(gamma * V * tube.b**2) * SIGNS[:, None] * moved / unit
+        limit = 1.0 + _ADDITIVE_LIMIT
+        soft = limit * np.exp(np.minimum(relative - _ADDITIVE_LIMIT, 0.0) / limit)
+        factor = np.where(relative > _ADDITIVE_LIMIT, 1.0 + relative, soft)
+        e = tube.waves[direction]
+        given = np.maximum(e * factor, c.seed) - e
+        tube.waves[direction] = e + c.growth_coefficient * given
+        record.gain[direction] = unit * given.sum(axis=-1)
+    record.peak = c.nu_coefficient * tube.b * c.dt * max(found.reference for found in tables)
+
+
+def _damp(c: Constants, tube: Tube, record: Record) -> None:
+    """Nonlinear Landau damping in the paper's form; the energy heats the gas."""
+    e = tube.waves
+    padded = np.pad(e, [(0, 0), (0, 0), (1, 1)])
+    centred = 0.125 * padded[..., :-2] + 0.75 * e + 0.125 * padded[..., 2:]
+    gamma = np.sqrt(1.0 + (tube.b / c.centres) ** 2)
+    rate = c.thermal_speed * c.nu_coefficient * tube.b / gamma * centred
+    damped = e * np.exp(-2.0 * rate * c.dt)
+    floored = np.maximum(damped, c.seed)
+    unit = _wave_energy_unit(c, tube.b)
+    record.damped = unit * float(np.sum(e - damped))
+    tube.injected += unit * float(np.sum(floored - damped)) / tube.b
+    tube.gas_pressure += (c.adiabatic_index - 1.0) * record.damped
+    tube.waves = floored
+
+
+def _apply_sources(c: Constants, tube: Tube) -> None:
+    """Heating and cooling of the gas over half a step."""
+    heat, cool = 0.5 * c.heating * tube.b * c.dt, 0.5 * c.cooling * tube.b**2 * c.dt
+    tube.injected += heat / tube.b
+    tube.radiated += cool / tube.b
+    tube.gas_pressure += (c.adiabatic_index - 1.0) * (heat - cool)
+
+
+class Expansion(NamedTuple):
+    """Change of the field from ``b`` to ``b_new``; the work needs P_perp at the fields ``nodes`` on the way."""
+
+    b: float
+    b_new: float
+    nodes: tuple[float, float]
+
+
+def _next_field(c: Constants, tube: Tube, end: float) -> Expansion:
+    """To ``end`` of the step."""
+    b_new = float(np.exp(-c.expansion_rate * c.dt * (tube.step + end)))
+    log_ratio = np.log(b_new / tube.b)
+    low, high = (float(tube.b * np.exp(0.5 * (1.0 + node) * log_ratio)) for node in _GAUSS)
+    return Expansion(tube.b, b_new, (low, high))
+
+
+def _expand_surroundings(c: Constants, tube: Tube, x: Expansion, carried: np.ndarray) -> None:
+    """Waves, gas, field and work done."""
+    log_ratio = np.log(x.b_new / tube.b)
+    waves = _wave_energy_unit(c, tube.b) * float(tube.waves.sum())
+    for b, rays in zip(x.nodes, carried, strict=True):
+        ratio = b / tube.b
+        pressure = b * rays + tube.gas_pressure * ratio**c.adiabatic_index + 0.5 * waves * ratio**1.5
+        pressure += 0.5 * (c.alfven_speed * b) ** 2
+        tube.work += float(-0.5 * log_ratio / b * pressure)
+    ratio = x.b_new / tube.b
+    tube.waves = tube.waves * ratio**-0.5
+    tube.gas_pressure *= ratio**c.adiabatic_index
+    tube.b = x.b_new
+
+
+class Kicked(NamedTuple):
+    """Sums over markers of the first half of a step.
+
+    carried: W p_perp^2/(2 gamma) at the nodes, (2,); histogram: deposits, (2 directions, 2 helicities, nodes).
+    sums: (wbar d eps)^2, |W d eps|, W d eps over both kicks; then V F0(y) times 1, eps and eps^2 after them, (6,).
+    """
+
+    carried: np.ndarray
+    histogram: np.ndarray
+    sums: np.ndarray
+
+
+class Passes(Protocol):
+    """The two passes over the markers of a step."""
+
+    def kick(self, tables: tuple[Table, Table], order: tuple[int, int], x: Expansion) -> Kicked:
+        """First half of the expansion and both kicks."""
+
+    def settle(self, strength: float, mean: float, x: Expansion) -> tuple[np.ndarray, float]:
+        """Balancing and second half of the expansion: carried sums, and the sum of the correction times eps."""
+
+
+def step(c: Constants, tube: Tube, record: Record, passes: Passes) -> None:
+    """One step of what is not a marker, around the passes over the markers."""
+    _apply_sources(c, tube)
+    x = _next_field(c, tube, 0.5)
+    waves = tube.waves * (x.b_new / tube.b) ** -0.5
+    tables = table(c, waves[0], 0, x.b_new), table(c, waves[1], 1, x.b_new)
+    first = tube.step % 2
+    kicked = passes.kick(tables, (first, 1 - first), x)
+    _expand_surroundings(c, tube, x, kicked.carried)
+    _grow(c, tube, tables, kicked.histogram, record)
+    b, sums = tube.b, [float(value) for value in kicked.sums]
+    record.gain_variance, record.absolute_exchange = b**2 * sums[0], b * sums[1]
+    record.imbalance = -b * sums[2] - float(record.gain.sum())
+    mean = sums[4] / sums[3]
+    strength = record.imbalance / (b * (sums[5] - sums[4] * mean))
+    _damp(c, tube, record)
+    x = _next_field(c, tube, 1.0)
+    carried, supplied = passes.settle(strength, mean, x)
+    record.imbalance -= b * supplied
+    record.correction = abs(supplied) / sums[4]
+    _expand_surroundings(c, tube, x, carried)
+    _apply_sources(c, tube)
+    tube.step += 1
