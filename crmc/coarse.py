@@ -89,7 +89,7 @@ def _functions(state: State) -> tuple[jax.Array, ...]:
 def _envelope(state: State, parameters: Parameters) -> jax.Array:
     """V F0, float64."""
     m = state.markers
-    y = (m.birth_momentum * jnp.exp(m.delta)).astype(jnp.float64)
+    y = m.comoving_momentum.astype(jnp.float64)
     return m.volume.astype(jnp.float64) * parameters.background.density(state.amplitude, y)
 
 

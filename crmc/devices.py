@@ -51,7 +51,7 @@ def choose_layout(markers: int, devices: int | None = None) -> Layout:
 
 def place(state: State, layout: Layout) -> State:
     """``state`` on the devices of ``layout``; markers without weight fill the last device up."""
-    count = state.markers.delta.shape[0]
+    count = state.markers.rise.shape[0]
     whole = math.ceil(count / layout.devices) * layout.devices
     markers = state.markers if whole == count else padded(state.markers, whole)
     small = jax.tree.map(lambda x: _put(x, layout.everywhere), dataclasses.replace(state, markers=None))  # type: ignore[arg-type]
@@ -78,7 +78,7 @@ def collect(tree: Any, markers: int) -> Any:
         return np.asarray(multihost_utils.process_allgather(x, tiled=True))
 
     tree = jax.tree.map(fetch, tree)
-    if isinstance(tree, State) and tree.markers.delta.ndim == 1:
+    if isinstance(tree, State) and tree.markers.rise.ndim == 1:
         return dataclasses.replace(tree, markers=jax.tree.map(lambda x: x[:markers], tree.markers))
     return tree
 

@@ -61,15 +61,14 @@ class Background:
         y2 = y[..., None] ** 2
         return (-a * y2 / (pt**2 + y2) * self.shape(y)) @ amplitude.astype(y.dtype)
 
-    def change(self, amplitude: jax.Array, y0: jax.Array, delta: jax.Array) -> jax.Array:
-        """F0(y0 e^delta) - F0(y0) without cancellation, for |delta| of any size.
+    def change(self, amplitude: jax.Array, y0: jax.Array, rise: jax.Array) -> jax.Array:
+        """F0(y) - F0(y0) without cancellation, for (y/y0)^2 - 1 = ``rise`` of any size.
 
         Written with log1p and expm1 so that a change of 1e-5 keeps its digits in float32.
         """
         pt, a = self.turnover.astype(y0.dtype), self.index.astype(y0.dtype)
         y2 = y0[..., None] ** 2
-        growth = jnp.expm1(2.0 * delta)[..., None]
-        relative = jnp.expm1(-0.5 * a * jnp.log1p(y2 / (pt**2 + y2) * growth))
+        relative = jnp.expm1(-0.5 * a * jnp.log1p(y2 / (pt**2 + y2) * rise[..., None]))
         return (self.shape(y0) * relative) @ amplitude.astype(y0.dtype)
 
     def quadrature(self) -> tuple[jax.Array, jax.Array]:

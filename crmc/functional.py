@@ -43,7 +43,7 @@ def _cubic(position: np.ndarray, segments: list[tuple[int, int]]) -> tuple[np.nd
 
 def mesh_functional(state: State, parameters: Parameters) -> jax.Array:
     """2 Gamma_j E_j/e_j of f = F0 + df, (2 directions, 2 helicities, bins), code units."""
-    n_p, n_mu = state.markers.delta.shape
+    n_p, n_mu = state.markers.rise.shape
     grid, background, b, half = parameters.grid, parameters.background, state.b, n_mu // 2
     nodes, weights = np.polynomial.legendre.leggauss(_POINTS)
     in_p, in_p_slope = _cubic(0.5 * (nodes + 1.0) * n_p - 0.5, [(0, n_p)])

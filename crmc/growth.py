@@ -26,21 +26,27 @@ import numpy as np
 from crmc.distribution import Background
 from crmc.markers import Markers
 from crmc.scattering import Kick, WaveFrame
-from crmc.spectrum import DEPOSIT_CELLS, SIGNS, SpectrumGrid
+from crmc.spectrum import CELLS_PER_OCTAVE, DEPOSIT_CELLS, DEPOSIT_OCTAVES, SIGNS, SpectrumGrid
 
 #: Rows in ln p' and cells in ln q, between gap and top, of the functional's histogram; quadrature nodes per row.
 HISTOGRAM_ROWS, HISTOGRAM_CELLS, _ROW_NODES = 48, 48, 4
 
 
 def _deposit_position(grid: SpectrumGrid, q: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Deposit cell of q and the weight, linear in q, of its upper node."""
-    step = jnp.log(grid.x_top / grid.x_gap) / DEPOSIT_CELLS
-    log_floor = (jnp.log(grid.x_gap * b) / step).astype(q.dtype)
-    r = jnp.log(q) * (1.0 / step).astype(q.dtype) - log_floor
-    r = jnp.clip(r, 0.0, DEPOSIT_CELLS)
-    cell = jnp.minimum(r.astype(jnp.int32), DEPOSIT_CELLS - 1)
-    h = step.astype(q.dtype)
-    return cell, jnp.expm1((r - cell) * h) / jnp.expm1(h)
+    """Deposit cell of q and the weight, linear in q, of its upper node.
+
+    The nodes are the numbers whose mantissa has log2(CELLS_PER_OCTAVE) bits: a float's own bits tell its cell.
+    """
+    kind, exponent_of_one = (np.uint32, 127) if q.dtype == jnp.float32 else (np.uint64, 1023)
+    mantissa = jnp.finfo(q.dtype).nmant
+    shift, one = kind(mantissa - CELLS_PER_OCTAVE.bit_length() + 1), kind(exponent_of_one << mantissa)
+    x = q / (grid.x_gap * b).astype(q.dtype)
+    x = jnp.clip(x, 1.0, 2.0**DEPOSIT_OCTAVES * (1.0 - float(jnp.finfo(q.dtype).eps)))
+    bits = jax.lax.bitcast_convert_type(jax.lax.stop_gradient(x), kind)
+    cell = ((bits - one) >> shift).astype(jnp.int32)
+    node = jax.lax.bitcast_convert_type((bits >> shift) << shift, q.dtype)
+    octave = jax.lax.bitcast_convert_type((bits >> kind(mantissa)) << kind(mantissa), q.dtype)
+    return cell, (x - node) / octave * CELLS_PER_OCTAVE
 
 
 def empty_histogram() -> jax.Array:
@@ -76,12 +82,12 @@ def wave_frame_weight(
 ) -> tuple[jax.Array, jax.Array]:
     """Weights w + V [F0(p) - F0(p')] of f - F0(p') and V F0(p') of F0(p'), isotropic in the frame of the wave."""
     root = jnp.cbrt(b).astype(frame.q.dtype)
-    # eps - eps', then ln(p/p'), without cancellation.
+    # eps - eps', then (p/p')^2 - 1, without cancellation.
     change = (frame.gamma**2 / (frame.gamma + 1.0)) * frame.V**2 * frame.energy
     change += frame.gamma * frame.V * frame.sign * frame.q
-    shift = 0.5 * jnp.log1p(change * (2.0 * frame.energy + change) / frame.momentum**2)
+    rise = change * (2.0 * frame.energy + change) / frame.momentum**2
     y = frame.momentum / root
-    weight = markers.control_weight(background, amplitude) + markers.volume * background.change(amplitude, y, shift)
+    weight = markers.control_weight(background, amplitude) + markers.volume * background.change(amplitude, y, rise)
     return weight, markers.volume * background.density(amplitude, y)
 
 

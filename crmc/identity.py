@@ -37,7 +37,7 @@ class Sample(NamedTuple):
 
     due: jax.Array  # whether the step is one of those that are sampled
     start: jax.Array  # number of the first marker
-    changing: tuple[jax.Array, jax.Array, jax.Array]  # parallel momentum, delta, excess; see `layout.excerpt`
+    changing: tuple[jax.Array, jax.Array, jax.Array]  # parallel momentum, rise, excess; see `layout.excerpt`
 
 
 def take_sample(state: State, model: Model) -> Sample:
@@ -45,15 +45,15 @@ def take_sample(state: State, model: Model) -> Sample:
 
     Consecutive ones, a low-discrepancy set of their own: cells of the histogram then are rarely empty.
     """
-    n, size = state.markers.delta.shape[0], _sample_size(state)
+    n, size = state.markers.rise.shape[0], _sample_size(state)
     sample, phase = jnp.divmod(state.step, model.functional_every)
     start = jnp.minimum(sample % -(-n // size) * size, n - size)
     m = state.markers
-    return Sample(phase == 0, start, excerpt(model.layout, (m.parallel_momentum, m.delta, m.excess), start, size))
+    return Sample(phase == 0, start, excerpt(model.layout, (m.parallel_momentum, m.rise, m.excess), start, size))
 
 
 def _sample_size(state: State) -> int:
-    n = state.markers.delta.shape[0]
+    n = state.markers.rise.shape[0]
     parts = min(max(n // _FEWEST_MARKERS, 1), _MOST_PARTS)
     return min(-(-n // parts), _MOST_MARKERS)
 
@@ -67,8 +67,8 @@ def functional_of(
 
     def measured() -> jax.Array:
         after = joined(model.layout, shares)
-        parallel, delta, excess = joined(model.layout, sample.changing)
-        before = dataclasses.replace(after, parallel_momentum=parallel, delta=delta, excess=excess)
+        parallel, rise, excess = joined(model.layout, sample.changing)
+        before = dataclasses.replace(after, parallel_momentum=parallel, rise=rise, excess=excess)
         words = jax.random.bits(jax.random.fold_in(noise, 1), (size,), "uint64")
         return functional_sample(before, after, words, state, parameters, model, b_ratio)
 
@@ -119,7 +119,7 @@ def _relaxed_histogram(
 ) -> jax.Array:
     """Carry the markers of ``state`` on in short steps, then add up f."""
     velocity = wave_velocities(state, parameters)
-    dtype = state.markers.delta.dtype
+    dtype = state.markers.rise.dtype
     lookups = [scattering.make_lookup(jax.tree.map(lambda x, d=d: x[d], tables), dtype) for d in range(2)]
 
     def kick(state: State, i: jax.Array, d: int) -> tuple[scattering.Kick, State]:

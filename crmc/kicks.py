@@ -67,7 +67,7 @@ def _scatter_spectrum(state: State, noise: jax.Array, parameters: Parameters, mo
     first = state.step % 2
     order = jnp.stack([first, 1 - first])
     lookups = [
-        scattering.make_lookup(jax.tree.map(lambda x, i=i: x[order[i]], tables), state.markers.delta.dtype)
+        scattering.make_lookup(jax.tree.map(lambda x, i=i: x[order[i]], tables), state.markers.rise.dtype)
         for i in range(2)
     ]
 
@@ -135,13 +135,13 @@ def _scatter_constant(state: State, noise: jax.Array, parameters: Parameters, mo
 
 def _moved(m: Markers) -> tuple[jax.Array, jax.Array]:
     """What kicks change."""
-    return m.parallel_momentum, m.delta
+    return m.parallel_momentum, m.rise
 
 
 def _holding(state: State, moved: tuple[jax.Array, jax.Array]) -> State:
-    parallel, delta = moved
+    parallel, rise = moved
     return dataclasses.replace(
-        state, markers=dataclasses.replace(state.markers, parallel_momentum=parallel, delta=delta)
+        state, markers=dataclasses.replace(state.markers, parallel_momentum=parallel, rise=rise)
     )
 
 
@@ -155,7 +155,7 @@ def _exchange(state: State, parameters: Parameters, energy: tuple | list, mean: 
     m = state.markers
     share = tuple((w * e).astype(jnp.float64) for w, e in zip(mean, energy, strict=True))
     exchanged = [m.weight(parameters.background, state.amplitude) * e for e in energy]
-    y = m.birth_momentum * jnp.exp(m.delta)
+    y = m.comoving_momentum
     envelope = (m.volume * parameters.background.density(state.amplitude, y)).astype(jnp.float64)
     eps = moment_functions(state)[1]
     return Exchange(
@@ -213,7 +213,7 @@ def _balance(
     def body(state: State, shared: tuple, words: None, histograms: tuple) -> tuple:
         parameters, eta, mean = shared
         m = state.markers
-        y = m.birth_momentum * jnp.exp(m.delta)
+        y = m.comoving_momentum
         eps = moment_functions(state)[1]
         envelope = (m.volume * parameters.background.density(state.amplitude, y)).astype(jnp.float64)
         correction = (eta * envelope * (eps - mean)).astype(m.excess.dtype)

@@ -107,13 +107,13 @@ def sweep(
 
     def local(ensemble: Any, everything: Any) -> tuple[Any, Any]:
         rest, shared, zeros, key = everything
-        shape = ensemble[0].delta.shape
+        shape = ensemble[0].rise.shape
         first = jax.lax.axis_index(_AXIS) * shape[0] if layout.devices > 1 else 0
 
         def block(ensemble: Any, start: jax.Array, histograms: Any) -> tuple[Any, Any, Any]:
             markers, words = ensemble
             if key is not None:
-                words = draw_words(key, start + jnp.arange(markers.delta.size))
+                words = draw_words(key, start + jnp.arange(markers.rise.size))
             return body(dataclasses.replace(rest, markers=markers), shared, words, histograms)
 
         count, size = _cut(shape[0], layout.block) if len(shape) == 1 else (1, shape[0])
@@ -135,7 +135,7 @@ def _by_blocks(
     again, slowly, inside a sum per block (measured: half the time of a step).
     """
     markers, words = ensemble
-    n, count = markers.delta.shape[0], starts.shape[0]
+    n, count = markers.rise.shape[0], starts.shape[0]
     if count * size > n:
         markers = padded(markers, count * size)
         words = None if words is None else jnp.pad(words, (0, count * size - n))

@@ -1,13 +1,13 @@
 """The ensemble of markers: test particles with constant phase-space volume.
 
 A marker has the conserved parallel momentum p_par and a momentum magnitude stored as the
-accumulated comoving change ``delta = ln(p b^{-1/3}/y0)`` from its birth value y0.  Together
-they fix the magnetic moment p_perp^2/b, which expansion conserves.  Storing delta, not p,
-keeps an anisotropy of 1e-5 in float32: a kick changes delta by v_A/c, p_par by order one.
+accumulated comoving change ``rise = (p b^{-1/3}/y0)^2 - 1`` from its birth value y0.  Together
+they fix the magnetic moment p_perp^2/b, which expansion conserves.  Storing rise, not p,
+keeps an anisotropy of 1e-5 in float32: a kick changes rise by v_A/c, p_par by order one.
 
 The full weight is W = excess + V F0(y0, t), and the control variate reads
 
-    w = W - V F0(y, t) = excess - V [F0(y0 e^delta) - F0(y0)]
+    w = W - V F0(y, t) = excess - V [F0(y0 sqrt(1 + rise)) - F0(y0)]
 
 as a function of the state (no weight equation).  ``sum_i w_i phi(z_i)`` estimates
 ``int (f - F0) phi d^3p/b``; number, energy and pressures per volume carry the factor b.
@@ -34,20 +34,25 @@ class Markers:
 
     birth_momentum: y0, comoving momentum at birth [m_p c], constant.
     parallel_momentum: p_par [m_p c]; changed by kicks only.
-    delta: ln(y/y0), y = p b^{-1/3}.
+    rise: (y/y0)^2 - 1, y = p b^{-1/3}.
     volume: V, constant phase-space volume p^2 dp dmu at b = 1 [(m_p c)^3].
     excess: W - V F0(y0, t), in units of n_i.
     """
 
     birth_momentum: jax.Array
     parallel_momentum: jax.Array
-    delta: jax.Array
+    rise: jax.Array
     volume: jax.Array
     excess: jax.Array
 
     def momentum(self, b: jax.Array) -> jax.Array:
-        """p = y0 e^delta b^{1/3} [m_p c]."""
-        return self.birth_momentum * jnp.exp(self.delta + jnp.log(b).astype(self.delta.dtype) / 3.0)
+        """p = y0 sqrt(1 + rise) b^{1/3} [m_p c]."""
+        return self.comoving_momentum * jnp.cbrt(b).astype(self.rise.dtype)
+
+    @property
+    def comoving_momentum(self) -> jax.Array:
+        """y = y0 sqrt(1 + rise) [m_p c]."""
+        return self.birth_momentum * jnp.sqrt(1.0 + self.rise)
 
     def perpendicular_squared(self, b: jax.Array) -> jax.Array:
         """p_perp^2 = p^2 - p_par^2 >= 0."""
@@ -57,7 +62,7 @@ class Markers:
 
     def magnetic_moment(self, b: jax.Array) -> jax.Array:
         """M = p_perp^2/b, conserved without scattering."""
-        return self.perpendicular_squared(b) / b.astype(self.delta.dtype)
+        return self.perpendicular_squared(b) / b.astype(self.rise.dtype)
 
     def weight(self, background: Background, amplitude: jax.Array) -> jax.Array:
         """Full weight W, float64: the small excess must not be rounded to the digits of the large rest."""
@@ -66,22 +71,22 @@ class Markers:
 
     def control_weight(self, background: Background, amplitude: jax.Array) -> jax.Array:
         """w = W - V F0(y)."""
-        return self.excess - self.volume * background.change(amplitude, self.birth_momentum, self.delta)
+        return self.excess - self.volume * background.change(amplitude, self.birth_momentum, self.rise)
 
 
 def expand(markers: Markers, b: jax.Array, b_new: jax.Array) -> Markers:
     """Change B at constant p_par and magnetic moment (eq. 6): exact for any ratio b_new/b."""
-    dtype = markers.delta.dtype
-    growth = jnp.expm1(jnp.log(b_new / b)).astype(dtype)
+    dtype, log_ratio = markers.rise.dtype, jnp.log(b_new / b)
+    growth, frame = jnp.expm1(log_ratio).astype(dtype), jnp.expm1(-2.0 / 3.0 * log_ratio).astype(dtype)
     p = markers.momentum(b)
-    sin2 = markers.perpendicular_squared(b) / p**2
-    shift = 0.5 * jnp.log1p(sin2 * growth) - (jnp.log(b_new / b) / 3.0).astype(dtype)
-    return dataclasses.replace(markers, delta=markers.delta + shift)
+    grown = markers.perpendicular_squared(b) / p**2 * growth
+    shift = (1.0 + markers.rise) * (grown + frame + grown * frame)
+    return dataclasses.replace(markers, rise=markers.rise + shift)
 
 
 def padded(markers: Markers, count: int) -> Markers:
     """``count`` markers, the added ones copies of the last without weight."""
-    missing = count - markers.delta.shape[0]
+    missing = count - markers.rise.shape[0]
     if not missing:
         return markers
     added = jax.tree.map(lambda x: jnp.pad(x, (0, missing), mode="edge"), markers)

@@ -1,6 +1,6 @@
 """The phase-space mesh of the Fokker-Planck solver: nodes in ln y, cells in mu that follow the 90-degree gap.
 
-Cells are stored as ``Markers`` of shape (n_p, n_mu) that stay on the mesh: y0 is the node, delta = 0,
+Cells are stored as ``Markers`` of shape (n_p, n_mu) that stay on the mesh: y0 is the node, rise = 0,
 and excess = V df is what the cell holds beyond F0.  Moments, books and tube then read both solvers alike.
 A cell stands at the root mean square of its mu, so that its P_par and P_perp are exact for any
 distribution that is uniform within it, F0 above all.
@@ -120,7 +120,7 @@ def make_mesh(parameters: Parameters, n_p: int, n_mu: int, b: jax.Array) -> Mesh
 
 def mesh_of(markers: Markers, parameters: Parameters, b: jax.Array) -> Mesh:
     """The mesh at field b with as many cells as ``markers``."""
-    n_p, n_mu = markers.delta.shape
+    n_p, n_mu = markers.rise.shape
     return make_mesh(parameters, n_p, n_mu, b)
 
 

@@ -41,7 +41,7 @@ def estimator_weight(state: State, parameters: Parameters, model: Model) -> jax.
     """w (delta_f) or W (full_f)."""
     if model.estimator == "full_f":
         full = state.markers.weight(parameters.background, state.amplitude)
-        return full.astype(state.markers.delta.dtype)
+        return full.astype(state.markers.rise.dtype)
     return state.markers.control_weight(parameters.background, state.amplitude)
 
 

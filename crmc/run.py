@@ -104,7 +104,7 @@ class Runner:
     @staticmethod
     def _placed(state: State, layout: Layout) -> State:
         """The state on its devices, in arrays of its own; a mesh of cells lives whole on each."""
-        return place(state, layout) if state.markers.delta.ndim == 1 else spread_out(state, layout)
+        return place(state, layout) if state.markers.rise.ndim == 1 else spread_out(state, layout)
 
     @property
     def step(self) -> int:
@@ -143,7 +143,7 @@ class Runner:
         return {name: np.stack(values) for name, values in self.rows.items()}
 
     def checkpoint(self) -> Checkpoint:
-        count = self.setup.state.markers.delta.size
+        count = self.setup.state.markers.rise.size
         state, record = collect(self.state, count), collect(self.record, count)
         return Checkpoint(state, record, self.recorded, self.steps, self.stacked())
 
@@ -248,7 +248,7 @@ def _store(runner: Runner, path: Path, output: Path) -> None:
 
 def _finish(runner: Runner, output: Path, summary: Path | None, path: Path, code: int, message: str) -> Outcome:
     setup = runner.setup
-    speed = runner.steps_taken * setup.state.markers.delta.size / max(runner.stepping_seconds, 1e-9)
+    speed = runner.steps_taken * setup.state.markers.rise.size / max(runner.stepping_seconds, 1e-9)
     status = {
         "status": _STATUS[code],
         "status_text": message or _advice(runner),

@@ -88,7 +88,7 @@ def apply(markers: Markers, kick: Kick, b: jax.Array) -> Markers:
     return dataclasses.replace(
         markers,
         parallel_momentum=markers.parallel_momentum + change,
-        delta=markers.delta + 0.5 * jnp.log1p(relative),
+        rise=markers.rise + (1.0 + markers.rise) * relative,
     )
 
 

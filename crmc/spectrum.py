@@ -23,8 +23,11 @@ import numpy as np
 
 #: Signs along the direction and helicity axes.
 SIGNS = np.array([1.0, -1.0])
-#: Rows in ln P and cells between the gap and p' of the scattering tables, and cells in ln k of the deposit.
-ROWS, CELLS, DEPOSIT_CELLS = 48, 128, 256
+#: Rows in ln P, and cells between the gap and p', of the scattering tables.
+ROWS, CELLS = 48, 128
+#: Octaves above the gap that the deposit covers, and its cells, equal ones in x, per octave (a power of two).
+DEPOSIT_OCTAVES, CELLS_PER_OCTAVE = 20, 32
+DEPOSIT_CELLS = DEPOSIT_OCTAVES * CELLS_PER_OCTAVE
 
 
 def bspline(u: jax.Array) -> jax.Array:
@@ -46,7 +49,8 @@ class SpectrumGrid:
     row_start, row_step: ln P of the first row and spacing of the rows.
     top: upper end min(P, x_top) of the scattering range of each row, (ROWS,).
     x_mid, basis_mid: x and S_j at the cell centres of each row, (ROWS, CELLS[, bins]).
-    x_deposit, basis_deposit: deposit nodes (DEPOSIT_CELLS + 1,), S_j at their cell centres.
+    x_deposit, basis_deposit: deposit nodes x_gap 2^n (1 + m/CELLS_PER_OCTAVE), (DEPOSIT_CELLS + 1,), and S_j in the
+        middle of the part of each cell below x_top.
     """
 
     log_k_min: jax.Array
@@ -130,8 +134,9 @@ def make_grid(k_min, k_max, bins: int, momentum_min, momentum_max) -> SpectrumGr
     top = jnp.minimum(jnp.exp(low + row_step * jnp.arange(ROWS)), x_top)
     span = (top - x_gap)[:, None]
     x_mid = x_gap + span * range_fraction((jnp.arange(CELLS) + 0.5) / CELLS)
-    deposit_step = jnp.log(x_top / x_gap) / DEPOSIT_CELLS
-    log_x = jnp.log(x_gap) + deposit_step * jnp.arange(DEPOSIT_CELLS + 1)
+    octave, part = np.divmod(np.arange(DEPOSIT_CELLS + 1), CELLS_PER_OCTAVE)
+    x_deposit = x_gap * (2.0**octave * (1.0 + part / CELLS_PER_OCTAVE))
+    middle = 0.5 * (x_deposit[:-1] + jnp.clip(x_deposit[1:], x_deposit[:-1], jnp.maximum(x_top, x_deposit[:-1])))
     return SpectrumGrid(
         log_k_min=log_k_min,
         knot=knot,
@@ -142,8 +147,8 @@ def make_grid(k_min, k_max, bins: int, momentum_min, momentum_max) -> SpectrumGr
         top=top,
         x_mid=x_mid,
         basis_mid=_basis(-jnp.log(x_mid), log_k_min, knot, bins),
-        x_deposit=jnp.exp(log_x),
-        basis_deposit=_basis(-(log_x[1:] - 0.5 * deposit_step), log_k_min, knot, bins),
+        x_deposit=x_deposit,
+        basis_deposit=_basis(-jnp.log(middle), log_k_min, knot, bins),
         centres=jnp.exp(log_k_min + knot * (jnp.arange(bins) + 1.5)),
     )
 
@@ -243,6 +248,7 @@ def scattering_table(
     fast = speed / jnp.sum(speed, axis=-1, keepdims=True)
     y = y - jnp.sum(fast * y[..., 1:], axis=-1, keepdims=True)
     total = jnp.einsum("cj,hj->hc", grid.basis_deposit, e)
-    share = grid.basis_deposit / total[..., None] * jnp.diff(grid.x_deposit)[:, None]
+    # Beyond x_top no branch takes anything.
+    share = grid.basis_deposit / jnp.where(total > 0.0, total, 1.0)[..., None] * jnp.diff(grid.x_deposit)[:, None]
     psi = jnp.swapaxes(_cumulate(jnp.swapaxes(share, 1, 2)), 1, 2)
     return ScatteringTable(y, psi, reference)

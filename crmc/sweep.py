@@ -168,7 +168,7 @@ class Sweeper:
         self._compile(side_by_side=beside, one_key=not any(axis.key == "run.seed" for axis in axes))
 
     def _roomy(self) -> int:
-        most = max(1, _MARKERS_PER_BATCH // self.first.state.markers.delta.size)
+        most = max(1, _MARKERS_PER_BATCH // self.first.state.markers.rise.size)
         batches = -(-len(self.points) // most)
         return -(-len(self.points) // batches)
 

@@ -34,12 +34,12 @@ def change_field(state: State, parameters: Parameters, model: Model, b_new: jax.
         parameters, nodes, b_new = shared
         weight = state.markers.weight(parameters.background, state.amplitude)
         pressures = tuple(weight * _perpendicular(state, b) for b in nodes)
-        return markers_.expand(state.markers, state.b, b_new).delta, histograms, pressures
+        return markers_.expand(state.markers, state.b, b_new).rise, histograms, pressures
 
-    delta, _, sums = sweep(model.layout, body, state, (parameters, nodes, b_new))
+    rise, _, sums = sweep(model.layout, body, state, (parameters, nodes, b_new))
     pressures = [b * x for b, x in zip(nodes, sums, strict=True)]
     moved = change_surroundings(state, parameters, model, b_new, pressures)
-    return dataclasses.replace(moved, markers=dataclasses.replace(state.markers, delta=delta))
+    return dataclasses.replace(moved, markers=dataclasses.replace(state.markers, rise=rise))
 
 
 def work_nodes(b: jax.Array, b_new: jax.Array) -> list[jax.Array]:
@@ -82,7 +82,7 @@ def _wave_factor(ratio: jax.Array, model: Model) -> jax.Array:
 def _perpendicular(state: State, b: jax.Array) -> jax.Array:
     """p_perp v_perp/2 of every marker when it is carried adiabatically to field b."""
     m = state.markers
-    perp2 = m.magnetic_moment(state.b) * b.astype(m.delta.dtype)
+    perp2 = m.magnetic_moment(state.b) * b.astype(m.rise.dtype)
     return 0.5 * perp2 * jax.lax.rsqrt(1.0 + m.parallel_momentum**2 + perp2)
 
 
@@ -179,8 +179,8 @@ def inject(state: State, parameters: Parameters, model: Model, dt: jax.Array) ->
         background, added = shared
         m = state.markers
         # W rises by V dF0(y), the part V dF0(y0) through the amplitude.
-        excess = m.excess + m.volume * background.change(added, m.birth_momentum, m.delta)
-        y = m.birth_momentum * jnp.exp(m.delta)
+        excess = m.excess + m.volume * background.change(added, m.birth_momentum, m.rise)
+        y = m.comoving_momentum
         gained = (m.volume * background.density(added, y)).astype(jnp.float64)
         return excess, histograms, gained * moment_functions(state)[1]
 

@@ -198,7 +198,7 @@ ABSENT = 1e-40
 def weight_and_energy(state, rays):
     """w = W - V F0(y) and eps of every marker, here by numpy."""
     m = state.markers
-    y0, y = np.asarray(m.birth_momentum), np.asarray(m.birth_momentum) * np.exp(np.asarray(m.delta))
+    y0, y = np.asarray(m.birth_momentum), np.asarray(m.birth_momentum) * np.sqrt(1.0 + np.asarray(m.rise))
     index, turnover = float(rays.index[0]), float(rays.turnover[0])
     scale = np.asarray(m.volume) * float(state.amplitude[0])
     f0 = lambda y: scale * (turnover**2 + y**2) ** (-0.5 * index)  # noqa: E731

@@ -95,7 +95,7 @@ def test_markers_do_not_move_and_repeating_changes_little():
     ready, state, envelope = noisy(0.01)
     once = coarse_grain(state, ready.parameters, ready.model)
     twice = coarse_grain(once, ready.parameters, ready.model)
-    for name in ("birth_momentum", "parallel_momentum", "delta", "volume"):
+    for name in ("birth_momentum", "parallel_momentum", "rise", "volume"):
         np.testing.assert_array_equal(getattr(once.markers, name), getattr(state.markers, name))
     zero, one, two = (relative_weight(s, ready, envelope) for s in (state, once, twice))
     assert np.std(two - one) < 0.02 * np.std(one - zero)

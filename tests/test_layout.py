@@ -96,7 +96,7 @@ def test_markers_that_fill_up_weigh_nothing() -> None:
     """`padded` adds copies without volume or excess, of finite momentum."""
     markers = build(small()).state.markers
     more = padded(markers, 520)
-    assert more.delta.shape == (520,)
+    assert more.rise.shape == (520,)
     for x, y in zip(jax.tree.leaves(more), jax.tree.leaves(markers), strict=True):
         np.testing.assert_array_equal(x[:512], y)
     assert not more.volume[512:].any() and not more.excess[512:].any() and (more.birth_momentum[512:] > 0.0).all()

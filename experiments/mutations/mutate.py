@@ -290,8 +290,8 @@ MUTATIONS = (
         "expansion-reversed",
         "the whole shift of ln y has the wrong sign",
         "markers.py",
-        "delta=markers.delta + shift)",
-        "delta=markers.delta - shift)",
+        "rise=markers.rise + shift)",
+        "rise=markers.rise - shift)",
         (ORBIT,),
     ),
     Mutation(
