@@ -154,9 +154,9 @@ def _exchange(state: State, parameters: Parameters, energy: tuple | list, mean: 
     """Terms of one block, ``state`` after the kicks."""
     m = state.markers
     share = tuple((w * e).astype(jnp.float64) for w, e in zip(mean, energy, strict=True))
-    exchanged = [m.weight(parameters.background, state.amplitude) * e for e in energy]
-    y = m.comoving_momentum
-    envelope = (m.volume * parameters.background.density(state.amplitude, y)).astype(jnp.float64)
+    full = m.weight(parameters.background, state.amplitude)
+    exchanged = [full * e for e in energy]
+    envelope = full - m.control_weight(parameters.background, state.amplitude)
     eps = moment_functions(state)[1]
     return Exchange(
         share=share,

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from crmc.fusion import once
 from crmc.markers import padded
 from crmc.noise import words as draw_words
 from crmc.state import State
@@ -113,7 +114,7 @@ def sweep(
         def block(ensemble: Any, start: jax.Array, histograms: Any) -> tuple[Any, Any, Any]:
             markers, words = ensemble
             if key is not None:
-                words = draw_words(key, start + jnp.arange(markers.rise.size))
+                words = once(rest.b > 0.0, draw_words, key, start + jnp.arange(markers.rise.size))
             return body(dataclasses.replace(rest, markers=markers), shared, words, histograms)
 
         count, size = _cut(shape[0], layout.block) if len(shape) == 1 else (1, shape[0])
