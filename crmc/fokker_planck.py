@@ -122,10 +122,10 @@ def expand(state: State, parameters: Parameters, model: Model, when: float) -> t
         excess = start + jnp.log(b / state.b) * rate
         there = dataclasses.replace(state, b=b, markers=cells(mesh_of(state.markers, parameters, b), excess))
         weight = there.markers.weight(parameters.background, state.amplitude)
-        return b * total(weight * moment_functions(there)[3])
+        return total(weight * moment_functions(there)[3])
 
-    pressures = [pressure(b) for b in tube.work_nodes(state.b, b_new)]
-    moved = tube.change_surroundings(state, parameters, model, b_new, pressures)
+    moved = tube.change_surroundings(state, parameters, model, b_new)
+    moved = tube.add_work(moved, state.b, [pressure(b) for b in tube.work_nodes(state.b, b_new)])
     return dataclasses.replace(moved, markers=cells(new, end)), log_ratio
 
 

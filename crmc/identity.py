@@ -33,11 +33,11 @@ _MOST_MARKERS = 65536
 
 
 class Sample(NamedTuple):
-    """Markers picked before the kicks of a step: what the kicks will change."""
+    """Markers picked at the start of a step: what expansion and kicks will change."""
 
     due: jax.Array  # whether the step is one of those that are sampled
     start: jax.Array  # number of the first marker
-    changing: tuple[jax.Array, jax.Array, jax.Array]  # parallel momentum, rise, excess; see `layout.excerpt`
+    changing: tuple[jax.Array, jax.Array]  # parallel momentum, rise; see `layout.excerpt`
 
 
 def take_sample(state: State, model: Model) -> Sample:
@@ -49,7 +49,7 @@ def take_sample(state: State, model: Model) -> Sample:
     sample, phase = jnp.divmod(state.step, model.functional_every)
     start = jnp.minimum(sample % -(-n // size) * size, n - size)
     m = state.markers
-    return Sample(phase == 0, start, excerpt(model.layout, (m.parallel_momentum, m.rise, m.excess), start, size))
+    return Sample(phase == 0, start, excerpt(model.layout, (m.parallel_momentum, m.rise), start, size))
 
 
 def _sample_size(state: State) -> int:
@@ -59,18 +59,22 @@ def _sample_size(state: State) -> int:
 
 
 def functional_of(
-    sample: Sample, state: State, noise: jax.Array, parameters: Parameters, model: Model, b_ratio: jax.Array
+    sample: Sample, b_before: jax.Array, state: State, noise: jax.Array, parameters: Parameters, model: Model
 ) -> jax.Array:
-    """`functional_sample` of a step that has kicked the markers of ``state``, or zeros where none is due."""
+    """`functional_sample` of a step that has kicked the markers of ``state``, or zeros where none is due.
+
+    b_before: field at the start of the step, half a step before that of the kicks.
+    """
     size = _sample_size(state)
     shares = excerpt(model.layout, state.markers, sample.start, size)
 
     def measured() -> jax.Array:
         after = joined(model.layout, shares)
-        parallel, rise, excess = joined(model.layout, sample.changing)
-        before = dataclasses.replace(after, parallel_momentum=parallel, rise=rise, excess=excess)
+        parallel, rise = joined(model.layout, sample.changing)
+        before = dataclasses.replace(after, parallel_momentum=parallel, rise=rise)
+        before = markers.expand(before, b_before, state.b)
         words = jax.random.bits(jax.random.fold_in(noise, 1), (size,), "uint64")
-        return functional_sample(before, after, words, state, parameters, model, b_ratio)
+        return functional_sample(before, after, words, state, parameters, model, (state.b / b_before) ** 2)
 
     return jax.lax.cond(sample.due, measured, lambda: jnp.zeros((2, *growth.histogram_shape())))
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from crmc import growth, scattering
+from crmc import growth, scattering, tube
+from crmc.fusion import once
 from crmc.layout import sweep
-from crmc.markers import Markers
+from crmc.markers import Markers, Weighing
 from crmc.parameters import Model, Parameters
 from crmc.record import Record, empty_record
-from crmc.reductions import estimator_weight, moment_functions
+from crmc.reductions import moment_functions
 from crmc.spectrum import SIGNS, ScatteringTable, scattering_table, wave_energy_unit
 from crmc.state import State
 
@@ -24,27 +26,52 @@ _ADDITIVE_LIMIT = -0.6
 class Exchange(NamedTuple):
     """Sums over the ensemble of what the kicks of a step moved; energies d eps per unit length of tube.
 
-    share: w d eps of either direction's kicks, w the mean estimator weight before and after (a pair).
-    squared: (w d eps)^2.
+    squared: (w d eps)^2 of both directions' kicks, w the mean estimator weight before and after.
     exchanged, absolute: W d eps and |W d eps|, W the full weight.
     envelope: V F0 after the kicks, times 1, eps and eps^2 (a triple).
     """
 
-    share: tuple[jax.Array, jax.Array]
     squared: jax.Array
     exchanged: jax.Array
     absolute: jax.Array
     envelope: tuple[jax.Array, jax.Array, jax.Array]
 
 
-def scatter(state: State, noise: jax.Array, parameters: Parameters, model: Model) -> tuple[State, Record]:
-    """Elastic kicks by the waves of both directions, in alternating order, and the energy they pass to these waves.
+class Correction(NamedTuple):
+    """Change of weights, eta V F0(y) (eps - mean) each, that is still to be made."""
+
+    eta: jax.Array
+    mean: jax.Array
+
+
+def scatter(
+    state: State, noise: jax.Array, parameters: Parameters, model: Model, b: jax.Array
+) -> tuple[State, Record, Correction]:
+    """Expansion to field ``b``, and elastic kicks by the waves of both directions, in alternating order.
 
     noise: key of the step's random words, or the words, (N,) uint64: a low half for direction +, a high one for -.
+    Returns the state with waves that took up what the particles lost, and the correction that `settle` must make for
+    the energies to balance.
     """
     if model.scattering == "spectrum":
-        return _scatter_spectrum(state, noise, parameters, model)
-    return _scatter_constant(state, noise, parameters, model)
+        return _scatter_spectrum(state, noise, parameters, model, b)
+    return _scatter_constant(state, noise, parameters, model, b)
+
+
+def _expanded(state: State, b: jax.Array, full: jax.Array, model: Model) -> tuple[State, tuple]:
+    """One block at field ``b``, and terms of its work."""
+    if model.expansion == "none":
+        return state, ()
+    markers, work = tube.carry(state, full, b)
+    return dataclasses.replace(state, b=b, markers=markers), work
+
+
+def _surroundings(state: State, parameters: Parameters, model: Model, b: jax.Array) -> State:
+    return state if model.expansion == "none" else tube.change_surroundings(state, parameters, model, b)
+
+
+def _with_work(state: State, b_old: jax.Array, work: tuple) -> State:
+    return tube.add_work(state, b_old, work) if work else state
 
 
 def wave_velocities(state: State, parameters: Parameters) -> jax.Array:
@@ -61,8 +88,12 @@ def scattering_tables(state: State, parameters: Parameters, nu_dt: jax.Array) ->
     return jax.tree.map(lambda *x: jnp.stack(x), *tables)
 
 
-def _scatter_spectrum(state: State, noise: jax.Array, parameters: Parameters, model: Model) -> tuple[State, Record]:
-    nu_dt = parameters.nu_coefficient * state.b * parameters.dt
+def _scatter_spectrum(
+    state: State, noise: jax.Array, parameters: Parameters, model: Model, b: jax.Array
+) -> tuple[State, Record, Correction]:
+    before = state
+    state = _surroundings(state, parameters, model, b)
+    nu_dt = parameters.nu_coefficient * b * parameters.dt
     tables = scattering_tables(state, parameters, nu_dt)
     first = state.step % 2
     order = jnp.stack([first, 1 - first])
@@ -72,65 +103,77 @@ def _scatter_spectrum(state: State, noise: jax.Array, parameters: Parameters, mo
     ]
 
     def body(state: State, shared: tuple, words: jax.Array, histograms: tuple) -> tuple:
-        parameters, lookups, order, nu_dt = shared
-        b, V = state.b, wave_velocities(state, parameters)
-        kicked, weight = [], [estimator_weight(state, parameters, model)]
+        parameters, lookups, order, nu_dt, b = shared
+        weighing = once(b > 0.0, Markers.weighing, state.markers, parameters.background, state.amplitude)
+        full = weighing.full(state.markers)
+        state, work = _expanded(state, b, full, model)
+        kicked, weight = [], [_estimator(weighing, state.markers, model)]
+        V = wave_velocities(state, parameters)
         for lookup, direction in zip(lookups, order, strict=True):
             frame = scattering.wave_frame(state.markers.momentum(b), state.markers.parallel_momentum, V[direction])
             kick = scattering.spectrum_kick(parameters.grid, lookup, frame, b, nu_dt, _half(words, direction))
             state = dataclasses.replace(state, markers=scattering.apply(state.markers, kick, b))
-            weight.append(estimator_weight(state, parameters, model))
+            weight.append(_estimator(weighing, state.markers, model))
             kicked.append(kick)
         mean = [0.5 * (weight[i] + weight[i + 1]) for i in range(2)]
         histograms = tuple(growth.deposit(parameters.grid, *x, b) for x in zip(histograms, kicked, mean, strict=True))
-        energy = tuple(scattering.energy_change(kick) for kick in kicked)
-        return _moved(state.markers), histograms, _exchange(state, parameters, energy, mean)
+        energy = [scattering.energy_change(kick) for kick in kicked]
+        control = weight[-1] if model.estimator == "delta_f" else weighing.control(state.markers)
+        return _moved(state.markers), histograms, (work, _exchange(state, full, control, energy, mean))
 
-    shared = parameters, lookups, order, nu_dt
+    shared = parameters, lookups, order, nu_dt, b
     zeros = (growth.empty_histogram(),) * 2
-    moved, histograms, sums = sweep(model.layout, body, state, shared, noise, zeros)
-    state = _holding(state, moved)
-    histogram = jnp.stack(histograms)[order]
-    waves, gain = _grow(state, tables, histogram, parameters, model)
-    record = _record(state, sums)._replace(gain=gain, peak=nu_dt * jnp.max(tables.reference))
+    moved, histograms, (work, sums) = sweep(model.layout, body, before, shared, noise, zeros)
+    state = _with_work(_holding(state, moved), before.b, work)
+    waves, gain = _grow(state, tables, jnp.stack(histograms)[order], parameters, model)
     imbalance = -state.b * sums.exchanged - jnp.sum(gain)
-    state, correction, supplied = _balance(state, sums, imbalance, parameters, model)
-    record = record._replace(imbalance=imbalance - supplied, correction=correction)
-    return dataclasses.replace(state, waves=waves), record
+    record = _record(state, sums)._replace(gain=gain, peak=nu_dt * jnp.max(tables.reference), imbalance=imbalance)
+    return dataclasses.replace(state, waves=waves), record, _correction(sums, imbalance / state.b)
 
 
-def _scatter_constant(state: State, noise: jax.Array, parameters: Parameters, model: Model) -> tuple[State, Record]:
+def _scatter_constant(
+    state: State, noise: jax.Array, parameters: Parameters, model: Model, b: jax.Array
+) -> tuple[State, Record, Correction]:
     """Kicks of a constant nu: the energy goes to waves that are not followed, and is booked as radiated."""
-    co_moving = model.scattering == "co_moving"
-    first = state.step % 2
+    co_moving, before = model.scattering == "co_moving", state
+    state = _surroundings(state, parameters, model, b)
+    order = jnp.stack([state.step % 2, 1 - state.step % 2]) if co_moving else jnp.zeros(1, jnp.int64)
 
     def body(state: State, shared: tuple, words: jax.Array, histograms: tuple) -> tuple:
-        parameters, first = shared
-        b, V = state.b, wave_velocities(state, parameters)
-        weight, energy, mean = estimator_weight(state, parameters, model), [], []
-        for direction in (first, 1 - first) if co_moving else (jnp.zeros_like(first),):
+        parameters, order, b = shared
+        weighing = state.markers.weighing(parameters.background, state.amplitude)
+        full = weighing.full(state.markers)
+        state, work = _expanded(state, b, full, model)
+        weight, energy, mean = _estimator(weighing, state.markers, model), [], []
+        V, nu = wave_velocities(state, parameters), parameters.scattering_frequency
+        for direction in order:
             frame = scattering.wave_frame(state.markers.momentum(b), state.markers.parallel_momentum, V[direction])
             bits = _half(words, direction)
-            nu = parameters.scattering_frequency
             kick = scattering.constant_kick(frame, nu, parameters.dt, bits, co_moving=co_moving)
             state = dataclasses.replace(state, markers=scattering.apply(state.markers, kick, b))
-            after = estimator_weight(state, parameters, model)
+            after = _estimator(weighing, state.markers, model)
             energy.append(scattering.energy_change(kick))
             mean.append(0.5 * (weight + after))
             weight = after
-        if not co_moving:
-            energy.append(jnp.zeros_like(energy[0]))
-            mean.append(mean[0])
-        return _moved(state.markers), histograms, _exchange(state, parameters, energy, mean)
+        share = tuple((w * e).astype(jnp.float64) for w, e in zip(mean, energy, strict=True))
+        sums = _exchange(state, full, weighing.control(state.markers), energy, mean)
+        return _moved(state.markers), histograms, (work, share, sums)
 
-    moved, _, sums = sweep(model.layout, body, state, (parameters, first), noise)
-    share = jnp.where(first == 0, jnp.stack(sums.share), jnp.stack(sums.share[::-1])) if co_moving else sums.share
+    moved, _, (work, share, sums) = sweep(model.layout, body, before, (parameters, order, b), noise)
+    state = _with_work(_holding(state, moved), before.b, work)
     books = dataclasses.replace(state.books, radiated=state.books.radiated - sums.exchanged)
-    state = dataclasses.replace(_holding(state, moved), books=books)
-    return state, _record(state, sums)._replace(
-        gain=jnp.zeros((2, 2)).at[:, 0].set(-state.b * jnp.stack([share[0], share[1]])),
+    record = _record(state, sums)._replace(
+        gain=jnp.zeros((2, 2)).at[order, 0].set(-state.b * jnp.stack(share)),
         peak=parameters.scattering_frequency * parameters.dt,
     )
+    return dataclasses.replace(state, books=books), record, _correction(sums, jnp.zeros(()))
+
+
+def _estimator(weighing: Weighing, markers: Markers, model: Model) -> jax.Array:
+    """w (delta_f) or W (full_f), as `reductions.estimator_weight`."""
+    if model.estimator == "full_f":
+        return weighing.full(markers).astype(markers.rise.dtype)
+    return weighing.control(markers)
 
 
 def _moved(m: Markers) -> tuple[jax.Array, jax.Array]:
@@ -140,9 +183,7 @@ def _moved(m: Markers) -> tuple[jax.Array, jax.Array]:
 
 def _holding(state: State, moved: tuple[jax.Array, jax.Array]) -> State:
     parallel, rise = moved
-    return dataclasses.replace(
-        state, markers=dataclasses.replace(state.markers, parallel_momentum=parallel, rise=rise)
-    )
+    return dataclasses.replace(state, markers=dataclasses.replace(state.markers, parallel_momentum=parallel, rise=rise))
 
 
 def _half(words: jax.Array, direction: jax.Array) -> jax.Array:
@@ -150,21 +191,23 @@ def _half(words: jax.Array, direction: jax.Array) -> jax.Array:
     return (words >> (32 * direction).astype(words.dtype)).astype(jnp.uint32)
 
 
-def _exchange(state: State, parameters: Parameters, energy: tuple | list, mean: list) -> Exchange:
-    """Terms of one block, ``state`` after the kicks."""
-    m = state.markers
-    share = tuple((w * e).astype(jnp.float64) for w, e in zip(mean, energy, strict=True))
-    full = m.weight(parameters.background, state.amplitude)
+def _exchange(state: State, full: jax.Array, control: jax.Array, energy: list, mean: list) -> Exchange:
+    """Terms of one block, ``state`` and w = ``control`` after the kicks."""
+    share = [(w * e).astype(jnp.float64) for w, e in zip(mean, energy, strict=True)]
     exchanged = [full * e for e in energy]
-    envelope = full - m.control_weight(parameters.background, state.amplitude)
+    # W - w = V F0
+    envelope = full - control
     eps = moment_functions(state)[1]
     return Exchange(
-        share=share,
-        squared=share[0] ** 2 + share[1] ** 2,
-        exchanged=exchanged[0] + exchanged[1],
-        absolute=jnp.abs(exchanged[0]) + jnp.abs(exchanged[1]),
+        squared=_sum([x**2 for x in share]),
+        exchanged=_sum(exchanged),
+        absolute=_sum([jnp.abs(x) for x in exchanged]),
         envelope=(envelope, envelope * eps, envelope * eps * eps),
     )
+
+
+def _sum(terms: list[jax.Array]) -> jax.Array:
+    return functools.reduce(jnp.add, terms)
 
 
 def _record(state: State, sums: Exchange) -> Record:
@@ -193,33 +236,44 @@ def _grow(
     return e + parameters.growth_coefficient * given, unit * jnp.sum(given, axis=-1)
 
 
-def _balance(
-    state: State, sums: Exchange, imbalance: jax.Array, parameters: Parameters, model: Model
-) -> tuple[State, jax.Array, jax.Array]:
-    """State with weights corrected so that the particles lose exactly what the waves gained.
+def _correction(sums: Exchange, missing: jax.Array) -> Correction:
+    """The correction that gives the particles the energy ``missing``, per unit length."""
+    number, energy, square = sums.envelope
+    mean = energy / number
+    return Correction(missing / (square - energy * mean), mean)
+
+
+def settle(
+    state: State, record: Record, correction: Correction, parameters: Parameters, model: Model, b: jax.Array
+) -> tuple[State, Record]:
+    """Weights corrected so that the particles lost exactly what the waves gained; then expansion to field ``b``.
 
     The gain is read with the control variate, the particles' energy with full weights: they differ by the sampling
     noise of F0's part, whose expectation vanishes.  That noise is taken out of the weights as a change of the
     isotropic part, eta V F0(y) (eps - <eps>), which conserves their number and drives no wave.
-    Returns the relative change of the particles' energy and the energy supplied as well.
     """
-    zero = jnp.zeros(())
-    if not model.balance_energy:
-        return state, zero, zero
-    number, energy, square = sums.envelope
-    mean = energy / number
-    eta = imbalance / (state.b * (square - energy * mean))
+    balanced = model.balance_energy and model.scattering == "spectrum"
 
     def body(state: State, shared: tuple, words: None, histograms: tuple) -> tuple:
-        parameters, eta, mean = shared
+        parameters, correction, b = shared
         m = state.markers
-        y = m.comoving_momentum
-        eps = moment_functions(state)[1]
-        envelope = (m.volume * parameters.background.density(state.amplitude, y)).astype(jnp.float64)
-        correction = (eta * envelope * (eps - mean)).astype(m.excess.dtype)
-        return m.excess + correction, histograms, correction.astype(jnp.float64) * eps
+        supplied: tuple = ()
+        weighing = m.weighing(parameters.background, state.amplitude)
+        full = weighing.full(m)
+        if balanced:
+            eps = moment_functions(state)[1]
+            envelope = full - weighing.control(m)
+            change = (correction.eta * envelope * (eps - correction.mean)).astype(m.excess.dtype)
+            state = dataclasses.replace(state, markers=dataclasses.replace(m, excess=m.excess + change))
+            full, supplied = full + change, (change.astype(jnp.float64) * eps, envelope * eps)
+        state, work = _expanded(state, b, full, model)
+        return (state.markers.excess, state.markers.rise), histograms, (work, supplied)
 
-    excess, _, supplied = sweep(model.layout, body, state, (parameters, eta, mean))
-    supplied = state.b * supplied
-    state = dataclasses.replace(state, markers=dataclasses.replace(state.markers, excess=excess))
-    return state, jnp.abs(supplied) / (state.b * energy), supplied
+    if not balanced and model.expansion == "none":
+        return state, record
+    (excess, rise), _, (work, supplied) = sweep(model.layout, body, state, (parameters, correction, b))
+    if balanced:
+        given, energy = (state.b * x for x in supplied)
+        record = record._replace(imbalance=record.imbalance - given, correction=jnp.abs(given) / energy)
+    moved = _with_work(_surroundings(state, parameters, model, b), state.b, work)
+    return dataclasses.replace(moved, markers=dataclasses.replace(state.markers, excess=excess, rise=rise)), record

@@ -16,6 +16,7 @@ as a function of the state (no weight equation).  ``sum_i w_i phi(z_i)`` estimat
 from __future__ import annotations
 
 import dataclasses
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -64,14 +65,39 @@ class Markers:
         """M = p_perp^2/b, conserved without scattering."""
         return self.perpendicular_squared(b) / b.astype(self.rise.dtype)
 
+    def weighing(self, background: Background, amplitude: jax.Array) -> Weighing:
+        """What weights at any later place of these markers are made of."""
+        dtype = self.rise.dtype
+        y2 = self.birth_momentum[..., None] ** 2
+        pt2, a = background.turnover.astype(dtype) ** 2, background.index.astype(dtype)
+        parts = self.volume[..., None] * background.shape(self.birth_momentum) * amplitude.astype(dtype)
+        return Weighing(parts, y2 / (pt2 + y2), -0.5 * a)
+
     def weight(self, background: Background, amplitude: jax.Array) -> jax.Array:
         """Full weight W, float64: the small excess must not be rounded to the digits of the large rest."""
-        rest = self.volume * background.density(amplitude, self.birth_momentum)
-        return self.excess.astype(jnp.float64) + rest.astype(jnp.float64)
+        return self.weighing(background, amplitude).full(self)
 
     def control_weight(self, background: Background, amplitude: jax.Array) -> jax.Array:
         """w = W - V F0(y)."""
-        return self.excess - self.volume * background.change(amplitude, self.birth_momentum, self.rise)
+        return self.weighing(background, amplitude).control(self)
+
+
+class Weighing(NamedTuple):
+    """Constant parts of the markers' weights, (N, K): V F0(y0) and y0^2/(p_t^2 + y0^2) of each component; exponents."""
+
+    parts: jax.Array
+    share: jax.Array
+    exponent: jax.Array
+
+    def full(self, markers: Markers) -> jax.Array:
+        """W, float64."""
+        rest = jnp.sum(self.parts, axis=-1)
+        return markers.excess.astype(jnp.float64) + rest.astype(jnp.float64)
+
+    def control(self, markers: Markers) -> jax.Array:
+        """w = excess - V [F0(y) - F0(y0)], the difference without cancellation as in `Background.change`."""
+        relative = jnp.expm1(self.exponent * jnp.log1p(self.share * markers.rise[..., None]))
+        return markers.excess - jnp.sum(self.parts * relative, axis=-1)
 
 
 def expand(markers: Markers, b: jax.Array, b_new: jax.Array) -> Markers:

@@ -232,9 +232,8 @@ def spectrum_kick(
 
     rows = _rows(grid, lookup, frame, b)
     y = rows.value(CELLS * table_coordinate(above, below))
-    low = jnp.maximum(y - o * c, rows.node(0))
-    high = jnp.minimum(y + (1.0 - o) * c, rows.node(CELLS))
-    ends = (low, high)
+    # An interval that reaches beyond the range of Y is clipped by ``inverse``.
+    ends = y - o * c, y + (1.0 - o) * c
     places = (rows.inverse(i, y) / CELLS for i, y in zip(rows.cells(ends), ends, strict=True))
     start, end = (jnp.where(active, q_gap + (above + below) * range_fraction(t), frame.q) for t in places)
     return reinject(frame, start, end, u, frame.sign)

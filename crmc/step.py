@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from crmc import tube
 from crmc.coarse import coarse_grain
 from crmc.identity import functional_of, take_sample
-from crmc.kicks import scatter
+from crmc.kicks import scatter, settle
 from crmc.parameters import Model, Parameters
 from crmc.record import Record, empty_record
 from crmc.spectrum import wave_energy_unit
@@ -27,24 +27,37 @@ def step(state: State, noise: jax.Array, parameters: Parameters, model: Model) -
     """
     half = 0.5 * parameters.dt
     state = tube.apply_sources(state, parameters, model, half)
-    b_before = state.b
-    state = tube.expand(state, parameters, model, 0.5)
-    record = empty_record()
-    if model.scattering == "spectrum":
-        sample = take_sample(state, model)
-        state, record = scatter(state, noise, parameters, model)
-        functional = functional_of(sample, state, noise, parameters, model, (state.b / b_before) ** 2)
-        record = record._replace(functional=functional, samples=sample.due.astype(jnp.float64))
-    elif model.scattering != "none":
-        state, record = scatter(state, noise, parameters, model)
-    state, damped = damp(state, parameters, model)
-    state = tube.expand(state, parameters, model, 1.0)
+    middle = tube.next_field(state, parameters, model, 0.5)
+    if model.scattering == "none":
+        state = tube.change_field(state, parameters, model, middle)
+        state, record = tube.expand(state, parameters, model, 1.0), empty_record()
+    else:
+        state, record = _scattered(state, noise, parameters, model, middle)
     state = tube.apply_sources(state, parameters, model, half)
     state = dataclasses.replace(state, step=state.step + 1)
     if model.coarse_grain_every:
         due = state.step % model.coarse_grain_every == 0
         excess = jax.lax.cond(due, lambda: coarse_grain(state, parameters, model), lambda: state.markers.excess)
         state = dataclasses.replace(state, markers=dataclasses.replace(state.markers, excess=excess))
+    return state, record
+
+
+def _scattered(
+    state: State, noise: jax.Array, parameters: Parameters, model: Model, middle: jax.Array
+) -> tuple[State, Record]:
+    """Expansion by halves around the kicks at field ``middle``, damping, and the growth functional's sample."""
+    before, followed = state, model.scattering == "spectrum"
+    sample = take_sample(state, model) if followed else None
+    state, record, correction = scatter(state, noise, parameters, model, middle)
+    if sample is not None:
+        functional = functional_of(sample, before.b, state, noise, parameters, model)
+        record = record._replace(functional=functional, samples=sample.due.astype(jnp.float64))
+    state, damped = damp(state, parameters, model)
+    # Where the end depends on what the step does, it can be found only after all weights are right.
+    end = tube.next_field(state, parameters, model, 1.0) if tube.known_ahead(model) else state.b
+    state, record = settle(state, record, correction, parameters, model, end)
+    if not tube.known_ahead(model):
+        state = tube.expand(state, parameters, model, 1.0)
     return state, record._replace(damped=damped)
 
 

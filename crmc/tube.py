@@ -9,8 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from crmc import markers as markers_
 from crmc.layout import sweep
+from crmc.markers import Markers
+from crmc.markers import expand as expand_markers
 from crmc.parameters import Model, Parameters
 from crmc.reductions import estimator_weight, moment_functions, moments, wave_energy
 from crmc.state import State
@@ -26,44 +27,54 @@ def expand(state: State, parameters: Parameters, model: Model, end: float) -> St
     return change_field(state, parameters, model, next_field(state, parameters, model, end))
 
 
+def known_ahead(model: Model) -> bool:
+    """Whether the field at the end of a step is known before what happens in it."""
+    return model.expansion in ("none", "prescribed")
+
+
 def change_field(state: State, parameters: Parameters, model: Model, b_new: jax.Array) -> State:
     """Adiabatic change to B/B0 = ``b_new``: p_par, magnetic moment, k and wave action are constant."""
-    nodes = work_nodes(state.b, b_new)
 
     def body(state: State, shared: tuple, words: None, histograms: tuple) -> tuple:
-        parameters, nodes, b_new = shared
-        weight = state.markers.weight(parameters.background, state.amplitude)
-        pressures = tuple(weight * _perpendicular(state, b) for b in nodes)
-        return markers_.expand(state.markers, state.b, b_new).rise, histograms, pressures
+        parameters, b_new = shared
+        full = state.markers.weight(parameters.background, state.amplitude)
+        markers, terms = carry(state, full, b_new)
+        return markers.rise, histograms, terms
 
-    rise, _, sums = sweep(model.layout, body, state, (parameters, nodes, b_new))
-    pressures = [b * x for b, x in zip(nodes, sums, strict=True)]
-    moved = change_surroundings(state, parameters, model, b_new, pressures)
+    rise, _, sums = sweep(model.layout, body, state, (parameters, b_new))
+    moved = add_work(change_surroundings(state, parameters, model, b_new), state.b, sums)
     return dataclasses.replace(moved, markers=dataclasses.replace(state.markers, rise=rise))
 
 
+def carry(state: State, full: jax.Array, b_new: jax.Array) -> tuple[Markers, tuple[jax.Array, ...]]:
+    """Markers of weights ``full`` (W) carried to field ``b_new``, and the terms whose sums `add_work` needs."""
+    terms = tuple(full * _perpendicular(state, b) for b in work_nodes(state.b, b_new))
+    return expand_markers(state.markers, state.b, b_new), terms
+
+
+def add_work(state: State, b_old: jax.Array, sums: Sequence[jax.Array]) -> State:
+    """``state`` with the work int P_perp d(1/b) of the cosmic rays on their way from ``b_old`` in its books."""
+    log_ratio = jnp.log(state.b / b_old)
+    work = -0.5 * log_ratio * sum(sums)
+    return dataclasses.replace(state, books=dataclasses.replace(state.books, work=state.books.work + work))
+
+
 def work_nodes(b: jax.Array, b_new: jax.Array) -> list[jax.Array]:
-    """Fields at which `change_surroundings` needs the pressure of the cosmic rays: two-point Gauss-Legendre in ln b."""
+    """Fields at which pressures are taken for the work: two-point Gauss-Legendre in ln b."""
     log_ratio = jnp.log(b_new / b)
     return [b * jnp.exp(0.5 * (1.0 + node) * log_ratio) for node in (-1.0 / np.sqrt(3.0), 1.0 / np.sqrt(3.0))]
 
 
-def change_surroundings(
-    state: State,
-    parameters: Parameters,
-    model: Model,
-    b_new: jax.Array,
-    cosmic_rays: Sequence[jax.Array],
-) -> State:
-    """The same for all but the markers.
+def change_surroundings(state: State, parameters: Parameters, model: Model, b_new: jax.Array) -> State:
+    """The same for all but the markers, without the work of the cosmic rays.
 
-    Work per unit length is int P d(1/b) with P the full-weight cosmic-ray P_perp, given at the ``work_nodes``, gas,
-    waves (half their energy density: W/omega x volume conserved) and field.
+    Work per unit length is int P d(1/b) with P of gas, waves (half their energy density: W/omega x volume conserved)
+    and field.
     """
     log_ratio = jnp.log(b_new / state.b)
     work = jnp.zeros(())
-    for b, rays in zip(work_nodes(state.b, b_new), cosmic_rays, strict=True):
-        work += -0.5 * log_ratio / b * (rays + _other_pressures(state, parameters, model, b))
+    for b in work_nodes(state.b, b_new):
+        work += -0.5 * log_ratio / b * _other_pressures(state, parameters, model, b)
     ratio = b_new / state.b
     return dataclasses.replace(
         state,
@@ -102,6 +113,8 @@ def magnetic_pressure(parameters: Parameters, b: jax.Array) -> jax.Array:
 
 def next_field(state: State, parameters: Parameters, model: Model, end: float) -> jax.Array:
     """B/B0 at ``end`` of the step, half a step on."""
+    if model.expansion == "none":
+        return state.b
     if model.expansion == "prescribed":
         return jnp.exp(-parameters.expansion_rate * parameters.dt * (state.step + end))
     if model.expansion == "injection":
