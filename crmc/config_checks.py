@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _MOST_FOLDINGS = 100.0
 _MOST_STEPS = 2**31 - 1  # steps are counted by a 32-bit integer
 _MOST_RECORDS = 10**6
+#: k_max/k_min that the deposit's octaves (spectrum.DEPOSIT_OCTAVES) span; JAX is not loaded here to ask.
+_WIDEST_SPECTRUM = 2.0**20
 
 
 def check_expansion(expansion: Expansion) -> None:
@@ -81,6 +83,13 @@ def check_waves(waves: Waves) -> None:
             waves.k_max,
             f"must be greater than waves.k_min ({waves.k_min:g})",
             "raise it or lower k_min",
+        )
+    if waves.k_max / waves.k_min > _WIDEST_SPECTRUM:
+        raise wrong(
+            "waves.k_max",
+            waves.k_max,
+            f"must be at most {_WIDEST_SPECTRUM:.3g} times waves.k_min ({waves.k_min:g})",
+            "lower it or raise k_min",
         )
     level = waves.start_level
     if level is not None and waves.start != "seed":

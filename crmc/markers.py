@@ -110,6 +110,10 @@ def expand(markers: Markers, b: jax.Array, b_new: jax.Array) -> Markers:
     return dataclasses.replace(markers, rise=markers.rise + shift)
 
 
+#: Markers whose places are drawn at a time.
+_SAMPLED_AT_ONCE = 1 << 22
+
+
 def padded(markers: Markers, count: int) -> Markers:
     """``count`` markers, the added ones copies of the last without weight."""
     missing = count - markers.rise.shape[0]
@@ -136,14 +140,20 @@ def initial_markers(
     f = F0 - (v_D/v) p F0' P1(mu) - zeta p F0' P2(mu): isotropic in a frame that moves at ``drift`` = v_D/c
     (eq. 16 for any particle speed v) but for the anisotropy ``anisotropy`` = zeta of eq. 20.
     """
-    with np.errstate(all="ignore"):
-        engine = qmc.Sobol(d=2, scramble=True, rng=np.random.default_rng(seed))
-        sample = engine.random(1 << (count - 1).bit_length())[:count]
+    engine = qmc.Sobol(d=2, scramble=True, rng=np.random.default_rng(seed))
     low, high = np.log(float(background.momentum_min)), np.log(float(background.momentum_max))
-    y = np.exp(low + (high - low) * sample[:, 0])
-    mu = 2.0 * sample[:, 1] - 1.0
-    volume = 2.0 * (high - low) / count * y**3
-    slope = np.asarray(_slope(background, amplitude, jnp.asarray(y)))
-    dipole = drift * np.sqrt(1.0 + y**2) / y
-    excess = -volume * slope * (dipole * mu + anisotropy * (1.5 * mu**2 - 0.5))
-    return Markers(*(jnp.asarray(x, dtype) for x in (y, y * mu, np.zeros(count), volume, excess)))
+    columns = [np.zeros(count, dtype) for _ in range(4)]
+    # In parts, because the sample is float64 and would take more memory than the markers.
+    part = min(1 << (count - 1).bit_length(), _SAMPLED_AT_ONCE)
+    for first in range(0, count, part):
+        with np.errstate(all="ignore"):
+            sample = engine.random(part)[: count - first]
+        y, mu = np.exp(low + (high - low) * sample[:, 0]), 2.0 * sample[:, 1] - 1.0
+        volume = 2.0 * (high - low) / count * y**3
+        slope = np.asarray(_slope(background, amplitude, jnp.asarray(y)))
+        dipole = drift * np.sqrt(1.0 + y**2) / y
+        excess = -volume * slope * (dipole * mu + anisotropy * (1.5 * mu**2 - 0.5))
+        for column, x in zip(columns, (y, y * mu, volume, excess), strict=True):
+            column[first : first + part] = x
+    birth, parallel, volume, excess = (jnp.asarray(x) for x in columns)
+    return Markers(birth, parallel, jnp.zeros_like(birth), volume, excess)

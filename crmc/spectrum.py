@@ -26,7 +26,7 @@ SIGNS = np.array([1.0, -1.0])
 #: Rows in ln P, and cells between the gap and p', of the scattering tables.
 ROWS, CELLS = 48, 128
 #: Octaves above the gap that the deposit covers, and its cells, equal ones in x, per octave (a power of two).
-DEPOSIT_OCTAVES, CELLS_PER_OCTAVE = 20, 32
+DEPOSIT_OCTAVES, CELLS_PER_OCTAVE = 20, 64
 DEPOSIT_CELLS = DEPOSIT_OCTAVES * CELLS_PER_OCTAVE
 
 

@@ -266,7 +266,7 @@ def measured_over_exact(waves=None):
     before = ready.state.markers
     # The - waves are all but absent, so that their kicks move nothing.
     alone = dataclasses.replace(ready.state, waves=ready.state.waves.at[1].set(1e-40))
-    state, _ = scatter(alone, jnp.asarray(bits.astype(np.uint64)), ready.parameters, ready.model)
+    state, _ = scatter(alone, jnp.asarray(bits.astype(np.uint64)), ready.parameters, ready.model, ready.state.b)[:2]
     p, par = np.asarray(before.birth_momentum), np.asarray(before.parallel_momentum)
     mu, gamma = par / p, np.sqrt(1.0 + p**2)
     k = 1.0 / np.abs(par)

@@ -10,6 +10,7 @@ from oracle_fokker_planck import cgs_problem, equilibrium, splines
 from scipy.integrate import quad
 from scipy.interpolate import BSpline
 
+from crmc import config_checks
 from crmc.build import build
 from crmc.config import parse_config
 from crmc.config_files import find_source, read_toml
@@ -17,6 +18,7 @@ from crmc.equilibrium import equilibrium_amplitudes
 from crmc.spectrum import (
     CELLS,
     DEPOSIT_CELLS,
+    DEPOSIT_OCTAVES,
     ROWS,
     bspline,
     make_grid,
@@ -71,14 +73,21 @@ def test_energy_of_a_bin():
     assert float(wave_energy_unit(grid, v_a, b)) * e.sum() == pytest.approx(total, rel=1e-7)
 
 
+def test_octaves_of_the_deposit_cover_every_config():
+    """The widest spectrum that a config may ask for."""
+    assert config_checks._WIDEST_SPECTRUM == 2.0**DEPOSIT_OCTAVES
+
+
 def test_deposit_functions_sum_to_the_momentum():
-    """sum_j e_j Psi_j = x - x_gap to 1e-12 at every node; Psi_j = int S_j/e dx (quad) to 1e-3 of its end value."""
+    """sum_j e_j Psi_j = x - x_gap to 1e-12 at every node up to that beyond x_top, then constant; Psi_j = int S_j/e dx (quad) to 1e-3 of its end value."""
     grid, e = grid_of(), amplitudes()
     table = scattering_table(grid, *(jnp.asarray(x) for x in (e, 2e-4, 1.0, 100.0, 1e-9)))
     total = np.einsum("hnj,hj->hn", table.psi, e)
     x = np.asarray(grid.x_deposit)
     assert x.shape == (DEPOSIT_CELLS + 1,)
-    np.testing.assert_allclose(total, np.broadcast_to(x - x[0], total.shape), rtol=1e-12, atol=1e-13)
+    beyond = x[np.searchsorted(x, float(grid.x_top))]
+    want = np.minimum(x, beyond) - x[0]
+    np.testing.assert_allclose(total, np.broadcast_to(want, total.shape), rtol=1e-12, atol=1e-13)
     problem = cgs_problem(k_min=K_MIN, k_max=K_MAX, bins=BINS)[0]
     for j in (0, 5, BINS - 1):
 

@@ -90,7 +90,7 @@ def sum_of_books(state, setup):
 @pytest.fixture(autouse=True)
 def _without_the_functional(monkeypatch):
     """The growth functional is a diagnostic that changes no state; without it a step compiles three times faster."""
-    monkeypatch.setattr(step_module, "functional_sample", lambda *_: jnp.zeros((2, *histogram_shape())))
+    monkeypatch.setattr(step_module, "functional_of", lambda *_: jnp.zeros((2, *histogram_shape())))
 
 
 @pytest.mark.parametrize("mode", MODES)
