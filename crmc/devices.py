@@ -46,7 +46,12 @@ def choose_layout(markers: int, devices: int | None = None) -> Layout:
         devices = present if jax.process_count() > 1 else max(1, min(present, markers // _FEWEST_MARKERS))
     elif not 1 <= devices <= present:
         raise ConfigError(f"--devices {devices}: JAX sees {present} here; ask for 1 to {present}")
-    return Layout(devices, _BLOCK.get(jax.default_backend(), _BLOCK["gpu"]))
+    return Layout(devices, one_device().block)
+
+
+def one_device() -> Layout:
+    """Layout without other devices."""
+    return Layout(1, _BLOCK.get(jax.default_backend(), _BLOCK["gpu"]))
 
 
 def place(state: State, layout: Layout) -> State:

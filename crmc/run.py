@@ -20,7 +20,7 @@ from crmc import fokker_planck, report, result
 from crmc.build import Setup, build
 from crmc.checkpoint import Checkpoint, checkpoint_path, load, save
 from crmc.config import Config
-from crmc.devices import agree, choose_layout, collect, is_first, place, spread_out
+from crmc.devices import agree, choose_layout, collect, is_first, one_device, place, spread_out
 from crmc.layout import Layout
 from crmc.memory import require_memory
 from crmc.observe import observe
@@ -175,9 +175,9 @@ def run(
     processes all call this, and the first writes.  Raises ConfigError for a checkpoint that cannot be resumed and for
     more markers than fit into memory.
     """
-    with jax.enable_x64(True), _signals() as caught:
+    with jax.enable_x64(True), catching_signals() as caught:
         if solver != "monte-carlo":
-            layout = Layout()
+            layout = one_device()
         else:
             layout = layout or choose_layout(config.run.markers)
             require_memory(config.run.markers, config.run.precision, layout)
@@ -279,7 +279,7 @@ def _advice(runner: Runner) -> str:
 
 
 @contextlib.contextmanager
-def _signals() -> Iterator[list[int]]:
+def catching_signals() -> Iterator[list[int]]:
     """Collect SIGINT and SIGTERM instead of dying from them; a second SIGINT interrupts at once."""
     caught: list[int] = []
 

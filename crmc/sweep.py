@@ -28,9 +28,10 @@ from tqdm import tqdm
 from crmc import result, sweep_result
 from crmc.build import Demand, Schedule, Setup, build, demand
 from crmc.config_errors import ConfigError
+from crmc.devices import one_device
 from crmc.parameters import Model, Parameters
 from crmc.record import Record
-from crmc.run import DONE, FAILED, INTERRUPTED, SOLVERS, Solver, _signals
+from crmc.run import DONE, FAILED, INTERRUPTED, SOLVERS, Solver, catching_signals
 from crmc.state import State
 from crmc.sweep_axes import Axis, Point
 
@@ -193,7 +194,8 @@ class Sweeper:
         """The one program of all batches, compiled ahead so that a batch of another shape cannot slip in."""
         _, states, records, keys, parameters = self._prepare(self.points[:1])
         started, count = time.perf_counter(), jnp.zeros((), jnp.int64)
-        static: dict[str, Any] = {"solver": self.solver, "model": self.first.model, "side_by_side": side_by_side}
+        model = dataclasses.replace(self.first.model, layout=one_device())
+        static: dict[str, Any] = {"solver": self.solver, "model": model, "side_by_side": side_by_side}
         advance, observe = partial(advance_batch, **static, one_key=one_key), partial(observe_batch, **static)
         self._advance = jax.jit(advance, donate_argnums=0).lower(states, records, keys, parameters, count).compile()
         self._observe = jax.jit(observe).lower(states, records, count, parameters).compile()
@@ -261,7 +263,7 @@ def sweep(
     batch: points per call of the program (default: one on a CPU, as many as fit on a GPU).
     Raises ConfigError where points need different programs.
     """
-    with jax.enable_x64(True), _signals() as caught:
+    with jax.enable_x64(True), catching_signals() as caught:
         started = time.perf_counter()
         sweeper = Sweeper(points, axes, solver, batch)
         try:

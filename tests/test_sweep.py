@@ -261,7 +261,7 @@ def test_interrupt_keeps_what_is_finished(config: Path, tmp_path: Path, monkeypa
             assert self.stop.wait(60.0)
         return original(self, *arguments)
 
-    monkeypatch.setattr(crmc.sweep, "_signals", lambda: _one_signal(caught))
+    monkeypatch.setattr(crmc.sweep, "catching_signals", lambda: _one_signal(caught))
     monkeypatch.setattr(crmc.sweep, "_cores", lambda: 1)
     monkeypatch.setattr(Sweeper, "run_batch", run_batch)
     output = tmp_path / "sweep.nc"
