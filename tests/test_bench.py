@@ -130,7 +130,7 @@ def assert_record_of_crmc(found: Any, exact: Any) -> None:
     assert abs(found.imbalance) < 1e-12 * exact.absolute_exchange > abs(exact.imbalance)
 
 
-@pytest.mark.parametrize("name", ["numpy", "cpp", "numba"])
+@pytest.mark.parametrize("name", ["numpy", "cpp", "cpp_plain", "numba"])
 @pytest.mark.parametrize("steps", [1, STEPS])
 def test_references_agree(name: str, steps: int, halo: tuple[Any, Any], words: np.ndarray) -> None:
     """Float32 markers of every reference against NumPy in float64 with the same words, either order of the kicks."""
@@ -162,7 +162,7 @@ def test_markers_keep_what_they_should(halo: tuple[Any, Any], words: np.ndarray)
     assert abs(change.sum()) < 1e-9 * np.abs(change).sum()
 
 
-@pytest.mark.parametrize("name", ["numpy", "cpp", "numba"])
+@pytest.mark.parametrize("name", ["numpy", "cpp", "cpp_plain", "numba"])
 def test_own_words(name: str, halo: tuple[Any, Any], words: np.ndarray) -> None:
     """Gains with the reference's own generator: within 5.5 standard errors of those with given words."""
     constants, tube = halo
