@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 #: Bytes of a marker-step that a step must move when the markers do not fit into the cache.  The balancing of the energy
-#: needs sums over all kicked markers, so there are two passes: five float32 are read and p_par and delta written, then
-#: five are read and delta and excess written.
+#: needs sums over all kicked markers, so there are two passes: five float32 are read and p_par and rise written, then
+#: five are read and rise and excess written.
 BYTES = 4 * (5 + 2 + 5 + 2)
 #: Arithmetic of a marker-step as counted in experiments/bench/reference.cpp, a comparison, a division and a square
 #: root being one operation each; and logarithms and exponentials, of some twenty operations each.

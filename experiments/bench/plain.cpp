@@ -56,23 +56,32 @@ struct Row {
     }
 };
 
+// Numbers of one direction's kicks.
+struct Kick {
+    const Direction &d;
+    float V, gamma, root, gap, top, scale, inverse_row, row_offset;
+
+    Kick(const Constants &c, const Direction &direction, double b) : d(direction) {
+        V = float(d.velocity), gamma = 1.0f / std::sqrt(1.0f - V * V), root = float(std::cbrt(b));
+        gap = float(c.x_gap * b), top = float(c.x_top * b);
+        scale = float(std::sqrt(6.0 * c.nu_coefficient * b * c.dt * d.reference));
+        inverse_row = float(1.0 / c.row_step), row_offset = float((c.row_start + std::log(b)) / c.row_step);
+    }
+};
+
 // |p_par'| after the kick of a marker that resonates.
-float landing(const Pass &a, const Direction &d, float q, float top, float P, float energy, bool back, uint32_t bits) {
-    const Constants &c = a.c;
-    const double b = a.x.b_new;
-    const float gap = float(c.x_gap * b), scale = float(std::sqrt(6.0 * c.nu_coefficient * b * c.dt * d.reference));
-    const float interval = scale / std::sqrt(energy);
+float landing(const Kick &k, float q, float top, float P, float energy, bool back, uint32_t bits) {
+    const float gap = k.gap, interval = k.scale / std::sqrt(energy);
     const float offset = (float(bits >> 16) + 0.5f) * 0x1p-16f, u = (float(bits & 0xffff) + 0.5f) * 0x1p-16f;
-    const float r = (std::log(P) - float(c.row_start + std::log(b))) * float(1.0 / c.row_step);
-    const float inside = std::min(std::max(r, 0.0f), float(rows - 1));
+    const float inside = std::min(std::max(std::log(P) * k.inverse_row - k.row_offset, 0.0f), float(rows - 1));
     const int row = std::min(int(inside), rows - 2);
-    const Row table{d.y[back][row], inside - float(row)};
+    const Row table{k.d.y[back][row], inside - float(row)};
     const float above = std::sqrt(q - gap), below = std::sqrt(top - q), s = float(shape);
     const float half = (1.0f + s) * below + (1.0f - s) * above;
     const float t = 2.0f * above / (half + std::sqrt(half * half - 4.0f * s * above * (below - above)));
     const float y = table.value(cells * t), low = y - offset * interval, high = y + (1.0f - offset) * interval;
     const float start = gap + (top - gap) * table.place(low), length = gap + (top - gap) * table.place(high) - start;
-    const float kappa = float(d.velocity) * (back ? -1.0f : 1.0f) / energy, g = 1.0f + kappa * start;
+    const float kappa = k.V * (back ? -1.0f : 1.0f) / energy, g = 1.0f + kappa * start;
     const float target = u * (g + 0.5f * kappa * length);
     return start + length * (2.0f * target / (g + std::sqrt(g * g + 2.0f * kappa * length * target)));
 }
@@ -84,28 +93,28 @@ void deposit(Pair *histogram, float x, float weight) {
 }
 
 // A kick by one direction's waves; `weight` is that before it, then that after it.
-void kick(const Pass &a, const Direction &d, uint32_t bits, Marker &m, float &weight, Pair (*histogram)[deposit_cells],
+void kick(const Kick &k, const Shape &f, uint32_t bits, Marker &m, float &weight, Pair (*histogram)[deposit_cells],
           Sums &sums) {
-    const float root = float(std::cbrt(a.x.b_new)), gap = float(a.c.x_gap * a.x.b_new);
-    const float V = float(d.velocity), gamma = 1.0f / std::sqrt(1.0f - V * V);
-    const float p = m.momentum(root), total = std::sqrt(1.0f + p * p), along = std::fabs(m.parallel);
+    const float V = k.V, gamma = k.gamma, p = m.momentum(k.root);
+    const float total = std::sqrt(1.0f + p * p), along = std::fabs(m.parallel);
     const float parallel = gamma * (m.parallel - V * total), energy = gamma * (total - V * m.parallel);
     const float P = std::sqrt(std::max((p - along) * (p + along), 0.0f) + parallel * parallel);
-    const float q = std::fabs(parallel), top = std::min(P, float(a.c.x_top * a.x.b_new));
+    const float q = std::fabs(parallel), top = std::min(P, k.top);
     const bool back = parallel < 0.0f;
-    const float after = q > gap && q < top ? landing(a, d, q, top, P, energy, back, bits) : q;
+    const float after = q > k.gap && q < top ? landing(k, q, top, P, energy, back, bits) : q;
     const float change = (back ? -gamma : gamma) * (after - q), gained = V * change;
     m.parallel += change;
     m.rise += (1.0f + m.rise) * (gained * (2.0f * total + gained) / (p * p));
-    const float next = m.control(a.f), mean = 0.5f * (weight + next);
+    const float next = m.control(f), mean = 0.5f * (weight + next);
     weight = next;
-    deposit(histogram[back], after / gap, mean);
-    deposit(histogram[back], q / gap, -mean);
+    deposit(histogram[back], after / k.gap, mean);
+    deposit(histogram[back], q / k.gap, -mean);
     const double lost = m.full() * double(gained);
     sums.exchanged += lost, sums.absolute += std::fabs(lost), sums.variance += sq(double(mean * gained));
 }
 
 void kick(const Pass &a, Histogram &histogram, Sums &sums) {
+    const Kick kicks[2] = {{a.c, a.directions[0], a.x.b_new}, {a.c, a.directions[1], a.x.b_new}};
 #pragma omp parallel num_threads(a.threads)
     {
         Histogram own;
@@ -119,9 +128,9 @@ void kick(const Pass &a, Histogram &histogram, Sums &sums) {
             float weight = m.control(a.f);
             for (int k = 0; k < 2; k++) {
                 const int which = int((a.s.step + k) % 2);
-                kick(a, a.directions[which], uint32_t(word >> (32 * which)), m, weight, own[which], mine);
+                kick(kicks[which], a.f, uint32_t(word >> (32 * which)), m, weight, own[which], mine);
             }
-            const double density = m.full() - double(weight), energy = kinetic(m.momentum(float(std::cbrt(a.x.b_new))));
+            const double density = m.full() - double(weight), energy = kinetic(m.momentum(kicks[0].root));
             mine.envelope[0] += density, mine.envelope[1] += density * energy;
             mine.envelope[2] += density * energy * energy;
             a.s.parallel[i] = m.parallel, a.s.rise[i] = m.rise;
