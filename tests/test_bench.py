@@ -319,6 +319,7 @@ def test_command(monkeypatch: pytest.MonkeyPatch) -> None:
     """Real processes: valid JSON with the keys of experiments/bench/README.md, and a ratio that is the pairs' median."""
     for name, value in environment().items():
         monkeypatch.setenv(name, value)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     reply = call("bench", "--markers", "2000", "--repeat", "1", "--json", "--against", "numpy,c++,c++-plain")
     assert (reply.code, reply.err) == (0, "")
     found = json.loads(reply.out)
