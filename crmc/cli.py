@@ -158,7 +158,8 @@ def _parser() -> argparse.ArgumentParser:
 
     bench = add("bench", _bench, "time the production step against the same step written without JAX")
     bench.add_argument("--markers", default="1e4,1e5,1e6", metavar="N,...", help="numbers of markers (%(default)s)")
-    bench.add_argument("--against", default="numpy,numba,diffrax,c++", metavar="NAME,...", help="%(default)s, or none")
+    every = "numpy,numba,diffrax,c++,c++-plain"
+    bench.add_argument("--against", default=every, metavar="NAME,...", help="%(default)s, or none")
     bench.add_argument("--repeat", default="5", metavar="N", help="pairs timed in turn (%(default)s)")
     bench.add_argument("--steps", metavar="N", help="steps per timing (default: half a second of them)")
     bench.add_argument("--json", action="store_true", help="print JSON")

@@ -35,7 +35,7 @@ class Worker:
         environment = os.environ | {"PYTHONPATH": _python_path()}
         if name != PRODUCTION:
             environment["OPENBLAS_NUM_THREADS"] = "1"
-        if name == "c++":
+        if name.startswith("c++"):
             environment["OMP_PROC_BIND"] = "spread"
         if name not in (PRODUCTION, "diffrax"):
             environment["JAX_PLATFORMS"] = "cpu"

@@ -10,6 +10,7 @@ from crmc.bench.worker import PRODUCTION
 #: What the alternatives leave out.
 NOTES = {
     "numpy": "one thread",
+    "c++-plain": "one loop over markers as one would write it first",
     "diffrax": "does less: kicks and expansion only, no deposit, no growth; does not conserve the measure",
 }
 _HEADER = ("alternative", "ns/marker-step", "marker-steps/s", "crmc faster by", "bytes/marker", "compile s", "threads")

@@ -18,7 +18,13 @@ from types import ModuleType
 from typing import Any
 
 #: Names of the alternatives and the modules of experiments/bench that hold them.
-REFERENCES = {"numpy": "numpy_step", "numba": "numba_step", "diffrax": "diffrax_step", "c++": "cpp_step"}
+REFERENCES = {
+    "numpy": "numpy_step",
+    "numba": "numba_step",
+    "diffrax": "diffrax_step",
+    "c++": "cpp_step",
+    "c++-plain": "cpp_plain_step",
+}
 PRODUCTION = "crmc"
 _PACKAGE = "crmc_bench_references"
 

@@ -1,4 +1,4 @@
-"""The step in C++17 and OpenMP (reference.cpp), compiled here and called through ctypes."""
+"""The step in C++17 and OpenMP, compiled here and called through ctypes: reference.cpp, by blocks that vectorise."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ import numpy as np
 
 from .problem import Constants, Record, Tube
 
-_SOURCE = Path(__file__).with_name("reference.cpp")
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-ffast-math", "-fopenmp", "-fPIC")
 # Linking with -ffast-math would switch off subnormal numbers in the whole process.
 _LINK_FLAGS = ("-shared", "-fopenmp", "-lm")
-_MARKERS = ("birth_momentum", "parallel_momentum", "delta", "volume", "excess")
+_MARKERS = ("birth_momentum", "parallel_momentum", "rise", "volume", "excess")
 _SCALARS = ("b", "gas_pressure", "injected", "radiated", "work")
 _RECORD = ("gain_variance", "absolute_exchange", "imbalance", "correction", "damped", "peak")
 
@@ -43,25 +42,25 @@ _TUBE = _structure(
 _RECORDED = _structure("_RECORDED", [("gain", ctypes.c_double * 4), *((name, ctypes.c_double) for name in _RECORD)])
 
 
-def available() -> str:
+def available(source: str = "reference.cpp") -> str:
     """Why this reference cannot run here ("" if it can)."""
     try:
-        _library()
+        _library(source)
     except RuntimeError as problem:
         return str(problem)
     return ""
 
 
 @functools.cache
-def _library() -> ctypes.CDLL:
-    """The compiled step; RuntimeError with a remedy if there is no compiler that makes it."""
+def _library(source: str) -> ctypes.CDLL:
+    """The compiled step of a file beside this one; RuntimeError with a remedy if there is no compiler that makes it."""
     compiler = os.environ.get("CXX") or shutil.which("c++") or shutil.which("g++")
     if not compiler:
         raise RuntimeError("no C++ compiler; install g++ (Debian: apt install g++) or set CXX")
     # The folder may go once the library is loaded.
     with tempfile.TemporaryDirectory(prefix="crmc-bench-") as folder:
         compiled, library = Path(folder) / "reference.o", Path(folder) / "reference.so"
-        _compile(compiler, *FLAGS, "-c", str(_SOURCE), "-o", str(compiled))
+        _compile(compiler, *FLAGS, "-c", str(Path(__file__).with_name(source)), "-o", str(compiled))
         _compile(compiler, str(compiled), "-o", str(library), *_LINK_FLAGS)
         try:
             return ctypes.CDLL(str(library))
@@ -87,10 +86,13 @@ def _address(array: np.ndarray, dtype: type) -> int:
 class Reference:
     """The halo problem advanced by C++; float32 markers only."""
 
+    source = "reference.cpp"
+
     def __init__(self, constants: Constants, tube: Tube, seed: int = 0, threads: int | None = None):
         self.constants, self.tube, self.record = constants, tube, Record()
-        self.threads = threads or len(os.sched_getaffinity(0))
-        self._seed, self._run = seed, _library().crmc_bench_run
+        library = _library(self.source)
+        self.threads = threads or library.crmc_bench_threads()
+        self._seed, self._run = seed, library.crmc_bench_run
 
     def run(self, steps: int, words: np.ndarray | None = None) -> None:
         """Advance ``steps`` steps; ``words``, (steps, N) uint64, replace the generator's."""

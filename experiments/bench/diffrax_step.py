@@ -32,7 +32,7 @@ class Reference:
 
         self.constants, self.tube, self.record = constants, tube, Record()
         self.threads = len(jax.devices()[0].client.local_devices())
-        momentum = tube.birth_momentum * np.exp(tube.delta + np.float32(np.log(tube.b) / 3.0))
+        momentum = tube.birth_momentum * np.sqrt(1 + tube.rise) * np.float32(np.cbrt(tube.b))
         with jax.enable_x64(False):
             self._key = jax.random.key(seed)
             self._state = jnp.asarray(momentum), jnp.asarray(tube.parallel_momentum)

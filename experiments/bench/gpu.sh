@@ -42,12 +42,8 @@ fi
 part bench "${crmc[@]}" bench --json --markers "$sizes" --repeat "$repeat" "${steps[@]}" --against c++,diffrax
 part most "${crmc[@]}" bench --json --markers "$most" --repeat 1 --steps 3 --against none
 part seed "${crmc[@]}" run halo_from_seed --quiet -o "$out/seed.nc" --summary "$out/seed.json" "${seed[@]}"
-if "${crmc[@]}" --help | grep -q '\bsweep\b'; then
-    part sweep "${crmc[@]}" sweep halo -o "$out/sweep.nc" \
-        --over "expansion.timescale=$expansion" --over "damping.linear=$damping" "${sweep[@]}"
-else
-    echo "sweep: this version of crmc has no sweep" | tee -a "$out/failed"
-fi
+part sweep "${crmc[@]}" sweep halo -o "$out/sweep.nc" \
+    --over "expansion.timescale=$expansion" --over "damping.linear=$damping" "${sweep[@]}"
 
 if [[ -s "$out/failed" ]]; then
     printf '\nFAILED:\n'

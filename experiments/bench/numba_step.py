@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import waves
-from .problem import CELLS, DEPOSIT_CELLS, ROWS, Constants, Record, Tube
+from .problem import CELLS, CELLS_PER_OCTAVE, DEPOSIT_CELLS, DEPOSIT_OCTAVES, ROWS, SHAPE, Constants, Record, Tube
 
 _NODES, _STRIDE = DEPOSIT_CELLS + 1, CELLS + 1
 #: Chunks per thread, so that a thread that is held up does not hold up the others.
@@ -49,20 +49,8 @@ class Reference:
         velocity = np.array([tables[0].velocity, tables[1].velocity], f)
         reference = np.array([tables[0].reference, tables[1].reference])
         scale = np.sqrt(6.0 * c.nu_coefficient * b * c.dt * reference).astype(f)
-        step = np.log(c.x_top / c.x_gap) / DEPOSIT_CELLS
-        geometry = np.array(
-            [
-                c.x_gap * b,
-                c.x_top * b,
-                1.0 / c.row_step,
-                (c.row_start + np.log(b)) / c.row_step,
-                step,
-                1.0 / step,
-                np.log(c.x_gap * b) / step,
-                np.cbrt(b),
-            ],
-            f,
-        )
+        row_offset = (c.row_start + np.log(b)) / c.row_step
+        geometry = np.array([c.x_gap * b, c.x_top * b, 1.0 / c.row_step, row_offset, np.cbrt(b)], f)
         key = np.uint64((self._seed + 0x9E3779B97F4A7C15 * (t.step + 1)) % 2**64)
         histogram, sums = self._kick(
             *self._markers(), self._words, key, self._shape(), self._expansion(x), geometry, y, velocity, scale,
@@ -80,7 +68,7 @@ class Reference:
 
     def _markers(self) -> tuple[np.ndarray, ...]:
         t = self.tube
-        return t.birth_momentum, t.parallel_momentum, t.delta, t.volume, t.excess
+        return t.birth_momentum, t.parallel_momentum, t.rise, t.volume, t.excess
 
     def _shape(self) -> np.ndarray:
         c = self.constants
@@ -89,7 +77,8 @@ class Reference:
     def _expansion(self, x: waves.Expansion) -> np.ndarray:
         log_ratio = np.log(x.b_new / x.b)
         low, high = x.nodes
-        return np.array([np.cbrt(x.b), low / x.b, high / x.b, np.expm1(log_ratio), log_ratio / 3.0], np.float32)
+        growth, frame = np.expm1(log_ratio), np.expm1(-2.0 / 3.0 * log_ratio)
+        return np.array([np.cbrt(x.b), low / x.b, high / x.b, growth, frame], np.float32)
 
 
 @functools.cache
@@ -102,6 +91,9 @@ def _compiled() -> tuple[Callable[..., Any], Callable[..., Any]]:
     parallel = numba.njit(parallel=True, fastmath=True, error_model="numpy")
     golden = np.uint64(0x9E3779B97F4A7C15)
     rows, cells, stride, row_size = np.int32(ROWS), np.int32(CELLS), np.int32(_STRIDE), np.int32(CELLS + 1)
+    bend, last = f(SHAPE), f(2.0**DEPOSIT_OCTAVES * (1.0 - 2.0**-23))
+    shift_bits = 23 - (CELLS_PER_OCTAVE.bit_length() - 1)
+    shift, inside_bits, first_cell = np.int32(shift_bits), np.int32((1 << shift_bits) - 1), np.int32(127 << 23)
 
     @inline
     def mix64(x):
@@ -124,25 +116,27 @@ def _compiled() -> tuple[Callable[..., Any], Callable[..., Any]]:
         width = node(y, at + np.int32(1), mix) - left
         inside = min(max((target - left) / width, f(0.0)), one) if width > f(0.0) else half
         t = (f(at - base) + inside) * f(1.0 / CELLS)
-        return t * t / (t * t + (one - t) * (one - t))
+        below, above = t * (one + bend * (one - t)), (one - t) * (one + bend * t)
+        return below * below / (below * below + above * above)
 
     @inline
     def deposit(histogram, base, q, weight, geometry):
-        r = min(max(np.log(q) * geometry[5] - geometry[6], f(0.0)), f(DEPOSIT_CELLS))
-        cell = min(np.int32(r), np.int32(DEPOSIT_CELLS - 1))
-        upper = weight * (np.expm1((r - f(cell)) * geometry[4]) / np.expm1(geometry[4]))
+        bits = np.float32(min(max(q / geometry[0], one), last)).view(np.int32)
+        cell = (bits - first_cell) >> shift
+        upper = weight * (f(bits & inside_bits) * f(2.0**-shift_bits))
         histogram[base + cell] += weight - upper
         histogram[base + cell + 1] += upper
 
     @inline
     def expanded(p, par, W, x, sums):
-        """Change of delta, and the work's sums."""
+        """Change of rise by 1 + rise, and the work's sums."""
         q = abs(par)
         perp2 = max((p - q) * (p + q), f(0.0))
         low, high = perp2 * x[1], perp2 * x[2]
         sums[0] += W * np.float64(half * low / np.sqrt(one + q * q + low))
         sums[1] += W * np.float64(half * high / np.sqrt(one + q * q + high))
-        return half * np.log1p(perp2 / (p * p) * x[3]) - x[4]
+        grown = perp2 / (p * p) * x[3]
+        return grown + x[4] + grown * x[4]
 
     @inline
     def landing(q, P, energy, sign, V, word, geometry, y, direction, scale):
@@ -158,40 +152,35 @@ def _compiled() -> tuple[Callable[..., Any], Callable[..., Any]]:
         interval = scale / np.sqrt(energy)
         o = (f(word >> np.uint32(16)) + half) * f(2.0**-16)
         u = (f(word & np.uint32(0xFFFF)) + half) * f(2.0**-16)
-        s = min(max((q - gap) / span, f(0.0)), one)
-        root = np.sqrt(s)
-        t = f(CELLS) * (root / (root + np.sqrt(one - s)))
+        a, z = np.sqrt(q - gap), np.sqrt(top - q)
+        middle = (one + bend) * z + (one - bend) * a
+        t = f(CELLS) * (f(2.0) * a / (middle + np.sqrt(middle * middle - f(4.0) * bend * a * (z - a))))
         i = min(np.int32(t), cells - np.int32(1))
         left = node(y, base + i, mix)
         at = left + (t - f(i)) * (node(y, base + i + np.int32(1), mix) - left)
-        low = max(at - o * interval, node(y, base, mix))
-        high = min(at + (one - o) * interval, node(y, base + cells, mix))
-        start = gap + span * inverse(y, base, mix, low)
-        length = gap + span * inverse(y, base, mix, high) - start
+        start = gap + span * inverse(y, base, mix, at - o * interval)
+        length = gap + span * inverse(y, base, mix, at + (one - o) * interval) - start
         kappa = V * sign / energy
         g = one + kappa * start
         target = u * (g + half * kappa * length)
         return start + length * (f(2.0) * target / (g + np.sqrt(g * g + f(2.0) * kappa * length * target)))
 
     @parallel
-    def kick(
-        birth, parallel_, delta, volume, excess, words, key, shape, x, geometry, y, velocity, scale, first, chunks
-    ):
-        count = delta.size
+    def kick(birth, parallel_, rise, volume, excess, words, key, shape, x, geometry, y, velocity, scale, first, chunks):
+        count = rise.size
         histogram, sums, given = np.zeros((chunks, 4 * _NODES)), np.zeros((chunks, 8)), words.size > 0
         for chunk in numba.prange(chunks):
             mine, total = np.zeros(4 * _NODES), np.zeros(8)
             for i in range(chunk * count // chunks, (chunk + 1) * count // chunks):
                 word = words[i] if given else mix64(key + golden * np.uint64(i + 1))
-                y0, par, d, extra = birth[i], parallel_[i], delta[i], excess[i]
+                y0, par, risen, extra = birth[i], parallel_[i], rise[i], excess[i]
                 y2 = y0 * y0
                 rest = volume[i] * shape[0] * np.exp(shape[1] * np.log(shape[2] + y2))
                 share = y2 / (shape[2] + y2)
                 W = np.float64(extra) + np.float64(rest)
-                d += expanded(y0 * np.exp(d) * x[0], par, W, x, total)
-                growth = np.expm1(f(2.0) * d)
-                p = y0 * np.sqrt(one + growth) * geometry[7]
-                before = extra - rest * np.expm1(shape[1] * np.log1p(share * growth))
+                risen += (one + risen) * expanded(y0 * np.sqrt(one + risen) * x[0], par, W, x, total)
+                p = y0 * np.sqrt(one + risen) * geometry[4]
+                before = extra - rest * np.expm1(shape[1] * np.log1p(share * risen))
                 for k in range(2):
                     direction = np.int32(first if k == 0 else 1 - first)
                     V = velocity[direction]
@@ -209,10 +198,9 @@ def _compiled() -> tuple[Callable[..., Any], Callable[..., Any]]:
                     gained = V * change
                     relative = gained * (f(2.0) * lab + gained) / (p * p)
                     par += change
-                    d += half * np.log1p(relative)
-                    p *= np.sqrt(one + relative)
-                    growth += relative * (one + growth)
-                    weight = extra - rest * np.expm1(shape[1] * np.log1p(share * growth))
+                    risen += (one + risen) * relative
+                    p = y0 * np.sqrt(one + risen) * geometry[4]
+                    weight = extra - rest * np.expm1(shape[1] * np.log1p(share * risen))
                     mean = half * (before + weight)
                     before = weight
                     base = (2 * direction + (1 if sign < f(0.0) else 0)) * _NODES
@@ -222,35 +210,35 @@ def _compiled() -> tuple[Callable[..., Any], Callable[..., Any]]:
                     total[2] += np.float64(mean * gained) ** 2
                     total[3] += abs(lost)
                     total[4] += lost
-                density = np.float64(rest + extra - before)
+                density = W - np.float64(before)
                 kinetic = np.float64(p * p / (np.sqrt(one + p * p) + one))
                 total[5] += density
                 total[6] += density * kinetic
                 total[7] += density * kinetic * kinetic
-                parallel_[i], delta[i] = par, d
+                parallel_[i], rise[i] = par, risen
             histogram[chunk] = mine
             sums[chunk] = total
         return histogram, sums
 
     @parallel
-    def settle(birth, parallel_, delta, volume, excess, shape, x, strength, mean, chunks):
-        count = delta.size
+    def settle(birth, parallel_, rise, volume, excess, shape, x, strength, mean, chunks):
+        count = rise.size
         sums = np.zeros((chunks, 3))
         for chunk in numba.prange(chunks):
             total = np.zeros(3)
             for i in range(chunk * count // chunks, (chunk + 1) * count // chunks):
-                y0, d = birth[i], delta[i]
+                y0, risen = birth[i], rise[i]
                 y2 = y0 * y0
                 rest = volume[i] * shape[0] * np.exp(shape[1] * np.log(shape[2] + y2))
-                growth = np.expm1(f(2.0) * d)
-                p = y0 * np.sqrt(one + growth) * x[0]
+                p = y0 * np.sqrt(one + risen) * x[0]
                 kinetic = p * p / (np.sqrt(one + p * p) + one)
-                density = rest * np.exp(shape[1] * np.log1p(y2 / (shape[2] + y2) * growth))
+                density = rest * np.exp(shape[1] * np.log1p(y2 / (shape[2] + y2) * risen))
                 correction = f(strength * (np.float64(density) * (np.float64(kinetic) - mean)))
                 extra = excess[i] + correction
                 total[2] += np.float64(correction) * np.float64(kinetic)
                 excess[i] = extra
-                delta[i] = d + expanded(p, parallel_[i], np.float64(extra) + np.float64(rest), x, total)
+                W = np.float64(extra) + np.float64(rest)
+                rise[i] = risen + (one + risen) * expanded(p, parallel_[i], W, x, total)
             sums[chunk] = total
         return sums
 

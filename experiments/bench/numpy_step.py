@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import waves
-from .problem import CELLS, DEPOSIT_CELLS, ROWS, Constants, Record, Tube
+from .problem import CELLS, CELLS_PER_OCTAVE, DEPOSIT_CELLS, DEPOSIT_OCTAVES, ROWS, SHAPE, Constants, Record, Tube
 
 _NODES = DEPOSIT_CELLS + 1
 #: Markers per block.
@@ -36,7 +36,7 @@ class Reference:
     def kick(self, tables: tuple[waves.Table, waves.Table], order: tuple[int, int], x: waves.Expansion) -> waves.Kicked:
         """First half of the expansion and both kicks."""
         c, tube = self.constants, self.tube
-        found = [_MarkerTable(c, table, x.b_new, tube.delta.dtype) for table in tables]
+        found = [_MarkerTable(c, table, x.b_new, tube.rise.dtype) for table in tables]
         carried, histogram, sums = np.zeros(2), np.zeros((2, 2 * _NODES)), np.zeros(6)
         for block in _blocks(tube.count):
             size = block.stop - block.start
@@ -64,9 +64,9 @@ class _Block:
     """Views of one block of markers and what is known of them."""
 
     def __init__(self, c: Constants, tube: Tube, block: slice):
-        self.c, self.dtype = c, tube.delta.dtype.type
+        self.c, self.dtype = c, tube.rise.dtype.type
         self.y0, self.par = tube.birth_momentum[block], tube.parallel_momentum[block]
-        self.delta, self.volume, self.excess = tube.delta[block], tube.volume[block], tube.excess[block]
+        self.rise, self.volume, self.excess = tube.rise[block], tube.volume[block], tube.excess[block]
         self.rest = self.volume * (self.dtype(c.amplitude) * self._shape())
         self.weight = self.excess.astype(np.float64) + self.rest
 
@@ -75,13 +75,13 @@ class _Block:
         return np.exp(f(-0.5 * self.c.index) * np.log(f(self.c.turnover) ** 2 + self.y0**2))
 
     def momentum(self, b: float) -> np.ndarray:
-        return self.y0 * np.exp(self.delta + self.dtype(np.log(b) / 3.0))
+        return self.y0 * np.sqrt(1 + self.rise) * self.dtype(np.cbrt(b))
 
-    def change(self) -> np.ndarray:
-        """F0(y)/F0(y0) - 1."""
+    def control(self) -> np.ndarray:
+        """w = W - V F0(y)."""
         f, y2 = self.dtype, self.y0**2
-        growth = np.expm1(f(2.0) * self.delta)
-        return np.expm1(f(-0.5 * self.c.index) * np.log1p(y2 / (f(self.c.turnover) ** 2 + y2) * growth))
+        share = y2 / (f(self.c.turnover) ** 2 + y2)
+        return self.excess - self.rest * np.expm1(f(-0.5 * self.c.index) * np.log1p(share * self.rise))
 
     def expand(self, x: waves.Expansion, carried: np.ndarray) -> None:
         """Constant p_par and magnetic moment; adds W p_perp^2/(2 gamma) at the nodes to ``carried``."""
@@ -92,13 +92,14 @@ class _Block:
         for i, node in enumerate(x.nodes):
             there = perp2 * f(node / x.b)
             carried[i] += np.dot(self.weight, f(0.5) * there / np.sqrt(par2 + there))
-        self.delta += f(0.5) * np.log1p(perp2 / p**2 * f(np.expm1(log_ratio))) - f(log_ratio / 3.0)
+        grown, frame = perp2 / p**2 * f(np.expm1(log_ratio)), f(np.expm1(-2.0 / 3.0 * log_ratio))
+        self.rise += (1 + self.rise) * (grown + frame + grown * frame)
 
     def balance(self, b: float, strength: float, mean: float) -> float:
         """Correct the excess; the energy this gave, per b."""
         p2 = self.momentum(b) ** 2
         energy = p2 / (np.sqrt(1 + p2) + 1)
-        envelope = self.rest * (1 + self.change())
+        envelope = self.weight - self.control()
         correction = (strength * (envelope * (energy - mean))).astype(self.dtype)
         self.excess += correction
         self.weight = self.excess.astype(np.float64) + self.rest
@@ -115,7 +116,7 @@ class _Block:
         """Both directions' kicks, their deposits, and the sums of `_step`."""
         f = self.dtype
         halves = (word & np.uint64(0xFFFFFFFF)).astype(np.uint32), (word >> np.uint64(32)).astype(np.uint32)
-        before = self.excess - self.rest * self.change()
+        before = self.control()
         p = self.momentum(tables[0].b)
         for direction in order:
             table = tables[direction]
@@ -125,16 +126,15 @@ class _Block:
             gained = frame.V * moved
             p2 = p**2
             self.par += moved
-            self.delta += f(0.5) * np.log1p(gained * (2 * np.sqrt(1 + p2) + gained) / p2)
-            change = self.change()
-            after = self.excess - self.rest * change
+            self.rise += (1 + self.rise) * (gained * (2 * np.sqrt(1 + p2) + gained) / p2)
+            after = self.control()
             mean = f(0.5) * (before + after)
             histogram[direction] += table.deposit(frame, q, mean)
             exchanged = self.weight * gained
             share = (mean * gained).astype(np.float64)
             sums[:3] += np.dot(share, share), np.sum(np.abs(exchanged)), np.sum(exchanged)
             before, p = after, self.momentum(table.b)
-        envelope = (self.rest * (1 + change)).astype(np.float64)
+        envelope = self.weight - before
         energy = p**2 / (np.sqrt(1 + p**2) + 1)
         product = envelope * energy
         sums[3:] += np.sum(envelope), np.sum(product), np.dot(product, energy)
@@ -171,7 +171,7 @@ class _MarkerTable:
         gap = f(c.x_gap * self.b)
         top = np.minimum(frame.momentum, f(c.x_top * self.b))
         active = (frame.q > gap) & (frame.q < top)
-        span = np.where(active, top - gap, f(1.0))
+        above, below = (np.where(active, x, f(1.0)) for x in (frame.q - gap, top - frame.q))
         interval = self.scale / np.sqrt(frame.energy)
         r = np.log(frame.momentum) * f(1.0 / c.row_step) - f((c.row_start + np.log(self.b)) / c.row_step)
         r = np.clip(r, 0, f(ROWS - 1))
@@ -183,32 +183,45 @@ class _MarkerTable:
             at = base + i
             return self.low.take(at) + mix * self.rise.take(at)
 
-        s = np.clip((frame.q - gap) / span, 0, 1)
-        root, rest = np.sqrt(s), np.sqrt(1 - s)
-        t = f(CELLS) * (root / (root + rest))
+        t = f(CELLS) * _coordinate(above, below)
         i = np.minimum(t.astype(np.int32), CELLS - 1)
         left = node(i)
         y = left + (t - i.astype(f)) * (node(i + np.int32(1)) - left)
-        low = np.maximum(y - o * interval, node(np.int32(0)))
-        high = np.minimum(y + (1 - o) * interval, node(np.int32(CELLS)))
-        start, end = (gap + span * _place(node, base, x) for x in (low, high))
+        ends = y - o * interval, y + (1 - o) * interval
+        start, end = (gap + (above + below) * _place(node, base, x) for x in ends)
         start, end = np.where(active, start, frame.q), np.where(active, end, frame.q)
         return _reinject(frame, start, end, u)
 
     def deposit(self, frame: _Frame, q_after: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """Histogram of ``weight`` at q' minus at q, (2 helicities x nodes,)."""
         c, f = self.c, self.dtype
-        step = np.log(c.x_top / c.x_gap) / DEPOSIT_CELLS
         base = (frame.sign < 0) * np.int32(_NODES)
         histogram = np.zeros(2 * _NODES)
         for q, w in ((q_after, weight), (frame.q, -weight)):
-            r = np.clip(np.log(q) * f(1.0 / step) - f(np.log(c.x_gap * self.b) / step), 0, f(DEPOSIT_CELLS))
-            cell = np.minimum(r.astype(np.int32), DEPOSIT_CELLS - 1)
-            upper = np.expm1((r - cell.astype(f)) * f(step)) / f(np.expm1(step))
+            cell, upper = _deposit_position(q / f(c.x_gap * self.b))
             cell += base
             histogram += np.bincount(cell, w * (1 - upper), 2 * _NODES)
             histogram[1:] += np.bincount(cell, w * upper, 2 * _NODES)[:-1]
         return histogram
+
+
+def _deposit_position(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Deposit cell of x, in units of the gap, and the weight of its upper node: the leading and the other bits of x."""
+    single = x.dtype == np.float32
+    kind, mantissa, one = (np.uint32, 23, 127) if single else (np.uint64, 52, 1023)
+    shift = kind(mantissa - (CELLS_PER_OCTAVE.bit_length() - 1))
+    x = np.clip(x, 1, x.dtype.type(2.0**DEPOSIT_OCTAVES * (1.0 - np.finfo(x.dtype).eps)))
+    bits = x.view(kind) - (kind(one) << kind(mantissa))
+    inside = bits & ((kind(1) << shift) - kind(1))
+    return (bits >> shift).astype(np.int32), inside.astype(x.dtype) * x.dtype.type(2.0 ** -int(shift))
+
+
+def _coordinate(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """Table coordinate at distances ``above`` from the gap and ``below`` from the top."""
+    f = above.dtype.type
+    a, b = np.sqrt(above), np.sqrt(below)
+    half = f(1.0 + SHAPE) * b + f(1.0 - SHAPE) * a
+    return 2 * a / (half + np.sqrt(half**2 - f(4.0 * SHAPE) * a * (b - a)))
 
 
 def _place(node, base: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -222,7 +235,8 @@ def _place(node, base: np.ndarray, y: np.ndarray) -> np.ndarray:
     wide = width > 0
     within = np.where(wide, np.clip((y - left) / np.where(wide, width, f(1.0)), 0, 1), f(0.5))
     t = (i.astype(f) + within) * f(1.0 / CELLS)
-    return t**2 / (t**2 + (1 - t) ** 2)
+    one, two = t * (1 + f(SHAPE) * (1 - t)), (1 - t) * (1 + f(SHAPE) * t)
+    return one**2 / (one**2 + two**2)
 
 
 def _reinject(frame: _Frame, start: np.ndarray, end: np.ndarray, u: np.ndarray) -> np.ndarray:

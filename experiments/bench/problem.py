@@ -6,15 +6,14 @@ import dataclasses
 
 import numpy as np
 
-#: Rows in ln P and cells between gap and top of the scattering tables, cells in ln k of the deposit; as in crmc.
-ROWS, CELLS, DEPOSIT_CELLS = 48, 128, 256
+#: Rows in ln P and cells between gap and top of the scattering tables; cells of the deposit; as in crmc.spectrum.
+ROWS, CELLS = 48, 128
+DEPOSIT_OCTAVES, CELLS_PER_OCTAVE = 20, 32
+DEPOSIT_CELLS = DEPOSIT_OCTAVES * CELLS_PER_OCTAVE
+#: c of the tables' coordinate, see crmc.spectrum.range_fraction.
+SHAPE = 4.0 / 7.0
 #: Signs along the direction and helicity axes.
 SIGNS = np.array([1.0, -1.0])
-
-
-def range_fraction(t: np.ndarray) -> np.ndarray:
-    """(q - q_gap)/(q_top - q_gap) at table coordinate t in [0, 1]."""
-    return t**2 / (t**2 + (1.0 - t) ** 2)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +57,7 @@ class Tube:
     step: int
     birth_momentum: np.ndarray
     parallel_momentum: np.ndarray
-    delta: np.ndarray
+    rise: np.ndarray
     volume: np.ndarray
     excess: np.ndarray
     waves: np.ndarray
@@ -70,7 +69,7 @@ class Tube:
 
     @property
     def count(self) -> int:
-        return self.delta.size
+        return self.rise.size
 
     def copy(self) -> Tube:
         arrays = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
@@ -79,7 +78,7 @@ class Tube:
 
 @dataclasses.dataclass
 class Record:
-    """What the last step measured; see crmc.step.Record."""
+    """What the last step measured; see crmc.record.Record."""
 
     gain: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros((2, 2)))
     gain_variance: float = 0.0
@@ -90,50 +89,30 @@ class Record:
     peak: float = 0.0
 
 
-def _bspline(u: np.ndarray) -> np.ndarray:
-    """Cardinal quadratic B-spline on [0, 3]."""
-    inside = np.where(u < 1.0, 0.5 * u**2, np.where(u < 2.0, -(u**2) + 3.0 * u - 1.5, 0.5 * (3.0 - u) ** 2))
-    return np.where((u > 0.0) & (u < 3.0), inside, 0.0)
-
-
 def from_setup(setup) -> tuple[Constants, Tube]:
-    """Arrays of a crmc Setup with prescribed expansion, one component of F0 and the paper's nonlinear damping.
-
-    The tables' coordinate is that of ``range_fraction``, whatever version of crmc made the setup.
-    """
+    """Arrays of a crmc Setup with prescribed expansion, one component of F0 and the paper's nonlinear damping."""
     parameters, model, state = setup.parameters, setup.model, setup.state
     if (model.expansion, model.scattering, model.nonlinear_landau) != ("prescribed", "spectrum", "paper"):
         raise ValueError("the references know the halo problem only")
     if state.amplitude.size != 1 or model.estimator != "delta_f" or model.inject:
         raise ValueError("the references know one component of F0 and the control variate only")
     grid, markers = parameters.grid, state.markers
-    top, x_gap = np.array(grid.top), float(grid.x_gap)
-    bins, log_k_min, knot = grid.centres.size, float(grid.log_k_min), float(grid.knot)
-    x_mid = x_gap + (top - x_gap)[:, None] * range_fraction((np.arange(CELLS) + 0.5) / CELLS)
     scalars = {
         name: float(getattr(parameters, name))
         for name in ("dt", "alfven_speed", "nu_coefficient", "growth_coefficient", "expansion_rate", "adiabatic_index")
         + ("heating", "cooling", "seed")
     }
+    arrays = ("top", "x_mid", "basis_mid", "x_deposit", "basis_deposit", "centres")
     constants = Constants(
         **scalars,
         thermal_speed=float(parameters.damping.thermal_speed),
         amplitude=float(state.amplitude[0]),
         index=float(parameters.background.index[0]),
         turnover=float(parameters.background.turnover[0]),
-        knot=knot,
-        x_gap=x_gap,
-        x_top=float(grid.x_top),
-        row_start=float(grid.row_start),
-        row_step=float(grid.row_step),
-        top=top,
-        x_mid=x_mid,
-        basis_mid=_bspline((-np.log(x_mid)[..., None] - log_k_min) / knot - np.arange(bins)),
-        x_deposit=np.array(grid.x_deposit),
-        basis_deposit=np.array(grid.basis_deposit),
-        centres=np.array(grid.centres),
+        **{name: float(getattr(grid, name)) for name in ("knot", "x_gap", "x_top", "row_start", "row_step")},
+        **{name: np.array(getattr(grid, name)) for name in arrays},
     )
-    names = ("birth_momentum", "parallel_momentum", "delta", "volume", "excess")
+    names = ("birth_momentum", "parallel_momentum", "rise", "volume", "excess")
     tube = Tube(
         step=int(state.step),
         **{name: np.array(getattr(markers, name)) for name in names},

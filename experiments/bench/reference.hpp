@@ -1,4 +1,5 @@
-// The small arrays of a step, float64: what they are, tables, growth, damping, sources.  See reference.cpp.
+// What both C++ references share: the small arrays of a step in float64 (tables, growth, damping, sources) and the step
+// around the two passes over the markers, `kick` and `settle`.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -9,9 +10,11 @@
 
 namespace {
 
-constexpr int rows = 48, cells = 128, deposit_cells = 256, nodes = deposit_cells + 1, stride = cells + 1;
+constexpr int rows = 48, cells = 128, stride = cells + 1;
+constexpr int octaves = 20, octave_bits = 5, deposit_cells = octaves << octave_bits, nodes = deposit_cells + 1;
 constexpr double additive_limit = -0.6;
 constexpr double pole_linear = 0.594, pole_offset = 0.047, pole_rate = 5.5;
+constexpr double shape = 4.0 / 7.0;  // c of the tables' coordinate
 constexpr int spline = 3;  // basis functions that overlap at a point
 
 }  // namespace
@@ -19,8 +22,8 @@ constexpr int spline = 3;  // basis functions that overlap at a point
 extern "C" {
 
 struct Constants {
-    double dt, alfven_speed, nu_coefficient, growth_coefficient, expansion_rate, adiabatic_index, heating, cooling, seed,
-        thermal_speed, amplitude, index, turnover, knot, x_gap, x_top, row_start, row_step;
+    double dt, alfven_speed, nu_coefficient, growth_coefficient, expansion_rate, adiabatic_index, heating, cooling,
+        seed, thermal_speed, amplitude, index, turnover, knot, x_gap, x_top, row_start, row_step;
     int64_t bins;
     const double *top, *x_mid, *basis_mid, *x_deposit, *basis_deposit, *centres;
 };
@@ -29,7 +32,7 @@ struct Tube {
     int64_t step, count;
     double b, gas_pressure, injected, radiated, work;
     double *waves;  // [direction][helicity][bin]
-    float *birth, *parallel, *delta, *volume, *excess;
+    float *birth, *parallel, *rise, *volume, *excess;
 };
 
 struct Record {
@@ -50,7 +53,7 @@ struct Geometry {
 };
 
 struct Node {
-    float low, rise;  // Y on the row below and its increase to the row above
+    float low, more;  // Y on the row below and its increase to the row above
 };
 
 // Tables and frame of one direction's waves.
@@ -67,11 +70,16 @@ struct alignas(16) Pair {
 using Histogram = Pair[2][2][deposit_cells];  // [direction][helicity][cell]
 
 struct Expansion {
-    float root, node_ratio[2], growth, shift;  // b^(1/3); fields at the nodes over b; b_new/b - 1; ln(b_new/b)/3
+    // b^(1/3); fields at the nodes over b; b_new/b - 1; (b/b_new)^(2/3) - 1
+    float root, node_ratio[2], growth, frame;
     double b_new, node[2];
 };
 
 inline double sq(double x) { return x * x; }
+
+// Sides of the tables' coordinate, whose squares are as q - q_gap and q_top - q.
+template <class T> inline T from_gap(T t) { return t * (1 + T(shape) * (1 - t)); }
+template <class T> inline T from_top(T t) { return (1 - t) * (1 + T(shape) * t); }
 
 Overlap overlap(const double *basis, int64_t bins) {
     int64_t first = 0;
@@ -114,11 +122,12 @@ void make_row(const Constants &c, const Geometry &g, const Direction &d, const d
     for (int i = 0; i < cells; i++) level[i] = power(g.middle[r * cells + i], e);
 #pragma omp simd
     for (int i = 0; i < cells; i++) {
-        const double t = (i + 0.5) / cells, both = t * t + sq(1.0 - t), x = c.x_mid[r * cells + i];
-        const double to_top = span * sq(1.0 - t) / both + beyond;
+        const double t = (i + 0.5) / cells, one = from_gap(t), two = from_top(t), both = one * one + two * two;
+        const double bend = shape * (1.0 - 2.0 * t), turn = (1.0 + bend) * two + (1.0 - bend) * one;
+        const double x = c.x_mid[r * cells + i], to_top = span * two * two / both + beyond;
         const double measure = 1.0 + sign * d.velocity * b * x / gamma;
         speed[i] = std::sqrt(std::max(level[i] * inverse, floor) * to_top * (P + x) / measure);
-        level[i] = span * 2.0 * t * (1.0 - t) / (both * both) / speed[i] / cells;
+        level[i] = span * 2.0 * one * two * turn / (both * both) / speed[i] / cells;
     }
     y[0] = 0.0;
     for (int i = 0; i < cells; i++) y[i + 1] = y[i] + level[i];
@@ -127,7 +136,9 @@ void make_row(const Constants &c, const Geometry &g, const Direction &d, const d
 #pragma omp simd
         for (int i = 0; i <= cells; i++) y[i] = -interval * pole_distance((end - y[i]) / interval);
     }
-    const double zero = y[std::max_element(speed, speed + cells) - speed];
+    double zero = 0.0, sum = 0.0;
+    for (int i = 0; i < cells; i++) zero += speed[i] * y[i + 1], sum += speed[i];
+    zero /= sum;
     for (int i = 0; i <= cells; i++) y[i] -= zero;
 }
 
@@ -137,7 +148,8 @@ void make_psi(const Constants &c, const Geometry &g, const double *e, Direction 
         std::fill(psi, psi + c.bins, 0.0);
         for (int i = 0; i < deposit_cells; i++) {
             const Overlap &o = g.deposit[i];
-            const double share = (c.x_deposit[i + 1] - c.x_deposit[i]) / power(o, e + h * c.bins);
+            const double total = power(o, e + h * c.bins);
+            const double share = (c.x_deposit[i + 1] - c.x_deposit[i]) / (total > 0.0 ? total : 1.0);
             double *row = psi + (i + 1) * c.bins;
             std::copy(row - c.bins, row, row);
             for (int k = 0; k < spline; k++) row[o.first + k] += share * o.value[k];
@@ -191,7 +203,7 @@ Expansion next_field(const Constants &c, const Tube &s, double end) {
     }
     x.root = float(std::cbrt(s.b));
     x.growth = float(std::expm1(log_ratio));
-    x.shift = float(log_ratio / 3.0);
+    x.frame = float(std::expm1(-2.0 / 3.0 * log_ratio));
     return x;
 }
 
@@ -268,4 +280,107 @@ void damp(const Constants &c, Tube &s, Record &record) {
     s.gas_pressure += (c.adiabatic_index - 1.0) * record.damped;
 }
 
+struct Sums {
+    double variance = 0, absolute = 0, exchanged = 0, envelope[3] = {0, 0, 0}, carried[2] = {0, 0}, supplied = 0;
+    void add(const Sums &o) {
+        variance += o.variance, absolute += o.absolute, exchanged += o.exchanged, supplied += o.supplied;
+        for (int i = 0; i < 3; i++) envelope[i] += o.envelope[i];
+        for (int i = 0; i < 2; i++) carried[i] += o.carried[i];
+    }
+};
+
+struct Shape {
+    float amplitude, exponent, turnover2;  // F0 = amplitude (turnover2 + y^2)^exponent
+};
+
+// What the passes over the markers need.
+struct Pass {
+    const Constants &c;
+    Tube &s;
+    Shape f;
+    Expansion x;
+    const Direction *directions;
+    const uint64_t *words;
+    uint64_t seed;
+    int threads;
+};
+
+inline uint64_t mix64(uint64_t x) {
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+    return x ^ (x >> 31);
+}
+
+inline uint64_t draw(const Pass &a, int64_t i) {
+    const uint64_t golden = 0x9e3779b97f4a7c15ULL;
+    return a.words ? a.words[i] : mix64(mix64(a.seed + golden * uint64_t(a.s.step + 1)) + golden * uint64_t(i + 1));
+}
+
+inline float control(float excess, float rest, float share, float rise, float exponent) {
+    return excess - rest * std::expm1(exponent * std::log1p(share * rise));
+}
+
+// Deposit cell at x times the gap, and the weight of its upper node: the leading bits of x and the others.
+inline int32_t deposit_cell(float x, float &upper) {
+    x = std::min(std::max(x, 1.0f), float(1 << octaves) * (1.0f - 0x1p-23f));
+    constexpr int shift = 23 - octave_bits;
+    int32_t bits;
+    std::memcpy(&bits, &x, 4);
+    upper = float(bits & ((1 << shift) - 1)) * (1.0f / (1 << shift));
+    return (bits - (127 << 23)) >> shift;
+}
+
+inline void add(Histogram &all, const Histogram &own) {
+    double *to = &all[0][0][0].lower;
+    const double *from = &own[0][0][0].lower;
+    for (size_t i = 0; i < sizeof own / sizeof(double); i++) to[i] += from[i];
+}
+
+// First half of the expansion, both kicks and their deposits; balancing and second half of the expansion.
+void kick(const Pass &a, Histogram &histogram, Sums &sums);
+void settle(const Pass &a, double strength, double mean, Sums &sums);
+
 }  // namespace
+
+// Cores that OpenMP uses: binding the threads narrows what the process's own affinity says.
+extern "C" int crmc_bench_threads() { return omp_get_max_threads(); }
+
+// Advance `steps` steps.  `words`, [steps][count], replace the generator's unless it is null.
+extern "C" void crmc_bench_run(const Constants *constants, Tube *tube, Record *record, int64_t steps,
+                               const uint64_t *words, uint64_t seed, int threads) {
+    const Constants &c = *constants;
+    Tube &s = *tube;
+    const Geometry geometry = make_geometry(c);
+    std::vector<Direction> directions(2);
+    const Shape f{float(c.amplitude), float(-0.5 * c.index), float(c.turnover) * float(c.turnover)};
+    for (int64_t step = 0; step < steps; step++) {
+        apply_sources(c, s);
+        const uint64_t *word = words ? words + step * s.count : nullptr;
+        Pass a{c, s, f, next_field(c, s, 0.5), directions.data(), word, seed, threads};
+        double wave_sum = carry_waves(c, s, a.x.b_new);
+        make_tables(c, geometry, s.waves, a.x.b_new, directions.data(), threads);
+        Histogram histogram;
+        std::memset(histogram, 0, sizeof histogram);
+        Sums kicked, settled;
+        kick(a, histogram, kicked);
+        expand_surroundings(c, s, a.x, kicked.carried, wave_sum);
+        grow(c, s, directions.data(), histogram, *record);
+        double gain = 0.0;
+        for (double g : record->gain) gain += g;
+        record->gain_variance = sq(s.b) * kicked.variance;
+        record->absolute_exchange = s.b * kicked.absolute;
+        record->imbalance = -s.b * kicked.exchanged - gain;
+        record->peak = c.nu_coefficient * s.b * c.dt * std::max(directions[0].reference, directions[1].reference);
+        const double mean = kicked.envelope[1] / kicked.envelope[0];
+        const double strength = record->imbalance / (s.b * (kicked.envelope[2] - kicked.envelope[1] * mean));
+        damp(c, s, *record);
+        a.x = next_field(c, s, 1.0);
+        wave_sum = carry_waves(c, s, a.x.b_new);
+        settle(a, strength, mean, settled);
+        record->imbalance -= s.b * settled.supplied;
+        record->correction = std::fabs(settled.supplied) / kicked.envelope[1];
+        expand_surroundings(c, s, a.x, settled.carried, wave_sum);
+        apply_sources(c, s);
+        s.step++;
+    }
+}

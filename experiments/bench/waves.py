@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from .problem import CELLS, DEPOSIT_CELLS, ROWS, SIGNS, Constants, Record, Tube
+from .problem import CELLS, DEPOSIT_CELLS, ROWS, SHAPE, SIGNS, Constants, Record, Tube
 
 #: e + gain is used while gain/e exceeds this; below, an exponential keeps e positive.
 _ADDITIVE_LIMIT = -0.6
@@ -35,6 +35,14 @@ def _pole_distance(distance: np.ndarray) -> np.ndarray:
     return np.maximum(u, 0.0)
 
 
+def _range(t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Fraction of the range at table coordinate t, and its slope; see crmc.spectrum.range_fraction."""
+    one, two = t * (1.0 + SHAPE * (1.0 - t)), (1.0 - t) * (1.0 + SHAPE * t)
+    d_one, d_two = 1.0 + SHAPE * (1.0 - 2.0 * t), -1.0 + SHAPE * (1.0 - 2.0 * t)
+    both = one**2 + two**2
+    return one**2 / both, 2.0 * one * two * (d_one * two - one * d_two) / both**2
+
+
 def table(c: Constants, e: np.ndarray, direction: int, b: float) -> Table:
     """Tables of one direction's waves ``e``, (2, bins), at field b; see crmc.spectrum.scattering_table."""
     velocity = SIGNS[direction] * c.alfven_speed * np.sqrt(b)
@@ -43,10 +51,10 @@ def table(c: Constants, e: np.ndarray, direction: int, b: float) -> Table:
     power = (e / reference @ c.basis_mid.reshape(-1, c.bins).T).reshape(2, ROWS, CELLS)
     P = np.exp(c.row_start + c.row_step * np.arange(ROWS))[:, None]
     t = (np.arange(CELLS) + 0.5) / CELLS
-    both = t**2 + (1.0 - t) ** 2
     span = (c.top - c.x_gap)[:, None]
-    dx_dt = span * 2.0 * t * (1.0 - t) / both**2
-    to_top = span * (1.0 - t) ** 2 / both + (P - c.top[:, None])
+    fraction, slope = _range(t)
+    dx_dt = span * slope
+    to_top = span * fraction[::-1] + (P - c.top[:, None])
     gamma = np.sqrt(1.0 + (b * P) ** 2)
     measure = 1.0 + SIGNS[:, None, None] * velocity * b * c.x_mid / gamma
     speed = np.sqrt(np.maximum(power, 1e-3 * c.seed / reference) * to_top * (P + c.x_mid) / measure)
@@ -54,10 +62,10 @@ def table(c: Constants, e: np.ndarray, direction: int, b: float) -> Table:
     np.cumsum(dx_dt / speed / CELLS, axis=-1, out=y[..., 1:])
     interval = np.sqrt(6.0 * nu_dt * reference / gamma)
     y = np.where(c.x_top >= P, -interval * _pole_distance((y[..., -1:] - y) / interval), y)
-    y -= np.take_along_axis(y, np.argmax(speed, axis=-1)[..., None], axis=-1)
+    y -= np.sum(speed * y[..., 1:], axis=-1, keepdims=True) / np.sum(speed, axis=-1, keepdims=True)
     total = e @ c.basis_deposit.T
     psi = np.zeros((2, DEPOSIT_CELLS + 1, c.bins))
-    share = c.basis_deposit / total[..., None] * np.diff(c.x_deposit)[:, None]
+    share = c.basis_deposit / np.where(total > 0.0, total, 1.0)[..., None] * np.diff(c.x_deposit)[:, None]
     np.cumsum(share, axis=1, out=psi[:, 1:])
     return Table(y, psi, reference, velocity)
 
