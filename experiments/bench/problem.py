@@ -8,7 +8,7 @@ import numpy as np
 
 #: Rows in ln P and cells between gap and top of the scattering tables; cells of the deposit; as in crmc.spectrum.
 ROWS, CELLS = 48, 128
-DEPOSIT_OCTAVES, CELLS_PER_OCTAVE = 20, 32
+DEPOSIT_OCTAVES, CELLS_PER_OCTAVE = 20, 64
 DEPOSIT_CELLS = DEPOSIT_OCTAVES * CELLS_PER_OCTAVE
 #: c of the tables' coordinate, see crmc.spectrum.range_fraction.
 SHAPE = 4.0 / 7.0

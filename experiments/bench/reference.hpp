@@ -11,7 +11,7 @@
 namespace {
 
 constexpr int rows = 48, cells = 128, stride = cells + 1;
-constexpr int octaves = 20, octave_bits = 5, deposit_cells = octaves << octave_bits, nodes = deposit_cells + 1;
+constexpr int octaves = 20, octave_bits = 6, deposit_cells = octaves << octave_bits, nodes = deposit_cells + 1;
 constexpr double additive_limit = -0.6;
 constexpr double pole_linear = 0.594, pole_offset = 0.047, pole_rate = 5.5;
 constexpr double shape = 4.0 / 7.0;  // c of the tables' coordinate
