@@ -42,9 +42,9 @@ def coarse_grain(state: State, parameters: Parameters, model: Model) -> jax.Arra
         phi, envelope = _functions(state), _envelope(state, parameters)
         new = new + envelope * sum(c * x for c, x in zip(coefficients, phi, strict=True))
         excess = state.markers.excess
-        return excess + (new - old).astype(excess.dtype), histograms, ()
+        return {"excess": excess + (new - old).astype(excess.dtype)}, histograms, ()
 
-    return sweep(model.layout, body, state, (parameters, plane, members, coefficients))[0]
+    return sweep(model.layout, body, state, (parameters, plane, members, coefficients))[0].excess
 
 
 def _planes(state: State, parameters: Parameters, model: Model) -> tuple[jax.Array, jax.Array]:
@@ -61,7 +61,7 @@ def _planes(state: State, parameters: Parameters, model: Model) -> tuple[jax.Arr
             fit.target.at[cell].add(old[:, None] * features),
             fit.members.at[cell].add(members),
         )
-        return None, fit, ()
+        return {}, fit, ()
 
     zeros = _Fit(jnp.zeros((count, 3, 3)), jnp.zeros((count, 3)), jnp.zeros(count))
     _, fit, _ = sweep(model.layout, body, state, parameters, zeros=zeros)
@@ -101,7 +101,7 @@ def _restoring(state: State, parameters: Parameters, model: Model, plane: jax.Ar
         old, new = _smoothed(state, parameters, plane, members)
         phi, envelope = _functions(state), _envelope(state, parameters)
         matrix = tuple(envelope * phi[i] * phi[j] for i in range(4) for j in range(i, 4))
-        return None, histograms, (matrix, tuple((old - new) * x for x in phi))
+        return {}, histograms, (matrix, tuple((old - new) * x for x in phi))
 
     matrix, missing = sweep(model.layout, body, state, (parameters, plane, members))[2]
     upper = jnp.zeros((4, 4)).at[jnp.triu_indices(4)].set(jnp.stack(matrix))

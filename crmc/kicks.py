@@ -123,8 +123,8 @@ def _scatter_spectrum(
 
     shared = parameters, lookups, order, nu_dt, b
     zeros = (growth.empty_histogram(),) * 2
-    moved, histograms, (work, sums) = sweep(model.layout, body, before, shared, noise, zeros)
-    state = _with_work(_holding(state, moved), before.b, work)
+    markers, histograms, (work, sums) = sweep(model.layout, body, before, shared, noise, zeros)
+    state = _with_work(dataclasses.replace(state, markers=markers), before.b, work)
     waves, gain = _grow(state, tables, jnp.stack(histograms)[order], parameters, model)
     imbalance = -state.b * sums.exchanged - jnp.sum(gain)
     record = _record(state, sums)._replace(gain=gain, peak=nu_dt * jnp.max(tables.reference), imbalance=imbalance)
@@ -159,8 +159,8 @@ def _scatter_constant(
         sums = _exchange(state, full, weighing.control(state.markers), energy, mean)
         return _moved(state.markers), histograms, (work, share, sums)
 
-    moved, _, (work, share, sums) = sweep(model.layout, body, before, (parameters, order, b), noise)
-    state = _with_work(_holding(state, moved), before.b, work)
+    markers, _, (work, share, sums) = sweep(model.layout, body, before, (parameters, order, b), noise)
+    state = _with_work(dataclasses.replace(state, markers=markers), before.b, work)
     books = dataclasses.replace(state.books, radiated=state.books.radiated - sums.exchanged)
     record = _record(state, sums)._replace(
         gain=jnp.zeros((2, 2)).at[order, 0].set(-state.b * jnp.stack(share)),
@@ -176,14 +176,9 @@ def _estimator(weighing: Weighing, markers: Markers, model: Model) -> jax.Array:
     return weighing.control(markers)
 
 
-def _moved(m: Markers) -> tuple[jax.Array, jax.Array]:
+def _moved(m: Markers) -> dict[str, jax.Array]:
     """What kicks change."""
-    return m.parallel_momentum, m.rise
-
-
-def _holding(state: State, moved: tuple[jax.Array, jax.Array]) -> State:
-    parallel, rise = moved
-    return dataclasses.replace(state, markers=dataclasses.replace(state.markers, parallel_momentum=parallel, rise=rise))
+    return {"parallel_momentum": m.parallel_momentum, "rise": m.rise}
 
 
 def _half(words: jax.Array, direction: jax.Array) -> jax.Array:
@@ -267,13 +262,14 @@ def settle(
             state = dataclasses.replace(state, markers=dataclasses.replace(m, excess=m.excess + change))
             full, supplied = full + change, (change.astype(jnp.float64) * eps, envelope * eps)
         state, work = _expanded(state, b, full, model)
-        return (state.markers.excess, state.markers.rise), histograms, (work, supplied)
+        changes = {"excess": state.markers.excess, "rise": state.markers.rise}
+        return changes, histograms, (work, supplied)
 
     if not balanced and model.expansion == "none":
         return state, record
-    (excess, rise), _, (work, supplied) = sweep(model.layout, body, state, (parameters, correction, b))
+    markers, _, (work, supplied) = sweep(model.layout, body, state, (parameters, correction, b))
     if balanced:
         given, energy = (state.b * x for x in supplied)
         record = record._replace(imbalance=record.imbalance - given, correction=jnp.abs(given) / energy)
     moved = _with_work(_surroundings(state, parameters, model, b), state.b, work)
-    return dataclasses.replace(moved, markers=dataclasses.replace(state.markers, excess=excess, rise=rise)), record
+    return dataclasses.replace(moved, markers=markers), record

@@ -94,12 +94,13 @@ def sweep(
     noise: jax.Array | None = None,
     zeros: Any = (),
 ) -> tuple[Any, Any, Any]:
-    """One pass over the markers of ``state``: (output, histograms, sums).
+    """One pass over the markers of ``state``: (markers', histograms, sums).
 
     ``body(state, shared, words, histograms)`` sees a state that holds one block of the markers, the block's random
-    words, and the histograms so far, at first ``zeros``.  It returns arrays with one entry per marker, the histograms
-    with the block added, and terms, again one entry per marker, whose sums over the ensemble (float64) are the last
-    result.  noise: random key of the words, which are drawn block by block, or the words themselves, (N,) uint64.
+    words, and the histograms so far, at first ``zeros``.  It returns the fields of the markers that change, as a
+    dictionary, the histograms with the block added, and terms, one entry per marker, whose sums over the ensemble
+    (float64) are the last result.  noise: random key of the words, which are drawn block by block, or the words
+    themselves, (N,) uint64.
     """
     rest = dataclasses.replace(state, markers=None)  # type: ignore[arg-type]
     key, given = None, noise
@@ -119,18 +120,18 @@ def sweep(
 
         count, size = _cut(shape[0], layout.block) if len(shape) == 1 else (1, shape[0])
         if count == 1:
-            output, histograms, terms = block(ensemble, jnp.asarray(first), zeros)
-            return output, (histograms, jax.tree.map(_total, terms))
+            changes, histograms, terms = block(ensemble, jnp.asarray(first), zeros)
+            return changes, (histograms, jax.tree.map(_total, terms))
         return _by_blocks(block, ensemble, first + size * jnp.arange(count), zeros, size)
 
-    output, (histograms, sums) = spread(layout, local, (state.markers, given), (rest, shared, zeros, key))
-    return output, histograms, sums
+    changes, (histograms, sums) = spread(layout, local, (state.markers, given), (rest, shared, zeros, key))
+    return dataclasses.replace(state.markers, **changes), histograms, sums
 
 
 def _by_blocks(
     block: Callable[..., Any], ensemble: Any, starts: jax.Array, zeros: Any, size: int
-) -> tuple[Any, tuple[Any, Any]]:
-    """``block`` on each block of ``size`` markers, the first ones numbered ``starts``: (output, (histograms, sums)).
+) -> tuple[dict[str, jax.Array], tuple[Any, Any]]:
+    """``block`` on each block of ``size`` markers, the first ones numbered ``starts``: (changes, (histograms, sums)).
 
     Terms are added block upon block, entry by entry, and summed at the end: XLA on CPU would compute the terms over
     again, slowly, inside a sum per block (measured: half the time of a step).
@@ -146,13 +147,13 @@ def _by_blocks(
 
     def add(carry: tuple[Any, Any], part: Any) -> tuple[tuple[Any, Any], Any]:
         histograms, lanes = carry
-        output, histograms, terms = block(*part, histograms)
-        return (histograms, jax.tree.map(lambda lane, x: lane + x.astype(lane.dtype), lanes, terms)), output
+        changes, histograms, terms = block(*part, histograms)
+        return (histograms, jax.tree.map(lambda lane, x: lane + x.astype(lane.dtype), lanes, terms)), changes
 
     lanes = jax.tree.map(lambda x: jnp.zeros(x.shape), terms)
-    (histograms, lanes), output = jax.lax.scan(add, (zeros, lanes), (parts, starts))
-    output = jax.tree.map(lambda x: x.reshape(count * size)[:n], output)
-    return output, (histograms, jax.tree.map(jnp.sum, lanes))
+    (histograms, lanes), changes = jax.lax.scan(add, (zeros, lanes), (parts, starts))
+    changes = jax.tree.map(lambda x: x.reshape(count * size)[:n], changes)
+    return changes, (histograms, jax.tree.map(jnp.sum, lanes))
 
 
 def _cut(n: int, block: int) -> tuple[int, int]:

@@ -95,7 +95,7 @@ def ensemble_sums(state: State, parameters: Parameters, model: Model) -> Sums:
             gap=jnp.where(in_gap, control, 0.0) * (phi[2] - phi[3]),
             members=m.volume > 0.0,
         )
-        return None, histograms, sums
+        return {}, histograms, sums
 
     return sweep(model.layout, body, state, parameters)[2]
 

@@ -39,11 +39,11 @@ def change_field(state: State, parameters: Parameters, model: Model, b_new: jax.
         parameters, b_new = shared
         full = state.markers.weight(parameters.background, state.amplitude)
         markers, terms = carry(state, full, b_new)
-        return markers.rise, histograms, terms
+        return {"rise": markers.rise}, histograms, terms
 
-    rise, _, sums = sweep(model.layout, body, state, (parameters, b_new))
+    markers, _, sums = sweep(model.layout, body, state, (parameters, b_new))
     moved = add_work(change_surroundings(state, parameters, model, b_new), state.b, sums)
-    return dataclasses.replace(moved, markers=dataclasses.replace(state.markers, rise=rise))
+    return dataclasses.replace(moved, markers=markers)
 
 
 def carry(state: State, full: jax.Array, b_new: jax.Array) -> tuple[Markers, tuple[jax.Array, ...]]:
@@ -135,7 +135,7 @@ def balanced_field(state: State, parameters: Parameters, model: Model) -> jax.Ar
     def body(state: State, shared: tuple, words: None, histograms: tuple) -> tuple:
         parameters, b = shared
         weight = estimator_weight(state, parameters, model)
-        return None, histograms, weight * _perpendicular(state, b)
+        return {}, histograms, weight * _perpendicular(state, b)
 
     def pressure(log_b: jax.Array) -> jax.Array:
         b = jnp.exp(log_b)
@@ -195,12 +195,12 @@ def inject(state: State, parameters: Parameters, model: Model, dt: jax.Array) ->
         excess = m.excess + m.volume * background.change(added, m.birth_momentum, m.rise)
         y = m.comoving_momentum
         gained = (m.volume * background.density(added, y)).astype(jnp.float64)
-        return excess, histograms, gained * moment_functions(state)[1]
+        return {"excess": excess}, histograms, gained * moment_functions(state)[1]
 
-    excess, _, energy = sweep(model.layout, body, state, (background, added))
+    markers, _, energy = sweep(model.layout, body, state, (background, added))
     return dataclasses.replace(
         state,
-        markers=dataclasses.replace(state.markers, excess=excess),
+        markers=markers,
         amplitude=state.amplitude + added,
         books=dataclasses.replace(state.books, injected=state.books.injected + energy),
     )
