@@ -247,7 +247,7 @@ def scattering_table(
     # Y = 0 where diffusion is fast: a float32 Y has its digits there, not at the ends where e -> 0 and Y is huge.
     fast = speed / jnp.sum(speed, axis=-1, keepdims=True)
     y = y - jnp.sum(fast * y[..., 1:], axis=-1, keepdims=True)
-    total = jnp.einsum("cj,hj->hc", grid.basis_deposit, e)
+    total = e @ grid.basis_deposit.T
     # Beyond x_top no branch takes anything.
     share = grid.basis_deposit / jnp.where(total > 0.0, total, 1.0)[..., None] * jnp.diff(grid.x_deposit)[:, None]
     psi = jnp.swapaxes(_cumulate(jnp.swapaxes(share, 1, 2)), 1, 2)
