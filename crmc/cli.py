@@ -224,6 +224,10 @@ def _layout(arguments: argparse.Namespace, config: Config) -> Layout:
     given = arguments.coordinator, arguments.processes, arguments.process_id
     if not arguments.distributed and any(x is not None for x in given):
         raise ConfigError("--coordinator, --processes and --process-id belong to --distributed; add it")
+    if arguments.solver != "monte-carlo" and (arguments.distributed or arguments.devices is not None):
+        raise ConfigError(f"--solver {arguments.solver} runs on one device; leave out --devices and --distributed")
+    if arguments.distributed and arguments.devices is not None:
+        raise ConfigError("--devices and --distributed: every process uses all its devices; leave one of the two out")
     from crmc.devices import choose_layout, join, offer_cores
 
     offer_cores()

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 from crmc.layout import sweep
 from crmc.parameters import Model, Parameters
-from crmc.reductions import moment_functions
+from crmc.reductions import moment_functions, symmetric
 from crmc.state import State
 
 _ROWS, _PLACES = 32, 16
@@ -104,9 +104,7 @@ def _restoring(state: State, parameters: Parameters, model: Model, plane: jax.Ar
         return {}, histograms, (matrix, tuple((old - new) * x for x in phi))
 
     matrix, missing = sweep(model.layout, body, state, (parameters, plane, members))[2]
-    upper = jnp.zeros((4, 4)).at[jnp.triu_indices(4)].set(jnp.stack(matrix))
-    full = upper + jnp.triu(upper, 1).T
-    right = jnp.stack(missing)
+    full, right = symmetric(matrix), jnp.stack(missing)
     solution = jnp.linalg.solve(full, right)
     # One refinement: the second takes out the round-off of the first.
     return solution + jnp.linalg.solve(full, right - full @ solution)

@@ -21,6 +21,14 @@ import numpy as np
 _QUADRATURE_NODES = 96
 
 
+def relative_change(share: jax.Array, exponent: jax.Array, rise: jax.Array) -> jax.Array:
+    """Relative change of (p_t^2 + y^2)^exponent as y^2 grows by the factor 1 + ``rise``; share = y^2/(p_t^2 + y^2).
+
+    A change of 1e-5 keeps its digits in float32.  share: (N, K), exponent: (K,), rise: (N,).
+    """
+    return jnp.expm1(exponent * jnp.log1p(share * rise[..., None]))
+
+
 class IsotropicMoments(NamedTuple):
     """Moments of an isotropic distribution, code units."""
 
@@ -62,13 +70,10 @@ class Background:
         return (-a * y2 / (pt**2 + y2) * self.shape(y)) @ amplitude.astype(y.dtype)
 
     def change(self, amplitude: jax.Array, y0: jax.Array, rise: jax.Array) -> jax.Array:
-        """F0(y) - F0(y0) without cancellation, for (y/y0)^2 - 1 = ``rise`` of any size.
-
-        Written with log1p and expm1 so that a change of 1e-5 keeps its digits in float32.
-        """
+        """F0(y) - F0(y0) without cancellation, for (y/y0)^2 - 1 = ``rise`` of any size."""
         pt, a = self.turnover.astype(y0.dtype), self.index.astype(y0.dtype)
         y2 = y0[..., None] ** 2
-        relative = jnp.expm1(-0.5 * a * jnp.log1p(y2 / (pt**2 + y2) * rise[..., None]))
+        relative = relative_change(y2 / (pt**2 + y2), -0.5 * a, rise)
         return (self.shape(y0) * relative) @ amplitude.astype(y0.dtype)
 
     def quadrature(self) -> tuple[jax.Array, jax.Array]:

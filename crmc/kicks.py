@@ -10,9 +10,8 @@ import jax
 import jax.numpy as jnp
 
 from crmc import growth, scattering, tube
-from crmc.fusion import once
 from crmc.layout import sweep
-from crmc.markers import Markers, Weighing
+from crmc.markers import Markers
 from crmc.parameters import Model, Parameters
 from crmc.record import Record, empty_record
 from crmc.reductions import moment_functions
@@ -104,16 +103,16 @@ def _scatter_spectrum(
 
     def body(state: State, shared: tuple, words: jax.Array, histograms: tuple) -> tuple:
         parameters, lookups, order, nu_dt, b = shared
-        weighing = once(b > 0.0, Markers.weighing, state.markers, parameters.background, state.amplitude)
+        weighing = state.markers.weighing(parameters.background, state.amplitude)
         full = weighing.full(state.markers)
         state, work = _expanded(state, b, full, model)
-        kicked, weight = [], [_estimator(weighing, state.markers, model)]
+        kicked, weight = [], [weighing.estimated(state.markers, model.estimator)]
         V = wave_velocities(state, parameters)
         for lookup, direction in zip(lookups, order, strict=True):
             frame = scattering.wave_frame(state.markers.momentum(b), state.markers.parallel_momentum, V[direction])
             kick = scattering.spectrum_kick(parameters.grid, lookup, frame, b, nu_dt, _half(words, direction))
             state = dataclasses.replace(state, markers=scattering.apply(state.markers, kick, b))
-            weight.append(_estimator(weighing, state.markers, model))
+            weight.append(weighing.estimated(state.markers, model.estimator))
             kicked.append(kick)
         mean = [0.5 * (weight[i] + weight[i + 1]) for i in range(2)]
         histograms = tuple(growth.deposit(parameters.grid, *x, b) for x in zip(histograms, kicked, mean, strict=True))
@@ -144,14 +143,14 @@ def _scatter_constant(
         weighing = state.markers.weighing(parameters.background, state.amplitude)
         full = weighing.full(state.markers)
         state, work = _expanded(state, b, full, model)
-        weight, energy, mean = _estimator(weighing, state.markers, model), [], []
+        weight, energy, mean = weighing.estimated(state.markers, model.estimator), [], []
         V, nu = wave_velocities(state, parameters), parameters.scattering_frequency
         for direction in order:
             frame = scattering.wave_frame(state.markers.momentum(b), state.markers.parallel_momentum, V[direction])
             bits = _half(words, direction)
             kick = scattering.constant_kick(frame, nu, parameters.dt, bits, co_moving=co_moving)
             state = dataclasses.replace(state, markers=scattering.apply(state.markers, kick, b))
-            after = _estimator(weighing, state.markers, model)
+            after = weighing.estimated(state.markers, model.estimator)
             energy.append(scattering.energy_change(kick))
             mean.append(0.5 * (weight + after))
             weight = after
@@ -167,13 +166,6 @@ def _scatter_constant(
         peak=parameters.scattering_frequency * parameters.dt,
     )
     return dataclasses.replace(state, books=books), record, _correction(sums, jnp.zeros(()))
-
-
-def _estimator(weighing: Weighing, markers: Markers, model: Model) -> jax.Array:
-    """w (delta_f) or W (full_f), as `reductions.estimator_weight`."""
-    if model.estimator == "full_f":
-        return weighing.full(markers).astype(markers.rise.dtype)
-    return weighing.control(markers)
 
 
 def _moved(m: Markers) -> dict[str, jax.Array]:

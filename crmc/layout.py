@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from crmc.fusion import once
 from crmc.markers import padded
 from crmc.noise import words as draw_words
 from crmc.state import State
@@ -115,13 +115,13 @@ def sweep(
         def block(ensemble: Any, start: jax.Array, histograms: Any) -> tuple[Any, Any, Any]:
             markers, words = ensemble
             if key is not None:
-                words = once(rest.b > 0.0, draw_words, key, start + jnp.arange(markers.rise.size))
+                words = draw_words(key, start + jnp.arange(markers.rise.size))
             return body(dataclasses.replace(rest, markers=markers), shared, words, histograms)
 
         count, size = _cut(shape[0], layout.block) if len(shape) == 1 else (1, shape[0])
         if count == 1:
             changes, histograms, terms = block(ensemble, jnp.asarray(first), zeros)
-            return changes, (histograms, jax.tree.map(_total, terms))
+            return changes, (histograms, jax.tree.map(partial(jnp.sum, dtype=jnp.float64), terms))
         return _by_blocks(block, ensemble, first + size * jnp.arange(count), zeros, size)
 
     changes, (histograms, sums) = spread(layout, local, (state.markers, given), (rest, shared, zeros, key))
@@ -161,7 +161,3 @@ def _cut(n: int, block: int) -> tuple[int, int]:
     fewest = max(1, -(-n // block))
     count = next((c for c in range(fewest, 2 * fewest) if n % c == 0), fewest)
     return count, -(-n // count)
-
-
-def _total(x: jax.Array) -> jax.Array:
-    return jnp.sum(x, dtype=jnp.float64)

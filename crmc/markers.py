@@ -16,14 +16,14 @@ as a function of the state (no weight equation).  ``sum_i w_i phi(z_i)`` estimat
 from __future__ import annotations
 
 import dataclasses
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from scipy.stats import qmc
 
-from crmc.distribution import Background
+from crmc.distribution import Background, relative_change
 
 _slope = jax.jit(Background.slope)
 
@@ -106,9 +106,15 @@ class Weighing(NamedTuple):
         return markers.excess.astype(jnp.float64) + rest.astype(jnp.float64)
 
     def control(self, markers: Markers) -> jax.Array:
-        """w = excess - V [F0(y) - F0(y0)], the difference without cancellation as in `Background.change`."""
-        relative = jnp.expm1(self.exponent * jnp.log1p(self.share * markers.rise[..., None]))
+        """w = excess - V [F0(y) - F0(y0)], the difference without cancellation."""
+        relative = relative_change(self.share, self.exponent, markers.rise)
         return markers.excess - jnp.sum(self.parts * relative, axis=-1)
+
+    def estimated(self, markers: Markers, estimator: Literal["delta_f", "full_f"]) -> jax.Array:
+        """The weight that an estimator sums: w (delta_f) or W (full_f), in the markers' dtype."""
+        if estimator == "full_f":
+            return self.full(markers).astype(markers.rise.dtype)
+        return self.control(markers)
 
 
 def expand(markers: Markers, b: jax.Array, b_new: jax.Array) -> Markers:

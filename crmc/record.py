@@ -17,7 +17,7 @@ class Record(NamedTuple):
     gain_variance: sum of squares of the markers' shares of the gain.
     absolute_exchange: sum |W d eps|.
     imbalance: particle loss minus wave gain after balancing.
-    correction: largest relative change of the particles' energy by the balancing of a kick (``peak``-like).
+    correction: largest relative change of the particles' energy by the balancing of a step (``peak``-like).
     functional: sum of samples for the growth functional, histograms of f (identity.py), (2, *growth.histogram_shape()).
     samples: number of samples.
     damped: wave energy turned into heat of the gas.

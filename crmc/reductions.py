@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -39,10 +40,8 @@ def total(x: jax.Array) -> jax.Array:
 
 def estimator_weight(state: State, parameters: Parameters, model: Model) -> jax.Array:
     """w (delta_f) or W (full_f)."""
-    if model.estimator == "full_f":
-        full = state.markers.weight(parameters.background, state.amplitude)
-        return full.astype(state.markers.rise.dtype)
-    return state.markers.control_weight(parameters.background, state.amplitude)
+    weighing = state.markers.weighing(parameters.background, state.amplitude)
+    return weighing.estimated(state.markers, model.estimator)
 
 
 def moment_functions(state: State) -> tuple[jax.Array, ...]:
@@ -100,6 +99,12 @@ def ensemble_sums(state: State, parameters: Parameters, model: Model) -> Sums:
     return sweep(model.layout, body, state, parameters)[2]
 
 
+def symmetric(upper: Sequence[jax.Array]) -> jax.Array:
+    """Symmetric (4, 4) matrix of the moment functions from its entries a <= b, row by row."""
+    matrix = jnp.zeros((4, 4)).at[jnp.triu_indices(4)].set(jnp.stack(upper))
+    return matrix + jnp.triu(matrix, 1).T
+
+
 def moments(state: State, parameters: Parameters, model: Model) -> Moments:
     """Moments by the model's estimator."""
     return moments_of(ensemble_sums(state, parameters, model), state, parameters, model)
@@ -119,9 +124,7 @@ def moment_errors(sums: Sums, now: Moments, b: jax.Array) -> tuple[Moments, jax.
     Conservative after a quasi-random start, whose error is smaller.
     """
     first = jnp.stack(sums.first)
-    rows, columns = jnp.triu_indices(4)
-    second = jnp.zeros((4, 4)).at[rows, columns].set(jnp.stack(sums.second))
-    second = second + jnp.triu(second, 1).T
+    second = symmetric(sums.second)
     covariance = (second - jnp.outer(first, first) / sums.members) * sums.members / (sums.members - 1.0)
 
     def error(combination: jax.Array) -> jax.Array:

@@ -172,6 +172,11 @@ def test_a_job_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[s
     """Options of a job without --distributed, and --distributed without a job: exit code 2, one line."""
     assert main(["run", "halo", "-o", str(tmp_path / "x.nc"), "--processes", "2"]) == 2
     assert "belong to --distributed" in capsys.readouterr().err
+    for options in (["--solver", "fokker-planck", "--devices", "2"], ["--solver", "fokker-planck", "--distributed"]):
+        assert main(["run", "halo", "-o", str(tmp_path / "x.nc"), *options]) == 2
+        assert "runs on one device" in capsys.readouterr().err
+    assert main(["run", "halo", "-o", str(tmp_path / "x.nc"), "--distributed", "--devices", "2"]) == 2
+    assert "leave one of the two out" in capsys.readouterr().err
     command = [sys.executable, "-m", "crmc", "run", "halo", "--distributed", "-o", str(tmp_path / "x.nc")]
     alone = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=120)
     assert alone.returncode == 2
