@@ -57,22 +57,6 @@ def scatter(
     return _scatter_constant(state, noise, parameters, model, b)
 
 
-def _expanded(state: State, b: jax.Array, full: jax.Array, model: Model) -> tuple[State, tuple]:
-    """One block at field ``b``, and terms of its work."""
-    if model.expansion == "none":
-        return state, ()
-    markers, work = tube.carry(state, full, b)
-    return dataclasses.replace(state, b=b, markers=markers), work
-
-
-def _surroundings(state: State, parameters: Parameters, model: Model, b: jax.Array) -> State:
-    return state if model.expansion == "none" else tube.change_surroundings(state, parameters, model, b)
-
-
-def _with_work(state: State, b_old: jax.Array, work: tuple) -> State:
-    return tube.add_work(state, b_old, work) if work else state
-
-
 def wave_velocities(state: State, parameters: Parameters) -> jax.Array:
     """d v_A of both directions, (2,)."""
     return jnp.asarray(SIGNS) * parameters.alfven_speed * jnp.sqrt(state.b)
@@ -91,7 +75,7 @@ def _scatter_spectrum(
     state: State, noise: jax.Array, parameters: Parameters, model: Model, b: jax.Array
 ) -> tuple[State, Record, Correction]:
     before = state
-    state = _surroundings(state, parameters, model, b)
+    state = tube.change_surroundings(state, parameters, model, b)
     nu_dt = parameters.nu_coefficient * b * parameters.dt
     tables = scattering_tables(state, parameters, nu_dt)
     first = state.step % 2
@@ -105,7 +89,7 @@ def _scatter_spectrum(
         parameters, lookups, order, nu_dt, b = shared
         weighing = state.markers.weighing(parameters.background, state.amplitude)
         full = weighing.full(state.markers)
-        state, work = _expanded(state, b, full, model)
+        state, work = tube.carry(state, full, b)
         kicked, weight = [], [weighing.estimated(state.markers, model.estimator)]
         V = wave_velocities(state, parameters)
         for lookup, direction in zip(lookups, order, strict=True):
@@ -123,7 +107,7 @@ def _scatter_spectrum(
     shared = parameters, lookups, order, nu_dt, b
     zeros = (growth.empty_histogram(),) * 2
     markers, histograms, (work, sums) = sweep(model.layout, body, before, shared, noise, zeros)
-    state = _with_work(dataclasses.replace(state, markers=markers), before.b, work)
+    state = tube.add_work(dataclasses.replace(state, markers=markers), before.b, work)
     waves, gain = _grow(state, tables, jnp.stack(histograms)[order], parameters, model)
     imbalance = -state.b * sums.exchanged - jnp.sum(gain)
     record = _record(state, sums)._replace(gain=gain, peak=nu_dt * jnp.max(tables.reference), imbalance=imbalance)
@@ -135,14 +119,14 @@ def _scatter_constant(
 ) -> tuple[State, Record, Correction]:
     """Kicks of a constant nu: the energy goes to waves that are not followed, and is booked as radiated."""
     co_moving, before = model.scattering == "co_moving", state
-    state = _surroundings(state, parameters, model, b)
+    state = tube.change_surroundings(state, parameters, model, b)
     order = jnp.stack([state.step % 2, 1 - state.step % 2]) if co_moving else jnp.zeros(1, jnp.int64)
 
     def body(state: State, shared: tuple, words: jax.Array, histograms: tuple) -> tuple:
         parameters, order, b = shared
         weighing = state.markers.weighing(parameters.background, state.amplitude)
         full = weighing.full(state.markers)
-        state, work = _expanded(state, b, full, model)
+        state, work = tube.carry(state, full, b)
         weight, energy, mean = weighing.estimated(state.markers, model.estimator), [], []
         V, nu = wave_velocities(state, parameters), parameters.scattering_frequency
         for direction in order:
@@ -159,7 +143,7 @@ def _scatter_constant(
         return _moved(state.markers), histograms, (work, share, sums)
 
     markers, _, (work, share, sums) = sweep(model.layout, body, before, (parameters, order, b), noise)
-    state = _with_work(dataclasses.replace(state, markers=markers), before.b, work)
+    state = tube.add_work(dataclasses.replace(state, markers=markers), before.b, work)
     books = dataclasses.replace(state.books, radiated=state.books.radiated - sums.exchanged)
     record = _record(state, sums)._replace(
         gain=jnp.zeros((2, 2)).at[order, 0].set(-state.b * jnp.stack(share)),
@@ -253,7 +237,7 @@ def settle(
             change = (correction.eta * envelope * (eps - correction.mean)).astype(m.excess.dtype)
             state = dataclasses.replace(state, markers=dataclasses.replace(m, excess=m.excess + change))
             full, supplied = full + change, (change.astype(jnp.float64) * eps, envelope * eps)
-        state, work = _expanded(state, b, full, model)
+        state, work = tube.carry(state, full, b)
         changes = {"excess": state.markers.excess, "rise": state.markers.rise}
         return changes, histograms, (work, supplied)
 
@@ -263,5 +247,5 @@ def settle(
     if balanced:
         given, energy = (state.b * x for x in supplied)
         record = record._replace(imbalance=record.imbalance - given, correction=jnp.abs(given) / energy)
-    moved = _with_work(_surroundings(state, parameters, model, b), state.b, work)
+    moved = tube.add_work(tube.change_surroundings(state, parameters, model, b), state.b, work)
     return dataclasses.replace(moved, markers=markers), record

@@ -10,7 +10,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from crmc.layout import sweep
-from crmc.markers import Markers
 from crmc.markers import expand as expand_markers
 from crmc.parameters import Model, Parameters
 from crmc.reductions import estimator_weight, moment_functions, moments, wave_energy
@@ -38,18 +37,18 @@ def change_field(state: State, parameters: Parameters, model: Model, b_new: jax.
     def body(state: State, shared: tuple, words: None, histograms: tuple) -> tuple:
         parameters, b_new = shared
         full = state.markers.weight(parameters.background, state.amplitude)
-        markers, terms = carry(state, full, b_new)
-        return {"rise": markers.rise}, histograms, terms
+        state, terms = carry(state, full, b_new)
+        return {"rise": state.markers.rise}, histograms, terms
 
     markers, _, sums = sweep(model.layout, body, state, (parameters, b_new))
     moved = add_work(change_surroundings(state, parameters, model, b_new), state.b, sums)
     return dataclasses.replace(moved, markers=markers)
 
 
-def carry(state: State, full: jax.Array, b_new: jax.Array) -> tuple[Markers, tuple[jax.Array, ...]]:
+def carry(state: State, full: jax.Array, b_new: jax.Array) -> tuple[State, tuple[jax.Array, ...]]:
     """Markers of weights ``full`` (W) carried to field ``b_new``, and the terms whose sums `add_work` needs."""
     terms = tuple(full * _perpendicular(state, b) for b in work_nodes(state.b, b_new))
-    return expand_markers(state.markers, state.b, b_new), terms
+    return dataclasses.replace(state, b=b_new, markers=expand_markers(state.markers, state.b, b_new)), terms
 
 
 def add_work(state: State, b_old: jax.Array, sums: Sequence[jax.Array]) -> State:
