@@ -26,7 +26,7 @@ import numpy as np
 from crmc.distribution import Background
 from crmc.markers import Markers
 from crmc.scattering import Kick, WaveFrame
-from crmc.spectrum import CELLS_PER_OCTAVE, DEPOSIT_CELLS, DEPOSIT_OCTAVES, SIGNS, SpectrumGrid
+from crmc.spectrum import CELLS_PER_OCTAVE, DEPOSIT_CELLS, DEPOSIT_OCTAVES, SIGNS, SpectrumGrid, deposited
 
 #: Rows in ln p' and cells in ln q, between gap and top, of the functional's histogram; quadrature nodes per row.
 HISTOGRAM_ROWS, HISTOGRAM_CELLS, _ROW_NODES = 48, 48, 4
@@ -40,13 +40,14 @@ def _deposit_position(grid: SpectrumGrid, q: jax.Array, b: jax.Array) -> tuple[j
     kind, exponent_of_one = (np.uint32, 127) if q.dtype == jnp.float32 else (np.uint64, 1023)
     mantissa = jnp.finfo(q.dtype).nmant
     shift, one = kind(mantissa - CELLS_PER_OCTAVE.bit_length() + 1), kind(exponent_of_one << mantissa)
-    x = q / (grid.x_gap * b).astype(q.dtype)
+    x = q * (1.0 / (grid.x_gap * b)).astype(q.dtype)
     x = jnp.clip(x, 1.0, 2.0**DEPOSIT_OCTAVES * (1.0 - float(jnp.finfo(q.dtype).eps)))
     bits = jax.lax.bitcast_convert_type(jax.lax.stop_gradient(x), kind)
     cell = ((bits - one) >> shift).astype(jnp.int32)
     node = jax.lax.bitcast_convert_type((bits >> shift) << shift, q.dtype)
-    octave = jax.lax.bitcast_convert_type((bits >> kind(mantissa)) << kind(mantissa), q.dtype)
-    return cell, (x - node) / octave * CELLS_PER_OCTAVE
+    # 2^-n from the exponent of 2^n.
+    inverse = (kind(2 * exponent_of_one) - (bits >> kind(mantissa))) << kind(mantissa)
+    return cell, (x - node) * jax.lax.bitcast_convert_type(inverse, q.dtype) * CELLS_PER_OCTAVE
 
 
 def empty_histogram() -> jax.Array:
@@ -67,14 +68,13 @@ def deposit(grid: SpectrumGrid, histogram: jax.Array, kick: Kick, weight: jax.Ar
     return flat.reshape(histogram.shape)
 
 
-def kick_gain(psi: jax.Array, V: jax.Array, histogram: jax.Array, b: jax.Array) -> jax.Array:
+def kick_gain(grid: SpectrumGrid, e: jax.Array, V: jax.Array, histogram: jax.Array, b: jax.Array) -> jax.Array:
     """Energy density given to each bin divided by its e_j, (2 directions, 2 helicities, bins), code units.
 
-    psi: of the scattering tables, V: phase velocities (2,), histogram: that of `deposit`; directions come first.
+    e: amplitudes of that shape, V: phase velocities (2,), histogram: that of `deposit`; directions come first.
     """
     gamma = 1.0 / jnp.sqrt(1.0 - V**2)
-    moved = jnp.einsum("dhn,dhnj->dhj", histogram, psi)
-    return -(gamma * V * b * b)[:, None, None] * SIGNS[:, None] * moved
+    return -(gamma * V * b * b)[:, None, None] * SIGNS[:, None] * deposited(grid, e, histogram)
 
 
 def wave_frame_weight(

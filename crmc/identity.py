@@ -127,7 +127,9 @@ def _relaxed_histogram(
     lookups = [scattering.make_lookup(jax.tree.map(lambda x, d=d: x[d], tables), dtype) for d in range(2)]
 
     def kick(state: State, i: jax.Array, d: int) -> tuple[scattering.Kick, State]:
-        frame = scattering.wave_frame(state.markers.momentum(state.b), state.markers.parallel_momentum, velocity[d])
+        frame = scattering.wave_frame(
+            state.markers.momentum_squared(state.b), state.markers.parallel_momentum, velocity[d]
+        )
         half = (words >> np.uint64(32 * d)).astype(jnp.uint32)
         bits = _scramble(half + (2 * i + d).astype(jnp.uint32) * jnp.uint32(0x9E3779B9))
         kick = scattering.spectrum_kick(parameters.grid, lookups[d], frame, state.b, nu_dt, bits)

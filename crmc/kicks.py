@@ -65,10 +65,7 @@ def wave_velocities(state: State, parameters: Parameters) -> jax.Array:
 def scattering_tables(state: State, parameters: Parameters, nu_dt: jax.Array) -> ScatteringTable:
     """Tables of both directions, stacked on a leading axis."""
     V = wave_velocities(state, parameters)
-    tables = [
-        scattering_table(parameters.grid, state.waves[d], V[d], state.b, nu_dt, parameters.seed) for d in range(2)
-    ]
-    return jax.tree.map(lambda *x: jnp.stack(x), *tables)
+    return scattering_table(parameters.grid, state.waves, V, state.b, nu_dt, parameters.seed)
 
 
 def _scatter_spectrum(
@@ -93,7 +90,9 @@ def _scatter_spectrum(
         kicked, weight = [], [weighing.estimated(state.markers, model.estimator)]
         V = wave_velocities(state, parameters)
         for lookup, direction in zip(lookups, order, strict=True):
-            frame = scattering.wave_frame(state.markers.momentum(b), state.markers.parallel_momentum, V[direction])
+            frame = scattering.wave_frame(
+                state.markers.momentum_squared(b), state.markers.parallel_momentum, V[direction]
+            )
             kick = scattering.spectrum_kick(parameters.grid, lookup, frame, b, nu_dt, _half(words, direction))
             state = dataclasses.replace(state, markers=scattering.apply(state.markers, kick, b))
             weight.append(weighing.estimated(state.markers, model.estimator))
@@ -108,7 +107,7 @@ def _scatter_spectrum(
     zeros = (growth.empty_histogram(),) * 2
     markers, histograms, (work, sums) = sweep(model.layout, body, before, shared, noise, zeros)
     state = tube.add_work(dataclasses.replace(state, markers=markers), before.b, work)
-    waves, gain = _grow(state, tables, jnp.stack(histograms)[order], parameters, model)
+    waves, gain = _grow(state, jnp.stack(histograms)[order], parameters, model)
     imbalance = -state.b * sums.exchanged - jnp.sum(gain)
     record = _record(state, sums)._replace(gain=gain, peak=nu_dt * jnp.max(tables.reference), imbalance=imbalance)
     return dataclasses.replace(state, waves=waves), record, _correction(sums, imbalance / state.b)
@@ -130,7 +129,9 @@ def _scatter_constant(
         weight, energy, mean = weighing.estimated(state.markers, model.estimator), [], []
         V, nu = wave_velocities(state, parameters), parameters.scattering_frequency
         for direction in order:
-            frame = scattering.wave_frame(state.markers.momentum(b), state.markers.parallel_momentum, V[direction])
+            frame = scattering.wave_frame(
+                state.markers.momentum_squared(b), state.markers.parallel_momentum, V[direction]
+            )
             bits = _half(words, direction)
             kick = scattering.constant_kick(frame, nu, parameters.dt, bits, co_moving=co_moving)
             state = dataclasses.replace(state, markers=scattering.apply(state.markers, kick, b))
@@ -189,14 +190,12 @@ def _record(state: State, sums: Exchange) -> Record:
     )
 
 
-def _grow(
-    state: State, tables: ScatteringTable, histogram: jax.Array, parameters: Parameters, model: Model
-) -> tuple[jax.Array, jax.Array]:
+def _grow(state: State, histogram: jax.Array, parameters: Parameters, model: Model) -> tuple[jax.Array, jax.Array]:
     """Amplitudes after growth, (2, 2, bins), and the energy density each branch received, (2, 2)."""
     e = state.waves
     unit = wave_energy_unit(parameters.grid, parameters.alfven_speed, state.b)
     V = wave_velocities(state, parameters)
-    relative = growth.kick_gain(tables.psi, V, histogram, state.b) / unit
+    relative = growth.kick_gain(parameters.grid, e, V, histogram, state.b) / unit
     if not model.evolve_waves:
         return e, unit * jnp.sum(e * relative, axis=-1)
     limit = 1.0 + _ADDITIVE_LIMIT
@@ -233,7 +232,7 @@ def settle(
         full = weighing.full(m)
         if balanced:
             eps = moment_functions(state)[1]
-            envelope = full - weighing.control(m)
+            envelope = weighing.envelope(m).astype(jnp.float64)
             change = (correction.eta * envelope * (eps - correction.mean)).astype(m.excess.dtype)
             state = dataclasses.replace(state, markers=dataclasses.replace(m, excess=m.excess + change))
             full, supplied = full + change, (change.astype(jnp.float64) * eps, envelope * eps)

@@ -13,6 +13,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from crmc.markers import padded
@@ -20,6 +21,8 @@ from crmc.noise import words as draw_words
 from crmc.state import State
 
 _AXIS = "markers"
+#: Blocks whose size is a multiple of this leave no vector half empty.
+_EVEN = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +35,11 @@ class Layout:
 
     devices: int = 1
     block: int = 8192
+
+    def filled(self, share: int) -> int:
+        """Number of markers, at least ``share``, that fills a device's blocks evenly and its vectors wholly."""
+        count = -(-share // self.block)
+        return count * -(-share // (count * _EVEN)) * _EVEN
 
     @property
     def mesh(self) -> Mesh:
@@ -59,7 +67,11 @@ def spread(layout: Layout, function: Callable[..., tuple[Any, Any]], ensemble: A
 
     def local(ensemble: Any, shared: Any) -> tuple[Any, Any]:
         ensemble, sums = function(ensemble, shared)
-        return ensemble, jax.lax.psum(sums, _AXIS)
+        if not jax.tree.leaves(sums):
+            return ensemble, sums
+        # In one array: the devices meet once, not once for every sum.
+        flat, restore = ravel_pytree(sums)
+        return ensemble, restore(jax.lax.psum(flat, _AXIS))
 
     cut, whole = PartitionSpec(_AXIS), PartitionSpec()
     on_devices = jax.shard_map(local, mesh=layout.mesh, in_specs=(cut, whole), out_specs=(cut, whole), check_vma=False)

@@ -46,22 +46,25 @@ class Markers:
     volume: jax.Array
     excess: jax.Array
 
-    def momentum(self, b: jax.Array) -> jax.Array:
-        """p = y0 sqrt(1 + rise) b^{1/3} [m_p c]."""
-        # Not times a rounded b^{1/3}: all markers together would gain or lose 1e-8 of their energy as b changes.
+    def momentum_squared(self, b: jax.Array) -> jax.Array:
+        """p^2 = y0^2 (1 + rise) b^{2/3} [(m_p c)^2]."""
+        # Not times a rounded b^{2/3}: all markers together would gain or lose 1e-8 of their energy as b changes.
         change = jnp.expm1(2.0 / 3.0 * jnp.log(b)).astype(self.rise.dtype)
-        return _risen(self.birth_momentum, self.rise + change + self.rise * change)
+        square = self.birth_momentum**2
+        return square + square * (self.rise + change + self.rise * change)
+
+    def momentum(self, b: jax.Array) -> jax.Array:
+        """p [m_p c]."""
+        return jnp.sqrt(self.momentum_squared(b))
 
     @property
     def comoving_momentum(self) -> jax.Array:
         """y = y0 sqrt(1 + rise) [m_p c]."""
-        return _risen(self.birth_momentum, self.rise)
+        return jnp.sqrt(self.birth_momentum**2 * (1.0 + self.rise))
 
     def perpendicular_squared(self, b: jax.Array) -> jax.Array:
         """p_perp^2 = p^2 - p_par^2 >= 0."""
-        p = self.momentum(b)
-        q = jnp.abs(self.parallel_momentum)
-        return jnp.maximum((p - q) * (p + q), 0.0)
+        return jnp.maximum(self.momentum_squared(b) - self.parallel_momentum**2, 0.0)
 
     def magnetic_moment(self, b: jax.Array) -> jax.Array:
         """M = p_perp^2/b, conserved without scattering."""
@@ -84,15 +87,6 @@ class Markers:
         return self.weighing(background, amplitude).control(self)
 
 
-def _risen(y0: jax.Array, rise: jax.Array) -> jax.Array:
-    """y0 sqrt(1 + rise).
-
-    Written as a change: half of the roots of floats just above 1 fall on the middle between two floats or just below
-    and are rounded down, which lowers all energies by 1e-8 in float32.
-    """
-    return y0 + y0 * (rise / (1.0 + jnp.sqrt(1.0 + rise)))
-
-
 class Weighing(NamedTuple):
     """Constant parts of the markers' weights, (N, K): V F0(y0) and y0^2/(p_t^2 + y0^2) of each component; exponents."""
 
@@ -110,6 +104,11 @@ class Weighing(NamedTuple):
         relative = relative_change(self.share, self.exponent, markers.rise)
         return markers.excess - jnp.sum(self.parts * relative, axis=-1)
 
+    def envelope(self, markers: Markers) -> jax.Array:
+        """V F0(y)."""
+        ratio = jnp.exp(self.exponent * jnp.log(1.0 + self.share * markers.rise[..., None]))
+        return jnp.sum(self.parts * ratio, axis=-1)
+
     def estimated(self, markers: Markers, estimator: Literal["delta_f", "full_f"]) -> jax.Array:
         """The weight that an estimator sums: w (delta_f) or W (full_f), in the markers' dtype."""
         if estimator == "full_f":
@@ -121,8 +120,7 @@ def expand(markers: Markers, b: jax.Array, b_new: jax.Array) -> Markers:
     """Change B at constant p_par and magnetic moment (eq. 6): exact for any ratio b_new/b."""
     dtype, log_ratio = markers.rise.dtype, jnp.log(b_new / b)
     growth, frame = jnp.expm1(log_ratio).astype(dtype), jnp.expm1(-2.0 / 3.0 * log_ratio).astype(dtype)
-    p = markers.momentum(b)
-    grown = markers.perpendicular_squared(b) / p**2 * growth
+    grown = markers.perpendicular_squared(b) / markers.momentum_squared(b) * growth
     shift = (1.0 + markers.rise) * (grown + frame + grown * frame)
     return dataclasses.replace(markers, rise=markers.rise + shift)
 

@@ -47,10 +47,10 @@ def estimator_weight(state: State, parameters: Parameters, model: Model) -> jax.
 def moment_functions(state: State) -> tuple[jax.Array, ...]:
     """1, kinetic energy, p v mu^2, p v (1 - mu^2)/2 of every marker."""
     m = state.markers
-    p = m.momentum(state.b)
-    gamma = jnp.sqrt(1.0 + p**2)
+    p2 = m.momentum_squared(state.b)
+    gamma = jnp.sqrt(1.0 + p2)
     par2, perp2 = m.parallel_momentum**2, m.perpendicular_squared(state.b)
-    return jnp.ones_like(p), p**2 / (gamma + 1.0), par2 / gamma, 0.5 * perp2 / gamma
+    return jnp.ones_like(p2), p2 / (gamma + 1.0), par2 / gamma, 0.5 * perp2 / gamma
 
 
 def background_moments(state: State, parameters: Parameters) -> Moments:

@@ -20,7 +20,7 @@ from crmc import fokker_planck, report, result
 from crmc.build import Setup, build
 from crmc.checkpoint import Checkpoint, checkpoint_path, load, save
 from crmc.config import Config
-from crmc.devices import agree, choose_layout, collect, is_first, one_device, place, spread_out
+from crmc.devices import agree, choose_layout, collect, compiler_options, is_first, one_device, place, spread_out
 from crmc.layout import Layout
 from crmc.memory import require_memory
 from crmc.observe import observe
@@ -91,12 +91,12 @@ class Runner:
         self._advance = (
             jax.jit(self.solver.advance, static_argnames="model", donate_argnums=0, out_shardings=places)
             .lower(self.state, self.record, self.key, self.parameters, count, model=setup.model)
-            .compile()
+            .compile(compiler_options())
         )
         self._observe = (
             jax.jit(self.solver.observe, static_argnames="model", out_shardings=layout.everywhere)
             .lower(self.state, self.record, count, self.parameters, model=setup.model)
-            .compile()
+            .compile(compiler_options())
         )
         self.compile_seconds = time.perf_counter() - started
         self.stepping_seconds, self.steps_taken = 0.0, 0

@@ -60,15 +60,14 @@ class Kick(NamedTuple):
         return self.start + self.length * self.fraction
 
 
-def wave_frame(momentum: jax.Array, parallel: jax.Array, V: jax.Array) -> WaveFrame:
-    """Boost (p, p_par) to the frame moving at V."""
-    V = V.astype(momentum.dtype)
+def wave_frame(momentum_squared: jax.Array, parallel: jax.Array, V: jax.Array) -> WaveFrame:
+    """Boost (p^2, p_par) to the frame moving at V."""
+    V = V.astype(parallel.dtype)
     gamma = 1.0 / jnp.sqrt(1.0 - V**2)
-    energy = jnp.sqrt(1.0 + momentum**2)
+    energy = jnp.sqrt(1.0 + momentum_squared)
     p_par = gamma * (parallel - V * energy)
-    perp2 = jnp.maximum((momentum - jnp.abs(parallel)) * (momentum + jnp.abs(parallel)), 0.0)
-    p = jnp.sqrt(perp2 + p_par**2)
-    sign = jnp.where(p_par < 0.0, -1.0, 1.0).astype(momentum.dtype)
+    p = jnp.sqrt(jnp.maximum(momentum_squared - parallel**2, 0.0) + p_par**2)
+    sign = jnp.where(p_par < 0.0, -1.0, 1.0).astype(parallel.dtype)
     return WaveFrame(V, gamma, p, gamma * (energy - V * parallel), jnp.abs(p_par), sign)
 
 
@@ -83,7 +82,7 @@ def apply(markers: Markers, kick: Kick, b: jax.Array) -> Markers:
     f = kick.frame
     change = f.gamma * f.sign * (kick.q - f.q)
     gained = f.V * change
-    p2 = markers.momentum(b) ** 2
+    p2 = markers.momentum_squared(b)
     relative = gained * (2.0 * jnp.sqrt(1.0 + p2) + gained) / p2
     return dataclasses.replace(
         markers,
@@ -128,7 +127,8 @@ def make_lookup(table: ScatteringTable, dtype: jnp.dtype) -> Lookup:
     y = table.y.astype(dtype)
     pairs = y
     if dtype == jnp.float32:
-        pairs = jax.lax.bitcast_convert_type(jnp.stack([y, jnp.roll(y, -1, axis=-2)], axis=-1), jnp.uint64)
+        bits = jax.lax.bitcast_convert_type(y, jnp.uint32).astype(jnp.uint64)
+        pairs = bits | jnp.roll(bits, -1, axis=-2) << np.uint64(32)
     return Lookup(y.reshape(-1), pairs.reshape(-1), table.reference)
 
 
@@ -176,28 +176,34 @@ class _Rows(NamedTuple):
         left = self.node(i)
         return left + (t - i) * (self.node(i + 1) - left)
 
-    def cells(self, ys: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
-        """Cell in which each Y lies, by bisection on the nodes.
+    def inverse(self, ys: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
+        """Table coordinate of each Y, within the table's range: the exact inverse of ``value``."""
+        return tuple(self._within(at, y) for at, y in zip(self._odd_nodes(ys), ys, strict=True))
+
+    def _odd_nodes(self, ys: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
+        """Flat index of the odd node at one end of the cell in which each Y lies, by bisection on the nodes.
 
         A loop, not unrolled: what it reads is then computed once and not within each of its look-ups (XLA on CPU).
         """
-
         rows, ys = jax.lax.stop_gradient((self, ys))
 
         def halve(_: int, carry: tuple) -> tuple:
-            found, step = carry
-            found = tuple(jnp.where(rows.node(i + step) <= y, i + step, i) for i, y in zip(found, ys, strict=True))
-            return found, step // 2
+            at, half = carry
+            reached = (_node(rows.lookup, i, rows.mix) <= y for i, y in zip(at, ys, strict=True))
+            return tuple(i + jnp.where(up, half, -half) for i, up in zip(at, reached, strict=True)), half // 2
 
-        start = tuple(jnp.zeros_like(self.base) for _ in ys)
-        half = jnp.asarray(CELLS // 2, jnp.int32)
-        return jax.lax.fori_loop(0, CELLS.bit_length() - 1, halve, (start, half))[0]
+        middle = tuple(self.base + CELLS // 2 for _ in ys)
+        quarter = jnp.asarray(CELLS // 4, jnp.int32)
+        return jax.lax.fori_loop(0, CELLS.bit_length() - 2, halve, (middle, quarter))[0]
 
-    def inverse(self, i: jax.Array, y: jax.Array) -> jax.Array:
-        """Table coordinate of Y within its cell i: the exact inverse of ``value``."""
-        left, right = self.node(i), self.node(i + 1)
-        width = right - left
-        return i + jnp.where(width > 0.0, jnp.clip((y - left) / jnp.where(width > 0.0, width, 1.0), 0.0, 1.0), 0.5)
+    def _within(self, at: jax.Array, y: jax.Array) -> jax.Array:
+        """Table coordinate of y in one of the two cells that meet at the flat node ``at``."""
+        near = _node(self.lookup, at, self.mix)
+        above = near <= y
+        far = _node(self.lookup, at + jnp.where(above, 1, -1), self.mix)
+        left, width = jnp.where(above, near, far), jnp.abs(far - near)
+        share = jnp.where(width > 0.0, jnp.clip((y - left) / jnp.where(width > 0.0, width, 1.0), 0.0, 1.0), 0.5)
+        return (at - self.base) - jnp.where(above, 0, 1) + share
 
 
 def _rows(grid: SpectrumGrid, lookup: Lookup, frame: WaveFrame, b: jax.Array) -> _Rows:
@@ -234,8 +240,8 @@ def spectrum_kick(
     y = rows.value(CELLS * table_coordinate(above, below))
     # An interval that reaches beyond the range of Y is clipped by ``inverse``.
     ends = y - o * c, y + (1.0 - o) * c
-    places = (rows.inverse(i, y) / CELLS for i, y in zip(rows.cells(ends), ends, strict=True))
-    start, end = (jnp.where(active, q_gap + (above + below) * range_fraction(t), frame.q) for t in places)
+    places = (q_gap + (above + below) * range_fraction(t / CELLS) for t in rows.inverse(ends))
+    start, end = (jnp.where(active, q, frame.q) for q in places)
     return reinject(frame, start, end, u, frame.sign)
 
 

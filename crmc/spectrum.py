@@ -48,9 +48,9 @@ class SpectrumGrid:
     x_gap, x_top: scaled momenta resonant with k_max and k_min; no scattering outside (x_gap, x_top).
     row_start, row_step: ln P of the first row and spacing of the rows.
     top: upper end min(P, x_top) of the scattering range of each row, (ROWS,).
-    x_mid, basis_mid: x and S_j at the cell centres of each row, (ROWS, CELLS[, bins]).
+    x_mid, basis_mid: x and S_j at the cell centres of each row, ([bins, ]ROWS, CELLS).
     x_deposit, basis_deposit: deposit nodes x_gap 2^n (1 + m/CELLS_PER_OCTAVE), (DEPOSIT_CELLS + 1,), and S_j in the
-        middle of the part of each cell below x_top.
+        middle of the part of each cell below x_top, (bins, DEPOSIT_CELLS).
     """
 
     log_k_min: jax.Array
@@ -146,9 +146,9 @@ def make_grid(k_min, k_max, bins: int, momentum_min, momentum_max) -> SpectrumGr
         row_step=row_step,
         top=top,
         x_mid=x_mid,
-        basis_mid=_basis(-jnp.log(x_mid), log_k_min, knot, bins),
+        basis_mid=jnp.moveaxis(_basis(-jnp.log(x_mid), log_k_min, knot, bins), -1, 0),
         x_deposit=x_deposit,
-        basis_deposit=_basis(-jnp.log(middle), log_k_min, knot, bins),
+        basis_deposit=_basis(-jnp.log(middle), log_k_min, knot, bins).T,
         centres=jnp.exp(log_k_min + knot * (jnp.arange(bins) + 1.5)),
     )
 
@@ -166,13 +166,10 @@ class ScatteringTable:
     y: int dq sqrt(g/(e/e_ref (p'^2 - q^2))) at the table nodes, (2, ROWS, CELLS + 1), compressed
        near mu' = 1 (``pole_distance``); piecewise linear in the table coordinate t and in ln P;
        g = gamma/gamma' is the measure of d^3p on the shell p'.
-    psi: Psi_j = int S_j/e dq/b at the deposit nodes, (2, DEPOSIT_CELLS + 1, bins), so that
-       sum_j e_j Psi_j = x exactly.
     reference: e_ref, the largest amplitude.
     """
 
     y: jax.Array
-    psi: jax.Array
     reference: jax.Array
 
 
@@ -225,11 +222,13 @@ def scattering_table(
 ) -> ScatteringTable:
     """Tables of both helicities of the waves with phase velocity ``wave_velocity`` = d v_A; ``e`` is (2, bins).
 
+    Several directions at once: ``wave_velocity`` (n,) and ``e`` (n, 2, bins).
     nu_dt: scattering per step of a marker at rest per unit e, nu_coefficient Omega0 dt.
     seed: floor of the amplitudes; where the splines vanish, Y is kept finite by 1e-3 of it.
     """
-    reference = jnp.max(e)
-    power = jnp.einsum("rcj,hj->hrc", grid.basis_mid, e / reference)
+    reference = jnp.max(e, axis=(-2, -1))
+    unit = reference[..., None, None, None]
+    power = jnp.tensordot(e / reference[..., None, None], grid.basis_mid, 1)
     P = grid.row_momentum[:, None]
     t = (jnp.arange(CELLS) + 0.5) / CELLS
     span = (grid.top - grid.x_gap)[:, None]
@@ -237,18 +236,25 @@ def scattering_table(
     # P - x without cancellation where the range ends at P.
     to_top = span * range_fraction(1.0 - t) + (P - grid.top[:, None])
     gamma = jnp.sqrt(1.0 + (b * P) ** 2)
-    measure = 1.0 + SIGNS[:, None, None] * wave_velocity * b * grid.x_mid / gamma
-    speed = jnp.sqrt(jnp.maximum(power, 1e-3 * seed / reference) * to_top * (P + grid.x_mid) / measure)
+    measure = 1.0 + SIGNS[:, None, None] * wave_velocity[..., None, None, None] * b * grid.x_mid / gamma
+    speed = jnp.sqrt(jnp.maximum(power, 1e-3 * seed / unit) * to_top * (P + grid.x_mid) / measure)
     y = _cumulate(dx_dt / speed / CELLS)
-    interval = jnp.sqrt(6.0 * nu_dt * reference / gamma)
+    interval = jnp.sqrt(6.0 * nu_dt * unit / gamma)
     from_pole = y[..., -1:] - y
     compressed = interval * pole_distance(from_pole / interval)
     y = jnp.where(grid.x_top >= P, -compressed, y)
     # Y = 0 where diffusion is fast: a float32 Y has its digits there, not at the ends where e -> 0 and Y is huge.
     fast = speed / jnp.sum(speed, axis=-1, keepdims=True)
-    y = y - jnp.sum(fast * y[..., 1:], axis=-1, keepdims=True)
-    total = e @ grid.basis_deposit.T
+    return ScatteringTable(y - jnp.sum(fast * y[..., 1:], axis=-1, keepdims=True), reference)
+
+
+def deposited(grid: SpectrumGrid, e: jax.Array, histogram: jax.Array) -> jax.Array:
+    """sum_n H_n Psi_j(x_n), (..., bins), for deposits H (..., nodes); Psi_j = int S_j/e dq/b from the gap to node n.
+
+    Summed by parts, from the top, so that Psi itself is not needed.  sum_j e_j Psi_j = x - x_gap exactly.
+    """
+    above = jnp.flip(_cumulate(jnp.flip(histogram[..., 1:], axis=-1))[..., 1:], axis=-1)
+    total = jnp.tensordot(e, grid.basis_deposit, 1)
     # Beyond x_top no branch takes anything.
-    share = grid.basis_deposit / jnp.where(total > 0.0, total, 1.0)[..., None] * jnp.diff(grid.x_deposit)[:, None]
-    psi = jnp.swapaxes(_cumulate(jnp.swapaxes(share, 1, 2)), 1, 2)
-    return ScatteringTable(y, psi, reference)
+    per_power = above * jnp.diff(grid.x_deposit) / jnp.where(total > 0.0, total, 1.0)
+    return jnp.tensordot(per_power, grid.basis_deposit.T, 1)

@@ -28,7 +28,7 @@ from tqdm import tqdm
 from crmc import result, sweep_result
 from crmc.build import Demand, Schedule, Setup, build, demand
 from crmc.config_errors import ConfigError
-from crmc.devices import one_device
+from crmc.devices import compiler_options, one_device
 from crmc.parameters import Model, Parameters
 from crmc.record import Record
 from crmc.run import DONE, FAILED, INTERRUPTED, SOLVERS, Solver, catching_signals
@@ -197,8 +197,9 @@ class Sweeper:
         model = dataclasses.replace(self.first.model, layout=one_device())
         static: dict[str, Any] = {"solver": self.solver, "model": model, "side_by_side": side_by_side}
         advance, observe = partial(advance_batch, **static, one_key=one_key), partial(observe_batch, **static)
-        self._advance = jax.jit(advance, donate_argnums=0).lower(states, records, keys, parameters, count).compile()
-        self._observe = jax.jit(observe).lower(states, records, count, parameters).compile()
+        lowered = jax.jit(advance, donate_argnums=0).lower(states, records, keys, parameters, count)
+        self._advance = lowered.compile(compiler_options())
+        self._observe = jax.jit(observe).lower(states, records, count, parameters).compile(compiler_options())
         self.compile_seconds = time.perf_counter() - started
 
     def batches(self) -> Iterator[list[int]]:

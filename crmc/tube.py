@@ -92,7 +92,7 @@ def _wave_factor(ratio: jax.Array, model: Model) -> jax.Array:
 def _perpendicular(state: State, b: jax.Array) -> jax.Array:
     """p_perp v_perp/2 of every marker when it is carried adiabatically to field b."""
     m = state.markers
-    perp2 = m.magnetic_moment(state.b) * b.astype(m.rise.dtype)
+    perp2 = m.perpendicular_squared(state.b) * (b / state.b).astype(m.rise.dtype)
     return 0.5 * perp2 * jax.lax.rsqrt(1.0 + m.parallel_momentum**2 + perp2)
 
 

@@ -46,7 +46,7 @@ def ensemble(name, seed):
 def measured(grid, rays, amplitude, markers, V, nu_coefficient, boost):
     """Gamma of one direction by the functional, (2, BINS)."""
     b = jnp.ones(())
-    frame = wave_frame(markers.momentum(b), markers.parallel_momentum, boost * V)
+    frame = wave_frame(markers.momentum_squared(b), markers.parallel_momentum, boost * V)
     histogram = resonant_histogram(grid, rays, frame, *wave_frame_weight(rays, amplitude, frame, markers, b), b)
     gain = functional_growth(grid, rays, amplitude, histogram, V, b, nu_coefficient)
     return gain / (2.0 * wave_energy_unit(grid, jnp.abs(V), b))
@@ -129,7 +129,7 @@ def gain_of_kicks(grid, rays, amplitude, m, weight, V, nu_dt):
     """Energy given to the bins of one direction by a single short kick: average over (o, u) by Gauss's 2 x 2 points."""
     b, e = jnp.ones(()), jnp.full((2, BINS), 1e-4)
     words = jnp.asarray(gauss_words())
-    frame = wave_frame(m.momentum(b), m.parallel_momentum, V)
+    frame = wave_frame(m.momentum_squared(b), m.parallel_momentum, V)
     table = scattering_table(grid, e, V, b, nu_dt, jnp.asarray(1e-12))
 
     def body(i, total):
@@ -138,7 +138,7 @@ def gain_of_kicks(grid, rays, amplitude, m, weight, V, nu_dt):
         return deposit(grid, total, kick, 0.5 * (weight + after), b)
 
     histogram = jax.lax.fori_loop(0, words.size, body, empty_histogram())
-    return kick_gain(table.psi[None], V[None], histogram[None] / words.size, b)[0]
+    return kick_gain(grid, e[None], V[None], histogram[None] / words.size, b)[0]
 
 
 def kick_rates(name, seed, nu_dt=3.0):
@@ -170,12 +170,12 @@ def test_deposit_sums_to_the_energy_of_the_kicks():
     e = jnp.asarray(1e-4 * np.exp(np.random.default_rng(1).normal(size=(2, BINS))))
     table = scattering_table(grid, e, V, b, nu_dt, jnp.asarray(1e-12))
     # p = y b^(1/3): p_par shrinks as much, so that |p_par| <= p.
-    frame = wave_frame(m.momentum(b), m.parallel_momentum * jnp.cbrt(b), V)
+    frame = wave_frame(m.momentum_squared(b), m.parallel_momentum * jnp.cbrt(b), V)
     bits = jnp.asarray(np.random.default_rng(2).integers(0, 2**32, 8192, dtype=np.uint32))
     kick = spectrum_kick(grid, make_lookup(table, frame.q.dtype), frame, b, nu_dt, bits)
     weight = jnp.asarray(np.random.default_rng(3).normal(size=8192))
     histogram = deposit(grid, empty_histogram(), kick, weight, b)
-    given = jnp.sum(e * kick_gain(table.psi[None], V[None], histogram[None], b)[0], axis=-1)
+    given = jnp.sum(e * kick_gain(grid, e[None], V[None], histogram[None], b)[0], axis=-1)
     for i, s in enumerate(SIGNS):
         share = jnp.where(frame.sign == s, weight * energy_change(kick), 0.0)
         want = -float(b * jnp.sum(share))
@@ -193,7 +193,7 @@ def test_reported_growth_rate_is_that_of_the_whole_f():
     b, m = state.b, state.markers
     sums = []
     for d in SIGNS:
-        frame = wave_frame(m.momentum(b), m.parallel_momentum, jnp.asarray(d * V_A))
+        frame = wave_frame(m.momentum_squared(b), m.parallel_momentum, jnp.asarray(d * V_A))
         weights = wave_frame_weight(rays, amplitude, frame, m, b)
         sums.append(resonant_histogram(parameters.grid, rays, frame, *weights, b))
     record = empty_record()._replace(functional=jnp.stack(sums), samples=jnp.ones(()))

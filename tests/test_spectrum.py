@@ -21,6 +21,7 @@ from crmc.spectrum import (
     DEPOSIT_OCTAVES,
     ROWS,
     bspline,
+    deposited,
     make_grid,
     pole_distance,
     range_fraction,
@@ -81,8 +82,9 @@ def test_octaves_of_the_deposit_cover_every_config():
 def test_deposit_functions_sum_to_the_momentum():
     """sum_j e_j Psi_j = x - x_gap to 1e-12 at every node up to that beyond x_top, then constant; Psi_j = int S_j/e dx (quad) to 1e-3 of its end value."""
     grid, e = grid_of(), amplitudes()
-    table = scattering_table(grid, *(jnp.asarray(x) for x in (e, 2e-4, 1.0, 100.0, 1e-9)))
-    total = np.einsum("hnj,hj->hn", table.psi, e)
+    one_each = jnp.broadcast_to(jnp.eye(DEPOSIT_CELLS + 1), (2, DEPOSIT_CELLS + 1, DEPOSIT_CELLS + 1))
+    psi = np.asarray(deposited(grid, jnp.asarray(e)[:, None], one_each))
+    total = np.einsum("hnj,hj->hn", psi, e)
     x = np.asarray(grid.x_deposit)
     assert x.shape == (DEPOSIT_CELLS + 1,)
     beyond = x[np.searchsorted(x, float(grid.x_top))]
@@ -95,7 +97,7 @@ def test_deposit_functions_sum_to_the_momentum():
             basis = splines(problem, np.array(-ln_x))
             return basis[j] / (basis @ e[1]) * math.exp(ln_x)
 
-        end = np.asarray(table.psi[1, :, j])
+        end = psi[1, :, j]
         for n in (60, 128, 200):
             want = quad(share, math.log(x[0]) + 1e-9, math.log(x[n]), limit=400)[0]
             assert end[n] == pytest.approx(want, abs=1e-3 * end[-1])

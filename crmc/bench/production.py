@@ -32,7 +32,7 @@ def prepare(markers: int) -> Callable[[], Production]:
 
     from crmc.build import build
     from crmc.config import load_config
-    from crmc.devices import choose_layout, place, spread_out
+    from crmc.devices import choose_layout, compiler_options, place, spread_out
     from crmc.record import empty_record
     from crmc.simulate import advance
 
@@ -50,7 +50,9 @@ def prepare(markers: int) -> Callable[[], Production]:
     def compile_step() -> Production:
         places = tuple(jax.tree.map(lambda x: x.sharding, part) for part in carry)
         step = jax.jit(advance, static_argnames="model", donate_argnums=0, out_shardings=places)
-        compiled = step.lower(*carry, key, parameters, jnp.zeros((), jnp.int64), model=model).compile()
+        compiled = step.lower(*carry, key, parameters, jnp.zeros((), jnp.int64), model=model).compile(
+            compiler_options()
+        )
 
         def run(steps: int) -> None:
             carry[:] = compiled(*carry, key, parameters, jnp.asarray(steps, jnp.int64))

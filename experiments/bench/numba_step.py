@@ -50,7 +50,9 @@ class Reference:
         reference = np.array([tables[0].reference, tables[1].reference])
         scale = np.sqrt(6.0 * c.nu_coefficient * b * c.dt * reference).astype(f)
         row_offset = (c.row_start + np.log(b)) / c.row_step
-        geometry = np.array([c.x_gap * b, c.x_top * b, 1.0 / c.row_step, row_offset, np.cbrt(b)], f)
+        geometry = np.array(
+            [c.x_gap * b, c.x_top * b, 1.0 / c.row_step, row_offset, np.expm1(2.0 / 3.0 * np.log(b))], f
+        )
         key = np.uint64((self._seed + 0x9E3779B97F4A7C15 * (t.step + 1)) % 2**64)
         histogram, sums = self._kick(
             *self._markers(), self._words, key, self._shape(), self._expansion(x), geometry, y, velocity, scale,
@@ -78,7 +80,7 @@ class Reference:
         log_ratio = np.log(x.b_new / x.b)
         low, high = x.nodes
         growth, frame = np.expm1(log_ratio), np.expm1(-2.0 / 3.0 * log_ratio)
-        return np.array([np.cbrt(x.b), low / x.b, high / x.b, growth, frame], np.float32)
+        return np.array([np.expm1(2.0 / 3.0 * np.log(x.b)), low / x.b, high / x.b, growth, frame], np.float32)
 
 
 @functools.cache
@@ -108,12 +110,15 @@ def _compiled() -> tuple[Callable[..., Any], Callable[..., Any]]:
 
     @inline
     def inverse(y, base, mix, target):
-        at, shift = base, cells >> np.int32(1)
+        at, shift = base + (cells >> np.int32(1)), cells >> np.int32(2)
         while shift > 0:
-            at += shift * np.int32(node(y, at + shift, mix) <= target)
+            at += shift if node(y, at, mix) <= target else -shift
             shift >>= np.int32(1)
-        left = node(y, at, mix)
-        width = node(y, at + np.int32(1), mix) - left
+        near = node(y, at, mix)
+        up = near <= target
+        far = node(y, at + (np.int32(1) if up else np.int32(-1)), mix)
+        left, width = near if up else far, abs(far - near)
+        at -= np.int32(0) if up else np.int32(1)
         inside = min(max((target - left) / width, f(0.0)), one) if width > f(0.0) else half
         t = (f(at - base) + inside) * f(1.0 / CELLS)
         below, above = t * (one + bend * (one - t)), (one - t) * (one + bend * t)
@@ -128,14 +133,19 @@ def _compiled() -> tuple[Callable[..., Any], Callable[..., Any]]:
         histogram[base + cell + 1] += upper
 
     @inline
-    def expanded(p, par, W, x, sums):
+    def squared(y2, risen, change):
+        """p^2 at the field at which b^(2/3) - 1 is ``change``."""
+        return y2 + y2 * (risen + change + risen * change)
+
+    @inline
+    def expanded(p2, par, W, x, sums):
         """Change of rise by 1 + rise, and the work's sums."""
-        q = abs(par)
-        perp2 = max((p - q) * (p + q), f(0.0))
+        par2 = par * par
+        perp2 = max(p2 - par2, f(0.0))
         low, high = perp2 * x[1], perp2 * x[2]
-        sums[0] += W * np.float64(half * low / np.sqrt(one + q * q + low))
-        sums[1] += W * np.float64(half * high / np.sqrt(one + q * q + high))
-        grown = perp2 / (p * p) * x[3]
+        sums[0] += W * np.float64(half * low / np.sqrt(one + par2 + low))
+        sums[1] += W * np.float64(half * high / np.sqrt(one + par2 + high))
+        grown = perp2 / p2 * x[3]
         return grown + x[4] + grown * x[4]
 
     @inline
@@ -178,17 +188,16 @@ def _compiled() -> tuple[Callable[..., Any], Callable[..., Any]]:
                 rest = volume[i] * shape[0] * np.exp(shape[1] * np.log(shape[2] + y2))
                 share = y2 / (shape[2] + y2)
                 W = np.float64(extra) + np.float64(rest)
-                risen += (one + risen) * expanded(y0 * np.sqrt(one + risen) * x[0], par, W, x, total)
-                p = y0 * np.sqrt(one + risen) * geometry[4]
+                risen += (one + risen) * expanded(squared(y2, risen, x[0]), par, W, x, total)
+                p2 = squared(y2, risen, geometry[4])
                 before = extra - rest * np.expm1(shape[1] * np.log1p(share * risen))
                 for k in range(2):
                     direction = np.int32(first if k == 0 else 1 - first)
                     V = velocity[direction]
                     gamma = one / np.sqrt(one - V * V)
-                    lab = np.sqrt(one + p * p)
+                    lab = np.sqrt(one + p2)
                     p_par = gamma * (par - V * lab)
-                    perp2 = max((p - abs(par)) * (p + abs(par)), f(0.0))
-                    P = np.sqrt(perp2 + p_par * p_par)
+                    P = np.sqrt(max(p2 - par * par, f(0.0)) + p_par * p_par)
                     energy = gamma * (lab - V * par)
                     q = abs(p_par)
                     sign = f(-1.0) if p_par < f(0.0) else one
@@ -196,10 +205,10 @@ def _compiled() -> tuple[Callable[..., Any], Callable[..., Any]]:
                     after = landing(q, P, energy, sign, V, half_word, geometry, y, direction, scale[direction])
                     change = gamma * sign * (after - q)
                     gained = V * change
-                    relative = gained * (f(2.0) * lab + gained) / (p * p)
+                    relative = gained * (f(2.0) * lab + gained) / p2
                     par += change
                     risen += (one + risen) * relative
-                    p = y0 * np.sqrt(one + risen) * geometry[4]
+                    p2 = squared(y2, risen, geometry[4])
                     weight = extra - rest * np.expm1(shape[1] * np.log1p(share * risen))
                     mean = half * (before + weight)
                     before = weight
@@ -211,7 +220,7 @@ def _compiled() -> tuple[Callable[..., Any], Callable[..., Any]]:
                     total[3] += abs(lost)
                     total[4] += lost
                 density = W - np.float64(before)
-                kinetic = np.float64(p * p / (np.sqrt(one + p * p) + one))
+                kinetic = np.float64(p2 / (np.sqrt(one + p2) + one))
                 total[5] += density
                 total[6] += density * kinetic
                 total[7] += density * kinetic * kinetic
@@ -230,15 +239,15 @@ def _compiled() -> tuple[Callable[..., Any], Callable[..., Any]]:
                 y0, risen = birth[i], rise[i]
                 y2 = y0 * y0
                 rest = volume[i] * shape[0] * np.exp(shape[1] * np.log(shape[2] + y2))
-                p = y0 * np.sqrt(one + risen) * x[0]
-                kinetic = p * p / (np.sqrt(one + p * p) + one)
+                p2 = squared(y2, risen, x[0])
+                kinetic = p2 / (np.sqrt(one + p2) + one)
                 density = rest * np.exp(shape[1] * np.log1p(y2 / (shape[2] + y2) * risen))
                 correction = f(strength * (np.float64(density) * (np.float64(kinetic) - mean)))
                 extra = excess[i] + correction
                 total[2] += np.float64(correction) * np.float64(kinetic)
                 excess[i] = extra
                 W = np.float64(extra) + np.float64(rest)
-                rise[i] = risen + (one + risen) * expanded(p, parallel_[i], W, x, total)
+                rise[i] = risen + (one + risen) * expanded(p2, parallel_[i], W, x, total)
             sums[chunk] = total
         return sums
 

@@ -74,8 +74,9 @@ class _Block:
         f = self.dtype
         return np.exp(f(-0.5 * self.c.index) * np.log(f(self.c.turnover) ** 2 + self.y0**2))
 
-    def momentum(self, b: float) -> np.ndarray:
-        return self.y0 * np.sqrt(1 + self.rise) * self.dtype(np.cbrt(b))
+    def momentum_squared(self, b: float) -> np.ndarray:
+        change, square = self.dtype(np.expm1(2.0 / 3.0 * np.log(b))), self.y0**2
+        return square + square * (self.rise + change + self.rise * change)
 
     def control(self) -> np.ndarray:
         """w = W - V F0(y)."""
@@ -86,18 +87,17 @@ class _Block:
     def expand(self, x: waves.Expansion, carried: np.ndarray) -> None:
         """Constant p_par and magnetic moment; adds W p_perp^2/(2 gamma) at the nodes to ``carried``."""
         f, log_ratio = self.dtype, np.log(x.b_new / x.b)
-        p, q = self.momentum(x.b), np.abs(self.par)
-        perp2 = np.maximum((p - q) * (p + q), 0)
-        par2 = f(1.0) + self.par**2
+        p2, par2 = self.momentum_squared(x.b), self.par**2
+        perp2 = np.maximum(p2 - par2, 0)
         for i, node in enumerate(x.nodes):
             there = perp2 * f(node / x.b)
-            carried[i] += np.dot(self.weight, f(0.5) * there / np.sqrt(par2 + there))
-        grown, frame = perp2 / p**2 * f(np.expm1(log_ratio)), f(np.expm1(-2.0 / 3.0 * log_ratio))
+            carried[i] += np.dot(self.weight, f(0.5) * there / np.sqrt(f(1.0) + par2 + there))
+        grown, frame = perp2 / p2 * f(np.expm1(log_ratio)), f(np.expm1(-2.0 / 3.0 * log_ratio))
         self.rise += (1 + self.rise) * (grown + frame + grown * frame)
 
     def balance(self, b: float, strength: float, mean: float) -> float:
         """Correct the excess; the energy this gave, per b."""
-        p2 = self.momentum(b) ** 2
+        p2 = self.momentum_squared(b)
         energy = p2 / (np.sqrt(1 + p2) + 1)
         envelope = self.weight - self.control()
         correction = (strength * (envelope * (energy - mean))).astype(self.dtype)
@@ -117,14 +117,13 @@ class _Block:
         f = self.dtype
         halves = (word & np.uint64(0xFFFFFFFF)).astype(np.uint32), (word >> np.uint64(32)).astype(np.uint32)
         before = self.control()
-        p = self.momentum(tables[0].b)
+        p2 = self.momentum_squared(tables[0].b)
         for direction in order:
             table = tables[direction]
-            frame = _Frame(p, self.par, f(table.table.velocity))
+            frame = _Frame(p2, self.par, f(table.table.velocity))
             q = table.kick(frame, halves[direction])
             moved = frame.gamma * frame.sign * (q - frame.q)
             gained = frame.V * moved
-            p2 = p**2
             self.par += moved
             self.rise += (1 + self.rise) * (gained * (2 * np.sqrt(1 + p2) + gained) / p2)
             after = self.control()
@@ -133,9 +132,9 @@ class _Block:
             exchanged = self.weight * gained
             share = (mean * gained).astype(np.float64)
             sums[:3] += np.dot(share, share), np.sum(np.abs(exchanged)), np.sum(exchanged)
-            before, p = after, self.momentum(table.b)
+            before, p2 = after, self.momentum_squared(table.b)
         envelope = self.weight - before
-        energy = p**2 / (np.sqrt(1 + p**2) + 1)
+        energy = p2 / (np.sqrt(1 + p2) + 1)
         product = envelope * energy
         sums[3:] += np.sum(envelope), np.sum(product), np.dot(product, energy)
 
@@ -143,15 +142,14 @@ class _Block:
 class _Frame:
     """Marker variables seen by waves of phase velocity V."""
 
-    def __init__(self, p: np.ndarray, par: np.ndarray, V: np.floating):
+    def __init__(self, p2: np.ndarray, par: np.ndarray, V: np.floating):
         self.V, self.gamma = V, 1 / np.sqrt(1 - V**2)
-        total = np.sqrt(1 + p**2)
+        total = np.sqrt(1 + p2)
         p_par = self.gamma * (par - V * total)
-        q = np.abs(par)
-        self.momentum = np.sqrt(np.maximum((p - q) * (p + q), 0) + p_par**2)
+        self.momentum = np.sqrt(np.maximum(p2 - par**2, 0) + p_par**2)
         self.energy = self.gamma * (total - V * par)
         self.q = np.abs(p_par)
-        self.sign = np.where(p_par < 0, p.dtype.type(-1), p.dtype.type(1))
+        self.sign = np.where(p_par < 0, p2.dtype.type(-1), p2.dtype.type(1))
 
 
 class _MarkerTable:
@@ -225,16 +223,18 @@ def _coordinate(above: np.ndarray, below: np.ndarray) -> np.ndarray:
 
 
 def _place(node, base: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Fraction of the range at which Y is ``y``: bisection on the nodes, then linear."""
+    """Fraction of the range at which Y is ``y``: bisection to an odd node, then linear in the cell beside it."""
     f = y.dtype.type
-    i = np.zeros_like(base)
-    for shift in (CELLS >> k for k in range(1, CELLS.bit_length())):
-        i += (node(i + np.int32(shift)) <= y) * np.int32(shift)
-    left = node(i)
-    width = node(i + np.int32(1)) - left
+    i = np.full_like(base, CELLS // 2)
+    for shift in (CELLS >> k for k in range(2, CELLS.bit_length())):
+        i += np.where(node(i) <= y, np.int32(shift), np.int32(-shift))
+    near = node(i)
+    up = near <= y
+    far = node(i + np.where(up, np.int32(1), np.int32(-1)))
+    left, width = np.where(up, near, far), np.abs(far - near)
     wide = width > 0
     within = np.where(wide, np.clip((y - left) / np.where(wide, width, f(1.0)), 0, 1), f(0.5))
-    t = (i.astype(f) + within) * f(1.0 / CELLS)
+    t = ((i - ~up).astype(f) + within) * f(1.0 / CELLS)
     one, two = t * (1 + f(SHAPE) * (1 - t)), (1 - t) * (1 + f(SHAPE) * t)
     return one**2 / (one**2 + two**2)
 

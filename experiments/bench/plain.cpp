@@ -7,7 +7,7 @@ namespace {
 struct Marker {
     float birth, parallel, rise, excess, rest, share;
 
-    float momentum(float root) const { return birth * root * std::sqrt(1.0f + rise); }
+    float squared(float change) const { return momentum_squared(birth, rise, change); }
     float control(const Shape &f) const { return ::control(excess, rest, share, rise, f.exponent); }
     double full() const { return double(excess) + double(rest); }
 };
@@ -18,16 +18,16 @@ Marker load(const Pass &a, int64_t i) {
     return {a.s.birth[i], a.s.parallel[i], a.s.rise[i], a.s.excess[i], rest, y2 / sum};
 }
 
-float kinetic(float p) { return p * p / (std::sqrt(1.0f + p * p) + 1.0f); }
+float kinetic(float p2) { return p2 / (std::sqrt(1.0f + p2) + 1.0f); }
 
 // Expansion at constant p_par and magnetic moment.
 void expand(Marker &m, const Expansion &x, Sums &sums) {
-    const float p = m.momentum(x.root), q = std::fabs(m.parallel), perp2 = std::max((p - q) * (p + q), 0.0f);
+    const float p2 = m.squared(x.change), par2 = m.parallel * m.parallel, perp2 = std::max(p2 - par2, 0.0f);
     for (int k = 0; k < 2; k++) {
         const float there = perp2 * x.node_ratio[k];
-        sums.carried[k] += m.full() * double(0.5f * there / std::sqrt(1.0f + q * q + there));
+        sums.carried[k] += m.full() * double(0.5f * there / std::sqrt(1.0f + par2 + there));
     }
-    const float grown = perp2 / (p * p) * x.growth;
+    const float grown = perp2 / p2 * x.growth;
     m.rise += (1.0f + m.rise) * (grown + x.frame + grown * x.frame);
 }
 
@@ -46,10 +46,12 @@ struct Row {
 
     // Fraction of the range at which Y is y.
     float place(float y) const {
-        int cell = 0;
-        for (int half = cells / 2; half > 0; half /= 2)
-            if ((*this)[cell + half] <= y) cell += half;
-        const float left = (*this)[cell], width = (*this)[cell + 1] - left;
+        int node = cells / 2;
+        for (int half = cells / 4; half > 0; half /= 2) node += (*this)[node] <= y ? half : -half;
+        const float near = (*this)[node];
+        const bool up = near <= y;
+        const float far = (*this)[node + (up ? 1 : -1)], left = up ? near : far, width = std::fabs(far - near);
+        const int cell = node - !up;
         const float inside = width > 0.0f ? std::min(std::max((y - left) / width, 0.0f), 1.0f) : 0.5f;
         const float t = (float(cell) + inside) * (1.0f / cells), one = from_gap(t), two = from_top(t);
         return one * one / (one * one + two * two);
@@ -59,10 +61,10 @@ struct Row {
 // Numbers of one direction's kicks.
 struct Kick {
     const Direction &d;
-    float V, gamma, root, gap, top, scale, inverse_row, row_offset;
+    float V, gamma, change, gap, top, scale, inverse_row, row_offset;
 
     Kick(const Constants &c, const Direction &direction, double b) : d(direction) {
-        V = float(d.velocity), gamma = 1.0f / std::sqrt(1.0f - V * V), root = float(std::cbrt(b));
+        V = float(d.velocity), gamma = 1.0f / std::sqrt(1.0f - V * V), change = field_change(b);
         gap = float(c.x_gap * b), top = float(c.x_top * b);
         scale = float(std::sqrt(6.0 * c.nu_coefficient * b * c.dt * d.reference));
         inverse_row = float(1.0 / c.row_step), row_offset = float((c.row_start + std::log(b)) / c.row_step);
@@ -95,16 +97,15 @@ void deposit(Pair *histogram, float x, float weight) {
 // A kick by one direction's waves; `weight` is that before it, then that after it.
 void kick(const Kick &k, const Shape &f, uint32_t bits, Marker &m, float &weight, Pair (*histogram)[deposit_cells],
           Sums &sums) {
-    const float V = k.V, gamma = k.gamma, p = m.momentum(k.root);
-    const float total = std::sqrt(1.0f + p * p), along = std::fabs(m.parallel);
+    const float V = k.V, gamma = k.gamma, p2 = m.squared(k.change), total = std::sqrt(1.0f + p2);
     const float parallel = gamma * (m.parallel - V * total), energy = gamma * (total - V * m.parallel);
-    const float P = std::sqrt(std::max((p - along) * (p + along), 0.0f) + parallel * parallel);
+    const float P = std::sqrt(std::max(p2 - m.parallel * m.parallel, 0.0f) + parallel * parallel);
     const float q = std::fabs(parallel), top = std::min(P, k.top);
     const bool back = parallel < 0.0f;
     const float after = q > k.gap && q < top ? landing(k, q, top, P, energy, back, bits) : q;
     const float change = (back ? -gamma : gamma) * (after - q), gained = V * change;
     m.parallel += change;
-    m.rise += (1.0f + m.rise) * (gained * (2.0f * total + gained) / (p * p));
+    m.rise += (1.0f + m.rise) * (gained * (2.0f * total + gained) / p2);
     const float next = m.control(f), mean = 0.5f * (weight + next);
     weight = next;
     deposit(histogram[back], after / k.gap, mean);
@@ -130,7 +131,7 @@ void kick(const Pass &a, Histogram &histogram, Sums &sums) {
                 const int which = int((a.s.step + k) % 2);
                 kick(kicks[which], a.f, uint32_t(word >> (32 * which)), m, weight, own[which], mine);
             }
-            const double density = m.full() - double(weight), energy = kinetic(m.momentum(kicks[0].root));
+            const double density = m.full() - double(weight), energy = kinetic(m.squared(kicks[0].change));
             mine.envelope[0] += density, mine.envelope[1] += density * energy;
             mine.envelope[2] += density * energy * energy;
             a.s.parallel[i] = m.parallel, a.s.rise[i] = m.rise;
@@ -147,7 +148,7 @@ void settle(const Pass &a, double strength, double mean, Sums &sums) {
 #pragma omp for
         for (int64_t i = 0; i < a.s.count; i++) {
             Marker m = load(a, i);
-            const double energy = kinetic(m.momentum(a.x.root)), density = m.full() - double(m.control(a.f));
+            const double energy = kinetic(m.squared(a.x.change)), density = m.full() - double(m.control(a.f));
             const float correction = float(strength * density * (energy - mean));
             m.excess += correction;
             mine.supplied += double(correction) * energy;

@@ -103,6 +103,9 @@ def from_setup(setup) -> tuple[Constants, Tube]:
         + ("heating", "cooling", "seed")
     }
     arrays = ("top", "x_mid", "basis_mid", "x_deposit", "basis_deposit", "centres")
+    grid = dataclasses.replace(
+        grid, basis_mid=np.moveaxis(grid.basis_mid, 0, -1), basis_deposit=np.transpose(grid.basis_deposit)
+    )
     constants = Constants(
         **scalars,
         thermal_speed=float(parameters.damping.thermal_speed),
@@ -110,7 +113,7 @@ def from_setup(setup) -> tuple[Constants, Tube]:
         index=float(parameters.background.index[0]),
         turnover=float(parameters.background.turnover[0]),
         **{name: float(getattr(grid, name)) for name in ("knot", "x_gap", "x_top", "row_start", "row_step")},
-        **{name: np.array(getattr(grid, name)) for name in arrays},
+        **{name: np.ascontiguousarray(getattr(grid, name)) for name in arrays},
     )
     names = ("birth_momentum", "parallel_momentum", "rise", "volume", "excess")
     tube = Tube(

@@ -10,7 +10,7 @@ constexpr int block = 256;
 
 // Scratch of a block.
 struct Block {
-    alignas(64) float p[block], rest[block], share[block], weight[block], total[block];
+    alignas(64) float p2[block], rest[block], share[block], weight[block], total[block];
     alignas(64) float q[block], energy[block], sign[block], interval[block], offset[block], u[block];
     alignas(64) float above[block], below[block], mix[block], low[block], high[block], after[block];
     alignas(64) float upper_before[block], upper_after[block], mean[block];
@@ -18,13 +18,13 @@ struct Block {
     alignas(64) uint32_t bits[2][block];
 };
 
-// Momentum and V F0(y0) from the stored markers.
-inline void load(const Tube &s, int64_t at, int n, const Shape &f, float root, Block &w) {
+// p^2 and V F0(y0) from the stored markers.
+inline void load(const Tube &s, int64_t at, int n, const Shape &f, float change, Block &w) {
     const float *birth = s.birth + at, *rise = s.rise + at, *volume = s.volume + at;
 #pragma omp simd
     for (int i = 0; i < n; i++) {
         const float y2 = birth[i] * birth[i];
-        w.p[i] = birth[i] * root * std::sqrt(1.0f + rise[i]);
+        w.p2[i] = momentum_squared(birth[i], rise[i], change);
         w.share[i] = y2 / (f.turnover2 + y2);
         w.rest[i] = volume[i] * f.amplitude * std::exp(f.exponent * std::log(f.turnover2 + y2));
     }
@@ -37,13 +37,13 @@ inline void expand(const Tube &s, int64_t at, int n, const Expansion &x, Block &
     double first = 0, second = 0;
 #pragma omp simd reduction(+ : first, second)
     for (int i = 0; i < n; i++) {
-        const float q = std::fabs(parallel[i]), p = w.p[i];
-        const float perp2 = std::max((p - q) * (p + q), 0.0f), par2 = 1.0f + q * q;
+        const float square = parallel[i] * parallel[i], p2 = w.p2[i];
+        const float perp2 = std::max(p2 - square, 0.0f), par2 = 1.0f + square;
         const float one = perp2 * x.node_ratio[0], two = perp2 * x.node_ratio[1];
         const double W = double(excess[i]) + double(w.rest[i]);
         first += W * double(0.5f * one / std::sqrt(par2 + one));
         second += W * double(0.5f * two / std::sqrt(par2 + two));
-        const float grown = perp2 / (p * p) * x.growth;
+        const float grown = perp2 / p2 * x.growth;
         rise[i] += (1.0f + rise[i]) * (grown + x.frame + grown * x.frame);
     }
     sums.carried[0] += first, sums.carried[1] += second;
@@ -59,9 +59,9 @@ inline void boost(const Tube &s, int64_t at, int n, const Constants &c, const Di
     const float inverse_row = float(1.0 / c.row_step), row_offset = float((c.row_start + std::log(b)) / c.row_step);
 #pragma omp simd
     for (int i = 0; i < n; i++) {
-        const float p = w.p[i], par = parallel[i], q_lab = std::fabs(par), total = std::sqrt(1.0f + p * p);
+        const float p2 = w.p2[i], par = parallel[i], total = std::sqrt(1.0f + p2);
         const float p_par = gamma * (par - V * total);
-        const float perp2 = std::max((p - q_lab) * (p + q_lab), 0.0f);
+        const float perp2 = std::max(p2 - par * par, 0.0f);
         const float momentum = std::sqrt(perp2 + p_par * p_par), energy = gamma * (total - V * par);
         const float q = std::fabs(p_par), end = std::min(momentum, top);
         const bool active = q > gap && q < end;
@@ -105,16 +105,15 @@ inline void place(int n, const uint64_t *table, Block &w) {
 
 template <int32_t shift>
 inline int32_t halve(const uint64_t *table, int32_t at, float mix, float target) {
-    return at + (node(table, at + shift, mix) <= target ? shift : 0);
+    return at + (node(table, at, mix) <= target ? shift : -shift);
 }
 
-// Fraction of the range at which Y is `y`, in place: bisection on the nodes, then linear.
+// Fraction of the range at which Y is `y`, in place: bisection to an odd node, then linear in the cell beside it.
 inline void invert(int n, const uint64_t *table, Block &w, float *y) {
 #pragma omp simd
     for (int i = 0; i < n; i++) {
         const float mix = w.mix[i], target = y[i];
-        int32_t at = w.base[i];
-        at = halve<cells / 2>(table, at, mix, target);
+        int32_t at = w.base[i] + cells / 2;
         at = halve<cells / 4>(table, at, mix, target);
         at = halve<cells / 8>(table, at, mix, target);
         at = halve<cells / 16>(table, at, mix, target);
@@ -126,8 +125,11 @@ inline void invert(int n, const uint64_t *table, Block &w, float *y) {
 #pragma omp simd
     for (int i = 0; i < n; i++) {
         const float mix = w.mix[i];
-        const int32_t at = w.at[i];
-        const float left = node(table, at, mix), width = node(table, at + 1, mix) - left;
+        const float near = node(table, w.at[i], mix);
+        const bool up = near <= y[i];
+        const float far = node(table, w.at[i] + (up ? 1 : -1), mix);
+        const float left = up ? near : far, width = std::fabs(far - near);
+        const int32_t at = w.at[i] - (up ? 0 : 1);
         const float inside = std::min(std::max((y[i] - left) / (width > 0.0f ? width : 1.0f), 0.0f), 1.0f);
         const float t = (float(at - w.base[i]) + (width > 0.0f ? inside : 0.5f)) * (1.0f / cells);
         const float one = from_gap(t), two = from_top(t);
@@ -136,7 +138,7 @@ inline void invert(int n, const uint64_t *table, Block &w, float *y) {
 }
 
 // Landing points, markers after the kick, and their weights.
-inline void land(Tube &s, int64_t at, int n, const Direction &d, float root, float gap, const Shape &f, Block &w,
+inline void land(Tube &s, int64_t at, int n, const Direction &d, float change_of_field, float gap, const Shape &f, Block &w,
                  Sums &sums) {
     const float *birth = s.birth + at, *excess = s.excess + at;
     float *parallel = s.parallel + at, *rise = s.rise + at;
@@ -151,11 +153,11 @@ inline void land(Tube &s, int64_t at, int n, const Direction &d, float root, flo
         const float target = w.u[i] * (g + 0.5f * kappa * length);
         const float after = start + length * (2.0f * target / (g + std::sqrt(g * g + 2.0f * kappa * length * target)));
         const float change = gamma * sign * (after - q), gained = V * change;
-        const float risen = rise[i] + (1.0f + rise[i]) * (gained * (2.0f * w.total[i] + gained) / (w.p[i] * w.p[i]));
+        const float risen = rise[i] + (1.0f + rise[i]) * (gained * (2.0f * w.total[i] + gained) / w.p2[i]);
         w.after[i] = after;
         parallel[i] += change;
         rise[i] = risen;
-        w.p[i] = birth[i] * root * std::sqrt(1.0f + risen);
+        w.p2[i] = momentum_squared(birth[i], risen, change_of_field);
         const float weight = control(excess[i], w.rest[i], w.share[i], risen, f.exponent);
         const float mean = 0.5f * (w.weight[i] + weight), energy = mean * gained;
         w.weight[i] = weight, w.mean[i] = mean;
@@ -186,7 +188,7 @@ inline void measure(int n, const float *excess, const Block &w, Sums &sums) {
     double zero = 0, one = 0, two = 0;
 #pragma omp simd reduction(+ : zero, one, two)
     for (int i = 0; i < n; i++) {
-        const float p2 = w.p[i] * w.p[i], energy = p2 / (std::sqrt(1.0f + p2) + 1.0f);
+        const float p2 = w.p2[i], energy = p2 / (std::sqrt(1.0f + p2) + 1.0f);
         const double density = double(excess[i]) + double(w.rest[i]) - double(w.weight[i]);
         const double product = density * double(energy);
         zero += density, one += product, two += product * double(energy);
@@ -197,18 +199,18 @@ inline void measure(int n, const float *excess, const Block &w, Sums &sums) {
 // First half of the expansion and both kicks of one block.
 inline void kick_block(const Pass &a, int64_t at, int n, Block &w, Histogram &histogram, Sums &sums) {
     Tube &s = a.s;
-    const float root = float(std::cbrt(a.x.b_new)), gap = float(a.c.x_gap * a.x.b_new);
+    const float change = field_change(a.x.b_new), gap = float(a.c.x_gap * a.x.b_new);
 #pragma omp simd
     for (int i = 0; i < n; i++) {
         const uint64_t word = draw(a, at + i);
         w.bits[0][i] = uint32_t(word), w.bits[1][i] = uint32_t(word >> 32);
     }
-    load(s, at, n, a.f, a.x.root, w);
+    load(s, at, n, a.f, a.x.change, w);
     expand(s, at, n, a.x, w, sums);
     const float *birth = s.birth + at, *rise = s.rise + at, *excess = s.excess + at;
 #pragma omp simd
     for (int i = 0; i < n; i++) {
-        w.p[i] = birth[i] * root * std::sqrt(1.0f + rise[i]);
+        w.p2[i] = momentum_squared(birth[i], rise[i], change);
         w.weight[i] = control(excess[i], w.rest[i], w.share[i], rise[i], a.f.exponent);
     }
     for (int k = 0; k < 2; k++) {
@@ -219,7 +221,7 @@ inline void kick_block(const Pass &a, int64_t at, int n, Block &w, Histogram &hi
         place(n, table, w);
         invert(n, table, w, w.low);
         invert(n, table, w, w.high);
-        land(s, at, n, d, root, gap, a.f, w, sums);
+        land(s, at, n, d, change, gap, a.f, w, sums);
         deposit_position(n, w.q, 1.0f / gap, w.cell_before, w.upper_before);
         deposit_position(n, w.after, 1.0f / gap, w.cell_after, w.upper_after);
         scatter(n, w, histogram[which]);
@@ -229,13 +231,13 @@ inline void kick_block(const Pass &a, int64_t at, int n, Block &w, Histogram &hi
 
 // Balancing of the energy and second half of the expansion of one block.
 inline void settle_block(const Pass &a, int64_t at, int n, double strength, double mean, Block &w, Sums &sums) {
-    load(a.s, at, n, a.f, a.x.root, w);
+    load(a.s, at, n, a.f, a.x.change, w);
     float *excess = a.s.excess + at;
     const float *rise = a.s.rise + at;
     double supplied = 0;
 #pragma omp simd reduction(+ : supplied)
     for (int i = 0; i < n; i++) {
-        const float p2 = w.p[i] * w.p[i], energy = p2 / (std::sqrt(1.0f + p2) + 1.0f);
+        const float p2 = w.p2[i], energy = p2 / (std::sqrt(1.0f + p2) + 1.0f);
         const float density = w.rest[i] * std::exp(a.f.exponent * std::log1p(w.share[i] * rise[i]));
         const float correction = float(strength * double(density) * (double(energy) - mean));
         excess[i] += correction;

@@ -60,7 +60,6 @@ struct Node {
 struct Direction {
     double velocity, gamma, reference;
     alignas(64) Node y[2][rows - 1][stride];
-    std::vector<double> psi;  // [helicity][node][bin]
 };
 
 // Deposit of one cell: the share of its lower and of its upper node.
@@ -70,8 +69,8 @@ struct alignas(16) Pair {
 using Histogram = Pair[2][2][deposit_cells];  // [direction][helicity][cell]
 
 struct Expansion {
-    // b^(1/3); fields at the nodes over b; b_new/b - 1; (b/b_new)^(2/3) - 1
-    float root, node_ratio[2], growth, frame;
+    // b^(2/3) - 1; fields at the nodes over b; b_new/b - 1; (b/b_new)^(2/3) - 1
+    float change, node_ratio[2], growth, frame;
     double b_new, node[2];
 };
 
@@ -142,18 +141,17 @@ void make_row(const Constants &c, const Geometry &g, const Direction &d, const d
     for (int i = 0; i <= cells; i++) y[i] -= zero;
 }
 
-void make_psi(const Constants &c, const Geometry &g, const double *e, Direction &d) {
-    for (int h = 0; h < 2; h++) {
-        double *psi = d.psi.data() + h * nodes * c.bins;
-        std::fill(psi, psi + c.bins, 0.0);
-        for (int i = 0; i < deposit_cells; i++) {
-            const Overlap &o = g.deposit[i];
-            const double total = power(o, e + h * c.bins);
-            const double share = (c.x_deposit[i + 1] - c.x_deposit[i]) / (total > 0.0 ? total : 1.0);
-            double *row = psi + (i + 1) * c.bins;
-            std::copy(row - c.bins, row, row);
-            for (int k = 0; k < spline; k++) row[o.first + k] += share * o.value[k];
-        }
+// sum_n H_n Psi_j(x_n) of one branch by parts, from the top: see crmc.spectrum.deposited.
+void deposited(const Constants &c, const Geometry &g, const double *e, const Pair *pair, double *moved) {
+    std::fill(moved, moved + c.bins, 0.0);
+    double above = 0.0, kept = 0.0;
+    for (int i = deposit_cells - 1; i >= 0; i--) {
+        above += pair[i].upper + kept;
+        kept = pair[i].lower;
+        const Overlap &o = g.deposit[i];
+        const double total = power(o, e);
+        const double share = above * (c.x_deposit[i + 1] - c.x_deposit[i]) / (total > 0.0 ? total : 1.0);
+        for (int k = 0; k < spline; k++) moved[o.first + k] += share * o.value[k];
     }
 }
 
@@ -168,17 +166,14 @@ void make_tables(const Constants &c, const Geometry &g, const double *waves, dou
         directions[d].velocity = (d == 0 ? 1.0 : -1.0) * c.alfven_speed * std::sqrt(b);
         directions[d].gamma = 1.0 / std::sqrt(1.0 - sq(directions[d].velocity));
         directions[d].reference = *std::max_element(e, e + 2 * c.bins);
-        directions[d].psi.resize(2 * nodes * c.bins);
     }
 #pragma omp parallel num_threads(threads)
     {
-#pragma omp for schedule(static) nowait
+#pragma omp for schedule(static)
         for (int i = 0; i < 4 * rows; i++) {
             const int d = i / (2 * rows), h = i / rows % 2;
             make_row(c, g, directions[d], waves + (2 * d + h) * c.bins, h, i % rows, b, Y + i * stride);
         }
-#pragma omp for schedule(static)
-        for (int d = 0; d < 2; d++) make_psi(c, g, waves + d * 2 * c.bins, directions[d]);
 #pragma omp for schedule(static)
         for (int i = 0; i < 4 * rows; i++) {
             const int d = i / (2 * rows), h = i / rows % 2, r = i % rows;
@@ -192,6 +187,14 @@ void make_tables(const Constants &c, const Geometry &g, const double *waves, dou
     }
 }
 
+inline float field_change(double b) { return float(std::expm1(2.0 / 3.0 * std::log(b))); }
+
+// p^2 = y0^2 (1 + rise) b^(2/3), without a factor that rounds alike for all markers.
+inline float momentum_squared(float birth, float rise, float change) {
+    const float square = birth * birth;
+    return square + square * (rise + change + rise * change);
+}
+
 Expansion next_field(const Constants &c, const Tube &s, double end) {
     Expansion x;
     x.b_new = std::exp(-c.expansion_rate * c.dt * (double(s.step) + end));
@@ -201,7 +204,7 @@ Expansion next_field(const Constants &c, const Tube &s, double end) {
         x.node[i] = s.b * std::exp(0.5 * (1.0 + at) * log_ratio);
         x.node_ratio[i] = float(x.node[i] / s.b);
     }
-    x.root = float(std::cbrt(s.b));
+    x.change = field_change(s.b);
     x.growth = float(std::expm1(log_ratio));
     x.frame = float(std::expm1(-2.0 / 3.0 * log_ratio));
     return x;
@@ -235,20 +238,14 @@ void apply_sources(const Constants &c, Tube &s) {
     s.gas_pressure += (c.adiabatic_index - 1.0) * (heat - cool);
 }
 
-void grow(const Constants &c, Tube &s, const Direction *directions, const Histogram &histogram, Record &record) {
+void grow(const Constants &c, const Geometry &g, Tube &s, const Direction *directions, const Histogram &histogram, Record &record) {
     const double unit = energy_unit(c, s.b), limit = 1.0 + additive_limit;
     std::vector<double> moved(c.bins);
     for (int k = 0; k < 4; k++) {
         const Direction &d = directions[k / 2];
-        const double *psi = d.psi.data() + (k % 2) * nodes * c.bins;
-        std::fill(moved.begin(), moved.end(), 0.0);
-        for (int i = 0; i < nodes; i++) {
-            const Pair *pair = histogram[k / 2][k % 2];
-            const double h = (i < deposit_cells ? pair[i].lower : 0.0) + (i > 0 ? pair[i - 1].upper : 0.0);
-            for (int64_t j = 0; j < c.bins; j++) moved[j] += h * psi[i * c.bins + j];
-        }
-        const double factor = -(d.gamma * d.velocity * s.b * s.b) * (k % 2 ? -1.0 : 1.0) / unit;
         double *e = s.waves + k * c.bins;
+        deposited(c, g, e, histogram[k / 2][k % 2], moved.data());
+        const double factor = -(d.gamma * d.velocity * s.b * s.b) * (k % 2 ? -1.0 : 1.0) / unit;
         record.gain[k] = 0.0;
         for (int64_t j = 0; j < c.bins; j++) {
             const double relative = factor * moved[j];
@@ -364,7 +361,7 @@ extern "C" void crmc_bench_run(const Constants *constants, Tube *tube, Record *r
         Sums kicked, settled;
         kick(a, histogram, kicked);
         expand_surroundings(c, s, a.x, kicked.carried, wave_sum);
-        grow(c, s, directions.data(), histogram, *record);
+        grow(c, geometry, s, directions.data(), histogram, *record);
         double gain = 0.0;
         for (double g : record->gain) gain += g;
         record->gain_variance = sq(s.b) * kicked.variance;

@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from .problem import CELLS, DEPOSIT_CELLS, ROWS, SHAPE, SIGNS, Constants, Record, Tube
+from .problem import CELLS, ROWS, SHAPE, SIGNS, Constants, Record, Tube
 
 #: e + gain is used while gain/e exceeds this; below, an exponential keeps e positive.
 _ADDITIVE_LIMIT = -0.6
@@ -19,7 +19,6 @@ class Table(NamedTuple):
     """Scattering tables of one direction: Y (2, ROWS, CELLS + 1), Psi (2, DEPOSIT_CELLS + 1, bins), e_ref and V."""
 
     y: np.ndarray
-    psi: np.ndarray
     reference: float
     velocity: float
 
@@ -63,11 +62,14 @@ def table(c: Constants, e: np.ndarray, direction: int, b: float) -> Table:
     interval = np.sqrt(6.0 * nu_dt * reference / gamma)
     y = np.where(c.x_top >= P, -interval * _pole_distance((y[..., -1:] - y) / interval), y)
     y -= np.sum(speed * y[..., 1:], axis=-1, keepdims=True) / np.sum(speed, axis=-1, keepdims=True)
+    return Table(y, reference, velocity)
+
+
+def _deposited(c: Constants, e: np.ndarray, histogram: np.ndarray) -> np.ndarray:
+    """sum_n H_n Psi_j(x_n), (2, bins), for the deposits (2, nodes); see crmc.spectrum.deposited."""
+    above = np.cumsum(histogram[:, :0:-1], axis=-1)[:, ::-1]
     total = e @ c.basis_deposit.T
-    psi = np.zeros((2, DEPOSIT_CELLS + 1, c.bins))
-    share = c.basis_deposit / np.where(total > 0.0, total, 1.0)[..., None] * np.diff(c.x_deposit)[:, None]
-    np.cumsum(share, axis=1, out=psi[:, 1:])
-    return Table(y, psi, reference, velocity)
+    return above * np.diff(c.x_deposit) / np.where(total > 0.0, total, 1.0) @ c.basis_deposit
 
 
 def _wave_energy_unit(c: Constants, b: float) -> float:
@@ -81,12 +83,12 @@ def _grow(c: Constants, tube: Tube, tables: tuple[Table, Table], histogram: np.n
     for direction, found in enumerate(tables):
         V = found.velocity
         gamma = 1.0 / np.sqrt(1.0 - V**2)
-        moved = np.einsum("hn,hnj->hj", histogram[direction], found.psi)
+        e = tube.waves[direction]
+        moved = _deposited(c, e, histogram[direction])
         relative = -(gamma * V * tube.b**2) * SIGNS[:, None] * moved / unit
         limit = 1.0 + _ADDITIVE_LIMIT
         soft = limit * np.exp(np.minimum(relative - _ADDITIVE_LIMIT, 0.0) / limit)
         factor = np.where(relative > _ADDITIVE_LIMIT, 1.0 + relative, soft)
-        e = tube.waves[direction]
         given = np.maximum(e * factor, c.seed) - e
         tube.waves[direction] = e + c.growth_coefficient * given
         record.gain[direction] = unit * given.sum(axis=-1)

@@ -234,8 +234,8 @@ MUTATIONS = (
         "no-boost",
         "kicks are elastic in the laboratory",
         "scattering.py",
-        "    V = V.astype(momentum.dtype)\n",
-        "    V = 0.0 * V.astype(momentum.dtype)\n",
+        "    V = V.astype(parallel.dtype)\n",
+        "    V = 0.0 * V.astype(parallel.dtype)\n",
         (ELASTIC,),
     ),
     Mutation(
@@ -354,8 +354,8 @@ MUTATIONS = (
         "growth-sign",
         "the waves lose what the particles lose",
         "growth.py",
-        "    return -(gamma * V * b * b)[:, None, None] * SIGNS[:, None] * moved\n",
-        "    return (gamma * V * b * b)[:, None, None] * SIGNS[:, None] * moved\n",
+        "    return -(gamma * V * b * b)[:, None, None] * SIGNS[:, None] * deposited(grid, e, histogram)\n",
+        "    return (gamma * V * b * b)[:, None, None] * SIGNS[:, None] * deposited(grid, e, histogram)\n",
         (DEPOSIT,),
     ),
     Mutation(
