@@ -161,7 +161,7 @@ def _parser() -> argparse.ArgumentParser:
     every = "numpy,numba,diffrax,c++,c++-plain"
     bench.add_argument("--against", default=every, metavar="NAME,...", help="%(default)s, or none")
     bench.add_argument("--repeat", default="5", metavar="N", help="pairs timed in turn (%(default)s)")
-    bench.add_argument("--steps", metavar="N", help="steps per timing (default: half a second of them)")
+    bench.add_argument("--steps", metavar="N", help="steps per timing (default: half a second of them, at least 8)")
     bench.add_argument("--json", action="store_true", help="print JSON")
     return parser
 

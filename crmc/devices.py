@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import math
 import os
@@ -105,7 +106,7 @@ def agree(values: Sequence[int]) -> list[int]:
 def join(coordinator: str | None, processes: int | None, process_id: int | None) -> None:
     """Join a job of several processes; what is None comes from the environment (SLURM, Open MPI).
 
-    Raises ConfigError where there is no such job to be found.
+    Raises ConfigError where there is no such job to be found, or where its processes have unequal numbers of devices.
     """
     try:
         jax.distributed.initialize(coordinator, processes, process_id)
@@ -114,6 +115,10 @@ def join(coordinator: str | None, processes: int | None, process_id: int | None)
             f"--distributed: cannot join a job ({error}); give --coordinator HOST:PORT --processes N --process-id I, "
             "or start under srun or mpirun"
         ) from error
+    shares = collections.Counter(device.process_index for device in jax.devices())
+    if len(set(shares.values())) > 1:
+        found = ", ".join(str(shares[i]) for i in sorted(shares))
+        raise ConfigError(f"--distributed: the processes have {found} devices; give each the same number")
 
 
 def is_first() -> bool:

@@ -149,23 +149,39 @@ def assert_close(one: Path, other: Path) -> None:
         np.testing.assert_allclose(found[name], want[name], rtol=1e-8, atol=1e-8 * scale, err_msg=name)
 
 
-def test_two_processes(tmp_path: Path) -> None:
-    """`crmc run --distributed` over loopback: the first process writes, and the result is that of one process."""
-    config = small()
-    (tmp_path / "small.toml").write_text(config.to_toml(), encoding="utf-8")
-    run(config, output=tmp_path / "one.nc", quiet=True, layout=Layout())
+def run_two_processes(folder: Path, devices: tuple[int, int]) -> tuple[list[int], list[str]]:
+    """Exit codes and errors of `crmc run --distributed` over loopback, processes with so many devices each."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "crmc", "run", "small.toml", "-o", "two.nc", "--quiet", "--distributed"]
     command += ["--coordinator", f"127.0.0.1:{port}", "--processes", "2", "--process-id"]
-    one_device = environment() | {"JAX_NUM_CPU_DEVICES": "1"}
-    jobs = [
-        subprocess.Popen([*command, str(i)], cwd=tmp_path, env=one_device, stderr=subprocess.PIPE) for i in range(2)
-    ]
+    jobs = []
+    for i, count in enumerate(devices):
+        own = environment() | {"JAX_NUM_CPU_DEVICES": str(count)}
+        jobs.append(subprocess.Popen([*command, str(i)], cwd=folder, env=own, stderr=subprocess.PIPE, text=True))
     errors = [job.communicate(timeout=240)[1] for job in jobs]
-    assert [job.returncode for job in jobs] == [DONE, DONE], errors
+    return [job.returncode for job in jobs], errors
+
+
+def test_two_processes(tmp_path: Path) -> None:
+    """`crmc run --distributed`: the first process writes, and the result is that of one process."""
+    config = small()
+    (tmp_path / "small.toml").write_text(config.to_toml(), encoding="utf-8")
+    run(config, output=tmp_path / "one.nc", quiet=True, layout=Layout())
+    codes, errors = run_two_processes(tmp_path, (1, 1))
+    assert codes == [DONE, DONE], errors
     assert_close(tmp_path / "two.nc", tmp_path / "one.nc")
+
+
+def test_processes_with_unequal_numbers_of_devices(tmp_path: Path) -> None:
+    """Exit code 2 and one clear line from each process, and no result."""
+    (tmp_path / "small.toml").write_text(small().to_toml(), encoding="utf-8")
+    codes, errors = run_two_processes(tmp_path, (1, 2))
+    assert codes == [2, 2], errors
+    for error in errors:
+        assert "--distributed: the processes have 1, 2 devices; give each the same number" in error
+    assert not (tmp_path / "two.nc").exists()
 
 
 def test_a_job_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

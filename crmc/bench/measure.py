@@ -18,8 +18,8 @@ import crmc
 from crmc.bench.roofline import estimate
 from crmc.bench.worker import PRODUCTION, REFERENCES
 
-#: Wall time aimed at per timing, if the number of steps is not given [s], and the most steps.
-_SECONDS, _MOST_STEPS = 0.5, 5000
+#: Wall time aimed at per timing, if the number of steps is not given [s], and the fewest and the most steps.
+_SECONDS, _FEWEST_STEPS, _MOST_STEPS = 0.5, 8, 5000
 #: Markers of the process whose memory is taken off, and the fewest for which the rest means something.
 _TINY, _FEWEST_FOR_MEMORY = 4096, 100_000
 
@@ -184,7 +184,7 @@ def _pairs(
 def _enough(worker: Worker) -> int:
     """Steps that take long enough to time."""
     once = worker.run(2) / 2.0
-    return min(max(math.ceil(_SECONDS / max(once, 1e-9)), 2), _MOST_STEPS)
+    return min(max(math.ceil(_SECONDS / max(once, 1e-9)), _FEWEST_STEPS), _MOST_STEPS)
 
 
 def _speed(seconds_per_step: Sequence[float], markers: int) -> dict[str, float]:

@@ -223,18 +223,19 @@ def _coordinate(above: np.ndarray, below: np.ndarray) -> np.ndarray:
 
 
 def _place(node, base: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Fraction of the range at which Y is ``y``: bisection to an odd node, then linear in the cell beside it."""
+    """Fraction of the range at which Y is ``y``: bisection on the nodes, then linear.
+
+    One read more than in the other programs, but without np.where, which takes longer than a read.
+    """
     f = y.dtype.type
-    i = np.full_like(base, CELLS // 2)
-    for shift in (CELLS >> k for k in range(2, CELLS.bit_length())):
-        i += np.where(node(i) <= y, np.int32(shift), np.int32(-shift))
-    near = node(i)
-    up = near <= y
-    far = node(i + np.where(up, np.int32(1), np.int32(-1)))
-    left, width = np.where(up, near, far), np.abs(far - near)
+    i = np.zeros_like(base)
+    for shift in (CELLS >> k for k in range(1, CELLS.bit_length())):
+        i += (node(i + np.int32(shift)) <= y) * np.int32(shift)
+    left = node(i)
+    width = node(i + np.int32(1)) - left
     wide = width > 0
     within = np.where(wide, np.clip((y - left) / np.where(wide, width, f(1.0)), 0, 1), f(0.5))
-    t = ((i - ~up).astype(f) + within) * f(1.0 / CELLS)
+    t = (i.astype(f) + within) * f(1.0 / CELLS)
     one, two = t * (1 + f(SHAPE) * (1 - t)), (1 - t) * (1 + f(SHAPE) * t)
     return one**2 / (one**2 + two**2)
 
