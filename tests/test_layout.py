@@ -21,7 +21,7 @@ from crmc import memory, noise
 from crmc.build import build
 from crmc.cli import main
 from crmc.config import Config, ConfigError, parse_config
-from crmc.devices import choose_layout, collect, place, spread_out
+from crmc.devices import choose_layout, collect, compiler_options, place, spread_out
 from crmc.layout import Layout, excerpt, joined
 from crmc.markers import padded
 from crmc.record import empty_record
@@ -220,7 +220,7 @@ def test_memory_of_a_step(precision: str) -> None:
         setup = build(small(run__markers=count, run__precision=precision))
         arguments = setup.state, empty_record(), jax.random.key(0), setup.parameters, jnp.asarray(1)
         compiled = jax.jit(advance, static_argnames="model", donate_argnums=0).lower(*arguments, model=setup.model)
-        temporary[count] = compiled.compile().memory_analysis().temp_size_in_bytes
+        temporary[count] = compiled.compile(compiler_options()).memory_analysis().temp_size_in_bytes
     one, two = sorted(temporary)
     slope = (temporary[two] - temporary[one]) / (two - one)
     state = 5 * np.dtype(precision).itemsize

@@ -10,12 +10,12 @@ from typing import Any
 #: needs sums over all kicked markers, so there are two passes: five float32 are read and p_par and rise written, then
 #: five are read and rise and excess written.
 BYTES = 4 * (5 + 2 + 5 + 2)
-#: Arithmetic of a marker-step as counted in experiments/bench/reference.cpp but for the random words, a comparison, a
-#: conversion, a division, a square root and a sum of indices being one operation each; and logarithms and exponentials,
-#: of some twenty operations each.
+#: Arithmetic of a marker-step, to some two per cent, as counted in experiments/bench/reference.cpp but for the random
+#: words, a comparison, a conversion, a division, a square root and a sum of indices being one operation each; and
+#: logarithms and exponentials, of some twenty operations each.
 FLOPS, TRANSCENDENTALS, FLOPS_PER_TRANSCENDENTAL = 730, 14, 20
 #: Reads from the scattering tables, of two numbers each, and additions to the histograms; they are not in the estimate.
-GATHERS, SCATTERS = 40, 8
+GATHERS, SCATTERS = 36, 8
 #: Elements of the triad's arrays and size of the matrix product.
 _TRIAD, _MATRIX = 1 << 25, 2048
 
