@@ -1,10 +1,9 @@
-"""From a validated config to parameters, model, initial state and step count: all conversion of units is here."""
+"""From a validated config to a run that is ready to start: its steps, its switches, and the arrays it begins with."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -12,17 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from crmc import theory
+from crmc.assemble import Start, complete, shape_of, start
 from crmc.config import Config
-from crmc.damping import ION_NEUTRAL_COLLISIONS, Damping
-from crmc.distribution import Background
-from crmc.equilibrium import driven_branches, equilibrium_amplitudes
-from crmc.markers import Markers, initial_markers
 from crmc.parameters import Model, Parameters
-from crmc.reductions import moments, wave_energy
-from crmc.spectrum import make_grid
-from crmc.state import State, zero_books
-from crmc.tube import magnetic_pressure
-from crmc.units import SPEED_OF_LIGHT, CodeUnits
+from crmc.state import State
+from crmc.units import CodeUnits
 
 #: Growth from the seed overshoots its final level; the automatic step leaves room for it.
 _OVERSHOOT = 1.25
@@ -35,8 +28,6 @@ _OFTENEST, _RAREST = 15, 31
 #: The automatic step makes at least this many steps.
 _FEWEST_STEPS = 100
 
-_amplitude_for_pressure = jax.jit(Background.amplitude_for_pressure)
-_anisotropy_of_zeta = jax.jit(theory.anisotropy_of_zeta)
 _growth_rate = jax.jit(theory.growth_rate, static_argnames="coefficients")
 
 
@@ -105,175 +96,43 @@ class Demand(NamedTuple):
         )
 
 
-class _Start(NamedTuple):
-    """Code units, the parameters but for dt and P_ext, and amplitudes of F0 and of the waves at t = 0."""
-
-    units: CodeUnits
-    parameters: Parameters
-    amplitude: jax.Array
-    waves: np.ndarray
-
-
 def build(config: Config, schedule: Schedule | None = None) -> Setup:
     """Parameters, model and initial state of ``config``; call inside ``jax.enable_x64(True)``.
 
     schedule: one that several configs share, instead of the config's own.
     """
-    start, needs = _start(config)
-    units, parameters, amplitude, waves = start
+    begun, needs = _needs(config)
     schedule = schedule or needs.schedule(needs.steps)
-    model = dataclasses.replace(
-        needs.model,
+    model = scheduled(needs.model, schedule)
+    parameters, state = complete(begun, config, model, schedule.steps)
+    return Setup(config, begun.units, parameters, model, state, schedule.steps, schedule.output_every)
+
+
+def scheduled(model: Model, schedule: Schedule) -> Model:
+    """``model`` with what ``schedule`` says."""
+    return dataclasses.replace(
+        model,
         coarse_grain_every=schedule.coarse_grain_every,
         functional_every=schedule.functional_every,
         functional_refinement=schedule.functional_refinement,
     )
-    state = State(
-        step=jnp.zeros((), jnp.int64),
-        markers=_markers(config, units, parameters.background, amplitude),
-        amplitude=amplitude,
-        waves=jnp.asarray(waves),
-        b=jnp.ones(()),
-        gas_pressure=jnp.asarray(config.plasma.gas_pressure / units.energy_density, jnp.float64),
-        books=zero_books(),
-    )
-    dt = config.run.duration * units.gyrofrequency / schedule.steps
-    parameters = dataclasses.replace(parameters, dt=jnp.asarray(dt, jnp.float64))
-    external = total_pressure(state, parameters, model)
-    parameters = dataclasses.replace(parameters, external_pressure=external)
-    return Setup(config, units, parameters, model, state, schedule.steps, schedule.output_every)
 
 
 def demand(config: Config) -> Demand:
     """What ``config`` asks of the schedule, without its markers."""
-    return _start(config)[1]
+    return _needs(config)[1]
 
 
-def _start(config: Config) -> tuple[_Start, Demand]:
+def _needs(config: Config) -> tuple[Start, Demand]:
     require_double()
-    units = CodeUnits(config.plasma.magnetic_field, config.plasma.ion_density)
-    background, amplitude = make_background(config, units)
-    model = make_model(config)
-    parameters = _parameters(config, units, background)
-    tau_B = expansion_time(config, units)
-    predicted = None
-    if tau_B is not None and config.damping.active and model.scattering == "spectrum":
-        predicted = equilibrium_amplitudes(parameters, amplitude, model, tau_B)
-    waves = _initial_waves(config, predicted, tau_B)
-    steps = _fewest_steps(config, units, waves, predicted, _isotropic_damping(config, parameters, amplitude))
+    shape = shape_of(config)
+    begun = start(config, shape)
+    waves = np.asarray(begun.waves)
+    predicted = None if begun.predicted is None else np.asarray(begun.predicted)
+    isotropic = _isotropic_damping(config, begun.parameters, begun.amplitude)
+    steps = _fewest_steps(config, begun.units, waves, predicted, isotropic)
     strongest = max(float(waves.max()), 0.0 if predicted is None else float(predicted.max()))
-    return _Start(units, parameters, amplitude, waves), Demand(config, model, steps, strongest)
-
-
-def make_background(config: Config, units: CodeUnits) -> tuple[Background, jax.Array]:
-    """F0 and its amplitudes; a second, initially empty component takes what is injected."""
-    rays = config.cosmic_rays
-    index, turnover = rays.index, rays.turnover_momentum
-    if rays.spectrum == "kappa":
-        assert rays.kappa is not None
-        index, turnover = 2.0 * (rays.kappa + 1.0), math.sqrt(rays.kappa) * turnover
-    shapes, pressures = [(index, turnover)], [rays.pressure / units.energy_density]
-    if config.injection.pressure_rate > 0.0:
-        shapes.append((config.injection_index, turnover))
-        pressures.append(0.0)
-    indices, turnovers = np.array(shapes, float).T
-    background = Background(
-        jnp.asarray(indices),
-        jnp.asarray(turnovers),
-        jnp.asarray(rays.momentum_min),
-        jnp.asarray(rays.momentum_max),
-    )
-    return background, _amplitude_for_pressure(background, jnp.asarray(pressures))
-
-
-def make_model(config: Config) -> Model:
-    """Static switches."""
-    constant = config.scattering.model == "constant"
-    return Model(
-        expansion=config.expansion.mode,
-        scattering=config.scattering.frame if constant else "spectrum",
-        estimator=config.run.estimator,
-        nonlinear_landau=config.damping.nonlinear_landau,
-        evolve_waves=config.waves.evolve,
-        adiabatic_waves=config.waves.adiabatic,
-        balance_energy=config.run.balance_energy,
-        inject=config.injection.pressure_rate > 0.0,
-    )
-
-
-def expansion_time(config: Config, units: CodeUnits) -> float | None:
-    """tau_B [code] at t = 0 (negative: compression); None without expansion."""
-    mode, plasma = config.expansion.mode, config.plasma
-    if mode == "prescribed":
-        assert config.expansion.timescale is not None
-        return config.expansion.timescale * units.gyrofrequency
-    if mode == "none" or config.injection.pressure_rate == 0.0:
-        return None
-    magnetic = plasma.magnetic_field**2 / (8.0 * math.pi)
-    seconds = theory.expansion_time(
-        config.injection.pressure_rate,
-        plasma.gas_pressure,
-        config.cosmic_rays.pressure,
-        magnetic,
-        plasma.adiabatic_index,
-    )
-    return float(seconds) * units.gyrofrequency
-
-
-def _parameters(config: Config, units: CodeUnits, background: Background) -> Parameters:
-    """Parameters but for dt and P_ext, which need the initial state."""
-    plasma, damping, rays = config.plasma, config.damping, config.cosmic_rays
-    printed = config.waves.coefficients == "printed"
-    tau_B = expansion_time(config, units)
-    # A field that falls by b moves the scaled momenta p/b up by 1/b at most.
-    fall = math.exp(min(config.run.duration * units.gyrofrequency / tau_B, 3.0)) if tau_B else 1.0
-    margin = 1.05
-    grid = make_grid(
-        config.waves.k_min,
-        config.waves.k_max,
-        config.waves.bins,
-        rays.momentum_min / margin * min(fall, 1.0),
-        rays.momentum_max * margin * max(fall, 1.0),
-    )
-    neutral = 0.5 * ION_NEUTRAL_COLLISIONS * damping.ion_neutral_density * (plasma.temperature / 1e4) ** 0.4
-    epsilon = damping.turbulent_dissipation * units.time / SPEED_OF_LIGHT**2
-    rate = 1.0 / tau_B if tau_B and config.expansion.mode == "prescribed" else 0.0
-    scalars = {
-        "dt": 0.0,
-        "alfven_speed": units.alfven_speed,
-        "nu_coefficient": 1.0 if printed else math.pi,
-        "growth_coefficient": 0.5 * math.pi if printed else 1.0,
-        "expansion_rate": rate,
-        "injection_rate": config.injection.pressure_rate / units.power_density,
-        "external_pressure": 0.0,
-        "adiabatic_index": plasma.adiabatic_index,
-        "heating": plasma.background_heating / units.power_density,
-        "cooling": plasma.cooling / units.power_density,
-        "seed": config.waves.seed_level,
-        "scattering_frequency": (config.scattering.frequency or 0.0) * units.time,
-    }
-    rates = {
-        "linear": damping.linear * units.time,
-        "ion_neutral": neutral * units.time,
-        "thermal_speed": units.thermal_speed(plasma.temperature),
-        "turbulent": math.sqrt(epsilon / units.alfven_speed),
-    }
-    return Parameters(
-        **{name: jnp.asarray(float(value), jnp.float64) for name, value in scalars.items()},
-        damping=Damping(**{name: jnp.asarray(float(value), jnp.float64) for name, value in rates.items()}),
-        background=background,
-        grid=grid,
-    )
-
-
-def _initial_waves(config: Config, predicted: np.ndarray | None, tau_B: float | None) -> np.ndarray:
-    waves = np.full((2, 2, config.waves.bins), config.waves.seed_level)
-    if config.waves.start_level is not None:
-        waves[:] = config.waves.start_level
-    if config.waves.start == "equilibrium":
-        assert predicted is not None and tau_B is not None
-        waves[driven_branches(tau_B)] = predicted
-    return waves
+    return begun, Demand(config, shape.model, steps, strongest)
 
 
 def _fewest_steps(
@@ -310,32 +169,3 @@ def _isotropic_damping(config: Config, parameters: Parameters, amplitude: jax.Ar
 def _coarse_every(config: Config, dt: float) -> int:
     interval = config.run.coarse_grain_interval
     return 0 if isinstance(interval, str) else max(1, round(interval / dt))
-
-
-def _markers(config: Config, units: CodeUnits, background: Background, amplitude: jax.Array) -> Markers:
-    drift, anisotropy = initial_harmonics(config, units, background, amplitude)
-    return initial_markers(
-        config.run.markers,
-        background,
-        amplitude,
-        drift=drift,
-        anisotropy=anisotropy,
-        seed=config.run.seed,
-        dtype=np.dtype(config.run.precision),
-    )
-
-
-def initial_harmonics(
-    config: Config, units: CodeUnits, background: Background, amplitude: jax.Array
-) -> tuple[float, float]:
-    """v_D/c and zeta (eqs. 16, 20) of f at t = 0."""
-    rays = config.cosmic_rays
-    zeta = rays.anisotropy / float(_anisotropy_of_zeta(background, amplitude))
-    return rays.drift_velocity * units.alfven_speed, zeta
-
-
-@partial(jax.jit, static_argnames="model")
-def total_pressure(state: State, parameters: Parameters, model: Model) -> jax.Array:
-    """P_g + P_perp + P_m + P_waves at t = 0."""
-    rays = moments(state, parameters, model).perpendicular_pressure
-    return rays + state.gas_pressure + magnetic_pressure(parameters, state.b) + 0.5 * wave_energy(state, parameters)

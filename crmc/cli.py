@@ -1,4 +1,4 @@
-"""The command line: run, sweep, init, validate, theory, paper, plot, bench.
+"""The command line: run, sweep, sensitivity, init, validate, theory, paper, plot, bench.
 
 Exit codes: 0 done; 2 bad input, with one line ``crmc: error: ...`` on stderr; 3 the run
 failed; 130 interrupted.  Heavy modules are imported where they are used, so that bad
@@ -17,7 +17,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from crmc import cli_derivatives
 from crmc.config_errors import ConfigError, one_line
+from crmc.json_ready import json_ready
 
 if TYPE_CHECKING:
     from crmc.config import Config
@@ -128,6 +130,11 @@ def _parser() -> argparse.ArgumentParser:
     add_solver(sweep)
     sweep.add_argument("--batch", type=int, metavar="N", help="points per call of the program (default: by device)")
     sweep.add_argument("--quiet", action="store_true", help="no progress bar and no table")
+
+    sensitivity = add("sensitivity", _sensitivity, "derivatives of a run's averages by keys of its config")
+    add_config(sensitivity)
+    cli_derivatives.add_options(sensitivity)
+    add_solver(sensitivity)
 
     init = add("init", _init, "write a commented starter config")
     init.add_argument("name", nargs="?", default="crmc", metavar="NAME", help="writes NAME.toml (default: crmc)")
@@ -264,6 +271,12 @@ def _sweep(arguments: argparse.Namespace) -> int:
     return int(outcome.exit_code)
 
 
+def _sensitivity(arguments: argparse.Namespace) -> int:
+    config = _load(arguments)
+    _warn(config)
+    return cli_derivatives.sensitivity(arguments, config, _say)
+
+
 def _warn_of_points(configs: Sequence[Config]) -> None:
     """One line for each key that warnings name, whatever its value, with the number of points it concerns."""
     found: dict[str, list[str]] = {}
@@ -328,30 +341,17 @@ def _theory(arguments: argparse.Namespace) -> int:
 
     found = predictions(config)
     if arguments.json:
-        print(json.dumps(_json_ready(found), indent=2))
+        print(json.dumps(json_ready(found), indent=2))
     else:
         print(_table(found))
     return EXIT_DONE
-
-
-def _json_ready(value: object) -> object:
-    """Arrays as lists and numpy or JAX numbers as Python's; NaN and infinity as null."""
-    if isinstance(value, Mapping):
-        return {str(key): _json_ready(item) for key, item in value.items()}
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    if isinstance(value, (list, tuple)):
-        return [_json_ready(item) for item in value]
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
-        return None
-    return value
 
 
 def _table(predictions: Mapping[str, Mapping[str, object]]) -> str:
     """Aligned columns: name, value, unit, description (source)."""
     rows = []
     for name, entry in predictions.items():
-        value = _json_ready(entry["value"])
+        value = json_ready(entry["value"])
         number = f"{value:.6g}" if isinstance(value, (int, float)) else "-" if value is None else str(value)
         source = f" ({entry['source']})" if entry.get("source") else ""
         rows.append((name, number, str(entry["unit"]), f"{entry['description']}{source}"))
@@ -426,7 +426,7 @@ def _bench(arguments: argparse.Namespace) -> int:
     except measure.WorkerFailed as problem:
         _say("error", problem)
         return EXIT_FAILED
-    print(json.dumps(_json_ready(found), indent=2) if arguments.json else report.text(found))
+    print(json.dumps(json_ready(found), indent=2) if arguments.json else report.text(found))
     return EXIT_DONE
 
 

@@ -17,13 +17,15 @@ from crmc.theory import growth_times_power
 _ITERATIONS, _NODES = 400, 2000
 
 
-def equilibrium_amplitudes(parameters: Parameters, amplitude: jax.Array, model: Model, tau_B: float) -> np.ndarray:
+def equilibrium_amplitudes(
+    parameters: Parameters, amplitude: jax.Array, model: Model, tau_B: jax.Array | float
+) -> jax.Array:
     """e_j of the driven branches (co-moving for tau_B > 0, counter-moving for compression), (bins,).
 
     The power Gamma e that expansion feeds per ln k does not depend on e; bin j takes the share e_j S_j/e of it.  The
     balance with damping is the fixed point of an iteration that keeps every e_j positive.
     """
-    return np.asarray(_balance(parameters, amplitude, tau_B, driven_branches(tau_B), model.nonlinear_landau))
+    return _balance(parameters, amplitude, tau_B, driven_branches(tau_B), model.nonlinear_landau)
 
 
 @partial(jax.jit, static_argnames="form")
@@ -49,7 +51,7 @@ def _balance(parameters: Parameters, amplitude: jax.Array, tau_B, driven: jax.Ar
     return jnp.maximum(e, parameters.seed)
 
 
-def driven_branches(tau_B: float) -> np.ndarray:
+def driven_branches(tau_B: jax.Array | float) -> jax.Array:
     """Mask (direction, helicity) of the branches that expansion (tau_B > 0) or compression drives."""
     co_moving = np.outer(SIGNS, SIGNS) > 0
-    return co_moving if tau_B > 0 else ~co_moving
+    return co_moving == (jnp.asarray(tau_B) > 0.0)

@@ -21,7 +21,9 @@ import jax
 import jax.numpy as jnp
 
 from crmc import diffusion, tube
-from crmc.build import Setup, initial_harmonics, total_pressure
+from crmc.assemble import initial_harmonics, total_pressure
+from crmc.build import Setup
+from crmc.config import Config
 from crmc.functional import mesh_functional
 from crmc.markers import Markers
 from crmc.mesh import Mesh, cells, initial_excess, make_mesh, mesh_of, stream
@@ -32,6 +34,7 @@ from crmc.reductions import moment_functions, total
 from crmc.spectrum import wave_energy_unit
 from crmc.state import State
 from crmc.step import damp
+from crmc.units import CodeUnits
 
 NAME = "fokker-planck"
 #: L-stable, second-order diagonally implicit coefficient.
@@ -49,26 +52,47 @@ def prepare(setup: Setup, n_p: int = MOMENTA, n_mu: int = COSINES) -> Setup:
     """
     if n_p < 6 or n_mu < 16 or n_mu % 2:
         raise ValueError(f"a mesh of {n_p} x {n_mu} cells: needs at least 6 momenta and an even number >= 16 in mu")
-    config, parameters, state = setup.config, setup.parameters, setup.state
-    harmonics = initial_harmonics(config, setup.units, parameters.background, state.amplitude)
-    start = jax.jit(_initial_cells, static_argnums=(3, 4))
-    state = dataclasses.replace(state, markers=start(parameters, state.amplitude, harmonics, n_p, n_mu))
-    model = dataclasses.replace(setup.model, estimator="delta_f", coarse_grain_every=0)
-    steps, every = setup.steps, setup.output_every
-    if config.run.time_step == "auto":
-        steps, every = math.ceil(steps / _LONGER), max(1, round(every / _LONGER))
-    dt = parameters.dt * (setup.steps / steps)
+    steps, every = longer(setup.config, setup.steps), setup.output_every
+    if steps < setup.steps:
+        every = max(1, round(every / _LONGER))
     # Each interval of output needs a sample of the growth functional.
-    model = dataclasses.replace(model, functional_every=min(model.functional_every, every))
-    external = total_pressure(state, parameters, model)
-    parameters = dataclasses.replace(parameters, dt=dt, external_pressure=external)
+    model = dataclasses.replace(on_mesh(setup.model), functional_every=min(setup.model.functional_every, every))
+    parameters = dataclasses.replace(setup.parameters, dt=setup.parameters.dt * (setup.steps / steps))
+    parameters, state = start_on_mesh(setup.config, setup.units, parameters, setup.state, model, n_p, n_mu)
     return dataclasses.replace(
         setup, parameters=parameters, model=model, state=state, steps=steps, output_every=every, solver=NAME
     )
 
 
+def longer(config: Config, steps: int) -> int:
+    """Steps enough for this solver where the markers take ``steps``; the same where the config gives the step."""
+    return math.ceil(steps / _LONGER) if config.run.time_step == "auto" else steps
+
+
+def on_mesh(model: Model) -> Model:
+    """``model`` without what concerns markers alone."""
+    return dataclasses.replace(model, estimator="delta_f", coarse_grain_every=0)
+
+
+def start_on_mesh(
+    config: Config,
+    units: CodeUnits,
+    parameters: Parameters,
+    state: State,
+    model: Model,
+    n_p: int = MOMENTA,
+    n_mu: int = COSINES,
+) -> tuple[Parameters, State]:
+    """Parameters and the initial state with cells of a mesh instead of markers; differentiable like `assemble`."""
+    harmonics = initial_harmonics(config, units, parameters.background, state.amplitude)
+    start = jax.jit(_initial_cells, static_argnums=(3, 4))
+    state = dataclasses.replace(state, markers=start(parameters, state.amplitude, harmonics, n_p, n_mu))
+    external = total_pressure(state, parameters, model)
+    return dataclasses.replace(parameters, external_pressure=external), state
+
+
 def _initial_cells(
-    parameters: Parameters, amplitude: jax.Array, harmonics: tuple[float, float], n_p: int, n_mu: int
+    parameters: Parameters, amplitude: jax.Array, harmonics: tuple[jax.Array, jax.Array], n_p: int, n_mu: int
 ) -> Markers:
     mesh = make_mesh(parameters, n_p, n_mu, jnp.ones(()))
     return cells(mesh, initial_excess(mesh, parameters.background, amplitude, *harmonics))
@@ -94,7 +118,7 @@ def step(state: State, parameters: Parameters, model: Model) -> tuple[State, Rec
     state, second = expand(state, parameters, model, 1.0)
     state = drive(state, parameters, second - first)
     state = tube.apply_sources(state, parameters, model, half.dt)
-    if model.scattering == "spectrum":
+    if model.scattering == "spectrum" and model.functional_every > 0:
         record = _with_functional(state, record, parameters, model)
     return dataclasses.replace(state, step=state.step + 1), record._replace(damped=damped + damped_too)
 
@@ -232,15 +256,22 @@ def _grown(state: State, change: jax.Array, parameters: Parameters, unit: jax.Ar
     return dataclasses.replace(state, waves=waves, books=books)
 
 
+def keyed_step(
+    state: State, record: Record, key: jax.Array, parameters: Parameters, model: Model
+) -> tuple[State, Record]:
+    """One step added to ``record``; ``key`` is not used.  Same signature as ``simulate.keyed_step``."""
+    del key
+    state, part = step(state, parameters, model)
+    return state, combine(record, part)
+
+
 def advance(
     state: State, record: Record, key: jax.Array, parameters: Parameters, count: jax.Array, model: Model
 ) -> tuple[State, Record]:
-    """``count`` steps, a traced number; ``key`` is not used.  Same signature as ``simulate.advance``."""
-    del key
+    """``count`` steps, a traced number.  Same signature as ``simulate.advance``."""
 
     def body(_: jax.Array, carry: tuple[State, Record]) -> tuple[State, Record]:
-        state, part = step(carry[0], parameters, model)
-        return state, combine(carry[1], part)
+        return keyed_step(*carry, key, parameters, model)
 
     return jax.lax.fori_loop(0, count, body, (state, record))
 

@@ -18,6 +18,8 @@ can fail.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -55,23 +57,39 @@ def empty_histogram() -> jax.Array:
     return jnp.zeros((2, DEPOSIT_CELLS + 1))
 
 
-def deposit(grid: SpectrumGrid, histogram: jax.Array, kick: Kick, weight: jax.Array, b: jax.Array) -> jax.Array:
-    """``histogram`` with ``weight`` at q' minus at q added on the deposit nodes."""
-    nodes = DEPOSIT_CELLS + 1
-    base = jnp.where(kick.frame.sign < 0.0, nodes, 0)
-    flat = histogram.reshape(-1)
-    for q, w in ((kick.q, weight), (kick.frame.q, -weight)):
+class Deposit(NamedTuple):
+    """Weights to add to the flat histogram at ``cell`` and ``cell`` + 1, (N,) each."""
+
+    cell: jax.Array
+    below: jax.Array
+    above: jax.Array
+
+
+def deposits(grid: SpectrumGrid, kick: Kick, weight: jax.Array, b: jax.Array) -> tuple[Deposit, Deposit]:
+    """``weight`` at q' and minus ``weight`` at q, shared linearly between two deposit nodes."""
+    base = jnp.where(kick.frame.sign < 0.0, DEPOSIT_CELLS + 1, 0)
+
+    def at(q: jax.Array, weight: jax.Array) -> Deposit:
         cell, upper = _deposit_position(grid, q, b)
-        index, share = base + cell, w * upper
-        flat = flat.at[index].add((w - share).astype(flat.dtype), mode="promise_in_bounds")
-        flat = flat.at[index + 1].add(share.astype(flat.dtype), mode="promise_in_bounds")
+        share = weight * upper
+        return Deposit(base + cell, weight - share, share)
+
+    return at(kick.q, weight), at(kick.frame.q, -weight)
+
+
+def add_deposits(histogram: jax.Array, found: Sequence[Deposit]) -> jax.Array:
+    """``histogram`` with `deposits` added."""
+    flat = histogram.reshape(-1)
+    for one in found:
+        flat = flat.at[one.cell].add(one.below.astype(flat.dtype), mode="promise_in_bounds")
+        flat = flat.at[one.cell + 1].add(one.above.astype(flat.dtype), mode="promise_in_bounds")
     return flat.reshape(histogram.shape)
 
 
 def kick_gain(grid: SpectrumGrid, e: jax.Array, V: jax.Array, histogram: jax.Array, b: jax.Array) -> jax.Array:
     """Energy density given to each bin divided by its e_j, (2 directions, 2 helicities, bins), code units.
 
-    e: amplitudes of that shape, V: phase velocities (2,), histogram: that of `deposit`; directions come first.
+    e: amplitudes of that shape, V: phase velocities (2,), histogram: that of `add_deposits`; directions come first.
     """
     gamma = 1.0 / jnp.sqrt(1.0 - V**2)
     return -(gamma * V * b * b)[:, None, None] * SIGNS[:, None] * deposited(grid, e, histogram)

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from crmc import growth, scattering, tube
-from crmc.layout import sweep
+from crmc.layout import held, sweep
 from crmc.markers import Markers
 from crmc.parameters import Model, Parameters
 from crmc.record import Record, empty_record
@@ -98,7 +98,9 @@ def _scatter_spectrum(
             weight.append(weighing.estimated(state.markers, model.estimator))
             kicked.append(kick)
         mean = [0.5 * (weight[i] + weight[i + 1]) for i in range(2)]
-        histograms = tuple(growth.deposit(parameters.grid, *x, b) for x in zip(histograms, kicked, mean, strict=True))
+        found = [growth.deposits(parameters.grid, *x, b) for x in zip(kicked, mean, strict=True)]
+        found = held(found, state.step >= 0)
+        histograms = tuple(growth.add_deposits(*x) for x in zip(histograms, found, strict=True))
         energy = [scattering.energy_change(kick) for kick in kicked]
         control = weight[-1] if model.estimator == "delta_f" else weighing.control(state.markers)
         return _moved(state.markers), histograms, (work, _exchange(state, full, control, energy, mean))

@@ -140,6 +140,17 @@ def sweep(
     return dataclasses.replace(state.markers, **changes), histograms, sums
 
 
+def held(x: Any, always: jax.Array) -> Any:
+    """``x``, computed once and for all; ``always`` is true, which the compiler must not know.
+
+    XLA on CPU computes what feeds several scatters anew within each, entry by entry, and a derivative's three times
+    over (measured: 3.0 instead of 1.0 microseconds for five tangents of a marker and step).
+    """
+    if jax.default_backend() != "cpu":
+        return x
+    return jax.lax.cond(always, lambda: x, lambda: jax.tree.map(jnp.zeros_like, x))
+
+
 def _by_blocks(
     block: Callable[..., Any], ensemble: Any, starts: jax.Array, zeros: Any, size: int
 ) -> tuple[dict[str, jax.Array], tuple[Any, Any]]:

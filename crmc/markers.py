@@ -16,6 +16,7 @@ as a function of the state (no weight equation).  ``sum_i w_i phi(z_i)`` estimat
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Literal, NamedTuple
 
 import jax
@@ -24,8 +25,6 @@ import numpy as np
 from scipy.stats import qmc
 
 from crmc.distribution import Background, relative_change
-
-_slope = jax.jit(Background.slope)
 
 
 @jax.tree_util.register_dataclass
@@ -140,13 +139,51 @@ def padded(markers: Markers, count: int) -> Markers:
     return dataclasses.replace(added, volume=volume, excess=excess)
 
 
+def unit_square(count: int, seed: int) -> np.ndarray:
+    """Places of ``count`` markers in the unit square: scrambled Sobol points, (count, 2) float64."""
+    return _points(_sobol(seed), count)
+
+
+def _sobol(seed: int) -> qmc.Sobol:
+    return qmc.Sobol(d=2, scramble=True, rng=np.random.default_rng(seed))
+
+
+def _points(engine: qmc.Sobol, count: int) -> np.ndarray:
+    with np.errstate(all="ignore"):
+        return engine.random(1 << (count - 1).bit_length())[:count]
+
+
+@functools.partial(jax.jit, static_argnames=("count", "dtype"))
+def markers_at(
+    sample: jax.Array,
+    background: Background,
+    amplitude: jax.Array,
+    drift: jax.Array,
+    anisotropy: jax.Array,
+    *,
+    count: int,
+    dtype: np.dtype | type,
+) -> Markers:
+    """Markers, uniform in ln p and mu, at the places ``sample`` of the unit square, (n, 2); n of ``count`` in all.
+
+    Differentiable; see `initial_markers`.
+    """
+    low, high = jnp.log(background.momentum_min), jnp.log(background.momentum_max)
+    y, mu = jnp.exp(low + (high - low) * sample[:, 0]), 2.0 * sample[:, 1] - 1.0
+    volume = 2.0 * (high - low) / count * y**3
+    dipole = drift * jnp.sqrt(1.0 + y**2) / y
+    slope = background.slope(amplitude, y)
+    excess = -volume * slope * (dipole * mu + anisotropy * (1.5 * mu**2 - 0.5))
+    return Markers(*(x.astype(dtype) for x in (y, y * mu, jnp.zeros_like(y), volume, excess)))
+
+
 def initial_markers(
     count: int,
     background: Background,
     amplitude: jax.Array,
     *,
-    drift: float = 0.0,
-    anisotropy: float = 0.0,
+    drift: float | jax.Array = 0.0,
+    anisotropy: float | jax.Array = 0.0,
     seed: int = 0,
     dtype: np.dtype | type = np.float32,
 ) -> Markers:
@@ -155,20 +192,11 @@ def initial_markers(
     f = F0 - (v_D/v) p F0' P1(mu) - zeta p F0' P2(mu): isotropic in a frame that moves at ``drift`` = v_D/c
     (eq. 16 for any particle speed v) but for the anisotropy ``anisotropy`` = zeta of eq. 20.
     """
-    engine = qmc.Sobol(d=2, scramble=True, rng=np.random.default_rng(seed))
-    low, high = np.log(float(background.momentum_min)), np.log(float(background.momentum_max))
-    columns = [np.zeros(count, dtype) for _ in range(4)]
+    engine, parts = _sobol(seed), []
+    shared = background, amplitude, jnp.asarray(drift, jnp.float64), jnp.asarray(anisotropy, jnp.float64)
     # In parts, because the sample is float64 and would take more memory than the markers.
     part = min(1 << (count - 1).bit_length(), _SAMPLED_AT_ONCE)
     for first in range(0, count, part):
-        with np.errstate(all="ignore"):
-            sample = engine.random(part)[: count - first]
-        y, mu = np.exp(low + (high - low) * sample[:, 0]), 2.0 * sample[:, 1] - 1.0
-        volume = 2.0 * (high - low) / count * y**3
-        slope = np.asarray(_slope(background, amplitude, jnp.asarray(y)))
-        dipole = drift * np.sqrt(1.0 + y**2) / y
-        excess = -volume * slope * (dipole * mu + anisotropy * (1.5 * mu**2 - 0.5))
-        for column, x in zip(columns, (y, y * mu, volume, excess), strict=True):
-            column[first : first + part] = x
-    birth, parallel, volume, excess = (jnp.asarray(x) for x in columns)
-    return Markers(birth, parallel, jnp.zeros_like(birth), volume, excess)
+        sample = _points(engine, part)[: count - first]
+        parts.append(jax.tree.map(np.asarray, markers_at(jnp.asarray(sample), *shared, count=count, dtype=dtype)))
+    return jax.tree.map(lambda *x: jnp.asarray(np.concatenate(x)), *parts)

@@ -133,7 +133,11 @@ def cells(mesh: Mesh, excess: jax.Array) -> Markers:
 
 
 def initial_excess(
-    mesh: Mesh, background: Background, amplitude: jax.Array, drift: float = 0.0, anisotropy: float = 0.0
+    mesh: Mesh,
+    background: Background,
+    amplitude: jax.Array,
+    drift: float | jax.Array = 0.0,
+    anisotropy: float | jax.Array = 0.0,
 ) -> jax.Array:
     """V df of f = F0 - (v_D/v) p F0' P1(mu) - zeta p F0' P2(mu), as ``markers.initial_markers``."""
     y = mesh.y[:, None]

@@ -51,7 +51,8 @@ class Model:
     """Static switches: hashable, one compilation each.
 
     coarse_grain_every: steps between coarse-grainings of the weights, 0 for never.
-    functional_every: steps between samples of the growth functional; odd, so that they see either order of the kicks.
+    functional_every: steps between samples of the growth functional, 0 for none; odd, so that they see either order of
+        the kicks.
     functional_refinement: steps of a sample per step of the run.
     layout: how the ensemble is cut for devices and caches; no result depends on it.
     """

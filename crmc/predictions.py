@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from crmc.build import expansion_time, make_background
+from crmc.assemble import expansion_time, make_background, shape_of
 from crmc.damping import ION_NEUTRAL_COLLISIONS
 from crmc.distribution import Background
 from crmc.theory import (
@@ -59,8 +59,9 @@ for _p in ("1", "3", "10"):
 
 def _steady_arguments(config: Config, units: CodeUnits) -> tuple[Any, ...]:
     """(background, amplitude, v_A, |tau_B|) at t = 0 [code]; tau_B is None without expansion."""
-    background, amplitude = make_background(config, units)
-    tau_B = expansion_time(config, units)
+    shape = shape_of(config)
+    background, amplitude = make_background(config, units, shape)
+    tau_B = expansion_time(config, units, shape)
     return background, amplitude, units.alfven_speed, None if tau_B is None else abs(tau_B)
 
 

@@ -122,12 +122,21 @@ def shared_coordinates() -> dict[str, tuple[str, Any, dict[str, str]]]:
     return {name: (name, values, COORDINATES[name]) for name, values in _SHARED.items()}
 
 
+def in_units(units: CodeUnits, name: str, value: Any) -> Any:
+    """``value``, code units, of a variable of a result in the unit of the file."""
+    return value * _factors(units)[_VARIABLES[name][2]]
+
+
+def unit_of(name: str) -> str:
+    """Unit of a variable of a result."""
+    return _VARIABLES[name][1]
+
+
 def physical(units: CodeUnits, rows: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Every variable of a result in the unit of the file, from ``rows`` in code units, first axis time."""
-    factors = _factors(units)
     scale = float(rows["energy_cosmic_rays"][0])
     rows = {**rows, "energy_residual": (rows["ledger"] - rows["ledger"][0]) / scale}
-    return {name: np.asarray(rows[name]) * factors[factor] for name, (_, _, factor, _) in _VARIABLES.items()}
+    return {name: in_units(units, name, np.asarray(rows[name])) for name in _VARIABLES}
 
 
 def labelled(

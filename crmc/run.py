@@ -26,7 +26,7 @@ from crmc.memory import require_memory
 from crmc.observe import observe
 from crmc.parameters import Parameters
 from crmc.record import Record, empty_record
-from crmc.simulate import advance
+from crmc.simulate import advance, keyed_step
 from crmc.state import State
 
 DONE, FAILED, INTERRUPTED = 0, 3, 130
@@ -36,24 +36,26 @@ _CHUNK_SECONDS = 0.5
 
 
 class Solver(NamedTuple):
-    """What the host loop drives: how to prepare a setup, start a record, advance a state and read a row from it.
+    """What the drivers drive: how to prepare a setup, start a record, step, advance a state and read a row from it.
 
-    ``advance`` and ``observe`` have the signatures of ``simulate.advance`` and ``observe.observe``.
+    ``keyed_step``, ``advance`` and ``observe`` have the signatures of those of ``simulate`` and ``observe``.
     coarsest: nu_max dt above which a step is too coarse to trust.
     """
 
     prepare: Callable[[Setup], Setup]
     record: Callable[[Parameters], Record]
+    keyed_step: Callable[..., tuple[State, Record]]
     advance: Callable[..., Any]
     observe: Callable[..., Any]
     coarsest: float
 
 
 SOLVERS = {
-    "monte-carlo": Solver(lambda setup: setup, lambda _: empty_record(), advance, observe, coarsest=2.0),
+    "monte-carlo": Solver(lambda setup: setup, lambda _: empty_record(), keyed_step, advance, observe, coarsest=2.0),
     fokker_planck.NAME: Solver(
         fokker_planck.prepare,
         fokker_planck.mesh_record,
+        fokker_planck.keyed_step,
         fokker_planck.advance,
         fokker_planck.observe,
         coarsest=math.inf,

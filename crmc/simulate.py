@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import jax
 
 from crmc.identity import functional_rates
@@ -31,22 +34,41 @@ def advance(
     return jax.lax.fori_loop(0, count, body, (state, record))
 
 
+def brief(
+    state: State, record: Record, count: int, parameters: Parameters, model: Model
+) -> tuple[dict[str, jax.Array], Record]:
+    """The state but for its markers, and the record with its functional contracted to `functional_rates`."""
+    record = record._replace(functional=functional_rates(state, record.functional, parameters))
+    return {"waves": state.waves, "b": state.b, "gas_pressure": state.gas_pressure}, record
+
+
 def simulate(
-    state: State, key: jax.Array, parameters: Parameters, model: Model, *, outputs: int, steps_per_output: int
-) -> tuple[State, tuple[dict[str, jax.Array], Record]]:
+    state: State,
+    key: jax.Array,
+    parameters: Parameters,
+    model: Model,
+    *,
+    outputs: int,
+    steps_per_output: int,
+    read: Callable[[State, Record, int, Parameters, Model], Any] = brief,
+    one_step: Callable[..., tuple[State, Record]] = keyed_step,
+    empty: Record | None = None,
+) -> tuple[State, Any]:
     """``outputs`` x ``steps_per_output`` steps as nested scans, differentiable in both modes.
 
-    Returns the final state, and per output the records and the small state (markers left out), stacked; a record's
-    functional is contracted to `identity.functional_rates`.
+    Returns the final state and what ``read`` says of each interval, stacked.  Backwards, the states at the outputs
+    and within one interval are kept and all else is computed again: memory grows as outputs + steps_per_output.
+    one_step, empty: step of another solver and its record of no steps.
     """
 
+    @jax.checkpoint
     def inner(carry: tuple[State, Record], _: None) -> tuple[tuple[State, Record], None]:
-        return keyed_step(*carry, key, parameters, model), None
+        return one_step(*carry, key, parameters, model), None
 
-    def outer(state: State, _: None) -> tuple[State, tuple[dict[str, jax.Array], Record]]:
-        start = (state, empty_record())
+    @jax.checkpoint
+    def outer(state: State, _: None) -> tuple[State, Any]:
+        start = (state, empty_record() if empty is None else empty)
         (state, record), _ = jax.lax.scan(inner, start, length=steps_per_output)
-        record = record._replace(functional=functional_rates(state, record.functional, parameters))
-        return state, ({"waves": state.waves, "b": state.b, "gas_pressure": state.gas_pressure}, record)
+        return state, read(state, record, steps_per_output, parameters, model)
 
     return jax.lax.scan(outer, state, length=outputs)

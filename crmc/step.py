@@ -46,8 +46,8 @@ def _scattered(
     state: State, noise: jax.Array, parameters: Parameters, model: Model, middle: jax.Array
 ) -> tuple[State, Record]:
     """Expansion by halves around the kicks at field ``middle``, damping, and the growth functional's sample."""
-    before, followed = state, model.scattering == "spectrum"
-    sample = take_sample(state, model) if followed else None
+    before, sampled = state, model.scattering == "spectrum" and model.functional_every > 0
+    sample = take_sample(state, model) if sampled else None
     state, record, correction = scatter(state, noise, parameters, model, middle)
     if sample is not None:
         functional = functional_of(sample, before.b, state, noise, parameters, model)

@@ -62,8 +62,8 @@ class CodeUnits:
     def alfven_speed(self) -> float:
         """v_A/c with v_A = B0/sqrt(4 pi n_i m_p) (protons only, non-relativistic)."""
         rho = self.ion_density * PROTON_MASS
-        return self.magnetic_field / math.sqrt(4.0 * math.pi * rho) / SPEED_OF_LIGHT
+        return self.magnetic_field / (4.0 * math.pi * rho) ** 0.5 / SPEED_OF_LIGHT
 
     def thermal_speed(self, temperature: float) -> float:
         """v_i/c with v_i = sqrt(k T/m_p), ``temperature`` in K."""
-        return math.sqrt(BOLTZMANN * temperature / PROTON_MASS) / SPEED_OF_LIGHT
+        return (BOLTZMANN * temperature / PROTON_MASS) ** 0.5 / SPEED_OF_LIGHT

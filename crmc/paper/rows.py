@@ -84,13 +84,14 @@ class Example:
 
 def example() -> Example:
     """The paper's example, from its printed numbers and the momentum range of halo."""
-    from crmc.build import make_background
+    from crmc.assemble import make_background, shape_of
     from crmc.config import load_config
 
     field = math.sqrt(8.0 * math.pi * INPUTS["magnetic_pressure"])
     hydrogen = INPUTS["balance"] / INPUTS["heating_per_atom"]
     units = CodeUnits(field, hydrogen)
-    background, _ = make_background(load_config("halo"), units)
+    halo = load_config("halo")
+    background, _ = make_background(halo, units, shape_of(halo))
     amplitude = background.amplitude_for_pressure(jnp.array([INPUTS["cr_pressure"] / units.energy_density]))
     return Example(field, hydrogen, units, units.thermal_speed(INPUTS["temperature"]), background, amplitude)
 

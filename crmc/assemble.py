@@ -1,0 +1,244 @@
+"""From the numbers of a config to arrays in code units: parameters and initial state; all conversion of units is here.
+
+Every function takes numbers or traced arrays in the config's place of numbers alike and is differentiable with respect
+to them.  What depends on their signs, or on whether they are given at all, was decided before: `Shape`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from crmc import theory
+from crmc.config import Config
+from crmc.damping import ION_NEUTRAL_COLLISIONS, Damping
+from crmc.distribution import Background
+from crmc.equilibrium import driven_branches, equilibrium_amplitudes
+from crmc.markers import Markers, initial_markers, markers_at
+from crmc.parameters import Model, Parameters
+from crmc.reductions import moments, wave_energy
+from crmc.spectrum import make_grid
+from crmc.state import State, zero_books
+from crmc.tube import magnetic_pressure
+from crmc.units import SPEED_OF_LIGHT, CodeUnits
+
+#: Room for the momenta of markers beyond those of the config, and most e-foldings of B that add to it.
+_MARGIN, _MOST_FOLDINGS = 1.05, 3.0
+
+_amplitude_for_pressure = jax.jit(Background.amplitude_for_pressure)
+_anisotropy_of_zeta = jax.jit(theory.anisotropy_of_zeta)
+
+
+class Shape(NamedTuple):
+    """What a config's numbers decide about the program; static.
+
+    expands: tau_B is known at t = 0.  predicts: so is the balance of growth and damping.
+    """
+
+    model: Model
+    expands: bool
+    predicts: bool
+
+
+class Start(NamedTuple):
+    """Parameters but for dt and P_ext, amplitudes of F0 and of the waves at t = 0.
+
+    predicted: those of the driven branches in balance, (bins,), None where no balance is known.
+    """
+
+    units: CodeUnits
+    parameters: Parameters
+    amplitude: jax.Array
+    waves: jax.Array
+    predicted: jax.Array | None
+
+
+def shape_of(config: Config) -> Shape:
+    """The static decisions of a config, which must hold plain numbers."""
+    constant = config.scattering.model == "constant"
+    injects = config.injection.pressure_rate > 0.0
+    model = Model(
+        expansion=config.expansion.mode,
+        scattering=config.scattering.frame if constant else "spectrum",
+        estimator=config.run.estimator,
+        nonlinear_landau=config.damping.nonlinear_landau,
+        evolve_waves=config.waves.evolve,
+        adiabatic_waves=config.waves.adiabatic,
+        balance_energy=config.run.balance_energy,
+        inject=injects,
+    )
+    mode = config.expansion.mode
+    expands = mode == "prescribed" or (mode != "none" and injects)
+    return Shape(model, expands, expands and config.damping.active and not constant)
+
+
+def code_units(config: Config) -> CodeUnits:
+    """Code units of B and n_i at t = 0."""
+    return CodeUnits(config.plasma.magnetic_field, config.plasma.ion_density)
+
+
+def start(config: Config, shape: Shape) -> Start:
+    """All but the markers."""
+    units = code_units(config)
+    background, amplitude = make_background(config, units, shape)
+    tau_B = expansion_time(config, units, shape)
+    parameters = _parameters(config, units, background, tau_B)
+    predicted = None
+    if shape.predicts and tau_B is not None:
+        predicted = equilibrium_amplitudes(parameters, amplitude, shape.model, tau_B)
+    return Start(units, parameters, amplitude, _initial_waves(config, predicted, tau_B), predicted)
+
+
+def complete(
+    start: Start, config: Config, model: Model, steps: int, sample: jax.Array | None = None
+) -> tuple[Parameters, State]:
+    """Parameters and initial state of a run of so many steps.
+
+    sample: places of the markers in the unit square, `markers.unit_square`; drawn here, part by part, where None.
+    """
+    units = start.units
+    state = State(
+        step=jnp.zeros((), jnp.int64),
+        markers=_markers(config, start, sample),
+        amplitude=start.amplitude,
+        waves=start.waves,
+        b=jnp.ones(()),
+        gas_pressure=jnp.asarray(config.plasma.gas_pressure / units.energy_density, jnp.float64),
+        books=zero_books(),
+    )
+    dt = jnp.asarray(config.run.duration * units.gyrofrequency / steps, jnp.float64)
+    parameters = dataclasses.replace(start.parameters, dt=dt)
+    external = total_pressure(state, parameters, model)
+    return dataclasses.replace(parameters, external_pressure=external), state
+
+
+def make_background(config: Config, units: CodeUnits, shape: Shape) -> tuple[Background, jax.Array]:
+    """F0 and its amplitudes; a second, initially empty component takes what is injected."""
+    rays = config.cosmic_rays
+    index, turnover = rays.index, rays.turnover_momentum
+    if rays.spectrum == "kappa":
+        assert rays.kappa is not None
+        index, turnover = 2.0 * (rays.kappa + 1.0), rays.kappa**0.5 * turnover
+    shapes, pressures = [(index, turnover)], [rays.pressure / units.energy_density]
+    if shape.model.inject:
+        shapes.append((config.injection_index, turnover))
+        pressures.append(0.0)
+    indices, turnovers = (jnp.stack([jnp.asarray(x, jnp.float64) for x in row]) for row in zip(*shapes, strict=True))
+    background = Background(indices, turnovers, jnp.asarray(rays.momentum_min), jnp.asarray(rays.momentum_max))
+    return background, _amplitude_for_pressure(background, jnp.stack([jnp.asarray(x) for x in pressures]))
+
+
+def expansion_time(config: Config, units: CodeUnits, shape: Shape) -> jax.Array | float | None:
+    """tau_B [code] at t = 0 (negative: compression); None without expansion."""
+    if not shape.expands:
+        return None
+    plasma = config.plasma
+    if config.expansion.mode == "prescribed":
+        assert config.expansion.timescale is not None
+        return config.expansion.timescale * units.gyrofrequency
+    magnetic = plasma.magnetic_field**2 / (8.0 * math.pi)
+    seconds = theory.expansion_time(
+        config.injection.pressure_rate,
+        plasma.gas_pressure,
+        config.cosmic_rays.pressure,
+        magnetic,
+        plasma.adiabatic_index,
+    )
+    return seconds * units.gyrofrequency
+
+
+def _parameters(
+    config: Config, units: CodeUnits, background: Background, tau_B: jax.Array | float | None
+) -> Parameters:
+    """Parameters but for dt and P_ext, which need the initial state."""
+    plasma, damping, rays = config.plasma, config.damping, config.cosmic_rays
+    printed = config.waves.coefficients == "printed"
+    # A field that falls by b moves the scaled momenta p/b up by 1/b at most.
+    fall = jnp.ones(())
+    if tau_B is not None:
+        fall = jnp.exp(jnp.minimum(config.run.duration * units.gyrofrequency / tau_B, _MOST_FOLDINGS))
+    grid = make_grid(
+        config.waves.k_min,
+        config.waves.k_max,
+        config.waves.bins,
+        rays.momentum_min / _MARGIN * jnp.minimum(fall, 1.0),
+        rays.momentum_max * _MARGIN * jnp.maximum(fall, 1.0),
+    )
+    neutral = 0.5 * ION_NEUTRAL_COLLISIONS * damping.ion_neutral_density * (plasma.temperature / 1e4) ** 0.4
+    epsilon = damping.turbulent_dissipation * units.time / SPEED_OF_LIGHT**2
+    rate = 1.0 / tau_B if tau_B is not None and config.expansion.mode == "prescribed" else 0.0
+    scalars = {
+        "dt": 0.0,
+        "alfven_speed": units.alfven_speed,
+        "nu_coefficient": 1.0 if printed else math.pi,
+        "growth_coefficient": 0.5 * math.pi if printed else 1.0,
+        "expansion_rate": rate,
+        "injection_rate": config.injection.pressure_rate / units.power_density,
+        "external_pressure": 0.0,
+        "adiabatic_index": plasma.adiabatic_index,
+        "heating": plasma.background_heating / units.power_density,
+        "cooling": plasma.cooling / units.power_density,
+        "seed": config.waves.seed_level,
+        "scattering_frequency": (0.0 if config.scattering.frequency is None else config.scattering.frequency)
+        * units.time,
+    }
+    rates = {
+        "linear": damping.linear * units.time,
+        "ion_neutral": neutral * units.time,
+        "thermal_speed": units.thermal_speed(plasma.temperature),
+        "turbulent": _root(epsilon / units.alfven_speed),
+    }
+    return Parameters(
+        **{name: jnp.asarray(value, jnp.float64) for name, value in scalars.items()},
+        damping=Damping(**{name: jnp.asarray(value, jnp.float64) for name, value in rates.items()}),
+        background=background,
+        grid=grid,
+    )
+
+
+def _root(x: jax.Array | float) -> jax.Array:
+    """sqrt(x), with derivative 0 where x = 0: a mechanism that is absent stays so."""
+    present = jnp.asarray(x) > 0.0
+    return jnp.where(present, jnp.sqrt(jnp.where(present, x, 1.0)), 0.0)
+
+
+def _initial_waves(config: Config, predicted: jax.Array | None, tau_B: jax.Array | float | None) -> jax.Array:
+    level = config.waves.seed_level if config.waves.start_level is None else config.waves.start_level
+    waves = jnp.full((2, 2, config.waves.bins), jnp.asarray(level, jnp.float64))
+    if config.waves.start != "equilibrium":
+        return waves
+    assert predicted is not None and tau_B is not None
+    return jnp.where(driven_branches(tau_B)[..., None], predicted, waves)
+
+
+def initial_harmonics(
+    config: Config, units: CodeUnits, background: Background, amplitude: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """v_D/c and zeta (eqs. 16, 20) of f at t = 0."""
+    rays = config.cosmic_rays
+    zeta = rays.anisotropy / _anisotropy_of_zeta(background, amplitude)
+    return jnp.asarray(rays.drift_velocity * units.alfven_speed), zeta
+
+
+def _markers(config: Config, start: Start, sample: jax.Array | None) -> Markers:
+    background, amplitude = start.parameters.background, start.amplitude
+    drift, anisotropy = initial_harmonics(config, start.units, background, amplitude)
+    count, dtype = config.run.markers, np.dtype(config.run.precision)
+    if sample is not None:
+        return markers_at(sample, background, amplitude, drift, anisotropy, count=count, dtype=dtype)
+    return initial_markers(
+        count, background, amplitude, drift=drift, anisotropy=anisotropy, seed=config.run.seed, dtype=dtype
+    )
+
+
+@partial(jax.jit, static_argnames="model")
+def total_pressure(state: State, parameters: Parameters, model: Model) -> jax.Array:
+    """P_g + P_perp + P_m + P_waves at t = 0."""
+    rays = moments(state, parameters, model).perpendicular_pressure
+    return rays + state.gas_pressure + magnetic_pressure(parameters, state.b) + 0.5 * wave_energy(state, parameters)

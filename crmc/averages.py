@@ -1,0 +1,114 @@
+"""Averages over the last half of a run as a pure function of the config's numbers: what is differentiated and fitted.
+
+The steps are those of every run, made by `simulate` instead of the host loop; only the samples for the growth
+functional, which no step reads, are left out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from crmc import fokker_planck
+from crmc.assemble import Shape, complete, shape_of, start
+from crmc.build import demand, scheduled
+from crmc.config import Config
+from crmc.layout import Layout
+from crmc.numbers import replaced
+from crmc.observe import observe_with
+from crmc.parameters import Model, Parameters
+from crmc.record import Record
+from crmc.result import in_units
+from crmc.run import SOLVERS
+from crmc.simulate import simulate
+from crmc.state import State
+
+#: Variables of a result that have a derivative along every marker's path: neither those that count markers within
+#: sharp bounds (the growth functional, the gap) nor the books' residuals.
+QUANTITIES = (
+    "heating_rate",
+    "gas_heating_rate",
+    "pressure_anisotropy",
+    "scattering_frequency",
+    "mean_free_path",
+    "wave_power",
+    "damping_rate",
+    "cr_number_density",
+    "cr_energy_density",
+    "parallel_pressure",
+    "perpendicular_pressure",
+    "gas_pressure",
+    "magnetic_field",
+)
+#: Markers worked on at a time.  XLA on CPU is slow at the derivative of a loop over blocks (measured: twice the time).
+_BLOCK = 1 << 17
+
+
+@dataclasses.dataclass(frozen=True)
+class Averages:
+    """``averages(numbers, sample, key)``: the averages of ``quantities`` over the last half, in the units of a result.
+
+    numbers: values of keys in place of the config's, `numbers.value_of`.  sample: `markers.unit_square` of the markers
+    of a run.  key: its random key.
+    outputs, every: rows of output, an even number, and steps between them.
+    """
+
+    config: Config
+    solver: str
+    shape: Shape
+    model: Model
+    quantities: tuple[str, ...]
+    outputs: int
+    every: int
+
+    @property
+    def steps(self) -> int:
+        """Steps of a run."""
+        return self.outputs * self.every
+
+    def __call__(self, numbers: Mapping[str, Any], sample: jax.Array, key: jax.Array) -> dict[str, jax.Array]:
+        config = replaced(self.config, numbers)
+        begun = start(config, self.shape)
+        parameters, state = complete(begun, config, self.model, self.steps, sample)
+        if self.solver == fokker_planck.NAME:
+            parameters, state = fokker_planck.start_on_mesh(config, begun.units, parameters, state, self.model)
+        solver = SOLVERS[self.solver]
+        _, rows = simulate(
+            state,
+            key,
+            parameters,
+            self.model,
+            outputs=self.outputs,
+            steps_per_output=self.every,
+            read=self._read,
+            one_step=solver.keyed_step,
+            empty=solver.record(parameters),
+        )
+        means = {name: jnp.mean(row[self.outputs // 2 :], axis=0) for name, row in rows.items()}
+        return {name: in_units(begun.units, name, mean) for name, mean in means.items()}
+
+    def _read(
+        self, state: State, record: Record, count: int, parameters: Parameters, model: Model
+    ) -> dict[str, jax.Array]:
+        functional = jnp.zeros_like(state.waves) if model.scattering == "spectrum" else None
+        row = observe_with(state, record, jnp.asarray(count), parameters, model, functional)
+        return {name: row[name] for name in self.quantities}
+
+
+def averages_of(config: Config, quantities: Sequence[str], solver: str = "monte-carlo") -> Averages:
+    """The averages of a config; call inside ``jax.enable_x64(True)``.
+
+    A run has about sqrt(steps) rows of sqrt(steps) steps: as many steps as `run.run` makes, or up to a row more.
+    """
+    needs = demand(config)
+    on_mesh = solver == fokker_planck.NAME
+    outputs = 2 * math.ceil(math.sqrt(needs.steps) / 2.0)
+    every = math.ceil((fokker_planck.longer(config, needs.steps) if on_mesh else needs.steps) / outputs)
+    model = scheduled(needs.model, needs.schedule(outputs * every)._replace(functional_every=0))
+    model = dataclasses.replace(fokker_planck.on_mesh(model) if on_mesh else model, layout=Layout(1, _BLOCK))
+    return Averages(config, solver, shape_of(config), model, tuple(quantities), outputs, every)

@@ -1,0 +1,127 @@
+"""Derivatives in words and numbers: the table and the JSON of ``crmc sensitivity``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from crmc.numbers import differentiable, value_of
+from crmc.observe import MOMENTA
+from crmc.result import unit_of
+from crmc.sensitivity import Differentiation, Estimate, Slopes, logarithmic, mean_of
+
+#: Waves weaker than this share of the strongest are left out of the table (not of the JSON).
+_SHOWN = 1e-3
+
+
+def as_dict(program: Differentiation, found: Slopes) -> dict[str, Any]:
+    """Everything, for JSON: averages, derivatives and logarithmic derivatives with standard errors, and their axes."""
+    averages, known = program.averages, differentiable()
+    k = np.asarray(grid_of(program))
+    axes = {"direction": [1, -1], "helicity": [1, -1], "k": k, "momentum": MOMENTA}
+    numbers = {key: {"value": value_of(averages.config, key), "unit": known[key].unit} for key in program.keys}
+    quantities = {}
+    for name, values in found.values.items():
+        average = mean_of(values)
+        quantities[name] = {
+            "value": average.value,
+            "stderr": average.stderr,
+            "unit": unit_of(name),
+            "dimensions": list(_dimensions(values.ndim - 1)),
+            "derivatives": {key: _derivative(program, values, found.slopes[name][key], key) for key in program.keys},
+        }
+    return {
+        "name": averages.config.name,
+        "mode": program.mode,
+        "solver": averages.solver,
+        "replicas": next(iter(found.values.values())).shape[0],
+        "markers": averages.config.run.markers,
+        "steps": averages.steps,
+        "seed": averages.config.run.seed,
+        "average": "mean over the last half of the run",
+        "axes": axes,
+        "numbers": numbers,
+        "quantities": quantities,
+    }
+
+
+def grid_of(program: Differentiation) -> np.ndarray:
+    """Wavenumbers of the bins [Omega0/c]."""
+    waves = program.averages.config.waves
+    knot = np.log(waves.k_max / waves.k_min) / (waves.bins + 2)
+    return waves.k_min * np.exp(knot * (np.arange(waves.bins) + 1.5))
+
+
+def _dimensions(count: int) -> tuple[str, ...]:
+    return {0: (), 1: ("momentum",), 3: ("direction", "helicity", "k")}[count]
+
+
+def _derivative(program: Differentiation, values: np.ndarray, slopes: np.ndarray, key: str) -> dict[str, Any]:
+    plain, relative = mean_of(slopes), logarithmic(values, slopes, np.asarray(value_of(program.averages.config, key)))
+    return {
+        "derivative": plain.value,
+        "derivative_stderr": plain.stderr,
+        "logarithmic": relative.value,
+        "logarithmic_stderr": relative.stderr,
+    }
+
+
+def text(program: Differentiation, found: Slopes) -> str:
+    """A table: one line per average, one column per key, d ln X/d ln a with its standard error.
+
+    A key whose value is 0, and an average that may vanish, have dX/da instead.
+    """
+    averages = program.averages
+    scalars = [key for key in program.keys if np.ndim(value_of(averages.config, key)) == 0]
+    lines = [["average over the last half", "value", *[_heading(averages.config, key) for key in scalars]]]
+    for name, values in found.values.items():
+        average = mean_of(values)
+        for place, label in _places(program, name, average.value):
+            cells = [_number(average, place, unit_of(name))]
+            for key in scalars:
+                slopes, number = found.slopes[name][key], np.asarray(value_of(averages.config, key))
+                estimate = mean_of(slopes) if number == 0.0 else logarithmic(values, slopes, number)
+                cells.append(_with_error(float(estimate.value[place]), float(estimate.stderr[place])))
+            lines.append([label, *cells])
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    body = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    count = next(iter(found.values.values())).shape[0]
+    note = f"{count} replica{'s' * (count != 1)} of {averages.config.run.markers} markers and {averages.steps} steps"
+    tables = [key for key in program.keys if key not in scalars]
+    more = f"; {', '.join(tables)} is in the JSON only" if tables else ""
+    return "\n".join([*body, "", f"{program.mode} derivatives, {averages.solver}; {note}{more}"])
+
+
+def _heading(config: Any, key: str) -> str:
+    return f"d/d {key}" if value_of(config, key) == 0.0 else f"dln/dln {key}"
+
+
+def _places(program: Differentiation, name: str, value: np.ndarray) -> Iterator[tuple[tuple[int, ...], str]]:
+    """Entries of an average that the table shows, with their names."""
+    if value.ndim == 0:
+        yield (), name
+    elif value.ndim == 1:
+        for i, p in enumerate(MOMENTA):
+            yield (i,), f"{name}(p={p:g})"
+    else:
+        k, signs = grid_of(program), "+-"
+        for place in np.ndindex(value.shape):
+            if abs(value[place]) > _SHOWN * np.nanmax(np.abs(value)):
+                yield place, f"{name}({signs[place[0]]}{signs[place[1]]},k={k[place[2]]:.3g})"
+
+
+def _number(estimate: Estimate, place: tuple[int, ...], unit: str) -> str:
+    value, error = float(estimate.value[place]), float(estimate.stderr[place])
+    shown = f"{value:.4g}" if not np.isfinite(error) or error == 0.0 else f"{value:.4g} +- {error:.1g}"
+    return shown if unit == "1" else f"{shown} {unit}"
+
+
+def _with_error(value: float, error: float) -> str:
+    if not np.isfinite(value):
+        return "-"
+    if not np.isfinite(error) or error == 0.0:
+        return f"{value:.4g}"
+    digits = max(0, min(12, 1 - int(np.floor(np.log10(error)))))
+    return f"{value:.{digits}f} +- {error:.{digits}f}" if 1e-9 < abs(error) < 1e5 else f"{value:.4g} +- {error:.2g}"
