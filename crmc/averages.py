@@ -45,7 +45,8 @@ QUANTITIES = (
     "gas_pressure",
     "magnetic_field",
 )
-#: Markers worked on at a time.  XLA on CPU is slow at the derivative of a loop over blocks (measured: twice the time).
+#: Markers worked on at a time: as many as memory allows, since XLA on CPU is slow at the derivative of a loop over
+#: blocks (measured: two to three times the time).
 _BLOCK = 1 << 17
 
 

@@ -16,7 +16,6 @@ has a derivative of large variance (raise waves.seed_level where errors are larg
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, Literal, NamedTuple
@@ -27,7 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from crmc.averages import Averages
-from crmc.devices import compiler_options
+from crmc.devices import compiler_options, cores
 from crmc.fokker_planck import NAME as MESH
 from crmc.markers import unit_square
 from crmc.numbers import differentiable, value_of
@@ -64,32 +63,35 @@ class Slopes(NamedTuple):
 
 
 class Differentiation:
-    """The compiled program that gives averages and their derivatives by the numbers of ``keys`` for one replica."""
+    """The compiled program that gives averages and their derivatives by the numbers of ``keys`` for one replica.
 
-    def __init__(self, averages: Averages, keys: Sequence[str], mode: Mode = "forward"):
-        self.prepare(averages, keys, mode)
-        one = replica(averages, averages.config.run.seed)
-        arguments = jnp.zeros(self.size), self.numbers, *one
-        self.compiled = jax.jit(self.program).lower(*arguments).compile(compiler_options())
+    options: of the compiler, `devices.compiler_options` unless given.
+    """
 
-    def prepare(self, averages: Averages, keys: Sequence[str], mode: Mode) -> None:
-        """All but the compilation."""
+    def __init__(
+        self, averages: Averages, keys: Sequence[str], mode: Mode = "forward", options: Mapping[str, Any] | None = None
+    ):
         self.averages, self.keys, self.mode = averages, tuple(keys), mode
         # All numbers are arguments: what depends on constants would be computed, slowly, by the compiler.
         known = {name: value_of(averages.config, name) for name in differentiable() if name in keys or "[" not in name}
         self.numbers = {k: jnp.asarray(v, jnp.float64) for k, v in known.items() if v is not None}
         self.scales = {k: np.where(np.asarray(known[k]) == 0.0, 1.0, np.abs(known[k])) for k in keys}
-        programs = {"forward": self._forward, "reverse": self._reverse, "finite-difference": self._value}
-        self.program: Callable[..., Any] = programs[mode]
+        programs: dict[Mode, Callable[..., Any]] = {
+            "forward": self._forward,
+            "reverse": self._reverse,
+            "finite-difference": self._value,
+        }
+        arguments = jnp.zeros(self.size), self.numbers, *replica(averages, averages.config.run.seed)
+        chosen = compiler_options() if options is None else dict(options)
+        self.compiled = jax.jit(programs[mode]).lower(*arguments).compile(chosen)
 
     def __call__(self, one: Replica) -> tuple[dict[str, np.ndarray], dict[str, dict[str, np.ndarray]]]:
         """Averages and derivatives of a replica."""
-        zero = np.zeros(self.size)
+        found = self.compiled(jnp.zeros(self.size), self.numbers, *one)
         if self.mode != "finite-difference":
-            values, rows = self.compiled(jnp.asarray(zero), self.numbers, *one)
+            values, rows = found
         else:
-            values = self.compiled(jnp.asarray(zero), self.numbers, *one)
-            step = _DIFFERENCE[self.averages.config.run.precision]
+            values, step = found, _DIFFERENCE[self.averages.config.run.precision]
             steps = step * np.eye(self.size)
             ends = [[self.compiled(jnp.asarray(sign * x), self.numbers, *one) for sign in (1, -1)] for x in steps]
             slopes = [jax.tree.map(lambda high, low: (high - low) / (2.0 * step), *pair) for pair in ends]
@@ -146,7 +148,7 @@ def differentiate(
     stop: asked after every replica whether to make do with those that are ready; progress: called after each.
     """
     seed = program.averages.config.run.seed
-    workers = min(replicas, _cores()) if jax.default_backend() == "cpu" else 1
+    workers = min(replicas, cores()) if jax.default_backend() == "cpu" else 1
     ready: dict[int, tuple[dict, dict]] = {}
 
     def run(number: int) -> tuple[int, tuple[dict, dict]]:
@@ -171,10 +173,6 @@ def differentiate(
                 progress()
     in_order = [ready[number] for number in sorted(ready)]
     return Slopes(*jax.tree.map(lambda *x: np.stack(x), *in_order)) if in_order else Slopes({}, {})
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Estimate(NamedTuple):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import signal
 import threading
 import time
@@ -28,7 +27,7 @@ from tqdm import tqdm
 from crmc import result, sweep_result
 from crmc.build import Demand, Schedule, Setup, build, demand
 from crmc.config_errors import ConfigError
-from crmc.devices import compiler_options, one_device
+from crmc.devices import compiler_options, cores, one_device
 from crmc.parameters import Model, Parameters
 from crmc.record import Record
 from crmc.run import DONE, FAILED, INTERRUPTED, SOLVERS, Solver, catching_signals
@@ -161,7 +160,7 @@ class Sweeper:
         self.steps = self.first.steps
         self.times = [*range(0, self.steps, self.first.output_every), self.steps]
         beside = _side_by_side()
-        self.workers = 1 if beside else _cores()
+        self.workers = 1 if beside else cores()
         self.size = batch or (self._roomy() if beside else 1)
         self.size = min(self.size, len(points))
         self.tracks: list[sweep_result.Track | None] = [None] * len(points)
@@ -243,11 +242,6 @@ class Sweeper:
 def _side_by_side() -> bool:
     """Whether the points of a batch run beside each other: on everything but a CPU."""
     return jax.default_backend() != "cpu"
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def sweep(

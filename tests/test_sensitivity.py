@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from run_cases import small
 
 from crmc import fokker_planck, sensitivity_report
-from crmc.averages import Averages, averages_of
+from crmc.averages import averages_of
 from crmc.cli import main
 from crmc.config import Config, ConfigError
 from crmc.numbers import TABLE, read_names, value_of
@@ -114,25 +113,17 @@ def test_scaling_holds_for_each_realisation(config: Config, found: Slopes) -> No
         assert np.max(np.abs(-2.0 * by[0] - by[1] - 2.0 * by[2])) < 0.02
 
 
-def quickly(averages: Averages, keys: tuple[str, ...], mode: Mode) -> Differentiation:
-    """A program for one use."""
-    program = Differentiation.__new__(Differentiation)
-    program.prepare(averages, keys, mode)
-    arguments = jnp.zeros(program.size), program.numbers, *replica(averages, averages.config.run.seed)
-    program.compiled = jax.jit(program.program).lower(*arguments).compile(compiler_options=QUICK)
-    return program
-
-
 def test_reverse_is_forward(config: Config) -> None:
     """Both modes agree to 1e-6 on 200 steps, and the derivatives by each bin's damping add up to that by all."""
     longer = small(run__markers=256, run__duration="4e9 s", run__output_interval="4e8 s", waves__seed_level=1e-11)
-    averages = averages_of(longer, ("heating_rate", "pressure_anisotropy"))
+    averages = averages_of(longer, ("heating_rate",))
     assert averages.steps >= 200
-    back = differentiate(quickly(averages, (*KEYS, TABLE), "reverse"), 1)
-    along = differentiate(quickly(averages, KEYS, "forward"), 1)
+    keys = ("damping.linear", "cosmic_rays.index")
+    back = differentiate(Differentiation(averages, (*keys, TABLE), "reverse", QUICK), 1)
+    along = differentiate(Differentiation(averages, keys, "forward", QUICK), 1)
     for name in averages.quantities:
         np.testing.assert_allclose(back.values[name], along.values[name], rtol=1e-12)
-        for key in KEYS:
+        for key in keys:
             np.testing.assert_allclose(back.slopes[name][key], along.slopes[name][key], rtol=1e-6, err_msg=key)
         table = back.slopes[name][TABLE]
         assert table.shape == (1, 2, 2, longer.waves.bins)
@@ -144,7 +135,7 @@ def memory(mode: Mode, steps: int) -> int:
     changes = {"run__markers": 4096, "run__duration": f"{2e7 * steps} s", "run__output_interval": "auto"}
     constant = {"waves__start": "seed", "scattering__model": "constant", "scattering__frequency": "1e-9 1/s"}
     averages = averages_of(small(**changes, **constant), ("heating_rate",))
-    compiled = quickly(averages, ("expansion.timescale",), mode).compiled
+    compiled = Differentiation(averages, ("expansion.timescale",), mode, QUICK).compiled
     return compiled.memory_analysis().temp_size_in_bytes
 
 

@@ -105,7 +105,7 @@ MUTATIONS = (
     Mutation(
         "no-pi",
         "nu without its pi (eq. 30 as printed)",
-        "build.py",
+        "assemble.py",
         '"nu_coefficient": 1.0 if printed else math.pi,',
         '"nu_coefficient": 1.0,',
         (FREQUENCY,),
@@ -306,8 +306,8 @@ MUTATIONS = (
         "deposit-helicity",
         "energy of the kicks goes to the other helicity",
         "growth.py",
-        "jnp.where(kick.frame.sign < 0.0, nodes, 0)",
-        "jnp.where(kick.frame.sign > 0.0, nodes, 0)",
+        "jnp.where(kick.frame.sign < 0.0, DEPOSIT_CELLS + 1, 0)",
+        "jnp.where(kick.frame.sign > 0.0, DEPOSIT_CELLS + 1, 0)",
         (DEPOSIT,),
     ),
     Mutation(

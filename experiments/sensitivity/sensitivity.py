@@ -1,0 +1,127 @@
+"""Which parameters control heating, and which scattering: derivatives of the markers, of the mesh, and of theory.
+
+python experiments/sensitivity/sensitivity.py [--markers 8192] [--replicas 8] [--figure FILE.png]
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import NamedTuple
+
+import jax
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+
+from crmc.averages import averages_of
+from crmc.config import load_config
+from crmc.fokker_planck import NAME as MESH
+from crmc.numbers import value_of
+from crmc.sensitivity import Differentiation, Slopes, differentiate, logarithmic
+
+AVERAGES = ("heating_rate", "scattering_frequency")
+
+
+class Number(NamedTuple):
+    """A parameter: its name, the key that changes it, d ln key/d ln parameter, and theory's exponents of H and nu."""
+
+    name: str
+    key: str
+    power: float
+    heating: float
+    scattering: float
+
+
+#: v_A at fixed B is changed through n_i = B^2/(4 pi m_p v_A^2).
+CASES = {
+    "linear_damping": (
+        Number("v_A", "plasma.ion_density", -2.0, 1.0, 1.0),
+        Number("tau_B", "expansion.timescale", 1.0, -1.0, -1.0),
+        Number("P_c", "cosmic_rays.pressure", 1.0, 1.0, 1.0),
+        Number("Gamma_d", "damping.linear", 1.0, 0.0, -1.0),
+    ),
+    "halo": (
+        Number("v_A", "plasma.ion_density", -2.0, 1.0, 0.5),
+        Number("tau_B", "expansion.timescale", 1.0, -1.0, -0.5),
+        Number("P_c", "cosmic_rays.pressure", 1.0, 1.0, 0.5),
+        Number("T", "plasma.temperature", 1.0, 0.0, -0.25),
+    ),
+}
+
+
+class Row(NamedTuple):
+    """Exponents of one average: theory's, the mesh's, the markers' and their standard error."""
+
+    case: str
+    average: str
+    number: str
+    theory: float
+    mesh: float
+    markers: float
+    stderr: float
+
+
+def rows(case: str, markers: int, replicas: int) -> list[Row]:
+    """Table of one case; nu is the one at 3 m_p c."""
+    config, numbers = load_config(case, [f"run.markers={markers}"]), CASES[case]
+    keys = [number.key for number in numbers]
+    drawn = differentiate(Differentiation(averages_of(config, AVERAGES), keys), replicas)
+    mesh = differentiate(Differentiation(averages_of(config, AVERAGES, MESH), keys), 1)
+
+    def exponent(found: Slopes, average: str, number: Number) -> tuple[float, float]:
+        value = np.asarray(value_of(config, number.key))
+        estimate = logarithmic(found.values[average], found.slopes[average][number.key], value)
+        place = () if average == "heating_rate" else (1,)
+        return number.power * float(estimate.value[place]), abs(number.power) * float(estimate.stderr[place])
+
+    table = []
+    for average in AVERAGES:
+        for number in numbers:
+            expected = number.heating if average == "heating_rate" else number.scattering
+            measured = exponent(drawn, average, number)
+            table.append(Row(case, average, number.name, expected, exponent(mesh, average, number)[0], *measured))
+    return table
+
+
+def draw(table: list[Row], path: str) -> None:
+    """Exponents side by side, one panel per case."""
+    matplotlib.use("Agg")
+    figure, panels = plt.subplots(1, len(CASES), figsize=(10, 4), sharey=True, layout="constrained")
+    for axes, case in zip(panels, CASES, strict=True):
+        for average, shift, colour in (("heating_rate", -0.18, "tab:red"), ("scattering_frequency", 0.18, "tab:blue")):
+            mine = [row for row in table if (row.case, row.average) == (case, average)]
+            place = np.arange(len(mine)) + shift
+            axes.bar(place, [row.markers for row in mine], 0.3, color=colour, alpha=0.6, label=f"{average}, markers")
+            axes.errorbar(
+                place, [row.markers for row in mine], [3.0 * row.stderr for row in mine], fmt="none", color="k"
+            )
+            axes.plot(place, [row.mesh for row in mine], "kx", label="mesh" if shift > 0.0 else None)
+            axes.plot(
+                place, [row.theory for row in mine], "o", mfc="none", mec="k", label="theory" if shift > 0.0 else None
+            )
+        axes.set_xticks(range(len(CASES[case])), [number.name for number in CASES[case]])
+        axes.axhline(0.0, color="0.5", lw=0.8)
+        axes.set_title(case)
+    panels[0].set_ylabel("d ln X / d ln parameter (bars: 3 standard errors)")
+    panels[0].legend(fontsize=8)
+    figure.savefig(path, dpi=120)
+
+
+def main() -> None:
+    """Print the table and draw the figure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--markers", type=int, default=8192)
+    parser.add_argument("--replicas", type=int, default=8)
+    parser.add_argument("--figure", default="sensitivity.png")
+    arguments = parser.parse_args()
+    with jax.enable_x64(True):
+        table = [row for case in CASES for row in rows(case, arguments.markers, arguments.replicas)]
+    print("| case | average | parameter | theory | mesh | markers |\n| --- | --- | --- | --- | --- | --- |")
+    for row in table:
+        measured = f"{row.markers:.4f} +- {row.stderr:.4f}"
+        print(f"| {row.case} | {row.average} | {row.number} | {row.theory:g} | {row.mesh:.4f} | {measured} |")
+    draw(table, arguments.figure)
+
+
+if __name__ == "__main__":
+    main()
