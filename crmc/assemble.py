@@ -1,7 +1,7 @@
 """From the numbers of a config to arrays in code units: parameters and initial state; all conversion of units is here.
 
-Every function takes numbers or traced arrays in the config's place of numbers alike and is differentiable with respect
-to them.  What depends on their signs, or on whether they are given at all, was decided before: `Shape`.
+Every function takes a config whose numbers may be traced arrays, and is differentiable with respect to them.  What
+depends on their signs, or on whether they are given at all, is decided before, from plain numbers: `Shape`.
 """
 
 from __future__ import annotations

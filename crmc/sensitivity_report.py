@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from crmc.fokker_planck import NAME as MESH
 from crmc.numbers import differentiable, value_of
 from crmc.observe import MOMENTA
 from crmc.result import unit_of
@@ -37,7 +38,7 @@ def as_dict(program: Differentiation, found: Slopes) -> dict[str, Any]:
         "mode": program.mode,
         "solver": averages.solver,
         "replicas": next(iter(found.values.values())).shape[0],
-        "markers": averages.config.run.markers,
+        "markers": None if averages.solver == MESH else averages.config.run.markers,
         "steps": averages.steps,
         "seed": averages.config.run.seed,
         "average": "mean over the last half of the run",
@@ -89,6 +90,8 @@ def text(program: Differentiation, found: Slopes) -> str:
     body = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
     count = next(iter(found.values.values())).shape[0]
     note = f"{count} replica{'s' * (count != 1)} of {averages.config.run.markers} markers and {averages.steps} steps"
+    if averages.solver == MESH:
+        note = f"{averages.steps} steps"
     tables = [key for key in program.keys if key not in scalars]
     more = f"; {', '.join(tables)} is in the JSON only" if tables else ""
     return "\n".join([*body, "", f"{program.mode} derivatives, {averages.solver}; {note}{more}"])

@@ -262,7 +262,7 @@ def test_interrupt_keeps_what_is_finished(config: Path, tmp_path: Path, monkeypa
         return original(self, *arguments)
 
     monkeypatch.setattr(crmc.sweep, "catching_signals", lambda: _one_signal(caught))
-    monkeypatch.setattr(crmc.sweep, "_cores", lambda: 1)
+    monkeypatch.setattr(crmc.sweep, "cores", lambda: 1)
     monkeypatch.setattr(Sweeper, "run_batch", run_batch)
     output = tmp_path / "sweep.nc"
     over = ("--over", "damping.linear=1e-11 1/s:3e-11 1/s:7", "--batch", 3)
