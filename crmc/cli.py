@@ -1,4 +1,4 @@
-"""The command line: run, sweep, sensitivity, init, validate, theory, paper, plot, bench.
+"""The command line: run, sweep, sensitivity, fit, init, validate, theory, paper, plot, bench.
 
 Exit codes: 0 done; 2 bad input, with one line ``crmc: error: ...`` on stderr; 3 the run
 failed; 130 interrupted.  Heavy modules are imported where they are used, so that bad
@@ -133,8 +133,13 @@ def _parser() -> argparse.ArgumentParser:
 
     sensitivity = add("sensitivity", _sensitivity, "derivatives of a run's averages by keys of its config")
     add_config(sensitivity)
-    cli_derivatives.add_options(sensitivity)
+    cli_derivatives.add_sensitivity_options(sensitivity)
     add_solver(sensitivity)
+
+    fit = add("fit", _fit, "find numbers of a config for which averages of its runs have given values")
+    add_config(fit)
+    cli_derivatives.add_fit_options(fit)
+    add_solver(fit)
 
     init = add("init", _init, "write a commented starter config")
     init.add_argument("name", nargs="?", default="crmc", metavar="NAME", help="writes NAME.toml (default: crmc)")
@@ -275,6 +280,14 @@ def _sensitivity(arguments: argparse.Namespace) -> int:
     config = _load(arguments)
     _warn(config)
     return cli_derivatives.sensitivity(arguments, config, _say)
+
+
+def _fit(arguments: argparse.Namespace) -> int:
+    config = _load(arguments)
+    if arguments.output:
+        _check_writable("--output", Path(arguments.output))
+    _warn(config)
+    return cli_derivatives.fit(arguments, config, _say)
 
 
 def _warn_of_points(configs: Sequence[Config]) -> None:

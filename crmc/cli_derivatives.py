@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crmc.config_errors import ConfigError, did_you_mean, one_line
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 _DEFAULT_AVERAGES = "heating_rate,mean_free_path,pressure_anisotropy"
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
+def add_sensitivity_options(parser: argparse.ArgumentParser) -> None:
     """Options of ``crmc sensitivity`` but for the config and the solver."""
     parser.add_argument(
         "--of", default=_DEFAULT_AVERAGES, metavar="NAME,...", help="averages over the last half (%(default)s)"
@@ -30,15 +31,48 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="forward (default): memory independent of the steps; reverse: for many numbers, as damping.linear[k] is; "
         "finite-difference: runs with the same random numbers, as a check",
     )
-    parser.add_argument("--replicas", type=int, default=8, metavar="N", help="independent runs (%(default)s)")
+    _add_common(parser, "independent runs")
+
+
+def add_fit_options(parser: argparse.ArgumentParser) -> None:
+    """Options of ``crmc fit`` but for the config and the solver."""
+    parser.add_argument(
+        "--target",
+        dest="targets",
+        metavar="NAME=value[+-error]",
+        action="append",
+        default=[],
+        help="what an average over the last half is to be, as mean_free_path=1pc (at p = 1 m_p c) or "
+        "mean_free_path(p=3)=2pc+-0.1pc; may be repeated",
+    )
+    parser.add_argument("--free", required=True, metavar="section.key,...", help="keys to fit, on a logarithmic scale")
+    parser.add_argument(
+        "--bounds",
+        metavar="key=lower:upper",
+        action="append",
+        default=[],
+        help="of a key (default: a factor of 100 either way, or what the config allows); may be repeated",
+    )
+    parser.add_argument("-o", "--output", metavar="FILE.toml", help="write the config with the fitted numbers")
+    parser.add_argument("--evaluations", type=int, default=30, metavar="N", help="give up after N (%(default)s)")
+    _add_common(parser, "runs with different random numbers for each evaluation")
+
+
+def _add_common(parser: argparse.ArgumentParser, replicas: str) -> None:
+    parser.add_argument("--replicas", type=int, default=8, metavar="N", help=f"{replicas} (%(default)s)")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+
+
+def _replicas(arguments: argparse.Namespace) -> int:
+    if not 1 <= arguments.replicas <= 10_000:
+        raise ConfigError(f"--replicas {arguments.replicas}: must be from 1 to 10000; 8 or more give a sound error")
+    return arguments.replicas if arguments.solver == "monte-carlo" else 1
 
 
 def sensitivity(arguments: argparse.Namespace, config: Config, say: Callable[[str, object], None]) -> int:
     """Run ``crmc sensitivity``; returns the exit code."""
-    if not 1 <= arguments.replicas <= 10_000:
-        raise ConfigError(f"--replicas {arguments.replicas}: must be from 1 to 10000; 8 or more give a sound error")
+    replicas = _replicas(arguments)
     import jax
     from tqdm import tqdm
 
@@ -51,7 +85,6 @@ def sensitivity(arguments: argparse.Namespace, config: Config, say: Callable[[st
     keys, names = read_names(arguments.wrt, config), _averages(arguments.of, QUANTITIES, config)
     if arguments.mode == "finite-difference":
         _refuse_zeros(keys, config)
-    replicas = arguments.replicas if arguments.solver == "monte-carlo" else 1
     with jax.enable_x64(True), catching_signals() as caught:
         program = Differentiation(averages_of(config, names, arguments.solver), keys, arguments.mode)
         with tqdm(total=replicas, unit="run", disable=arguments.quiet or not sys.stderr.isatty()) as bar:
@@ -70,6 +103,55 @@ def sensitivity(arguments: argparse.Namespace, config: Config, say: Callable[[st
         say("error", f"{bad} is not finite in some replica; shorten run.time_step or check the input")
         return FAILED
     return 0
+
+
+def fit(arguments: argparse.Namespace, config: Config, say: Callable[[str, object], None]) -> int:
+    """Run ``crmc fit``; returns the exit code."""
+    replicas = _replicas(arguments)
+    if not 2 <= arguments.evaluations <= 10_000:
+        raise ConfigError(f"--evaluations {arguments.evaluations}: must be from 2 to 10000; 30 are often plenty")
+    import jax
+
+    from crmc import fit_report
+    from crmc.fit import fit
+    from crmc.fit_options import read_free, read_targets
+    from crmc.run import DONE, FAILED, INTERRUPTED, catching_signals
+    from crmc.targets import Interrupted, Point
+
+    def report(point: Point, steps: int) -> None:
+        if not arguments.quiet:
+            say("note", fit_report.progress(point, steps))
+
+    targets = read_targets(arguments.targets, config)
+    bounds = read_free(arguments.free, arguments.bounds, config)
+    entries = sum(int(target.places.sum()) for target in targets)
+    if len(bounds) > entries:
+        raise ConfigError(f"--free {arguments.free}: is more than the {entries} given by --target; free fewer keys")
+    with jax.enable_x64(True), catching_signals() as caught:
+        try:
+            found = fit(
+                config,
+                targets,
+                bounds,
+                replicas=replicas,
+                solver=arguments.solver,
+                most=arguments.evaluations,
+                stop=lambda: bool(caught),
+                report=report,
+            )
+        except Interrupted:
+            say("error", "interrupted before the first evaluation was ready")
+            return INTERRUPTED
+    if arguments.json:
+        print(json.dumps(json_ready(fit_report.as_dict(found, targets)), indent=2))
+    else:
+        print(fit_report.text(found, targets))
+    if arguments.output:
+        Path(arguments.output).write_text(found.config.to_toml(), encoding="utf-8")
+    if found.succeeded:
+        return DONE
+    say("error", fit_report.message(found, targets))
+    return INTERRUPTED if found.descent is None else FAILED
 
 
 def not_finite(found: Any) -> str:

@@ -25,22 +25,22 @@ def differentiable() -> dict[str, Key]:
     return keys | {TABLE: table}
 
 
-def read_names(names: str, config: Config) -> list[str]:
-    """The keys of a comma-separated list; ConfigError for one that is unknown, not set, or given twice."""
+def read_names(names: str, config: Config, option: str = "--wrt") -> list[str]:
+    """The keys of an option's comma-separated list; ConfigError for one that is unknown, not set, or given twice."""
     known, found = differentiable(), []
     for name in (part.strip() for part in names.split(",")):
         if name not in known:
             guess = did_you_mean(name[:60], known)
             guess = f", {guess}" if guess.startswith("did") else ""
             problem = f"results cannot be differentiated by it{guess}"
-            raise ConfigError(f"--wrt {one_line(name, 80)}: {problem}; use one of {', '.join(known)}")
+            raise ConfigError(f"{option} {one_line(name, 80)}: {problem}; use one of {', '.join(known)}")
         if name in found:
-            raise ConfigError(f"--wrt {name}: is given twice; give each key once")
+            raise ConfigError(f"{option} {name}: is given twice; give each key once")
         value = value_of(config, name)
         if value is None:
-            raise ConfigError(f"--wrt {name}: is not set in this config; set it or leave it out")
+            raise ConfigError(f"{option} {name}: is not set in this config; set it or leave it out")
         if name in _NOT_AT_ZERO and value == 0.0:
-            raise ConfigError(f"--wrt {name} = 0: has no derivative where it is absent; give it a value with --set")
+            raise ConfigError(f"{option} {name} = 0: has no derivative where it is absent; give it a value with --set")
         found.append(name)
     return found
 

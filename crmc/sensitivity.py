@@ -85,15 +85,18 @@ class Differentiation:
         chosen = compiler_options() if options is None else dict(options)
         self.compiled = jax.jit(programs[mode]).lower(*arguments).compile(chosen)
 
-    def __call__(self, one: Replica) -> tuple[dict[str, np.ndarray], dict[str, dict[str, np.ndarray]]]:
-        """Averages and derivatives of a replica."""
-        found = self.compiled(jnp.zeros(self.size), self.numbers, *one)
+    def __call__(
+        self, one: Replica, numbers: Mapping[str, Any] | None = None
+    ) -> tuple[dict[str, np.ndarray], dict[str, dict[str, np.ndarray]]]:
+        """Averages and derivatives of a replica, at the config's numbers but for those of ``keys`` in ``numbers``."""
+        at = self.numbers | {k: jnp.asarray(v, jnp.float64) for k, v in (numbers or {}).items()}
+        found = self.compiled(jnp.zeros(self.size), at, *one)
         if self.mode != "finite-difference":
             values, rows = found
         else:
             values, step = found, _DIFFERENCE[self.averages.config.run.precision]
             steps = step * np.eye(self.size)
-            ends = [[self.compiled(jnp.asarray(sign * x), self.numbers, *one) for sign in (1, -1)] for x in steps]
+            ends = [[self.compiled(jnp.asarray(sign * x), at, *one) for sign in (1, -1)] for x in steps]
             slopes = [jax.tree.map(lambda high, low: (high - low) / (2.0 * step), *pair) for pair in ends]
             rows = jax.tree.map(lambda *x: np.stack(x), *slopes)
         return jax.tree.map(np.asarray, values), {name: self._split(np.asarray(row)) for name, row in rows.items()}
@@ -140,11 +143,13 @@ def differentiate(
     program: Differentiation,
     replicas: int,
     *,
+    numbers: Mapping[str, Any] | None = None,
     stop: Callable[[], bool] = lambda: False,
     progress: Callable[[], None] = lambda: None,
 ) -> Slopes:
     """Averages and derivatives of replicas with the seeds run.seed, run.seed + 1, ..., beside each other on a CPU.
 
+    numbers: other values of the program's keys than the config's.
     stop: asked after every replica whether to make do with those that are ready; progress: called after each.
     """
     seed = program.averages.config.run.seed
@@ -153,14 +158,14 @@ def differentiate(
 
     def run(number: int) -> tuple[int, tuple[dict, dict]]:
         with jax.enable_x64(True):  # a setting of each thread
-            return number, program(replica(program.averages, seed + number))
+            return number, program(replica(program.averages, seed + number), numbers)
 
     with ThreadPoolExecutor(workers) as pool:
         waiting: set[Future[tuple[int, tuple[dict, dict]]]] = set()
-        numbers = iter(range(replicas))
+        places = iter(range(replicas))
         while True:
             while len(waiting) < workers and not stop():
-                number = next(numbers, None)
+                number = next(places, None)
                 if number is None:
                     break
                 waiting.add(pool.submit(run, number))

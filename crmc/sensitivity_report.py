@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from crmc.config import Config
 from crmc.fokker_planck import NAME as MESH
 from crmc.numbers import differentiable, value_of
 from crmc.observe import MOMENTA
@@ -20,7 +21,7 @@ _SHOWN = 1e-3
 def as_dict(program: Differentiation, found: Slopes) -> dict[str, Any]:
     """Everything, for JSON: averages, derivatives and logarithmic derivatives with standard errors, and their axes."""
     averages, known = program.averages, differentiable()
-    k = np.asarray(grid_of(program))
+    k = grid_of(averages.config)
     axes = {"direction": [1, -1], "helicity": [1, -1], "k": k, "momentum": MOMENTA}
     numbers = {key: {"value": value_of(averages.config, key), "unit": known[key].unit} for key in program.keys}
     quantities = {}
@@ -48,9 +49,9 @@ def as_dict(program: Differentiation, found: Slopes) -> dict[str, Any]:
     }
 
 
-def grid_of(program: Differentiation) -> np.ndarray:
+def grid_of(config: Config) -> np.ndarray:
     """Wavenumbers of the bins [Omega0/c]."""
-    waves = program.averages.config.waves
+    waves = config.waves
     knot = np.log(waves.k_max / waves.k_min) / (waves.bins + 2)
     return waves.k_min * np.exp(knot * (np.arange(waves.bins) + 1.5))
 
@@ -79,7 +80,7 @@ def text(program: Differentiation, found: Slopes) -> str:
     lines = [["average over the last half", "value", *[_heading(averages.config, key) for key in scalars]]]
     for name, values in found.values.items():
         average = mean_of(values)
-        for place, label in _places(program, name, average.value):
+        for place, label in _places(averages.config, name, average.value):
             cells = [_number(average, place, unit_of(name))]
             for key in scalars:
                 slopes, number = found.slopes[name][key], np.asarray(value_of(averages.config, key))
@@ -97,22 +98,25 @@ def text(program: Differentiation, found: Slopes) -> str:
     return "\n".join([*body, "", f"{program.mode} derivatives, {averages.solver}; {note}{more}"])
 
 
-def _heading(config: Any, key: str) -> str:
+def _heading(config: Config, key: str) -> str:
     return f"d/d {key}" if value_of(config, key) == 0.0 else f"dln/dln {key}"
 
 
-def _places(program: Differentiation, name: str, value: np.ndarray) -> Iterator[tuple[tuple[int, ...], str]]:
+def _places(config: Config, name: str, value: np.ndarray) -> Iterator[tuple[tuple[int, ...], str]]:
     """Entries of an average that the table shows, with their names."""
-    if value.ndim == 0:
-        yield (), name
-    elif value.ndim == 1:
-        for i, p in enumerate(MOMENTA):
-            yield (i,), f"{name}(p={p:g})"
-    else:
-        k, signs = grid_of(program), "+-"
-        for place in np.ndindex(value.shape):
-            if abs(value[place]) > _SHOWN * np.nanmax(np.abs(value)):
-                yield place, f"{name}({signs[place[0]]}{signs[place[1]]},k={k[place[2]]:.3g})"
+    for place in np.ndindex(value.shape):
+        if value.ndim < 3 or abs(value[place]) > _SHOWN * np.nanmax(np.abs(value)):
+            yield place, place_name(config, name, place)
+
+
+def place_name(config: Config, name: str, place: tuple[int, ...]) -> str:
+    """An entry of an average: at a momentum [m_p c], or for a direction, a helicity and a wavenumber [Omega0/c]."""
+    if not place:
+        return name
+    if len(place) == 1:
+        return f"{name}(p={MOMENTA[place[0]]:g})"
+    signs = "+-"
+    return f"{name}({signs[place[0]]}{signs[place[1]]},k={grid_of(config)[place[2]]:.3g})"
 
 
 def _number(estimate: Estimate, place: tuple[int, ...], unit: str) -> str:

@@ -158,7 +158,8 @@ def _listing(keys: Mapping[str, Key]) -> str:
     return "what can be swept: " + "; ".join(f"{section}: {', '.join(names)}" for section, names in sections.items())
 
 
-def _number(key: Key, text: str, where: str) -> float:
+def number(key: Key, text: str, where: str) -> float:
+    """The number that ``text`` stands for; ConfigError that begins with ``where`` if it is none."""
     try:
         return key.read(text.strip())
     except ValueError as error:
@@ -166,14 +167,14 @@ def _number(key: Key, text: str, where: str) -> float:
 
 
 def _listed(key: Key, rest: str, where: str) -> np.ndarray:
-    return np.array([_number(key, text, where) for text in rest.split(",")])
+    return np.array([number(key, text, where) for text in rest.split(",")])
 
 
 def _spaced(key: Key, rest: str, where: str) -> np.ndarray:
     parts = [part.strip() for part in rest.split(":")]
     if len(parts) not in (3, 4) or parts[3:] not in ([], ["log"]):
         raise ConfigError(f"{where}: is not of the form start:stop:n or start:stop:n:log; {_FORM}")
-    start, stop = (_number(key, part, where) for part in parts[:2])
+    start, stop = (number(key, part, where) for part in parts[:2])
     if not (parts[2].isascii() and parts[2].isdigit()) or not 2 <= int(parts[2][:9]) <= _MOST_POINTS:
         raise ConfigError(f"{where}: n = {one_line(parts[2], 40)} must be a whole number from 2 to {_MOST_POINTS}")
     count = int(parts[2])

@@ -1,0 +1,131 @@
+"""A fit in words and numbers: what became of it, the table and the JSON of ``crmc fit``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from crmc.fit import Fit
+from crmc.numbers import differentiable
+from crmc.result import unit_of
+from crmc.sensitivity_report import place_name
+from crmc.targets import Point, Target
+
+#: Share of the whole range, in ln x, within which a number counts as being at a bound.
+_AT_BOUND = 0.02
+
+
+def labels(fit: Fit, targets: Sequence[Target]) -> list[str]:
+    """Names of the targets' entries, in the order of `Point.ratio`."""
+    return [place_name(fit.config, t.quantity, place) for t in targets for place in _places(t)]
+
+
+def _places(target: Target) -> list[tuple[int, ...]]:
+    return [tuple(int(i) for i in place) for place in np.argwhere(target.places)] if target.value.ndim else [()]
+
+
+def message(fit: Fit, targets: Sequence[Target]) -> str:
+    """How the fit ended, and what to do if its targets are not met."""
+    if fit.succeeded:
+        return "all targets are met"
+    if fit.descent is None:
+        return "interrupted; the numbers are the best so far"
+    if not np.all(np.isfinite(fit.best.ratio)):
+        return f"{fit.descent.why}; check the config with 'crmc run'"
+    if not np.all(fit.met):
+        worst = int(np.argmax(np.where(fit.met, 0.0, np.abs(np.log(np.maximum(fit.best.ratio, 1e-300))))))
+        closest = f"{labels(fit, targets)[worst]} comes no closer than {fit.best.ratio[worst]:.4g} times its target"
+        if bounded := _at_bounds(fit):
+            return f"{closest}, with {bounded}; widen --bounds or free another key"
+        if not fit.descent.converged:
+            return f"{fit.descent.why}: {closest}; start closer or allow more --evaluations"
+        return f"{closest}, whatever the free keys; free another key"
+    if not np.all(np.isfinite(fit.covariance)):
+        return f"the targets do not determine {', '.join(fit.best.numbers)} separately; free fewer or add targets"
+    return f"made with {fit.steps} steps where the fitted numbers need {fit.needed}; allow more --evaluations"
+
+
+def _at_bounds(fit: Fit) -> str:
+    room, found = fit.space, []
+    for name, lower, upper in zip(room.names, room.lower, room.upper, strict=True):
+        share = np.log(fit.best.numbers[name] / lower) / np.log(upper / lower)
+        if min(share, 1.0 - share) < _AT_BOUND:
+            end, value = ("lower", lower) if share < 0.5 else ("upper", upper)
+            found.append(f"{name} up against its {end} bound, {value:.4g}{_unit(differentiable()[name].unit)}")
+    return " and ".join(found)
+
+
+def _unit(unit: str) -> str:
+    return "" if unit == "1" else f" {unit}"
+
+
+def progress(point: Point, steps: int) -> str:
+    """One line for a point of a fit."""
+    numbers = ", ".join(f"{k} = {x:.5g}{_unit(differentiable()[k].unit)}" for k, x in point.numbers.items())
+    off = np.max(np.abs(point.ratio - 1.0))
+    return f"{steps} steps with {numbers}: averages within {off:.2g} of their targets"
+
+
+def text(fit: Fit, targets: Sequence[Target]) -> str:
+    """Two tables: the fitted numbers, and the averages beside their targets."""
+    first = fit.history[0].numbers
+    lines = [["fitted", "value", "standard error", "from", "bounds"]]
+    ends = zip(fit.best.numbers.items(), fit.space.lower, fit.space.upper, strict=True)
+    for (name, x), lower, upper in ends:
+        unit, error = _unit(differentiable()[name].unit), fit.stderr[name]
+        shown = "-" if not np.isfinite(error) or error == 0.0 else f"{error:.2g}"
+        lines.append([name, f"{x:.6g}{unit}", shown, f"{first[name]:.4g}", f"{lower:.4g} .. {upper:.4g}"])
+    lines += [[], ["average over the last half", "target", "found", "found/target", "standard error"]]
+    for label, unit, wanted, error, ratio, noise in _rows(fit, targets):
+        aim = f"{wanted:.6g}{_unit(unit)}" + (f" +- {error:.2g}" if error else "")
+        lines.append([label, aim, f"{wanted * ratio:.6g}", f"{ratio:.5f}", f"{noise:.1g}" if noise else "-"])
+    widths = [max(len(line[i]) for line in lines if line) for i in range(5)]
+    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=bool(line))).rstrip() for line in lines)
+
+
+def _rows(fit: Fit, targets: Sequence[Target]) -> Iterator[tuple[str, str, float, float, float, float]]:
+    """Label, unit, target, its error, ratio and the ratio's noise, for each target's entry."""
+    units = [unit_of(t.quantity) for t in targets for _ in _places(t)]
+    wanted = np.concatenate([t.value[t.places] for t in targets])
+    errors = np.concatenate([t.error[t.places] for t in targets])
+    noise = np.sqrt(np.diag(fit.best.noise))
+    yield from zip(labels(fit, targets), units, wanted, errors, fit.best.ratio, noise, strict=True)
+
+
+def as_dict(fit: Fit, targets: Sequence[Target]) -> dict[str, Any]:
+    """Everything, for JSON."""
+    keys, first = differentiable(), fit.history[0].numbers
+    ends = zip(fit.best.numbers.items(), fit.space.lower, fit.space.upper, strict=True)
+    numbers = {
+        name: {
+            "value": x,
+            "stderr": fit.stderr[name],
+            "unit": keys[name].unit,
+            "start": first[name],
+            "bounds": [lower, upper],
+        }
+        for (name, x), lower, upper in ends
+    }
+    aims = {
+        label: {"target": wanted, "error": error, "unit": unit, "found": wanted * ratio, "stderr": abs(wanted) * noise}
+        for label, unit, wanted, error, ratio, noise in _rows(fit, targets)
+    }
+    return {
+        "name": fit.config.name,
+        "met": fit.succeeded,
+        "message": message(fit, targets),
+        "free": numbers,
+        "correlation": _correlation(fit.covariance),
+        "targets": aims,
+        "steps": fit.steps,
+        "markers": fit.config.run.markers,
+        "history": [{**point.numbers, "ratio": point.ratio} for point in fit.history],
+    }
+
+
+def _correlation(covariance: np.ndarray) -> np.ndarray:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        errors = np.sqrt(np.diag(covariance))
+        return covariance / np.outer(errors, errors)
