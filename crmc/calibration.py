@@ -1,7 +1,7 @@
-"""Numbers between bounds that make a loss smallest: L-BFGS of optax on logarithmic scales, driven from outside of JAX.
+"""Numbers between bounds that make any differentiable loss smallest: L-BFGS of optax, on logarithmic scales.
 
-Outside, because a loss may take minutes: it can be a function of runs that go on beside each other, every value can be
-reported as it comes, and an interrupt is heard between two of them.
+For a sum of squares of targets' residuals `fit` needs fewer evaluations.  The descent is driven from outside of JAX: a
+loss may take minutes, is compiled once, and can be interrupted between two evaluations.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ _EDGE = 4.6
 
 #: `Descent.why` of one that found a minimum.
 CONVERGED = "converged"
+
+_OPTIMISER = optax.lbfgs(linesearch=None)
+_update = jax.jit(_OPTIMISER.update)
 
 Bounds = Mapping[str, tuple[float, float]]
 
@@ -67,7 +70,7 @@ def space(bounds: Bounds) -> Space:
 class Descent(NamedTuple):
     """Where a descent ended.
 
-    place: (n,), where the loss is lowest.  slope: its gradient there by the descent's scales, (n,).
+    place: (n,), where the loss is lowest.  slope: its gradient there, (n,).
     converged: |slope| is below the tolerance.  evaluations: of the loss.  why: how it ended, in words.
     """
 
@@ -80,57 +83,41 @@ class Descent(NamedTuple):
 
 
 def descend(
-    function: Callable[[np.ndarray], tuple[float, np.ndarray]],
-    start: np.ndarray,
-    *,
-    tolerance: float,
-    most: int,
-    scales: np.ndarray | None = None,
+    function: Callable[[np.ndarray], tuple[float, np.ndarray]], start: np.ndarray, *, tolerance: float, most: int
 ) -> Descent:
     """Least value of a function of (n,) by L-BFGS with backtracking.
 
     function: gives loss and gradient; not finite where there is none.
     tolerance: of the gradient's length.  most: evaluations of ``function``.
     A coordinate of more than 4.6 that the loss drives outwards is a number at its bound (`Space`), and left there.
-    scales: T, (n, n); the descent is made in y, where the place is start + T y, and its gradient by y is what counts.
-        With T T^t = (J^t J)^-1 of a sum of squares the first step is that of Gauss and Newton.
     """
-    scales = np.eye(len(start)) if scales is None else scales
-    optimiser = optax.lbfgs(linesearch=None, scale_init_precond=False)
-    place, y = np.asarray(start, dtype=np.float64), jnp.zeros(len(start))
-    loss, gradient = function(place)
-    state, count = optimiser.init(y), 1
+    place = np.asarray(start, dtype=np.float64)
+    loss, slope = function(place)
+    state, count = _OPTIMISER.init(jnp.asarray(place)), 1
 
     def ended(why: str) -> Descent:
-        return Descent(place, loss, scales.T @ gradient, why == CONVERGED, count, why)
+        return Descent(place, loss, slope, why == CONVERGED, count, why)
 
     if not np.isfinite(loss):
         return ended("the loss is not finite at the start")
-    while _rest(place, gradient, scales) > tolerance:
-        slope = jnp.asarray(scales.T @ gradient)
-        update, state = optimiser.update(slope, state, y)
-        if not update @ slope < 0.0:  # the curvature that was remembered misleads: begin anew
-            state, update = optimiser.init(y), -slope
-        direction, promised = scales @ np.asarray(update), float(update @ slope)
-        share = first = min(1.0, _FARTHEST / np.max(np.abs(direction)))
+    while np.linalg.norm(slope[(np.abs(place) < _EDGE) | (slope * place > 0.0)]) > tolerance:
+        update, state = _update(jnp.asarray(slope), state, jnp.asarray(place))
+        step = np.asarray(update)
+        if not step @ slope < 0.0:  # the curvature that was remembered misleads: begin anew
+            state, step = _OPTIMISER.init(jnp.asarray(place)), -slope
+        share = first = min(1.0, _FARTHEST / np.max(np.abs(step)))
         while True:
             if count == most:
                 return ended(f"not converged after {most} evaluations")
             if share < _GIVE_UP * first:
                 return ended("the loss falls no further along its slope")
-            there = place + share * direction
-            (new, new_gradient), count = function(there), count + 1
-            if np.isfinite(new) and new <= loss + _SUFFICIENT * share * promised:
+            promised, there = share * float(step @ slope), place + share * step
+            (new, new_slope), count = function(there), count + 1
+            if np.isfinite(new) and new <= loss + _SUFFICIENT * promised:
                 break
-            share *= _shorter(new - loss, share * promised)
-        place, loss, gradient, y = there, new, new_gradient, y + share * update
+            share *= _shorter(new - loss, promised)
+        place, loss, slope = there, new, new_slope
     return ended(CONVERGED)
-
-
-def _rest(place: np.ndarray, gradient: np.ndarray, scales: np.ndarray) -> float:
-    """Length of the gradient in y, without the coordinates that it drives further over the edge."""
-    inside = (np.abs(place) < _EDGE) | (gradient * place > 0.0)
-    return float(np.linalg.norm(scales[inside].T @ gradient[inside]))
 
 
 def _shorter(change: float, promised: float) -> float:

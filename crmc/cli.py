@@ -12,12 +12,12 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from importlib import metadata
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from crmc import cli_derivatives
+from crmc.cli_options import parser
 from crmc.config_errors import ConfigError, one_line
 from crmc.json_ready import json_ready
 
@@ -29,17 +29,10 @@ EXIT_DONE, EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED = 0, 2, 3, 130
 _STARTER = Path(__file__).resolve().parent / "starter.toml"
 
 
-class _Parser(argparse.ArgumentParser):
-    """An argument parser whose complaints are one-line errors like all others."""
-
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"{message}; see '{self.prog} --help'")
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line ``argv`` (default: that of the process) and return the exit code."""
     try:
-        arguments = _parser().parse_args(argv)
+        arguments = parser(_COMMANDS).parse_args(argv)
         code = arguments.command(arguments)
         sys.stdout.flush()
         return code
@@ -71,118 +64,6 @@ def _say(kind: str, message: object) -> None:
     encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
     sys.stderr.write(text.encode(encoding, "backslashreplace").decode(encoding))
     sys.stderr.flush()
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="crmc", description="Cosmic rays in an expanding flux tube.", allow_abbrev=False)
-    parser.add_argument("--version", action="version", version=f"crmc {_version()}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True, dest="command name")
-
-    def add(name: str, command: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
-        sub.set_defaults(command=command)
-        return sub
-
-    def add_config(sub: argparse.ArgumentParser) -> None:
-        sub.add_argument("config", metavar="CONFIG", help="TOML file, or the name of a shipped experiment")
-        sub.add_argument(
-            "--set",
-            dest="overrides",
-            metavar="section.key=value",
-            action="append",
-            default=[],
-            help="replace a key (an empty value restores its default); may be repeated",
-        )
-
-    def add_solver(sub: argparse.ArgumentParser) -> None:
-        sub.add_argument(
-            "--solver",
-            choices=("monte-carlo", "fokker-planck"),
-            default="monte-carlo",
-            help="markers with drawn kicks (default), or the same equations on a mesh, without noise",
-        )
-
-    run = add("run", _run, "run a simulation")
-    add_config(run)
-    run.add_argument("-o", "--output", metavar="FILE.nc", help="result file (default: NAME.nc in this folder)")
-    run.add_argument("--summary", metavar="FILE.json", help="also write a summary")
-    add_solver(run)
-    run.add_argument("--resume", action="store_true", help="continue an interrupted run from its checkpoint")
-    run.add_argument("--quiet", action="store_true", help="no progress bar and no table")
-    run.add_argument("--devices", type=int, metavar="N", help="spread the markers over N devices (default: all)")
-    job = run.add_argument_group("jobs of several processes")
-    job.add_argument("--distributed", action="store_true", help="join the other processes (SLURM, Open MPI, or given)")
-    job.add_argument("--coordinator", metavar="HOST:PORT", help="address of the first process")
-    job.add_argument("--processes", type=int, metavar="N", help="number of processes")
-    job.add_argument("--process-id", type=int, metavar="I", help="number of this process, from 0")
-
-    sweep = add("sweep", _sweep, "run many points of one or more keys in one compiled program, into one file")
-    add_config(sweep)
-    sweep.add_argument(
-        "--over",
-        metavar="key=start:stop:n[:log]",
-        action="append",
-        default=[],
-        help="sweep a key, also as key=a,b,c; quantities carry units (1e12s:1e13s:8:log); repeated: outer product",
-    )
-    sweep.add_argument("--seeds", type=int, metavar="N", help="each point with the seeds run.seed .. run.seed+N-1")
-    sweep.add_argument("-o", "--output", metavar="FILE.nc", help="result file (default: NAME-sweep.nc in this folder)")
-    add_solver(sweep)
-    sweep.add_argument("--batch", type=int, metavar="N", help="points per call of the program (default: by device)")
-    sweep.add_argument("--quiet", action="store_true", help="no progress bar and no table")
-
-    sensitivity = add("sensitivity", _sensitivity, "derivatives of a run's averages by keys of its config")
-    add_config(sensitivity)
-    cli_derivatives.add_sensitivity_options(sensitivity)
-    add_solver(sensitivity)
-
-    fit = add("fit", _fit, "find numbers of a config for which averages of its runs have given values")
-    add_config(fit)
-    cli_derivatives.add_fit_options(fit)
-    add_solver(fit)
-
-    init = add("init", _init, "write a commented starter config")
-    init.add_argument("name", nargs="?", default="crmc", metavar="NAME", help="writes NAME.toml (default: crmc)")
-
-    add_config(add("validate", _validate, "check a config and print it with every key resolved"))
-
-    theory = add("theory", _theory, "print what theory predicts for a config, without running")
-    add_config(theory)
-    theory.add_argument("--json", action="store_true", help="print JSON")
-
-    paper = add("paper", _paper, "what crmc does with each equation and number of Zweibel (2020)")
-    paper.add_argument("--json", action="store_true", help="print JSON")
-    paper.add_argument("--figure", metavar="FILE.png", help="draw the numbers' ratios to the printed ones")
-    source = paper.add_mutually_exclusive_group()
-    source.add_argument("--no-simulation", action="store_true", help="leave the simulated column empty")
-    source.add_argument(
-        "--result",
-        dest="results",
-        metavar="FILE.nc",
-        action="append",
-        default=[],
-        help="take it from a result of 'crmc run halo' instead of a short run; may be repeated for several seeds",
-    )
-
-    plot = add("plot", _plot, "draw the figures of a result file")
-    plot.add_argument("file", metavar="FILE.nc", help="result of 'crmc run'")
-    plot.add_argument("-o", "--output", default=".", metavar="DIR", help="folder of the figures (default: this one)")
-
-    bench = add("bench", _bench, "time the production step against the same step written without JAX")
-    bench.add_argument("--markers", default="1e4,1e5,1e6", metavar="N,...", help="numbers of markers (%(default)s)")
-    every = "numpy,numba,diffrax,c++,c++-plain"
-    bench.add_argument("--against", default=every, metavar="NAME,...", help="%(default)s, or none")
-    bench.add_argument("--repeat", default="5", metavar="N", help="pairs timed in turn (%(default)s)")
-    bench.add_argument("--steps", metavar="N", help="steps per timing (default: half a second of them, at least 8)")
-    bench.add_argument("--json", action="store_true", help="print JSON")
-    return parser
-
-
-def _version() -> str:
-    try:
-        return metadata.version("crmc")
-    except metadata.PackageNotFoundError:
-        return "(not installed)"
 
 
 def _load(arguments: argparse.Namespace) -> Config:
@@ -441,6 +322,20 @@ def _bench(arguments: argparse.Namespace) -> int:
         return EXIT_FAILED
     print(json.dumps(json_ready(found), indent=2) if arguments.json else report.text(found))
     return EXIT_DONE
+
+
+_COMMANDS = {
+    "run": _run,
+    "sweep": _sweep,
+    "sensitivity": _sensitivity,
+    "fit": _fit,
+    "init": _init,
+    "validate": _validate,
+    "theory": _theory,
+    "paper": _paper,
+    "plot": _plot,
+    "bench": _bench,
+}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The commands that differentiate: their options, and what they print."""
+"""The commands that differentiate: what they do with their options, and what they print."""
 
 from __future__ import annotations
 
@@ -14,54 +14,6 @@ from crmc.json_ready import json_ready
 
 if TYPE_CHECKING:
     from crmc.config import Config
-
-_DEFAULT_AVERAGES = "heating_rate,mean_free_path,pressure_anisotropy"
-
-
-def add_sensitivity_options(parser: argparse.ArgumentParser) -> None:
-    """Options of ``crmc sensitivity`` but for the config and the solver."""
-    parser.add_argument(
-        "--of", default=_DEFAULT_AVERAGES, metavar="NAME,...", help="averages over the last half (%(default)s)"
-    )
-    parser.add_argument("--wrt", required=True, metavar="section.key,...", help="keys to differentiate by")
-    parser.add_argument(
-        "--mode",
-        choices=("forward", "reverse", "finite-difference"),
-        default="forward",
-        help="forward (default): memory independent of the steps; reverse: for many numbers, as damping.linear[k] is; "
-        "finite-difference: runs with the same random numbers, as a check",
-    )
-    _add_common(parser, "independent runs")
-
-
-def add_fit_options(parser: argparse.ArgumentParser) -> None:
-    """Options of ``crmc fit`` but for the config and the solver."""
-    parser.add_argument(
-        "--target",
-        dest="targets",
-        metavar="NAME=value[+-error]",
-        action="append",
-        default=[],
-        help="what an average over the last half is to be, as mean_free_path=1pc (at p = 1 m_p c) or "
-        "mean_free_path(p=3)=2pc+-0.1pc; may be repeated",
-    )
-    parser.add_argument("--free", required=True, metavar="section.key,...", help="keys to fit, on a logarithmic scale")
-    parser.add_argument(
-        "--bounds",
-        metavar="key=lower:upper",
-        action="append",
-        default=[],
-        help="of a key (default: a factor of 100 either way, or what the config allows); may be repeated",
-    )
-    parser.add_argument("-o", "--output", metavar="FILE.toml", help="write the config with the fitted numbers")
-    parser.add_argument("--evaluations", type=int, default=30, metavar="N", help="give up after N (%(default)s)")
-    _add_common(parser, "runs with different random numbers for each evaluation")
-
-
-def _add_common(parser: argparse.ArgumentParser, replicas: str) -> None:
-    parser.add_argument("--replicas", type=int, default=8, metavar="N", help=f"{replicas} (%(default)s)")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--quiet", action="store_true", help="no progress")
 
 
 def _replicas(arguments: argparse.Namespace) -> int:
@@ -113,6 +65,7 @@ def fit(arguments: argparse.Namespace, config: Config, say: Callable[[str, objec
     import jax
 
     from crmc import fit_report
+    from crmc.fit import INTERRUPTED as STOPPED
     from crmc.fit import fit
     from crmc.fit_options import read_free, read_targets
     from crmc.run import DONE, FAILED, INTERRUPTED, catching_signals
@@ -151,7 +104,7 @@ def fit(arguments: argparse.Namespace, config: Config, say: Callable[[str, objec
     if found.succeeded:
         return DONE
     say("error", fit_report.message(found, targets))
-    return INTERRUPTED if found.descent is None else FAILED
+    return INTERRUPTED if found.ended == STOPPED else FAILED
 
 
 def not_finite(found: Any) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from crmc.fit import Fit
+from crmc.calibration import CONVERGED
+from crmc.fit import INTERRUPTED, Fit
 from crmc.numbers import differentiable
 from crmc.result import unit_of
 from crmc.sensitivity_report import place_name
@@ -30,26 +31,26 @@ def message(fit: Fit, targets: Sequence[Target]) -> str:
     """How the fit ended, and what to do if its targets are not met."""
     if fit.succeeded:
         return "all targets are met"
-    if fit.descent is None:
+    if fit.ended == INTERRUPTED:
         return "interrupted; the numbers are the best so far"
     if not np.all(np.isfinite(fit.best.ratio)):
-        return f"{fit.descent.why}; check the config with 'crmc run'"
+        return f"{fit.ended}; check the config with 'crmc run'"
     if not np.all(fit.met):
         worst = int(np.argmax(np.where(fit.met, 0.0, np.abs(np.log(np.maximum(fit.best.ratio, 1e-300))))))
         closest = f"{labels(fit, targets)[worst]} comes no closer than {fit.best.ratio[worst]:.4g} times its target"
         if bounded := _at_bounds(fit):
             return f"{closest}, with {bounded}; widen --bounds or free another key"
-        if not fit.descent.converged:
-            return f"{fit.descent.why}: {closest}; start closer or allow more --evaluations"
+        if fit.ended != CONVERGED:
+            return f"{fit.ended}: {closest}; start closer or allow more --evaluations"
         return f"{closest}, whatever the free keys; free another key"
-    if not np.all(np.isfinite(fit.covariance)):
+    if np.any(np.isinf(fit.covariance)):
         return f"the targets do not determine {', '.join(fit.best.numbers)} separately; free fewer or add targets"
     return f"made with {fit.steps} steps where the fitted numbers need {fit.needed}; allow more --evaluations"
 
 
 def _at_bounds(fit: Fit) -> str:
-    room, found = fit.space, []
-    for name, lower, upper in zip(room.names, room.lower, room.upper, strict=True):
+    found = []
+    for name, (lower, upper) in fit.bounds.items():
         share = np.log(fit.best.numbers[name] / lower) / np.log(upper / lower)
         if min(share, 1.0 - share) < _AT_BOUND:
             end, value = ("lower", lower) if share < 0.5 else ("upper", upper)
@@ -72,8 +73,8 @@ def text(fit: Fit, targets: Sequence[Target]) -> str:
     """Two tables: the fitted numbers, and the averages beside their targets."""
     first = fit.history[0].numbers
     lines = [["fitted", "value", "standard error", "from", "bounds"]]
-    ends = zip(fit.best.numbers.items(), fit.space.lower, fit.space.upper, strict=True)
-    for (name, x), lower, upper in ends:
+    for name, (lower, upper) in fit.bounds.items():
+        x = fit.best.numbers[name]
         unit, error = _unit(differentiable()[name].unit), fit.stderr[name]
         shown = "-" if not np.isfinite(error) or error == 0.0 else f"{error:.2g}"
         lines.append([name, f"{x:.6g}{unit}", shown, f"{first[name]:.4g}", f"{lower:.4g} .. {upper:.4g}"])
@@ -97,16 +98,15 @@ def _rows(fit: Fit, targets: Sequence[Target]) -> Iterator[tuple[str, str, float
 def as_dict(fit: Fit, targets: Sequence[Target]) -> dict[str, Any]:
     """Everything, for JSON."""
     keys, first = differentiable(), fit.history[0].numbers
-    ends = zip(fit.best.numbers.items(), fit.space.lower, fit.space.upper, strict=True)
     numbers = {
         name: {
-            "value": x,
+            "value": fit.best.numbers[name],
             "stderr": fit.stderr[name],
             "unit": keys[name].unit,
             "start": first[name],
             "bounds": [lower, upper],
         }
-        for (name, x), lower, upper in ends
+        for name, (lower, upper) in fit.bounds.items()
     }
     aims = {
         label: {"target": wanted, "error": error, "unit": unit, "found": wanted * ratio, "stderr": abs(wanted) * noise}

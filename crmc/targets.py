@@ -9,6 +9,7 @@ import numpy as np
 
 from crmc.averages import averages_of
 from crmc.config import Config
+from crmc.fokker_planck import NAME as MESH
 from crmc.sensitivity import Differentiation, differentiate
 
 
@@ -33,7 +34,7 @@ class Point(NamedTuple):
     """Averages over their targets, for some numbers.
 
     ratio: (targets,).  slopes: d ratio/d ln x, (targets, numbers).  noise: covariance of ``ratio``, (targets, targets),
-    0 where a single run is all there is.
+    NaN where a single replica does not tell.
     """
 
     numbers: dict[str, float]
@@ -55,11 +56,11 @@ class Comparison:
     def __init__(self, config: Config, targets: Sequence[Target], names: Sequence[str], replicas: int, solver: str):
         self.targets, self.names, self.replicas = tuple(targets), tuple(names), replicas
         self.averages = averages_of(config, [target.quantity for target in targets], solver)
-        self._program = Differentiation(self.averages, self.names)
+        self.program = Differentiation(self.averages, self.names)
 
     def __call__(self, numbers: Mapping[str, float], stop: Callable[[], bool] = lambda: False) -> Point:
         """Averages at ``numbers``; Interrupted if ``stop`` says so before the last replica."""
-        found = differentiate(self._program, self.replicas, numbers=numbers, stop=stop)
+        found = differentiate(self.program, self.replicas, numbers=numbers, stop=stop)
         if not found.values or len(found.values[self.targets[0].quantity]) < self.replicas:
             raise Interrupted
         ratios, slopes = [], []
@@ -70,6 +71,9 @@ class Comparison:
             slopes.append(np.stack(by_key, axis=-1) / wanted[:, None])
         ratio = np.concatenate(ratios, axis=1)
         count = ratio.shape[1]
-        noise = np.cov(ratio, rowvar=False).reshape(count, count) if self.replicas > 1 else np.zeros((count, count))
+        if self.replicas > 1:
+            noise = np.cov(ratio, rowvar=False).reshape(count, count)
+        else:
+            noise = np.full((count, count), 0.0 if self.averages.solver == MESH else np.nan)
         mean_slopes = np.mean(np.concatenate(slopes, axis=1), axis=0)
         return Point(dict(numbers), np.mean(ratio, axis=0), mean_slopes, noise / self.replicas)

@@ -12,6 +12,7 @@ import pytest
 from run_cases import small
 
 from crmc import fokker_planck, sensitivity_report
+from crmc.assemble import code_units
 from crmc.averages import averages_of
 from crmc.cli import main
 from crmc.config import Config, ConfigError
@@ -98,6 +99,31 @@ def test_derivatives_agree_with_the_solver_on_a_mesh(config: Config, found: Slop
         value, error = relative(found, "wave_power", key, config)
         pull = ((value - want) / error)[driven]
         assert np.max(np.abs(pull)) < FAR, f"wave_power {key}: {pull}"
+
+
+def test_noise_of_derivatives_does_not_grow(config: Config, found: Slopes) -> None:
+    """After 14 and 200 scattering times derivatives by ln Gamma_d vary between replicas as the averages do, no more.
+
+    Standard deviations of 24 replicas differ by a factor of 3 with a probability of 1e-6 where the true ones are equal.
+    Tangents that grew e-fold in 60 scattering times would show; noise of the waves, which takes 1/(2 Gamma_d), or 150
+    scattering times, to develop, and which derivatives follow, does not.
+    """
+    changes = {"run.duration": "3e10 s", "run.time_step": "1e8 s", "run.output_interval": "3e9 s"}
+    longer = averages_of(config.with_overrides(changes), AVERAGES[:2])
+    later = differentiate(Differentiation(longer, ("damping.linear",)), REPLICAS)
+    waves = later.values["wave_power"]
+    assert np.pi * np.max(waves) * 3e10 * code_units(config).gyrofrequency > 200.0
+    driven = waves.mean(axis=0) > 1e-9
+
+    def spread(many: Slopes, name: str) -> tuple[np.ndarray, np.ndarray]:
+        values, mean = many.values[name], many.values[name].mean(axis=0)
+        slopes = many.slopes[name]["damping.linear"] * config.damping.linear
+        return np.std(slopes / mean, axis=0), np.std(values / mean, axis=0)
+
+    slopes, values = spread(later, "wave_power")
+    assert np.max((slopes / values)[driven]) < 3.0
+    assert spread(later, "heating_rate")[0] < 3.0 * spread(found, "heating_rate")[0]
+    assert spread(later, "heating_rate")[0] < 3.0 * spread(later, "heating_rate")[1]
 
 
 def test_scaling_holds_for_each_realisation(config: Config, found: Slopes) -> None:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Iterator
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from run_cases import small
 
 from crmc.build import Setup, build
 from crmc.parameters import Parameters
-from crmc.reductions import moments, wave_energy
 from crmc.run import Runner
 from crmc.simulate import simulate
 from crmc.state import State
@@ -84,34 +81,3 @@ def test_time_is_counted_in_steps(run: tuple, setup: Setup) -> None:
     assert int(final.step) == OUTPUTS * EVERY
     rate, dt = float(setup.parameters.expansion_rate), float(setup.parameters.dt)
     np.testing.assert_allclose(final.b, np.exp(-rate * dt * OUTPUTS * EVERY), rtol=1e-15)
-
-
-def test_forward_derivative_is_the_finite_difference(setup: Setup) -> None:
-    """jvp along the path with respect to ln v_A agrees with central differences of the same noise to 1e-5."""
-
-    def observed(log_speed: jax.Array, state: State, parameters: Parameters) -> dict[str, jax.Array]:
-        speed = parameters.alfven_speed * jnp.exp(log_speed)
-        parameters = dataclasses.replace(parameters, alfven_speed=speed)
-        final, _ = simulated(setup, state, parameters)
-        return {
-            "wave energy": wave_energy(final, parameters),
-            "waves": final.waves,
-            "anisotropy": moments(final, parameters, setup.model).anisotropy,
-        }
-
-    def with_slope(log_speed: jax.Array, state: State, parameters: Parameters) -> tuple:
-        one = jnp.ones_like(log_speed)
-        return jax.jvp(lambda x: observed(x, state, parameters), (log_speed,), (one,))
-
-    arguments, h = (setup.state, setup.parameters), 1e-5
-    # Few steps: time goes into compiling, less of it without optimisation.
-    lowered = jax.jit(with_slope).lower(jnp.zeros(()), *arguments)
-    compiled = lowered.compile(compiler_options={"xla_backend_optimization_level": 0})
-    value, slope = compiled(jnp.zeros(()), *arguments)
-    (high, _), (low, _) = (compiled(jnp.asarray(x), *arguments) for x in (h, -h))
-    difference = jax.tree.map(lambda a, b: (a - b) / (2.0 * h), high, low)
-    for name in value:
-        scale = float(jnp.max(jnp.abs(difference[name])))
-        np.testing.assert_allclose(slope[name], difference[name], rtol=1e-5, atol=1e-5 * scale, err_msg=name)
-    # At fixed e the energy goes as v_A^2: the markers, too, must have felt the change.
-    assert abs(float(slope["wave energy"] / value["wave energy"]) - 2.0) > 1e-4
