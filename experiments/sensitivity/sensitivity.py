@@ -83,10 +83,40 @@ def rows(case: str, markers: int, replicas: int) -> list[Row]:
     return table
 
 
+class Length(NamedTuple):
+    """d ln H/d ln Gamma_d of a run, and how much it and ln H vary between replicas."""
+
+    duration: float
+    mesh: float
+    markers: float
+    stderr: float
+    varies: float
+    heating_varies: float
+
+
+def lengths(markers: int, replicas: int) -> list[Length]:
+    """linear_damping, from 1 to 8 x 1e10 s: the approach to the limit of 0, and the noise on the way."""
+    table, key = [], "damping.linear"
+    for seconds in (1e10, 2e10, 4e10, 8e10):
+        changes = {"run.markers": markers, "run.duration": f"{seconds} s", "run.output_interval": "auto"}
+        config = load_config("linear_damping").with_overrides(changes)
+        drawn = differentiate(Differentiation(averages_of(config, AVERAGES[:1]), [key]), replicas)
+        mesh = differentiate(Differentiation(averages_of(config, AVERAGES[:1], MESH), [key]), 1)
+        value = np.asarray(value_of(config, key))
+        heating, slopes = drawn.values["heating_rate"], drawn.slopes["heating_rate"][key]
+        measured = logarithmic(heating, slopes, value)
+        exact = logarithmic(mesh.values["heating_rate"], mesh.slopes["heating_rate"][key], value)
+        varies = value * np.std(slopes, ddof=1) / np.mean(heating), np.std(heating, ddof=1) / np.mean(heating)
+        table.append(
+            Length(seconds, float(exact.value), float(measured.value), float(measured.stderr), *map(float, varies))
+        )
+    return table
+
+
 def draw(table: list[Row], path: str) -> None:
-    """Exponents side by side, one panel per case."""
+    """Exponents side by side, one panel per case; error bars of 3 standard errors are mostly too small to be seen."""
     matplotlib.use("Agg")
-    figure, panels = plt.subplots(1, len(CASES), figsize=(10, 4), sharey=True, layout="constrained")
+    figure, panels = plt.subplots(1, len(CASES), figsize=(10, 4.4), sharey=True, layout="constrained")
     for axes, case in zip(panels, CASES, strict=True):
         for average, shift, colour in (("heating_rate", -0.18, "tab:red"), ("scattering_frequency", 0.18, "tab:blue")):
             mine = [row for row in table if (row.case, row.average) == (case, average)]
@@ -102,8 +132,8 @@ def draw(table: list[Row], path: str) -> None:
         axes.set_xticks(range(len(CASES[case])), [number.name for number in CASES[case]])
         axes.axhline(0.0, color="0.5", lw=0.8)
         axes.set_title(case)
-    panels[0].set_ylabel("d ln X / d ln parameter (bars: 3 standard errors)")
-    panels[0].legend(fontsize=8)
+    panels[0].set_ylabel("d ln X / d ln parameter")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
     figure.savefig(path, dpi=120)
 
 
@@ -116,10 +146,15 @@ def main() -> None:
     arguments = parser.parse_args()
     with jax.enable_x64(True):
         table = [row for case in CASES for row in rows(case, arguments.markers, arguments.replicas)]
+        longer = lengths(arguments.markers, arguments.replicas)
     print("| case | average | parameter | theory | mesh | markers |\n| --- | --- | --- | --- | --- | --- |")
     for row in table:
         measured = f"{row.markers:.4f} +- {row.stderr:.4f}"
         print(f"| {row.case} | {row.average} | {row.number} | {row.theory:g} | {row.mesh:.4f} | {measured} |")
+    print("\n| duration [s] | mesh | markers | varies by | ln H varies by |\n| --- | --- | --- | --- | --- |")
+    for one in longer:
+        measured = f"{one.markers:.4f} +- {one.stderr:.4f}"
+        print(f"| {one.duration:.0e} | {one.mesh:.4f} | {measured} | {one.varies:.4f} | {one.heating_varies:.4f} |")
     draw(table, arguments.figure)
 
 
