@@ -54,7 +54,7 @@ def draw(path: str, k: np.ndarray, truth: np.ndarray, data: Target, found: Fit, 
     matplotlib.use("Agg")
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
     place = (0, 0)
-    left.errorbar(k, data.value[place], data.error[place], fmt="k.", label="observed (forward, right-handed)")
+    left.errorbar(k, data.value[place], data.error[place], fmt="k.", label="observed, direction +, helicity +")
     left.plot(k, truth[place], "k:", label="truth")
     entries = np.flatnonzero(np.isfinite(data.value[place]))
     for point, style, label in ((found.history[0], "tab:blue", "start"), (found.best, "tab:red", "fitted")):
