@@ -9,6 +9,7 @@ varies, and the numbers found with it as J^-1 ln X, J = d ln X/d ln x: this is t
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -115,7 +116,7 @@ def fit(
         numbers, steps = best.numbers, runs.averages.steps
         config = changed(config, numbers)
         needed = averages_of(config, runs.averages.quantities, solver).steps
-        met = _met(best, errors, tolerance)
+        met = _met(best, weights, errors, tolerance)
         if ended == INTERRUPTED or not np.all(met) or needed <= _TOO_FEW * steps or len(history) >= most:
             break
     covariance = _covariance(best, weights, errors)
@@ -147,11 +148,11 @@ def _check(config: Config, bounds: Bounds) -> None:
         if not 0.0 < ends[0] < value < ends[1]:
             rule = f"must be positive, and the value to start from, {value:g}, between them"
             raise ConfigError(f"--bounds {name} = {ends[0]:g}:{ends[1]:g}: {rule}; change them or the config's value")
-        for end in ends:
-            try:
-                changed(config, {name: end})
-            except ConfigError as error:
-                raise ConfigError(f"--bounds {name}: {error}") from None
+    for corner in itertools.product(*bounds.values()):
+        try:
+            changed(config, dict(zip(bounds, corner, strict=True)))
+        except ConfigError as error:
+            raise ConfigError(f"--bounds of {', '.join(bounds)}: {error}") from None
 
 
 def _weights(targets: Sequence[Target]) -> tuple[np.ndarray, np.ndarray]:
@@ -225,8 +226,10 @@ def _loss(point: Point, weights: np.ndarray) -> float:
     return loss if np.isfinite(loss) else np.inf
 
 
-def _met(point: Point, errors: np.ndarray, tolerance: float) -> np.ndarray:
-    allowed = _FAR * np.sqrt(np.nan_to_num(np.diag(point.noise)) + errors**2)
+def _met(point: Point, weights: np.ndarray, errors: np.ndarray, tolerance: float) -> np.ndarray:
+    # Where the numbers could still come closer, what is left is not chance alone.
+    far = _FAR if _rest(point, weights) <= _TOLERANCES * tolerance else 1.0
+    allowed = far * np.sqrt(np.nan_to_num(np.diag(point.noise)) + errors**2)
     return np.abs(point.ratio - 1.0) <= np.maximum(allowed, _TOLERANCES * tolerance)
 
 

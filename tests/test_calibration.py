@@ -166,6 +166,13 @@ def test_unreachable_targets_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "comes no closer" in said and "damping.linear up against its upper bound" in said
 
 
+def test_noise_does_not_excuse_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A target a fifth away beyond the bound is not met, though the noise of the averages is a tenth."""
+    found = fitted(monkeypatch, truth=np.array([1.25e-9, 2e12]), scatter=0.3 * np.eye(2))
+    assert 0.05 < np.sqrt(found.best.noise[0, 0]) < 0.15
+    assert not found.succeeded and not np.all(found.met)
+
+
 def test_undetermined_numbers_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two averages that depend on the same product of numbers do not give both."""
     found = fitted(monkeypatch, exponents=np.array([[1.0, 1.0], [0.5, 0.5]]))
@@ -187,5 +194,5 @@ def test_bounds_that_a_config_does_not_allow() -> None:
     aim = [AIM]
     with pytest.raises(ConfigError, match=r"--bounds damping.linear = 2e-11:3e-11: must be positive, and the value"):
         fit(config, aim, {"damping.linear": (2e-11, 3e-11)})
-    with pytest.raises(ConfigError, match=r"--bounds cosmic_rays.index: cosmic_rays.index"):
+    with pytest.raises(ConfigError, match=r"--bounds of cosmic_rays.index: cosmic_rays.index"):
         fit(config, aim, {"cosmic_rays.index": (1.0, 5000.0)})

@@ -82,6 +82,19 @@ def test_derivatives_in_pressure_balance(mesh: Any, markers: Comparison) -> None
             assert np.all(np.abs(value - want) < FAR * error), f"{name} {key}: {value} +- {error}, mesh {want}"
 
 
+def test_comparison_is_the_mean_of_its_replicas(markers: Comparison, targets: list[Target]) -> None:
+    """Ratio, slopes by ln x and noise of the mean, from the same eight runs put together by hand."""
+    numbers = {name: 1.1 * x for name, x in zip(FREE, TRUTH, strict=True)}
+    point, runs = markers(numbers), differentiate(markers.program, 8, numbers=numbers)
+    path = runs.values["mean_free_path"][:, 0] / targets[1].value[0]
+    both = np.stack([runs.values["heating_rate"] / targets[0].value, path])
+    np.testing.assert_allclose(point.ratio, both.mean(axis=1), rtol=1e-12)
+    np.testing.assert_allclose(point.noise, np.cov(both) / 8, rtol=1e-12)
+    for place, name in enumerate(FREE):
+        slope = runs.slopes["mean_free_path"][name][:, 0].mean() * numbers[name] / targets[1].value[0]
+        np.testing.assert_allclose(point.slopes[1, place], slope, rtol=1e-12)
+
+
 @pytest.mark.parametrize("factor", [3.0, 1.0 / 3.0])
 def test_recovers_damping_and_injection(
     factor: float, targets: list[Target], markers: Comparison, monkeypatch: pytest.MonkeyPatch
