@@ -66,6 +66,18 @@ def test_gives_up() -> None:
     assert slow.evaluations == 7 and "not converged after 7" in slow.why
 
 
+def test_curvature_of_the_wrong_sign() -> None:
+    """From where 1 - exp(-x^2/2) bends downwards, steps by the remembered curvature would lead uphill."""
+    found = descend(
+        lambda x: (1.0 - float(np.exp(-0.5 * x @ x)), x * np.exp(-0.5 * x @ x)),
+        np.array([2.0, -0.7]),
+        tolerance=1e-6,
+        most=80,
+    )
+    assert found.converged
+    np.testing.assert_allclose(found.place, 0.0, atol=2e-6)
+
+
 @pytest.mark.parametrize("ends", [(0.0, 1.0), (2.0, 1.0), (-1.0, 1.0), (1.0, np.inf)])
 def test_bad_bounds(ends: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match="bounds of a"):
