@@ -9,6 +9,31 @@ os.environ.setdefault("JAX_NUM_CPU_DEVICES", "8")
 import jax
 import pytest
 
+#: Modules that take longest: begun first, they leave no process waiting for another at the end.
+LONGEST = (
+    "test_layout",
+    "test_fokker_planck",
+    "test_sensitivity",
+    "test_fit",
+    "test_linear_damping",
+    "test_estimators",
+    "test_run",
+    "test_bench",
+    "test_sweep",
+    "test_verification",
+    "test_simulate",
+    "test_mutations",
+    "test_result",
+    "test_coarse",
+    "test_notebooks",
+)
+
+
+def pytest_collection_modifyitems(items):
+    """The longest modules first, the others as they come."""
+    place = {name: i for i, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.module.__name__, len(place)))
+
 
 @pytest.fixture(autouse=True)
 def double_precision():
