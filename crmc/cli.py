@@ -16,9 +16,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crmc import cli_derivatives
+from crmc import cli_derivatives, cli_qlt
 from crmc.cli_options import parser
 from crmc.config_errors import ConfigError, one_line
+from crmc.config_files import is_study
 from crmc.json_ready import json_ready
 
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ def _warn(config: Config) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    if is_study(arguments.config):
+        return cli_qlt.run(arguments, _check_writable, _say)
     config = _load(arguments)
     output = Path(arguments.output or _default_output(config, arguments.config))
     summary = Path(arguments.summary) if arguments.summary else None
@@ -222,6 +225,8 @@ def _init(arguments: argparse.Namespace) -> int:
 
 
 def _validate(arguments: argparse.Namespace) -> int:
+    if is_study(arguments.config):
+        return cli_qlt.validate(arguments)
     config = _load(arguments)
     _warn(config)
     print(config.to_toml(), end="")

@@ -6,12 +6,12 @@ Code units, B0 = 1 along z; u = p/(m c), gamma^2 = 1 + u^2:
 
 A step is half a drift, a kick, half a drift, with the kick of Higuera & Cary (2017, Phys. Plasmas 24, 052104): second
 order, volume-preserving, reversible, and exact in energy where E = 0, that is for waves of one direction in their own
-frame.  In the laboratory the equations imply d gamma = V du_z for waves of one direction; the pusher keeps this to second
-order.  It gyrates more slowly by (Omega dt)^2/12, so that particles resonate with k lower by that fraction; waves with
-k |v_par - V| dt near 2 pi would be mistaken for resonant ones.
+frame.  In the laboratory the equations imply d gamma = V du_z for waves of one direction; the pusher keeps this to
+second order.  Gyration is slower by (Omega dt)^2 (1/12 - v_perp^2/8 c^2), so that particles resonate with k lower by
+that fraction; waves with k |v_par - V| dt near 2 pi would be mistaken for resonant ones.
 
 A particle's place is kept per direction, in that direction's frame, as a whole cell and a fraction: neither time nor
-distance eats the digits of a float32, and the field costs four gathers per direction and step, however many modes it has.
+distance eats the digits of a float32, and the field costs four gathers per direction and step, for any number of modes.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def fields(slab: Slab, particles: Particles) -> tuple[jax.Array, jax.Array, jax.
 
 
 def kick(u: Vector, at_particles: tuple[jax.Array, jax.Array, jax.Array, jax.Array], dt: jax.Array) -> Vector:
-    """u after a time dt in the fields (E_x, E_y, dB_x, dB_y), with B_z = 1 (Higuera & Cary 2017, eqs. 20-24)."""
+    """u after a time dt in the fields (E_x, E_y, dB_x, dB_y), with B_z = 1 (Higuera & Cary 2017)."""
     e_x, e_y, t_x, t_y = (0.5 * dt * component for component in at_particles)
     t_z = 0.5 * dt
     x, y, z = u[0] + e_x, u[1] + e_y, u[2]

@@ -15,6 +15,7 @@ The leading order in V/v is section 4 of the notes: D_mumu = nu (1 - mu^2)/2, D_
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -45,6 +46,7 @@ def _from_push(zz: jax.Array, velocity: jax.Array, p: jax.Array, mu: jax.Array) 
     return Tensor(*(jnp.sum(x * zz, axis=0) for x in (to_mu**2, to_mu * to_p, to_p**2)))
 
 
+@partial(jax.jit, static_argnames="coefficient")
 def tensor(
     grid: SpectrumGrid, e: jax.Array, velocity: jax.Array, p: jax.Array, mu: jax.Array, coefficient: float = np.pi
 ) -> Tensor:
@@ -61,6 +63,7 @@ def tensor(
     return _from_push(0.5 * nu * p**2 * (1.0 - mu**2), velocity, p, mu)
 
 
+@jax.jit
 def spread_of_waves(modes: Modes, p: jax.Array, mu: jax.Array, times: jax.Array) -> Tensor:
     """Moments of the displacement after ``times`` (t,), each (t, mu), to second order in b: sums over the modes.
 

@@ -14,8 +14,8 @@ repeats after L.  Over a time T the modes act as a continuum if no particle meet
 
     |v_par - V| T < L,
 
-because the spectral window of a finite T has a Fourier transform that ends at T; what is left is the curvature of e(k)/k
-within dk.
+because the spectral window of a finite T has a Fourier transform that ends at T; what is left is the curvature of
+e(k)/k within dk.
 
 Both helicities of a direction are one complex FFT, its negative wavenumbers being h = -1.  Between nodes, c apart, the
 field is linear, and the nodes are raised by 1/sinc^2(k c/2), so that every mode keeps its amplitude.  What remains are
@@ -25,6 +25,7 @@ images at k + 2 pi n/c, of relative amplitude (k c/2 pi n)^2.
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -85,10 +86,15 @@ def make_modes(
     """
     if cells < 4 or cells & (cells - 1):
         raise ValueError(f"cells = {cells}: must be a power of two, at least 4")
+    return _modes(grid, e, jnp.asarray(velocity), jnp.asarray(length), cells)
+
+
+@partial(jax.jit, static_argnames="cells")
+def _modes(grid: SpectrumGrid, e: jax.Array, velocity: jax.Array, length: jax.Array, cells: int) -> Modes:
     number = jnp.arange(1, cells // 2)
     power = jnp.tensordot(e, grid.basis(length / (2.0 * jnp.pi * number)), axes=(-1, -1))
     amplitude = jnp.pad(jnp.sqrt(power / number), ((0, 0), (0, 0), (1, 0)))
-    return Modes(jnp.asarray(velocity), jnp.asarray(length) / cells, amplitude)
+    return Modes(velocity, length / cells, amplitude)
 
 
 def random_slab(modes: Modes, key: jax.Array, dtype: DTypeLike) -> Slab:
@@ -97,6 +103,7 @@ def random_slab(modes: Modes, key: jax.Array, dtype: DTypeLike) -> Slab:
     return slab_of(modes, _ANGLE * words.astype(jnp.float64), dtype)
 
 
+@partial(jax.jit, static_argnames="dtype")
 def slab_of(modes: Modes, phase: jax.Array, dtype: DTypeLike) -> Slab:
     """The slab of given phases, of the shape of ``modes.amplitude``; summed in float64, stored in ``dtype``."""
     raised = modes.amplitude / jnp.sinc(jnp.arange(modes.cells // 2) / modes.cells) ** 2
@@ -109,6 +116,6 @@ def slab_of(modes: Modes, phase: jax.Array, dtype: DTypeLike) -> Slab:
 
 
 def field(slab: Slab, direction: int, cell: jax.Array, fraction: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """b_x, b_y of the waves number ``direction`` at node ``cell`` (int32, 0 .. cells - 1) plus ``fraction`` of a cell."""
+    """b_x, b_y of the waves number ``direction`` at node ``cell`` (int32, below cells) plus ``fraction`` of a cell."""
     x, y, dx, dy = (slab.table[direction, i].at[cell].get(mode="promise_in_bounds") for i in range(4))
     return x + fraction * dx, y + fraction * dy

@@ -6,7 +6,8 @@ T_1 < T_2 < ... have moments M(T), and
     D = [M(T_b) - M(T_a)]/[2 (T_b - T_a)],
 
 from which the bounded beats with waves that are not resonant drop out.  With neighbouring lags this is the running
-estimate, which shows whether there is a plateau.  Errors are those of realisations: particles of one slab share its field.
+estimate, which shows whether there is a plateau.  Errors are those of realisations, as particles of one slab share its
+field.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Sample(NamedTuple):
 
 
 def moments(u: orbits.Vector, p: jax.Array, mu: jax.Array) -> jax.Array:
-    """``MOMENTS`` (n, 7) of the displacements from momentum p and cosines mu (n,); u are n groups, one after the other."""
+    """``MOMENTS`` (n, 7) of the displacements from momentum p and cosines mu (n,), one of n groups after the other."""
     x, y, z = (component.astype(jnp.float64).reshape(mu.size, -1) for component in u)
     now = jnp.sqrt(x**2 + y**2 + z**2)
     gained = (now - p) * (now + p)
@@ -58,7 +59,7 @@ def displacements(
     sample: Sample,
     dtype: DTypeLike,
 ) -> jax.Array:
-    """``MOMENTS`` of the displacements after 1 .. lags times ``steps`` steps of dt, (realisations, lags, mu, 7), float64.
+    """``MOMENTS`` of the displacements after 1 .. lags times ``steps`` steps, (realisations, lags, mu, 7), float64.
 
     p: momentum [m_p c]; mu (n,): cosines at the start; dt [1/Omega0]; dtype: precision of orbits and field.
     Realisation r draws from fold_in(key, r): its slab from fold_in(., 0), its particles from fold_in(., 1).
