@@ -298,9 +298,10 @@ def _plot(arguments: argparse.Namespace) -> int:
     if problem:
         raise ConfigError(f"plot {one_line(source, 200)}: {problem}")
     from crmc.plots import plot_file
+    from crmc.qlt_plot import plot_study
 
     try:
-        paths = plot_file(source, folder)
+        paths = plot_study(source, folder) or plot_file(source, folder)
     except ConfigError:
         raise
     except (OSError, ValueError, KeyError) as error:

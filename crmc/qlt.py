@@ -198,7 +198,7 @@ def pooled(tensor: np.ndarray, mu: np.ndarray) -> np.ndarray:
 
 
 def predict(case: Case, waves: Spectrum, times: np.ndarray) -> dict[str, np.ndarray]:
-    """Theory of a case: the tensor, and the <d mu^2> expected at every lag."""
+    """Theory of a case: the tensor, and the <d mu^2> of diffusion, and expected, at every lag."""
     p, mu = jnp.asarray(case.momentum), jnp.asarray(case.cosines)
     arguments = waves.grid, waves.e, waves.velocity, p
     local = quasilinear.tensor(*arguments, mu)
@@ -208,6 +208,7 @@ def predict(case: Case, waves: Spectrum, times: np.ndarray) -> dict[str, np.ndar
     found = {f"theory_{name}": np.asarray(x) for name, x in zip(("mu_mu", "mu_p", "p_p"), local, strict=True)}
     straight = 2.0 * found["theory_mu_mu"] * times[:, None]
     share = np.divide(diffused, straight, out=np.ones_like(straight), where=straight > diffused)
+    found["diffused_spread"] = diffused
     found["expected_spread"] = diffused + (np.asarray(beating) - straight) * share
     return found
 

@@ -67,7 +67,7 @@ class Study(Section):
     diffusion_per_lag: Real = Field(
         0.05, gt=0, le=10, description="nu times the longest lag, above which lags are shortened, down to one gyration"
     )
-    realisations: Whole = Field(48, ge=4, le=10**6, description="independent slabs")
+    realisations: Whole = Field(64, ge=4, le=10**6, description="independent slabs")
     particles: Whole = Field(64, ge=1, le=10**6, description="particles per cosine and slab")
     cells: Whole = Field(65536, ge=1024, le=2**26, description="cells of a slab, a power of two")
     seed: Whole = Field(0, ge=0, lt=2**32, description="seed of the random numbers")

@@ -82,4 +82,6 @@ def _narrow(data: xr.Dataset) -> str:
             one = data.sel(width=w, narrow_amplitude=a)
             cells = [_number(float(one.narrow_ratio[i]), float(one.narrow_ratio_stderr[i])) for i in (middle, -1)]
             rows.append([f"{w:g}", f"{a:g}", f"{float(one.narrow_trapping):.2g}", *cells])
-    return "Narrow spectra, width in ln k about mu = 0.5: <d mu^2> measured over expected\n" + _aligned(rows)
+    return "Narrow spectra, width in ln k about mu = 0.5: <d mu^2> over that of quasilinear diffusion\n" + _aligned(
+        rows
+    )

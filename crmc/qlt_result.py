@@ -30,11 +30,12 @@ _MAIN_VARIABLES: dict[str, tuple[tuple[str, ...], str, str]] = {
     "theory_p_p": (("mu",), "Omega0 m_p2 c2", "quasilinear D_pp, exact in v_A/v"),
     "running_D": (("lag", "mu"), "Omega0", "measured D_mumu between a lag and the one before"),
     "spread": (("lag", "mu"), "1", "measured <d mu^2>"),
+    "diffused_spread": (("lag", "mu"), "1", "<d mu^2> that quasilinear diffusion gives at this lag"),
     "expected_spread": (("lag", "mu"), "1", "<d mu^2> that quasilinear diffusion and beats give at this lag"),
     "ratio": (("mu",), "1", _RATIO),
     "pooled_ratio": ((), "1", f"{_RATIO}, mean of resonant 0.2 <= |mu| <= 0.9"),
 }
-_EXACT = ("lag_time", "theory_mu_mu", "theory_mu_p", "theory_p_p", "expected_spread")
+_EXACT = ("lag_time", "theory_mu_mu", "theory_mu_p", "theory_p_p", "diffused_spread", "expected_spread")
 _COORDINATES = {
     "waves": {"units": "1", "long_name": "branches present, of equal power"},
     "amplitude": {"units": "1", "long_name": "dB/B of all waves together, r.m.s."},
@@ -83,12 +84,9 @@ def dataset(config: QltConfig, found: Found, attributes: Mapping[str, Any]) -> x
     mu = whole.mu.values
     nu = {"units": "Omega0", "long_name": "measured scattering frequency nu = 2 D_mumu/(1 - mu^2)"}
     whole["scattering_frequency"] = (whole.D_mu_mu.dims, 2.0 * whole.D_mu_mu.values / (1.0 - mu**2), nu)
-    text = (
-        f"dB/B above which theory is off by {TOLERANCE:.0%} in the mean over 0.2 <= |mu| <= 0.9; NaN: at none measured"
-    )
-    ratios = np.moveaxis(whole.pooled_ratio.values, 1, -1)
-    found_at = np.apply_along_axis(lambda r: _crossing(study.amplitudes, r), -1, ratios)
-    whole["threshold"] = (("waves", "momentum"), found_at, {"units": "1", "long_name": text})
+    text = f"dB/B above which the mean over 0.2 <= |mu| <= 0.9 is off by {TOLERANCE:.0%}; NaN: none that was measured"
+    limits = thresholds(whole.amplitude.values, whole.pooled_ratio.values, whole.pooled_ratio_stderr.values)
+    whole["threshold"] = (("waves", "momentum"), limits, {"units": "1", "long_name": text})
     return whole
 
 
@@ -130,13 +128,13 @@ def _narrow(study: Study, found: Found, sizes: Mapping[str, int]) -> dict[str, A
     dims = ("width", "narrow_amplitude")
     shape = tuple(sizes[d] for d in dims)
     spread, error, expected = (
-        _filled(found, "narrow", name, shape, (LAGS,)) for name in ("spread", "spread_stderr", "expected_spread")
+        _filled(found, "narrow", name, shape, (LAGS,)) for name in ("spread", "spread_stderr", "diffused_spread")
     )
     # omega_b^2 = Omega^2 (dB/B) tan(theta) of a wave of the total amplitude, against the spread Omega d(ln k).
     slant = np.sqrt(1.0 - NARROW_COSINE**2) / NARROW_COSINE
     bounce = np.sqrt(np.asarray(study.narrow_amplitudes) * slant) / np.asarray(study.widths).reshape(-1, 1)
     lags = 4.0 * study.gyrations / LAGS * np.arange(1, LAGS + 1)
-    what = f"measured over expected <d mu^2> in a narrow spectrum, mu = {NARROW_COSINE}"
+    what = f"measured <d mu^2> in a narrow spectrum over that of quasilinear diffusion, mu = {NARROW_COSINE}"
     one = {"units": "1"}
     return {
         "narrow_ratio": ((*dims, "lag"), spread / expected, one | {"long_name": what}),
@@ -147,17 +145,20 @@ def _narrow(study: Study, found: Found, sizes: Mapping[str, int]) -> dict[str, A
     }
 
 
-def _crossing(amplitudes: tuple[float, ...], ratios: np.ndarray) -> float:
-    """Amplitude at which |ratio - 1| first exceeds the tolerance, linear in ln(dB/B); NaN where it never does."""
-    off = np.abs(np.asarray(ratios) - 1.0)
-    for i in range(len(off)):
-        if off[i] > TOLERANCE:
-            if i == 0:
-                return float(amplitudes[0])
-            share = (TOLERANCE - off[i - 1]) / (off[i] - off[i - 1])
-            low, high = np.log(amplitudes[i - 1 : i + 1])
-            return float(np.exp(low + share * (high - low)))
-    return float("nan")
+def thresholds(amplitudes: np.ndarray, ratio: np.ndarray, stderr: np.ndarray) -> np.ndarray:
+    """dB/B at which |ratio - 1| crosses the tolerance, of ratios (waves, amplitude, ...); (waves, ...).
+
+    Linear in ln(dB/B) before the first amplitude that is off by more than the tolerance and by 3 errors; NaN: none is.
+    """
+    off, errors = np.moveaxis(np.abs(ratio - 1.0), 1, 0), np.moveaxis(stderr, 1, 0)
+    failed = off > np.maximum(TOLERANCE, 3.0 * errors)
+    first = np.argmax(failed, axis=0)[None]
+    before = np.maximum(first - 1, 0)
+    high, low = (np.take_along_axis(off, i, 0)[0] for i in (first, before))
+    low = np.minimum(low, TOLERANCE)
+    share = np.clip((TOLERANCE - low) / np.where(high > low, high - low, 1.0), 0.0, 1.0)
+    start, end = (np.log(np.asarray(amplitudes))[i[0]] for i in (before, first))
+    return np.where(failed.any(axis=0), np.exp(start + share * (end - start)), np.nan)
 
 
 def by_cosine(data: xr.Dataset) -> xr.Dataset:
@@ -175,7 +176,7 @@ def by_cosine(data: xr.Dataset) -> xr.Dataset:
     number = np.where(number > 0, number, np.nan)
     ratio = sum(np.where(n, side, 0.0) for n, side in zip(count, sides, strict=True)) / number
     error = np.sqrt(sum(np.where(n, x, 0.0) ** 2 for n, x in zip(count, errors, strict=True))) / number
-    limit = np.apply_along_axis(lambda r: _crossing(tuple(data.amplitude.values), r), -1, np.moveaxis(ratio, 1, -1))
+    limit = thresholds(data.amplitude.values, ratio, error)
     dims = (*_MAIN, "cosine")
     return xr.Dataset(
         {"ratio": (dims, ratio), "stderr": (dims, error), "threshold": (("waves", "momentum", "cosine"), limit)},

@@ -14,12 +14,13 @@ from crmc.slab import Modes, field, make_modes, random_slab, slab_of
 ALL = ((1, 1), (1, -1), (-1, 1), (-1, -1))
 DOUBLE = np.dtype("float64")
 advance = jax.jit(orbits.advance)
+begin = jax.jit(orbits.start)
 
 
 def particles(slab, count=64, p=1.5, seed=1):
     rng = np.random.default_rng(seed)
     words = rng.integers(0, 2**32, (2, count), dtype=np.uint32)
-    return orbits.start(jnp.asarray(p), jnp.asarray(rng.uniform(-0.95, 0.95, count)), jnp.asarray(words), slab)
+    return begin(jnp.asarray(p), jnp.asarray(rng.uniform(-0.95, 0.95, count)), jnp.asarray(words), slab)
 
 
 def full_slab(dtype=DOUBLE, amplitude=0.05):
@@ -40,7 +41,9 @@ def energy(one):
 def test_field_is_the_sum_of_its_waves():
     """At nodes: the raised modes summed one by one, to 1e-12; at midpoints: the mean of both neighbours."""
     modes, slab = full_slab()
-    phase = 2 * np.pi * 2.0**-32 * np.asarray(jax.random.bits(jax.random.key(3), modes.amplitude.shape, "uint32"), float)
+    phase = (
+        2 * np.pi * 2.0**-32 * np.asarray(jax.random.bits(jax.random.key(3), modes.amplitude.shape, "uint32"), float)
+    )
     k = 2 * np.pi / LENGTH * np.arange(CELLS // 2)
     half = 0.5 * k * LENGTH / CELLS
     raised = np.asarray(modes.amplitude) * np.divide(half, np.sin(half), out=np.ones_like(half), where=half > 0) ** 2

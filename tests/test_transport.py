@@ -75,11 +75,12 @@ def test_scattering_of_each_branch(branch):
 
 @pytest.mark.parametrize("branch", BRANCHES)
 def test_helicity_is_the_sign_of_resonant_particles(branch):
-    """The other hemisphere does not resonate: its D_mumu is below 1 % of the same branch's at the mirrored cosine."""
+    """The other hemisphere does not resonate: its D_mumu is below 2 % of the same branch's at the mirrored cosine."""
+    # 1 % is what beats leave between these lags.  A wrong sign in the field's rotation swaps the hemispheres.
     found = alone(branch)
     measured = slope(found.of("mu_mu"), found.times, 1)
     mirrored = np.mean(own_half(branch, measured), axis=0)[::-1]
-    assert np.max(np.abs(np.mean(other_half(branch, measured), axis=0)) / mirrored) < 0.01
+    assert np.max(np.abs(np.mean(other_half(branch, measured), axis=0)) / mirrored) < 0.02
 
 
 @pytest.mark.parametrize("branch", BRANCHES)
@@ -108,7 +109,7 @@ def test_energy_is_exchanged_as_the_branch_moves(branch):
 
 def test_directions_add():
     """All four branches at once, dB/B = 0.01: D_mumu is the sum within 5 %, D_mup of both directions nearly cancels."""
-    found = measure(1e-2, BRANCHES, seed=5)
+    found = measure(1e-2, BRANCHES, realisations=64, seed=5)
     mu = np.concatenate([-COSINES[::-1], COSINES])
     want = expected(found, 1.0, mu)
     ratio = mean_of(np.mean(slope(found.of("mu_mu"), found.times, 1) / want, axis=1))
@@ -152,8 +153,8 @@ def test_running_estimate_has_a_plateau():
 def test_finite_lag_against_quadrature(V):
     """Sums over modes against scipy's integral of the continuum and closed-form splines, to 1e-3, while |v - V| T < L."""
     e, _ = spectrum(0.01, ((1, 1),))
-    length = 256.0
-    modes = make_modes(grid(), e, jnp.array([V]), length=length, cells=8192)
+    length = 1024.0
+    modes = make_modes(grid(), e, jnp.array([V]), length=length, cells=32768)
     p, mu, gamma = 1.0, 0.6, np.sqrt(2.0)
     relative = p * mu / gamma - V
     fits, wraps = 0.98 * length / relative, 1.5 * length / relative
@@ -208,7 +209,7 @@ def test_diffusion_over_a_lag_is_exact_for_constant_scattering():
     found = quasilinear.spread_of_diffusion(0.5 * 0.7 * (1 - edges**2), mu, times)
     t = 0.7 * times[:, None]
     want = 1 / 3 + (mu**2 - 1 / 3) * np.exp(-3 * t) - 2 * mu**2 * np.exp(-t) + mu**2
-    np.testing.assert_allclose(found, want, atol=1e-4 * want.max(axis=1, keepdims=True))
+    assert np.max(np.abs(found - want) / want.max(axis=1, keepdims=True)) < 1e-4
     np.testing.assert_allclose(found[0] / (2 * times[0]), 0.35 * (1 - mu**2), atol=0.01)
 
 
@@ -246,7 +247,7 @@ def test_tensor_is_the_boosted_elastic_one(V):
 
 def test_strong_waves_cross_the_gap():
     """dB/B = 0.3: what theory says of a lag of two gyrations is wrong by more than 10 % on average, 10 errors off."""
-    found = measure(0.3, BRANCHES, gyrations=2, realisations=32, seed=3)
+    found = measure(0.3, BRANCHES, gyrations=2, realisations=64, seed=3)
     mu = np.concatenate([-COSINES[::-1], COSINES])
     ratio = mean_of(np.mean(slope(found.of("mu_mu"), found.times, 1) / expected(found, 1.0, mu), axis=1))
     assert abs(ratio.value - 1.0) > 0.1
@@ -260,9 +261,7 @@ def test_one_wave_traps():
     period = 2 * np.pi * np.sqrt(2.0)
     key = jax.random.key(1, impl="threefry2x32")
     args = modes, jnp.asarray(1.0), jnp.asarray([0.6]), jnp.asarray(period / 50), jnp.asarray(100), key
-    found = np.asarray(
-        transport.displacements(*args, sample=transport.Sample(16, 256, 8), dtype=np.dtype("float64"))
-    )
+    found = np.asarray(transport.displacements(*args, sample=transport.Sample(16, 256, 8), dtype=np.dtype("float64")))
     found = np.mean(found[:, :, 0, 0], axis=0)
     assert np.max(found) < 4 * np.sqrt(0.02 * 0.8 * 0.6) ** 2
     assert abs(np.mean(np.diff(found[8:]))) < 0.05 * found[0]
@@ -272,27 +271,25 @@ def test_one_wave_traps():
 
 
 def test_numbers_do_not_depend_on_the_batch():
-    """Realisations one by one or four beside each other, eight or four of them: the same to 1e-9."""
+    """Eight realisations one by one, or the first four of them beside each other: the same to 1e-9."""
     e, velocity = spectrum(1e-2, BRANCHES)
     modes = make_modes(grid(), e, velocity, length=256.0, cells=4096)
     key = jax.random.key(0, impl="threefry2x32")
     args = modes, jnp.asarray(1.0), jnp.asarray([-0.5, 0.5]), jnp.asarray(0.2), jnp.asarray(50), key
     found = [
         np.asarray(transport.displacements(*args, sample=transport.Sample(1, 8, n, b), dtype=np.dtype("float64")))
-        for n, b in ((8, 1), (8, 4), (4, 2))
+        for n, b in ((8, 1), (4, 4))
     ]
-    np.testing.assert_allclose(found[1], found[0], rtol=1e-9, atol=1e-18)
-    np.testing.assert_allclose(found[2], found[0][:4], rtol=1e-9, atol=1e-18)
+    np.testing.assert_allclose(found[1], found[0][:4], rtol=1e-9, atol=1e-18)
     # Every realisation and every particle draws its own.
     assert len(np.unique(found[0][:, 0, :, 0])) == 16
 
 
 def test_single_precision_measures_the_same():
-    """float32 orbits of the same numbers: D_mumu within 1 % of float64, of which the errors are 5 %."""
-    small = {"realisations": 16, "particles": 32}
-    double, single = (measure(1e-2, ((1, 1),), dtype=dtype, **small) for dtype in ("float64", "float32"))
-    slopes = [np.mean(own_half((1, 1), slope(x.of("mu_mu"), x.times, 1)), axis=0) for x in (double, single)]
-    np.testing.assert_allclose(slopes[1], slopes[0], rtol=0.01)
+    """float32 orbits of the same numbers: D_mumu within 0.5 % of float64 at each cosine, where errors are 3 %."""
+    pair = alone((1, 1)), measure(1e-2, ((1, 1),), dtype="float32")
+    slopes = [np.mean(own_half((1, 1), slope(x.of("mu_mu"), x.times, 1)), axis=0) for x in pair]
+    np.testing.assert_allclose(slopes[1], slopes[0], rtol=0.005)
 
 
 def test_moments_are_those_of_the_displacements():
