@@ -25,6 +25,7 @@ from scipy.linalg import eigh_tridiagonal
 
 from crmc.slab import Modes
 from crmc.spectrum import SIGNS, SpectrumGrid
+from crmc.theory.scattering import scattering_frequency
 
 #: Cells in mu of `spread_of_diffusion`.
 _CELLS = 600
@@ -46,20 +47,20 @@ def _from_push(zz: jax.Array, velocity: jax.Array, p: jax.Array, mu: jax.Array) 
     return Tensor(*(jnp.sum(x * zz, axis=0) for x in (to_mu**2, to_mu * to_p, to_p**2)))
 
 
-@partial(jax.jit, static_argnames="coefficient")
+@partial(jax.jit, static_argnames="coefficients")
 def tensor(
-    grid: SpectrumGrid, e: jax.Array, velocity: jax.Array, p: jax.Array, mu: jax.Array, coefficient: float = np.pi
+    grid: SpectrumGrid, e: jax.Array, velocity: jax.Array, p: jax.Array, mu: jax.Array, coefficients: str = "exact"
 ) -> Tensor:
     """The tensor at momentum p and cosines mu (n,), of waves ``e`` (D, 2, bins) with velocities V_d (D,); (n,) each.
 
-    coefficient: pi; 1 is eq. 30 of Zweibel (2020) as printed.
+    coefficients: "exact", or "printed" for eq. 30 of Zweibel (2020), which lacks the pi.
     """
     gamma = jnp.sqrt(1.0 + p**2)
     relative = p * mu - gamma * velocity[:, None]
     # No wave has an infinite k.
     basis = grid.basis(jnp.maximum(jnp.abs(relative), 1e-300))
     own = jnp.where(relative[..., None] > 0.0, e[:, None, 0], e[:, None, 1])
-    nu = coefficient / gamma * jnp.sum(basis * own, axis=-1)
+    nu = scattering_frequency(p, jnp.sum(basis * own, axis=-1), coefficients)
     return _from_push(0.5 * nu * p**2 * (1.0 - mu**2), velocity, p, mu)
 
 
