@@ -25,6 +25,7 @@ from crmc.json_ready import json_ready
 if TYPE_CHECKING:
     from crmc.config import Config
     from crmc.layout import Layout
+    from crmc.qlt_config import QltConfig
 
 EXIT_DONE, EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED = 0, 2, 3, 130
 _STARTER = Path(__file__).resolve().parent / "starter.toml"
@@ -81,7 +82,7 @@ def _warn(config: Config) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     if is_study(arguments.config):
-        return cli_qlt.run(arguments, _check_writable, _say)
+        return cli_qlt.run(arguments, _default_output, _check_writable, _say)
     config = _load(arguments)
     output = Path(arguments.output or _default_output(config, arguments.config))
     summary = Path(arguments.summary) if arguments.summary else None
@@ -184,7 +185,7 @@ def _warn_of_points(configs: Sequence[Config]) -> None:
         _say("warning", texts[0] if len(texts) == 1 else f"{texts[0]} (one of {len(texts)} such warnings)")
 
 
-def _default_output(config: Config, source: str) -> str:
+def _default_output(config: Config | QltConfig, source: str) -> str:
     path = Path(source)
     stem = path.parent.name if path.stem == "config" and path.parent.name else path.stem
     name = re.sub(r"[^\w.-]+", "_", config.name or stem).strip("._") or "crmc"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,14 +22,17 @@ def validate(arguments: argparse.Namespace) -> int:
 
 
 def run(
-    arguments: argparse.Namespace, check_writable: Callable[[str, Path], None], say: Callable[[str, object], None]
+    arguments: argparse.Namespace,
+    name_output: Callable[[Any, str], str],
+    check_writable: Callable[[str, Path], None],
+    say: Callable[[str, object], None],
 ) -> int:
     """Run the study, write its result and print its tables; returns the exit code."""
     from crmc.qlt_config import load_study
 
     config = load_study(arguments.config, arguments.overrides)
     _refuse(arguments)
-    output = Path(arguments.output or "qlt.nc")
+    output = Path(arguments.output or name_output(config, arguments.config))
     summary = Path(arguments.summary) if arguments.summary else None
     check_writable("--output", output)
     if summary is not None:
@@ -63,7 +65,7 @@ def run(
         summary.write_text(text + "\n", encoding="utf-8")
     if not arguments.quiet:
         print(qlt_report.table(data))
-        print(f"\n{len(found)} of {total} cases in {status['wall_seconds']:.0f} s; {output}", file=sys.stdout)
+        print(f"\n{len(found)} of {total} cases in {status['wall_seconds']:.0f} s; {output}")
     if caught:
         say("error", f"interrupted; {output} has {len(found)} of {total} cases")
         return INTERRUPTED
