@@ -16,14 +16,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crmc import cli_derivatives
+from crmc import cli_derivatives, cli_qlt
 from crmc.cli_options import parser
 from crmc.config_errors import ConfigError, one_line
+from crmc.config_files import is_study
 from crmc.json_ready import json_ready
 
 if TYPE_CHECKING:
     from crmc.config import Config
     from crmc.layout import Layout
+    from crmc.qlt_config import QltConfig
 
 EXIT_DONE, EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED = 0, 2, 3, 130
 _STARTER = Path(__file__).resolve().parent / "starter.toml"
@@ -79,6 +81,8 @@ def _warn(config: Config) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    if is_study(arguments.config):
+        return cli_qlt.run(arguments, _default_output, _check_writable, _say)
     config = _load(arguments)
     output = Path(arguments.output or _default_output(config, arguments.config))
     summary = Path(arguments.summary) if arguments.summary else None
@@ -181,7 +185,7 @@ def _warn_of_points(configs: Sequence[Config]) -> None:
         _say("warning", texts[0] if len(texts) == 1 else f"{texts[0]} (one of {len(texts)} such warnings)")
 
 
-def _default_output(config: Config, source: str) -> str:
+def _default_output(config: Config | QltConfig, source: str) -> str:
     path = Path(source)
     stem = path.parent.name if path.stem == "config" and path.parent.name else path.stem
     name = re.sub(r"[^\w.-]+", "_", config.name or stem).strip("._") or "crmc"
@@ -222,6 +226,8 @@ def _init(arguments: argparse.Namespace) -> int:
 
 
 def _validate(arguments: argparse.Namespace) -> int:
+    if is_study(arguments.config):
+        return cli_qlt.validate(arguments)
     config = _load(arguments)
     _warn(config)
     print(config.to_toml(), end="")
@@ -293,9 +299,10 @@ def _plot(arguments: argparse.Namespace) -> int:
     if problem:
         raise ConfigError(f"plot {one_line(source, 200)}: {problem}")
     from crmc.plots import plot_file
+    from crmc.qlt_plot import plot_study
 
     try:
-        paths = plot_file(source, folder)
+        paths = plot_study(source, folder) or plot_file(source, folder)
     except ConfigError:
         raise
     except (OSError, ValueError, KeyError) as error:

@@ -26,6 +26,11 @@ def experiments() -> dict[str, Path]:
     return found
 
 
+def is_study(source: str | Path) -> bool:
+    """Whether a config is that of the study by orbits: it has a section [qlt]; ConfigError if it cannot be read."""
+    return "qlt" in read_toml(find_source(source))
+
+
 def path_problem(path: Path) -> str:
     """Why no file can have this path ("" if one can): too long, or with a null character."""
     try:

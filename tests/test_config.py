@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from crmc import config_files
 from crmc.config import Config, ConfigError, load_config, parse_config
 from crmc.config_files import apply_overrides, parse_override
+from crmc.qlt_config import QltConfig, load_study
 from crmc.quantity import Quantity
 
 STARTER = Path(config_files.__file__).parent / "starter.toml"
@@ -214,7 +215,10 @@ def test_experiments_are_found_by_name(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_shipped_experiments_load() -> None:
     for name in config_files.experiments():
-        assert isinstance(load_config(name), Config)
+        if config_files.is_study(name):
+            assert isinstance(load_study(name), QltConfig)
+        else:
+            assert isinstance(load_config(name), Config)
 
 
 scalars = st.one_of(

@@ -60,6 +60,14 @@ COOLING = "test_tube.py::test_heating_and_cooling_of_the_gas"
 ORBIT = "test_markers.py::test_expansion_follows_the_orbit"
 CONTROL = "test_markers.py::test_control_weight_is_w_minus_v_f0"
 DAMPED = "test_damping.py::test_damped_energy_heats_the_gas"
+WAVE_HELICITY = "test_transport.py::test_helicity_is_the_sign_of_resonant_particles[branch0]"
+WAVE_AMPLITUDE = "test_orbits.py::test_every_mode_keeps_its_amplitude[200]"
+WAVE_MOMENTUM = "test_transport.py::test_momentum_is_exchanged_as_the_branch_moves[branch2]"
+WAVE_SCATTERING = "test_transport.py::test_scattering_of_each_branch[branch1]"
+INTEGRATOR = "test_orbits.py::test_orbits_are_those_of_an_independent_integrator"
+GYRATION = "test_orbits.py::test_gyration_without_waves"
+BOOSTED = "test_transport.py::test_tensor_is_the_boosted_elastic_one[0.3]"
+REALISATIONS = "test_transport.py::test_numbers_do_not_depend_on_the_batch"
 
 MUTATIONS = (
     Mutation(
@@ -389,6 +397,94 @@ MUTATIONS = (
         "+ books.radiated + books.work",
         "- books.radiated + books.work",
         (LEDGER,),
+    ),
+    Mutation(
+        "orbit-helicity",
+        "the explicit waves turn the other way",
+        "slab.py",
+        "    right, left = ",
+        "    left, right = ",
+        (WAVE_HELICITY,),
+    ),
+    Mutation(
+        "orbit-field-not-raised",
+        "interpolation takes power from short waves",
+        "slab.py",
+        "    raised = modes.amplitude / jnp.sinc(jnp.arange(modes.cells // 2) / modes.cells) ** 2\n",
+        "    raised = modes.amplitude\n",
+        (WAVE_AMPLITUDE,),
+    ),
+    Mutation(
+        "orbit-no-electric-field",
+        "particles in explicit waves meet no electric field",
+        "orbits.py",
+        "e_x + V * y, e_y - V * x\n",
+        "e_x, e_y\n",
+        (WAVE_MOMENTUM,),
+    ),
+    Mutation(
+        "orbit-electric-sign",
+        "E = V x dB",
+        "orbits.py",
+        "e_x + V * y, e_y - V * x\n",
+        "e_x - V * y, e_y + V * x\n",
+        (WAVE_MOMENTUM,),
+    ),
+    Mutation(
+        "orbit-waves-at-rest",
+        "explicit waves do not move",
+        "orbits.py",
+        "(speed - slab.velocity[d])",
+        "speed",
+        (INTEGRATOR,),
+    ),
+    Mutation(
+        "orbit-gyration-reversed",
+        "particles gyrate the other way",
+        "orbits.py",
+        "    t_z = 0.5 * dt\n",
+        "    t_z = -0.5 * dt\n",
+        (GYRATION,),
+    ),
+    Mutation(
+        "orbit-first-order",
+        "field evaluated at the start of the step",
+        "orbits.py",
+        "    ahead = drift(slab, particles, 0.5 * dt)\n",
+        "    ahead = particles\n",
+        (INTEGRATOR,),
+    ),
+    Mutation(
+        "orbit-theory-printed",
+        "the orbits' theory without its pi",
+        "quasilinear.py",
+        'coefficients: str = "exact"',
+        'coefficients: str = "printed"',
+        (WAVE_SCATTERING,),
+    ),
+    Mutation(
+        "orbit-theory-sign",
+        "the orbits' theory with the sign of D_mup turned",
+        "quasilinear.py",
+        "(1.0 - mu * V / speed) / p, V / speed\n",
+        "(1.0 - mu * V / speed) / p, -V / speed\n",
+        (BOOSTED,),
+    ),
+    Mutation(
+        "orbit-slope-twice",
+        "D from displacements without its half",
+        "transport.py",
+        "    return 0.5 * (moment[..., last, :]",
+        "    return (moment[..., last, :]",
+        (WAVE_SCATTERING,),
+    ),
+    Mutation(
+        "orbit-one-realisation",
+        "all realisations are the same",
+        "transport.py",
+        "        own = jax.random.fold_in(key, number)\n",
+        "        own = jax.random.fold_in(key, 0 * number)\n",
+        (REALISATIONS,),
     ),
 )
 

@@ -1,0 +1,88 @@
+"""``crmc run`` and ``crmc validate`` of a config with a section [qlt]: quasilinear theory against orbits."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from crmc.config_errors import ConfigError, one_line
+from crmc.json_ready import json_ready
+
+
+def validate(arguments: argparse.Namespace) -> int:
+    """Print the resolved config; returns the exit code."""
+    from crmc.qlt_config import load_study
+
+    print(load_study(arguments.config, arguments.overrides).to_toml(), end="")
+    return 0
+
+
+def run(
+    arguments: argparse.Namespace,
+    name_output: Callable[[Any, str], str],
+    check_writable: Callable[[str, Path], None],
+    say: Callable[[str, object], None],
+) -> int:
+    """Run the study, write its result and print its tables; returns the exit code."""
+    from crmc.qlt_config import load_study
+
+    config = load_study(arguments.config, arguments.overrides)
+    _refuse(arguments)
+    output = Path(arguments.output or name_output(config, arguments.config))
+    summary = Path(arguments.summary) if arguments.summary else None
+    check_writable("--output", output)
+    if summary is not None:
+        check_writable("--summary", summary)
+        if summary.absolute() == output.absolute():
+            raise ConfigError(f"--summary {one_line(summary, 200)}: is also the output file; give it another name")
+    if output.exists():
+        say("note", f"{output} exists and will be overwritten")
+
+    import jax
+    from tqdm import tqdm
+
+    from crmc import qlt, qlt_report, qlt_result, result
+    from crmc.run import DONE, INTERRUPTED, catching_signals
+
+    started, total = time.perf_counter(), sum(1 for _ in qlt.cases(config.qlt))
+    with jax.enable_x64(True), catching_signals() as caught:
+        with tqdm(total=total, unit="case", desc=config.name or "qlt", disable=arguments.quiet) as bar:
+            found = qlt.run_study(config.qlt, stop=lambda: bool(caught), progress=lambda: bar.update(1))
+        status: dict[str, Any] = {
+            "status": "interrupted" if caught else "done",
+            "cases": len(found),
+            "wall_seconds": time.perf_counter() - started,
+        }
+        data = qlt_result.dataset(config, found, qlt_result.provenance(config) | status)
+    text = json.dumps(json_ready(qlt_result.summarise(config, data, status)), indent=2)
+    data.attrs["summary"] = text
+    result.write_atomically(data, output)
+    if summary is not None:
+        summary.write_text(text + "\n", encoding="utf-8")
+    if not arguments.quiet:
+        print(qlt_report.table(data))
+        print(f"\n{len(found)} of {total} cases in {status['wall_seconds']:.0f} s; {output}")
+    if caught:
+        say("error", f"interrupted; {output} has {len(found)} of {total} cases")
+        return INTERRUPTED
+    return DONE
+
+
+def _refuse(arguments: argparse.Namespace) -> None:
+    """Options of other runs."""
+    given = {
+        "--resume": arguments.resume,
+        "--devices": arguments.devices is not None,
+        "--distributed": arguments.distributed,
+        "--solver": arguments.solver != "monte-carlo",
+        "--coordinator": arguments.coordinator is not None,
+        "--processes": arguments.processes is not None,
+        "--process-id": arguments.process_id is not None,
+    }
+    for option, present in given.items():
+        if present:
+            raise ConfigError(f"{option}: does not apply to a config with a section [qlt]; leave it out")

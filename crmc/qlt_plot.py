@@ -1,0 +1,86 @@
+"""The figure of the study of quasilinear theory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from crmc.qlt_result import by_cosine
+
+
+def plot_study(source: Path, folder: Path) -> list[Path]:
+    """Draw the result ``source`` into ``folder`` if it is one of the study, and return the figures; none otherwise."""
+    try:
+        with xr.open_dataset(source, engine="h5netcdf") as file:
+            if file.attrs.get("kind") != "qlt":
+                return []
+            data = file.load()
+    except Exception:  # no result at all, as `plots.plot_file` will say
+        return []
+    path = folder / f"{source.stem}-breakdown.png"
+    draw(data, path)
+    return [path]
+
+
+def draw(data: xr.Dataset, path: Path) -> None:
+    """Ratio against |mu| for every dB/B, of one branch and of four; D_mumu through the gap; narrow spectra."""
+    figure = Figure(figsize=(11.0, 8.0), layout="constrained")
+    axes = figure.subplots(2, 2)
+    folded = by_cosine(data)
+    for ax, waves in zip(axes[0], (data.waves.values[0], data.waves.values[-1]), strict=True):
+        _ratios(ax, folded, waves)
+    _gap(axes[1, 0], data)
+    if data.sizes["width"]:
+        _narrow(axes[1, 1], data)
+    figure.savefig(path, dpi=150)
+
+
+def _colours(count: int) -> np.ndarray:
+    return colormaps["viridis"](np.linspace(0.0, 0.9, count))
+
+
+def _ratios(ax: Axes, folded: xr.Dataset, waves: str) -> None:
+    for colour, a in zip(_colours(folded.sizes["amplitude"]), folded.amplitude.values, strict=True):
+        for p, style in zip(folded.momentum.values, ("o-", "s--", "^:", "v-."), strict=False):
+            one = folded.sel(waves=waves, amplitude=a, momentum=p)
+            label = f"{a:g}" if p == folded.momentum.values[0] else None
+            ax.errorbar(one.cosine, one.ratio, one.stderr, fmt=style, ms=3, lw=1, color=colour, label=label)
+    ax.axhspan(0.9, 1.1, color="0.9", zorder=0)
+    ax.set(ylim=(0.5, 2.5), yscale="log", xlabel=r"$|\mu|$ at the start")
+    ax.set_yticks([0.5, 0.7, 1.0, 1.5, 2.0, 2.5], ["0.5", "0.7", "1", "1.5", "2", "2.5"])
+    ax.set_yticks([], minor=True)
+    ax.set_ylabel(r"$\langle\Delta\mu^2\rangle$ measured / expected")
+    momenta = ", ".join(f"{p:g}" for p in folded.momentum.values)
+    ax.set_title(f"{waves}; p = {momenta} $m_p c$ (full, dashed)", fontsize=10)
+    ax.legend(title=r"$\delta B/B$", fontsize=8, ncols=3)
+
+
+def _gap(ax: Axes, data: xr.Dataset) -> None:
+    one = data.isel(waves=-1, momentum=0)
+    for colour, a in zip(_colours(data.sizes["amplitude"]), data.amplitude.values, strict=True):
+        here = one.sel(amplitude=a)
+        unit = float((here.theory_mu_mu / (1.0 - here.mu**2)).max())
+        ax.errorbar(here.mu, here.D_mu_mu / unit, here.D_mu_mu_stderr / unit, fmt="o-", ms=3, lw=1, color=colour)
+        ax.plot(here.mu, here.theory_mu_mu / unit, "k_", ms=9)
+    ax.set(xlabel=r"$\mu$", ylabel=r"$D_{\mu\mu}$ / ($\nu/2$), between the lags", ylim=(-0.2, 1.2))
+    ax.set_title(
+        f"{data.waves.values[-1]}, p = {float(data.momentum[0]):g}: through the gap (dashes: theory)", fontsize=10
+    )
+
+
+def _narrow(ax: Axes, data: xr.Dataset) -> None:
+    for colour, w in zip(_colours(data.sizes["width"]), data.width.values, strict=True):
+        for a, style in zip(data.narrow_amplitude.values, ("o-", "s--", "^:", "v-."), strict=False):
+            one = data.sel(width=w, narrow_amplitude=a)
+            label = f"{w:g}, {a:g}: {float(one.narrow_trapping):.2g}"
+            ax.errorbar(data.narrow_lag, one.narrow_spread, fmt=style, ms=3, lw=1, color=colour, label=label)
+    ax.set(xscale="log", yscale="log", xlabel="lag [gyrations]", ylabel=r"$\langle\Delta\mu^2\rangle$")
+    ax.set_title("narrow spectra; width in ln k, dB/B: bounce frequency/width", fontsize=10)
+    low, high = ax.get_ylim()
+    ax.set_ylim(low, high * (high / low) ** 0.4)
+    ax.legend(fontsize=8, ncols=2, loc="upper left")
