@@ -15,7 +15,6 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, NamedTuple
 
 import jax
@@ -23,11 +22,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from crmc import quasilinear
-from crmc.devices import compiler_options, cores
+from crmc.beside import each
+from crmc.devices import compiler_options
+from crmc.estimate import mean_of, ratio_of
 from crmc.qlt_config import Study
 from crmc.slab import Modes, make_modes
 from crmc.spectrum import SpectrumGrid, make_grid
-from crmc.transport import MOMENTS, Sample, displacements, mean_of, ratio_of, running, slope
+from crmc.transport import MOMENTS, Sample, displacements, running, slope
 
 Branches = tuple[tuple[int, int], ...]
 
@@ -220,26 +221,9 @@ def run_study(
     progress: Callable[[], None] = lambda: None,
 ) -> dict[tuple[str, tuple[int, ...]], dict[str, np.ndarray]]:
     """Results of every case by its place, on all cores; those that are ready when ``stop`` says so."""
-    programs, todo = Programs(study), iter(cases(study))
-    workers = cores() if jax.default_backend() == "cpu" else 1
+    programs = Programs(study)
     found: dict[tuple[str, tuple[int, ...]], dict[str, np.ndarray]] = {}
-
-    def one(case: Case) -> tuple[Case, dict[str, np.ndarray]]:
-        with jax.enable_x64(True):  # a setting of each thread
-            return case, measure(case, study, programs)
-
-    with ThreadPoolExecutor(workers) as pool:
-        waiting: set[Future[tuple[Case, dict[str, np.ndarray]]]] = set()
-        while True:
-            while len(waiting) < workers and not stop():
-                case = next(todo, None)
-                if case is None:
-                    break
-                waiting.add(pool.submit(one, case))
-            if not waiting:
-                return found
-            ended, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            for future in ended:
-                case, values = future.result()
-                found[case.place] = values
-                progress()
+    for case, values in each(cases(study), lambda case: measure(case, study, programs), stop):
+        found[case.place] = values
+        progress()
+    return found

@@ -18,7 +18,6 @@ above the seed has a derivative of large variance (raise waves.seed_level where 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -27,7 +26,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from crmc.averages import Averages
-from crmc.devices import compiler_options, cores
+from crmc.beside import each
+from crmc.devices import compiler_options
+from crmc.estimate import Estimate, ratio_of
 from crmc.fokker_planck import NAME as MESH
 from crmc.markers import unit_square
 from crmc.numbers import differentiable, value_of
@@ -154,45 +155,16 @@ def differentiate(
     stop: asked after every replica whether to make do with those that are ready; progress: called after each.
     """
     seed = program.averages.config.run.seed
-    workers = min(replicas, cores()) if jax.default_backend() == "cpu" else 1
     ready: dict[int, tuple[dict, dict]] = {}
 
-    def run(number: int) -> tuple[int, tuple[dict, dict]]:
-        with jax.enable_x64(True):  # a setting of each thread
-            return number, program(replica(program.averages, seed + number), numbers)
+    def run(number: int) -> tuple[dict, dict]:
+        return program(replica(program.averages, seed + number), numbers)
 
-    with ThreadPoolExecutor(workers) as pool:
-        waiting: set[Future[tuple[int, tuple[dict, dict]]]] = set()
-        places = iter(range(replicas))
-        while True:
-            while len(waiting) < workers and not stop():
-                number = next(places, None)
-                if number is None:
-                    break
-                waiting.add(pool.submit(run, number))
-            if not waiting:
-                break
-            ended, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            for future in ended:
-                number, found = future.result()
-                ready[number] = found
-                progress()
+    for number, found in each(range(replicas), run, stop):
+        ready[number] = found
+        progress()
     in_order = [ready[number] for number in sorted(ready)]
     return Slopes(*jax.tree.map(lambda *x: np.stack(x), *in_order)) if in_order else Slopes({}, {})
-
-
-class Estimate(NamedTuple):
-    """A mean over replicas and its standard error (NaN for fewer than two)."""
-
-    value: np.ndarray
-    stderr: np.ndarray
-
-
-def mean_of(x: np.ndarray) -> Estimate:
-    """Mean over the first axis."""
-    count = x.shape[0]
-    error = np.std(x, axis=0, ddof=1) / np.sqrt(count) if count > 1 else np.full(x.shape[1:], np.nan)
-    return Estimate(np.mean(x, axis=0), error)
 
 
 def logarithmic(values: np.ndarray, slopes: np.ndarray, number: np.ndarray) -> Estimate:
@@ -201,8 +173,6 @@ def logarithmic(values: np.ndarray, slopes: np.ndarray, number: np.ndarray) -> E
     values: (replicas, *shape of X), slopes: (replicas, *shape of X, *shape of a), number: a.
     """
     values = values.reshape(*values.shape, *[1] * (slopes.ndim - values.ndim))
-    mean = np.mean(values, axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.mean(slopes, axis=0) / mean
-        spread = mean_of((slopes - ratio * values) / mean)
-        return Estimate(number * ratio, np.abs(number) * spread.stderr)
+        ratio = ratio_of(slopes, values)
+        return Estimate(number * ratio.value, np.abs(number) * ratio.stderr)

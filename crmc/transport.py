@@ -77,25 +77,6 @@ def displacements(
     return jax.lax.map(one, jnp.arange(sample.realisations), batch_size=sample.batch)
 
 
-class Estimate(NamedTuple):
-    """A value and its standard error."""
-
-    value: np.ndarray
-    stderr: np.ndarray
-
-
-def mean_of(x: np.ndarray) -> Estimate:
-    """Mean over realisations, the first axis."""
-    return Estimate(np.mean(x, axis=0), np.std(x, axis=0, ddof=1) / np.sqrt(x.shape[0]))
-
-
-def ratio_of(above: np.ndarray, below: np.ndarray) -> Estimate:
-    """Ratio of two means over realisations, the first axis; its error counts their common noise."""
-    mean = np.mean(below, axis=0)
-    ratio = np.mean(above, axis=0) / mean
-    return Estimate(ratio, mean_of((above - ratio * below) / mean).stderr)
-
-
 def slope(moment: np.ndarray, times: np.ndarray, first: int, last: int = -1) -> np.ndarray:
     """D between the lags number ``first`` and ``last``; ``moment`` (..., lags, mu) gives (..., mu)."""
     return 0.5 * (moment[..., last, :] - moment[..., first, :]) / (times[last] - times[first])

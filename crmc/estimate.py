@@ -1,0 +1,28 @@
+"""Means of independent realisations, and their standard errors."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Estimate(NamedTuple):
+    """A value and its standard error."""
+
+    value: np.ndarray
+    stderr: np.ndarray
+
+
+def mean_of(x: np.ndarray) -> Estimate:
+    """Mean over realisations, the first axis; the error is NaN for fewer than two."""
+    count = x.shape[0]
+    error = np.std(x, axis=0, ddof=1) / np.sqrt(count) if count > 1 else np.full(x.shape[1:], np.nan)
+    return Estimate(np.mean(x, axis=0), error)
+
+
+def ratio_of(above: np.ndarray, below: np.ndarray) -> Estimate:
+    """Ratio of two means over realisations, the first axis; its error counts their common noise."""
+    mean = np.mean(below, axis=0)
+    ratio = np.mean(above, axis=0) / mean
+    return Estimate(ratio, mean_of((above - ratio * below) / mean).stderr)
