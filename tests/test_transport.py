@@ -46,7 +46,7 @@ def theory(found, p, mu, coefficients="exact"):
 def expected(found, p, mu):
     """D_mumu between lags 2 and 8 of particles that diffuse as theory says."""
     spread = quasilinear.spread_of_diffusion(theory(found, p, quasilinear.mesh())[0], mu, found.times)
-    return slope(spread, found.times, 1)
+    return (spread[-1] - spread[1]) / (found.times[-1] - found.times[1]) / 2
 
 
 def pooled(found, branch, want):
@@ -144,7 +144,8 @@ def test_running_estimate_has_a_plateau():
     found, mu = alone((1, 1)), cosines((1, 1))
     spread = quasilinear.spread_of_diffusion(theory(found, 1.0, quasilinear.mesh())[0], mu, found.times)
     measured = running(found.of("mu_mu"), found.times)[..., COUNT:]
-    ratio = mean_of(np.mean(measured / running(spread, found.times), axis=-1))
+    want = np.diff(spread, axis=0, prepend=0.0) / found.times[0] / 2
+    ratio = mean_of(np.mean(measured / want, axis=-1))
     assert np.all(ratio.stderr < 0.025)
     assert np.all(np.abs(ratio.value - 1.0)[1:] < SURE * ratio.stderr[1:])
 
@@ -293,6 +294,29 @@ def test_single_precision_measures_the_same():
     pair = alone((1, 1)), measure(1e-2, ((1, 1),), dtype="float32")
     slopes = [np.mean(own_half((1, 1), slope(x.of("mu_mu"), x.times, 1)), axis=0) for x in pair]
     np.testing.assert_allclose(slopes[1], slopes[0], rtol=0.005)
+
+
+def test_slopes_of_a_moment():
+    """2 D T plus a constant: D between any lags, and from all neighbours but the first, which starts from nothing."""
+    times, D = np.array([1.0, 2.0, 4.0, 5.0]), np.array([0.3, 0.7])
+    moment = 2 * D * times[:, None] + 0.1 * np.ones((3, 4, 2))
+    np.testing.assert_allclose(slope(moment, times, 0), np.broadcast_to(D, (3, 2)), rtol=1e-12)
+    np.testing.assert_allclose(slope(moment, times, 1, 2), np.broadcast_to(D, (3, 2)), rtol=1e-12)
+    found = running(moment, times)
+    np.testing.assert_allclose(found[:, 1:], np.broadcast_to(D, (3, 3, 2)), rtol=1e-12)
+    np.testing.assert_allclose(found[:, 0], np.broadcast_to(D + 0.05, (3, 2)), rtol=1e-12)
+
+
+def test_errors_count_realisations():
+    """Mean and ratio of drawn numbers: the spread of 400 repetitions is the stated error, to 15 %."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(2.0, 1.0, (400, 30))
+    y = 0.5 * x + rng.normal(0.0, 0.1, x.shape)
+    means, ratios = [mean_of(one) for one in x], [ratio_of(b, a) for a, b in zip(x, y, strict=True)]
+    for found, want in ((means, 2.0), (ratios, 0.5)):
+        values, errors = np.array([e.value for e in found]), np.array([e.stderr for e in found])
+        assert np.std(values) == pytest.approx(np.sqrt(np.mean(errors**2)), rel=0.15)
+        assert np.mean(values) == pytest.approx(want, abs=5 * np.std(values) / 20)
 
 
 def test_moments_are_those_of_the_displacements():

@@ -458,8 +458,8 @@ MUTATIONS = (
         "orbit-theory-printed",
         "the orbits' theory without its pi",
         "quasilinear.py",
-        'coefficients: str = "exact"',
-        'coefficients: str = "printed"',
+        "jnp.sum(basis * own, axis=-1), coefficients)",
+        'jnp.sum(basis * own, axis=-1), "printed")',
         (WAVE_SCATTERING,),
     ),
     Mutation(
