@@ -50,7 +50,9 @@ class Study(Section):
     k_min: Real = Field(0.05, gt=0, le=1e6, description="lowest wavenumber k c/Omega0")
     k_max: Real = Field(20.0, gt=0, le=1e6, description="highest wavenumber k c/Omega0")
     bins: Whole = Field(16, ge=4, le=256, description="bins in ln k, all of the same power but the two at each end")
-    amplitudes: Numbers = Field((0.001, 0.003, 0.01, 0.03, 0.1, 0.3), description="dB/B of all waves together, r.m.s.")
+    amplitudes: Numbers = Field(
+        (0.001, 0.003, 0.01, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3), description="dB/B of all waves together, r.m.s."
+    )
     momenta: Annotated[tuple[Annotated[float, Field(gt=0, le=1e6)], ...], BeforeValidator(_list)] = Field(
         (1.0, 3.0), min_length=1, max_length=16, description="momenta [m_p c]"
     )

@@ -28,8 +28,9 @@ def plot_study(source: Path, folder: Path) -> list[Path]:
 
 
 def draw(data: xr.Dataset, path: Path) -> None:
-    """Ratio against |mu| for every dB/B, of one branch and of four, and where it is off by a tenth; below, D_mumu through
-    the gap, the running estimate, and narrow spectra.
+    """Ratio against |mu| for every dB/B, of one branch and of four, and where it is off by a tenth.
+
+    Below, D_mumu through the gap, the running estimate, and narrow spectra.
     """
     figure = Figure(figsize=(16.0, 8.5), layout="constrained")
     axes = figure.subplots(2, 3)
@@ -70,8 +71,6 @@ def _limits(ax: Axes, folded: xr.Dataset) -> None:
             label = str(waves) if p == folded.momentum.values[0] else None
             limit = folded.threshold.sel(waves=waves, momentum=p)
             ax.plot(folded.cosine, limit, style, ms=4, lw=1, color=colour, label=label)
-    x = np.linspace(0.1, 0.7, 50)
-    ax.plot(x, 0.5 * x**2, "k:", lw=1, label=r"$\mu^2/2$")
     ax.set(yscale="log", xlabel=r"$|\mu|$ at the start", ylabel=r"$\delta B/B$", xlim=(0.0, 1.0))
     ax.set_title("where the ratio is first off by 10 %", fontsize=10)
     ax.legend(fontsize=8)
