@@ -326,4 +326,8 @@ def parse_config(data: dict[str, Any]) -> Config:
 def load_config(source: str | Path, overrides: Sequence[str] = ()) -> Config:
     """Read a TOML file, or a shipped experiment by its bare name, and apply "section.key=value" overrides."""
     data = read_toml(find_source(source))
+    if "qlt" in data:
+        raise ConfigError(
+            f"config {str(source)!r}: has a section [qlt]; use it with 'crmc run' or 'crmc validate' alone"
+        )
     return parse_config(apply_overrides(data, [parse_override(text) for text in overrides]))

@@ -25,7 +25,7 @@ from crmc import quasilinear
 from crmc.beside import each
 from crmc.devices import compiler_options
 from crmc.estimate import mean_of, ratio_of
-from crmc.qlt_config import Study
+from crmc.qlt_config import NARROW_COSINE, NARROW_LAGS, Study
 from crmc.slab import Modes, make_modes
 from crmc.spectrum import SpectrumGrid, make_grid
 from crmc.transport import MOMENTS, Sample, displacements, running, slope
@@ -42,8 +42,6 @@ WAVES: dict[str, Branches] = {
 SINGLE: Branches = WAVES["four branches"]
 #: Lags; D is the slope between the lags number FIRST and the last.
 LAGS, FIRST = 8, 1
-#: Cosine in the middle of the narrow spectra.
-NARROW_COSINE = 0.5
 #: Longest steps: gyrophase, and phase of the shortest wave.
 _GYROPHASE, _WAVE_PHASE = 0.15, 3.0
 _FEWEST_GYRATIONS = 1.0
@@ -87,12 +85,10 @@ def cases(study: Study) -> Iterator[Case]:
         for i, p in enumerate(study.momenta):
             indices = 0 if one[0] > 0 else 1, 0 if one[1] > 0 else 1, i
             yield Case(("branch", indices), next(number), (one,), study.branch_amplitude, p, *broad, study.gyrations)
-    p = study.momenta[0]
-    k = 1.0 / (p * NARROW_COSINE - np.hypot(1.0, p) * study.alfven_speed)
+    p, long = study.momenta[0], NARROW_LAGS * study.gyrations
     for w, width in enumerate(study.widths):
-        ends = k * np.exp(-0.5 * width), k * np.exp(0.5 * width)
+        ends = study.narrow_k * np.exp(-0.5 * width), study.narrow_k * np.exp(0.5 * width)
         for a, amplitude in enumerate(study.narrow_amplitudes):
-            long = 4.0 * study.gyrations
             yield Case(("narrow", (w, a)), next(number), ((1, 1),), amplitude, p, *ends, (NARROW_COSINE,), long)
 
 
@@ -132,7 +128,8 @@ class Programs:
     """The compiled `displacements`, one for each shape of its arguments."""
 
     def __init__(self, study: Study):
-        self.study, self.lock, self.known = study, threading.Lock(), {}  # type: ignore[var-annotated]
+        self.study, self.lock = study, threading.Lock()
+        self.known: dict[str, Callable[..., jax.Array]] = {}
         self.batch = 1 if jax.default_backend() == "cpu" else min(_BATCH, study.realisations)
 
     def __call__(self, *arguments: Any) -> np.ndarray:

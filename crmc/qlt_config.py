@@ -20,6 +20,8 @@ from crmc.config_files import apply_overrides, find_source, format_toml, parse_o
 
 #: k_max times a cell of the slab: shorter waves would be drawn with too few cells.
 _PHASE_PER_CELL = 1.25
+#: Narrow spectra: the cosine in their middle, and their longest lag over that of the others.
+NARROW_COSINE, NARROW_LAGS = 0.5, 4.0
 
 
 def _list(value: object) -> object:
@@ -48,7 +50,9 @@ class Study(Section):
     k_min: Real = Field(0.05, gt=0, le=1e6, description="lowest wavenumber k c/Omega0")
     k_max: Real = Field(20.0, gt=0, le=1e6, description="highest wavenumber k c/Omega0")
     bins: Whole = Field(16, ge=4, le=256, description="bins in ln k, all of the same power but the two at each end")
-    amplitudes: Numbers = Field((0.001, 0.003, 0.01, 0.03, 0.1, 0.3), description="dB/B of all waves together, r.m.s.")
+    amplitudes: Numbers = Field(
+        (0.001, 0.003, 0.01, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3), description="dB/B of all waves together, r.m.s."
+    )
     momenta: Annotated[tuple[Annotated[float, Field(gt=0, le=1e6)], ...], BeforeValidator(_list)] = Field(
         (1.0, 3.0), min_length=1, max_length=16, description="momenta [m_p c]"
     )
@@ -78,6 +82,13 @@ class Study(Section):
         """Period of the slab [c/Omega0]."""
         return _PHASE_PER_CELL * self.cells / self.k_max
 
+    @property
+    def narrow_k(self) -> float:
+        """k [Omega0/c] in the middle of the narrow spectra, resonant at the lowest momentum; infinite if none is."""
+        p = self.momenta[0]
+        relative = NARROW_COSINE * p - math.hypot(1.0, p) * self.alfven_speed
+        return 1.0 / relative if relative > 0.0 else math.inf
+
     @model_validator(mode="after")
     def _agrees(self) -> Study:
         for key in ("amplitudes", "momenta", "cosines", "widths", "narrow_amplitudes"):
@@ -86,8 +97,13 @@ class Study(Section):
             raise wrong("qlt.k_max", self.k_max, "must be at least ten times qlt.k_min", "raise it or lower qlt.k_min")
         if self.cells & (self.cells - 1):
             raise wrong("qlt.cells", self.cells, "must be a power of two", "use 32768, 65536, 131072, ...")
+        if self.widths and self.narrow_k * math.exp(0.5 * self.widths[-1]) > self.k_max:
+            rule = f"waves in resonance with mu = {NARROW_COSINE} there, in spectra of qlt.widths, are beyond qlt.k_max"
+            raise wrong("qlt.momenta", self.momenta[0], rule, "raise qlt.momenta or qlt.k_max, or set qlt.widths=[]")
         p = self.momenta[-1]
         path = 2.0 * math.pi * (p + self.alfven_speed * math.hypot(1.0, p)) * self.gyrations
+        if self.widths:
+            path = max(path, 2.0 * math.pi * NARROW_LAGS * self.gyrations / self.narrow_k)
         if path > self.length:
             rule = f"slabs of {self.length:.4g} c/Omega0 are shorter than the path of {path:.4g} at qlt.momenta = {p:g}"
             raise wrong("qlt.cells", self.cells, rule, "raise it, or lower qlt.gyrations, qlt.momenta or qlt.k_max")

@@ -28,15 +28,20 @@ def plot_study(source: Path, folder: Path) -> list[Path]:
 
 
 def draw(data: xr.Dataset, path: Path) -> None:
-    """Ratio against |mu| for every dB/B, of one branch and of four; D_mumu through the gap; narrow spectra."""
-    figure = Figure(figsize=(11.0, 8.0), layout="constrained")
-    axes = figure.subplots(2, 2)
+    """Ratio against |mu| for every dB/B, of one branch and of four, and where it is off by a tenth.
+
+    Below, D_mumu through the gap, the running estimate, and narrow spectra.
+    """
+    figure = Figure(figsize=(16.0, 8.5), layout="constrained")
+    axes = figure.subplots(2, 3)
     folded = by_cosine(data)
-    for ax, waves in zip(axes[0], (data.waves.values[0], data.waves.values[-1]), strict=True):
+    for ax, waves in zip(axes[0, :2], (data.waves.values[0], data.waves.values[-1]), strict=True):
         _ratios(ax, folded, waves)
+    _limits(axes[0, 2], folded)
     _gap(axes[1, 0], data)
+    _running(axes[1, 1], data)
     if data.sizes["width"]:
-        _narrow(axes[1, 1], data)
+        _narrow(axes[1, 2], data)
     figure.savefig(path, dpi=150)
 
 
@@ -58,6 +63,30 @@ def _ratios(ax: Axes, folded: xr.Dataset, waves: str) -> None:
     momenta = ", ".join(f"{p:g}" for p in folded.momentum.values)
     ax.set_title(f"{waves}; p = {momenta} $m_p c$ (full, dashed)", fontsize=10)
     ax.legend(title=r"$\delta B/B$", fontsize=8, ncols=3)
+
+
+def _limits(ax: Axes, folded: xr.Dataset) -> None:
+    for colour, waves in zip(_colours(folded.sizes["waves"]), folded.waves.values, strict=True):
+        for p, style in zip(folded.momentum.values, ("o-", "s--", "^:", "v-."), strict=False):
+            label = str(waves) if p == folded.momentum.values[0] else None
+            limit = folded.threshold.sel(waves=waves, momentum=p)
+            ax.plot(folded.cosine, limit, style, ms=4, lw=1, color=colour, label=label)
+    ax.set(yscale="log", xlabel=r"$|\mu|$ at the start", ylabel=r"$\delta B/B$", xlim=(0.0, 1.0))
+    ax.set_title("where the ratio is first off by 10 %", fontsize=10)
+    ax.legend(fontsize=8)
+
+
+def _running(ax: Axes, data: xr.Dataset) -> None:
+    one = data.isel(waves=-1, momentum=0).sel(mu=0.5, method="nearest")
+    period = 2.0 * np.pi * np.hypot(1.0, float(one.momentum))
+    for colour, a in zip(_colours(data.sizes["amplitude"]), data.amplitude.values, strict=True):
+        here = one.sel(amplitude=a)
+        D, error = (x / here.theory_mu_mu for x in (here.running_D, here.running_D_stderr))
+        ax.errorbar(here.lag_time / period, D, error, fmt="o-", ms=3, lw=1, color=colour, label=f"{a:g}")
+    ax.axhspan(0.9, 1.1, color="0.9", zorder=0)
+    ax.set(xlabel="lag [gyrations]", ylabel=r"$D_{\mu\mu}$ / theory, from neighbouring lags", ylim=(0.0, 1.5))
+    ax.set_title(f"{one.waves.item()}, p = {one.momentum.item():g}, mu = {one.mu.item():g}: plateau", fontsize=10)
+    ax.legend(title=r"$\delta B/B$", fontsize=8, ncols=2)
 
 
 def _gap(ax: Axes, data: xr.Dataset) -> None:

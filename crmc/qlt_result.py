@@ -10,8 +10,8 @@ import jax
 import numpy as np
 import xarray as xr
 
-from crmc.qlt import LAGS, NARROW_COSINE, WAVES, pooled, resonant, signed
-from crmc.qlt_config import QltConfig, Study
+from crmc.qlt import LAGS, WAVES, pooled, resonant, signed
+from crmc.qlt_config import NARROW_COSINE, NARROW_LAGS, QltConfig, Study
 
 Found = Mapping[tuple[str, tuple[int, ...]], Mapping[str, np.ndarray]]
 
@@ -133,7 +133,7 @@ def _narrow(study: Study, found: Found, sizes: Mapping[str, int]) -> dict[str, A
     # omega_b^2 = Omega^2 (dB/B) tan(theta) of a wave of the total amplitude, against the spread Omega d(ln k).
     slant = np.sqrt(1.0 - NARROW_COSINE**2) / NARROW_COSINE
     bounce = np.sqrt(np.asarray(study.narrow_amplitudes) * slant) / np.asarray(study.widths).reshape(-1, 1)
-    lags = 4.0 * study.gyrations / LAGS * np.arange(1, LAGS + 1)
+    lags = NARROW_LAGS * study.gyrations / LAGS * np.arange(1, LAGS + 1)
     what = f"measured <d mu^2> in a narrow spectrum over that of quasilinear diffusion, mu = {NARROW_COSINE}"
     one = {"units": "1"}
     return {

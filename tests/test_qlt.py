@@ -52,6 +52,7 @@ def small(tmp_path_factory):
         ("qlt.cells=60000", "power of two"),
         ("qlt.cells=1024", "shorter than the path"),
         ("qlt.k_max=0.1", "ten times"),
+        ("qlt.momenta=0.01", "beyond qlt.k_max"),
         ("qlt.alfven_speed=1", "less than 0.5"),
         ("qlt.realisations=1", "at least 4"),
         ("qlt.precision=half", "float32"),
@@ -80,6 +81,11 @@ def test_validate_prints_what_reads_back():
     again = parse_study(tomllib.loads(reply.out))
     assert again == load_study("qlt", ["qlt.momenta=[2,4]"])
     assert again.qlt.momenta == (2.0, 4.0)
+
+
+@pytest.mark.parametrize("command", [["theory"], ["sensitivity", "--wrt", "damping.linear"]])
+def test_other_commands_refuse_the_study(command):
+    assert_bad_input(call(command[0], "qlt", *command[1:]), "[qlt]", "crmc run")
 
 
 def test_a_config_without_the_section_is_another_run():
