@@ -1,9 +1,9 @@
 """Numbers of a config for which averages of its runs have target values, and how far noise leaves them uncertain.
 
-The loss is half the sum of squares of w ln(X/X_target), by ln x; scipy's bounded least squares take 3 to 8 evaluations
-where a descent along the gradient of the sum took up to 30.  Each X is a mean over replicas with the same random
-numbers at every point, so that the loss is smooth, with the gradient of `sensitivity`.  With other random numbers ln X
-varies, and the numbers found with it as J^-1 ln X, J = d ln X/d ln x: this is their standard error.
+The loss is half the sum of squares of w ln(X/X_target), by ln x; scipy's bounded least squares take 4 to 9 evaluations
+(19 at worst so far) where a descent along the gradient of the sum took up to 30.  Each X is a mean over replicas with
+the same random numbers at every point, so that the loss is smooth, with the gradient of `sensitivity`.  With other
+random numbers ln X varies, and the numbers found with it as J^-1 ln X, J = d ln X/d ln x: this is their standard error.
 """
 
 from __future__ import annotations
