@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from crmc import cli_derivatives, cli_qlt
 from crmc.cli_options import parser
+from crmc.cli_shared import check_writable, default_output, result_files, say
 from crmc.config_errors import ConfigError, one_line
 from crmc.config_files import is_study
 from crmc.json_ready import json_ready
@@ -25,7 +26,6 @@ from crmc.json_ready import json_ready
 if TYPE_CHECKING:
     from crmc.config import Config
     from crmc.layout import Layout
-    from crmc.qlt_config import QltConfig
 
 EXIT_DONE, EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED = 0, 2, 3, 130
 _STARTER = Path(__file__).resolve().parent / "starter.toml"
@@ -39,10 +39,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except ConfigError as error:
-        _say("error", error)
+        say("error", error)
         return EXIT_BAD_INPUT
     except KeyboardInterrupt:
-        _say("error", "interrupted")
+        say("error", "interrupted")
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader of our output (say, `head`) has left; keep the interpreter from complaining at exit.
@@ -51,21 +51,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as stop:  # argparse after --help and --version
         return stop.code if isinstance(stop.code, int) else EXIT_DONE
     except MemoryError:
-        _say("error", "not enough memory; lower run.markers or write output less often")
+        say("error", "not enough memory; lower run.markers or write output less often")
         return EXIT_FAILED
     except Exception as error:
         if os.environ.get("CRMC_TRACEBACK"):
             raise
-        _say("error", f"internal error, {type(error).__name__}: {error}; CRMC_TRACEBACK=1 shows where")
+        say("error", f"internal error, {type(error).__name__}: {error}; CRMC_TRACEBACK=1 shows where")
         return EXIT_FAILED
-
-
-def _say(kind: str, message: object) -> None:
-    """One line on stderr, with nothing in it that stderr cannot show."""
-    text = f"crmc: {kind}: {one_line(message)}\n"
-    encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
-    sys.stderr.write(text.encode(encoding, "backslashreplace").decode(encoding))
-    sys.stderr.flush()
 
 
 def _load(arguments: argparse.Namespace) -> Config:
@@ -77,20 +69,14 @@ def _load(arguments: argparse.Namespace) -> Config:
 
 def _warn(config: Config) -> None:
     for warning in config.warnings():
-        _say("warning", warning)
+        say("warning", warning)
 
 
 def _run(arguments: argparse.Namespace) -> int:
     if is_study(arguments.config):
-        return cli_qlt.run(arguments, _default_output, _check_writable, _say)
+        return cli_qlt.run(arguments)
     config = _load(arguments)
-    output = Path(arguments.output or _default_output(config, arguments.config))
-    summary = Path(arguments.summary) if arguments.summary else None
-    _check_writable("--output", output)
-    if summary is not None:
-        _check_writable("--summary", summary)
-        if summary.absolute() == output.absolute():
-            raise ConfigError(f"--summary {summary}: is also the output file; give it another name")
+    output, summary = result_files(arguments, config)
     layout = _layout(arguments, config)
 
     from crmc.devices import is_first
@@ -99,7 +85,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if is_first():
         _warn(config)
         if output.exists() and not arguments.resume:
-            _say("note", f"{output} exists and will be overwritten")
+            say("note", f"{output} exists and will be overwritten")
     outcome = run(
         config,
         output=output,
@@ -112,7 +98,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if outcome.table and not arguments.quiet and is_first():
         print(outcome.table)
     if outcome.exit_code != EXIT_DONE:
-        _say("error", outcome.message)
+        say("error", outcome.message)
     return int(outcome.exit_code)
 
 
@@ -145,11 +131,11 @@ def _sweep(arguments: argparse.Namespace) -> int:
     axes = read_axes(arguments.over, arguments.seeds, data)
     points = make_points(data, axes)
     first = points[0].config
-    output = Path(arguments.output or f"{Path(_default_output(first, arguments.config)).stem}-sweep.nc")
-    _check_writable("--output", output)
+    output = Path(arguments.output or f"{Path(default_output(first, arguments.config)).stem}-sweep.nc")
+    check_writable("--output", output)
     _warn_of_points([point.config for point in points])
     if output.exists():
-        _say("note", f"{output} exists and will be overwritten")
+        say("note", f"{output} exists and will be overwritten")
 
     from crmc.sweep import sweep
 
@@ -157,22 +143,22 @@ def _sweep(arguments: argparse.Namespace) -> int:
     if outcome.table and not arguments.quiet:
         print(outcome.table)
     if outcome.exit_code != EXIT_DONE:
-        _say("error", outcome.message)
+        say("error", outcome.message)
     return int(outcome.exit_code)
 
 
 def _sensitivity(arguments: argparse.Namespace) -> int:
     config = _load(arguments)
     _warn(config)
-    return cli_derivatives.sensitivity(arguments, config, _say)
+    return cli_derivatives.sensitivity(arguments, config)
 
 
 def _fit(arguments: argparse.Namespace) -> int:
     config = _load(arguments)
     if arguments.output:
-        _check_writable("--output", Path(arguments.output))
+        check_writable("--output", Path(arguments.output))
     _warn(config)
-    return cli_derivatives.fit(arguments, config, _say)
+    return cli_derivatives.fit(arguments, config)
 
 
 def _warn_of_points(configs: Sequence[Config]) -> None:
@@ -182,38 +168,13 @@ def _warn_of_points(configs: Sequence[Config]) -> None:
         for warning in config.warnings():
             found.setdefault(re.split(" = |: ", warning)[0], []).append(warning)
     for texts in found.values():
-        _say("warning", texts[0] if len(texts) == 1 else f"{texts[0]} (one of {len(texts)} such warnings)")
-
-
-def _default_output(config: Config | QltConfig, source: str) -> str:
-    path = Path(source)
-    stem = path.parent.name if path.stem == "config" and path.parent.name else path.stem
-    name = re.sub(r"[^\w.-]+", "_", config.name or stem).strip("._") or "crmc"
-    return f"{name}.nc"
-
-
-def _check_writable(option: str, path: Path) -> None:
-    """Raise now rather than after hours if ``path`` cannot be written."""
-    from crmc.config_files import path_problem
-
-    unusable = path_problem(path)
-    if unusable:
-        problem = f"is not a usable path ({unusable}); choose another"
-    elif path.is_dir():
-        problem = "is a directory; name a file inside it"
-    elif not path.parent.is_dir():
-        problem = f"there is no folder {one_line(path.parent, 200)}; create it first"
-    elif not os.access(path if path.exists() else path.parent, os.W_OK):
-        problem = "may not be written; choose another folder or change its permissions"
-    else:
-        return
-    raise ConfigError(f"{option} {one_line(path, 200)}: {problem}")
+        say("warning", texts[0] if len(texts) == 1 else f"{texts[0]} (one of {len(texts)} such warnings)")
 
 
 def _init(arguments: argparse.Namespace) -> int:
     name = arguments.name
     path = Path(name if name.endswith(".toml") else f"{name}.toml")
-    _check_writable("init", path)
+    check_writable("init", path)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(_STARTER.read_text(encoding="utf-8"))
@@ -263,7 +224,7 @@ def _table(predictions: Mapping[str, Mapping[str, object]]) -> str:
 def _paper(arguments: argparse.Namespace) -> int:
     figure = Path(arguments.figure) if arguments.figure is not None else None
     if figure is not None:
-        _check_writable("--figure", figure)
+        check_writable("--figure", figure)
         if figure.suffix.lower() not in (".png", ".pdf", ".svg"):
             raise ConfigError(f"--figure {one_line(figure, 200)}: must end in .png, .pdf or .svg; rename it")
     from crmc.paper import simulation, table
@@ -321,11 +282,11 @@ def _bench(arguments: argparse.Namespace) -> int:
     against = options.names(arguments.against)
     repeat = options.whole("--repeat", arguments.repeat)
     steps = None if arguments.steps is None else options.whole("--steps", arguments.steps)
-    progress = (lambda text: _say("note", text)) if sys.stderr.isatty() else (lambda _: None)
+    progress = (lambda text: say("note", text)) if sys.stderr.isatty() else (lambda _: None)
     try:
         found = measure.measure(sizes, against, repeat, steps, progress)
     except measure.WorkerFailed as problem:
-        _say("error", problem)
+        say("error", problem)
         return EXIT_FAILED
     print(json.dumps(json_ready(found), indent=2) if arguments.json else report.text(found))
     return EXIT_DONE

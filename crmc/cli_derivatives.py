@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from crmc.cli_shared import say
 from crmc.config_errors import ConfigError, did_you_mean, one_line
 from crmc.json_ready import json_ready
 
@@ -22,7 +22,7 @@ def _replicas(arguments: argparse.Namespace) -> int:
     return arguments.replicas if arguments.solver == "monte-carlo" else 1
 
 
-def sensitivity(arguments: argparse.Namespace, config: Config, say: Callable[[str, object], None]) -> int:
+def sensitivity(arguments: argparse.Namespace, config: Config) -> int:
     """Run ``crmc sensitivity``; returns the exit code."""
     replicas = _replicas(arguments)
     import jax
@@ -57,7 +57,7 @@ def sensitivity(arguments: argparse.Namespace, config: Config, say: Callable[[st
     return 0
 
 
-def fit(arguments: argparse.Namespace, config: Config, say: Callable[[str, object], None]) -> int:
+def fit(arguments: argparse.Namespace, config: Config) -> int:
     """Run ``crmc fit``; returns the exit code."""
     replicas = _replicas(arguments)
     if not 2 <= arguments.evaluations <= 10_000:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from crmc.config_errors import ConfigError, one_line
+from crmc.cli_shared import result_files, say
+from crmc.config_errors import ConfigError
 from crmc.json_ready import json_ready
 
 
@@ -21,24 +20,13 @@ def validate(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def run(
-    arguments: argparse.Namespace,
-    name_output: Callable[[Any, str], str],
-    check_writable: Callable[[str, Path], None],
-    say: Callable[[str, object], None],
-) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Run the study, write its result and print its tables; returns the exit code."""
     from crmc.qlt_config import load_study
 
     config = load_study(arguments.config, arguments.overrides)
     _refuse(arguments)
-    output = Path(arguments.output or name_output(config, arguments.config))
-    summary = Path(arguments.summary) if arguments.summary else None
-    check_writable("--output", output)
-    if summary is not None:
-        check_writable("--summary", summary)
-        if summary.absolute() == output.absolute():
-            raise ConfigError(f"--summary {one_line(summary, 200)}: is also the output file; give it another name")
+    output, summary = result_files(arguments, config)
     if output.exists():
         say("note", f"{output} exists and will be overwritten")
 

@@ -15,8 +15,6 @@ def _number(value: float, stderr: float) -> str:
     if not math.isfinite(value) or not math.isfinite(stderr) or stderr <= 0.0:
         return f"{value:.3g}" if math.isfinite(value) else "-"
     digits = min(6, max(0, 1 - math.floor(math.log10(stderr))))
-    if stderr * 10**digits < 9.5:
-        digits = min(6, digits)
     return f"{value:.{digits}f}({stderr * 10**digits:.0f})"
 
 

@@ -10,8 +10,8 @@ finite-difference: central differences of runs with the same random numbers.
 
 Where paths have kinks (floor of the waves, clipped intervals) they are continuous, and the derivative is unbiased.
 Two things are not smooth: markers change cells in the coarse-graining of the weights, whose fit is consistent for any
-cells and the derivative therefore off by no more than the fit itself (with 2048 markers it is noisier by a factor of
-four, with 8192 hardly: run.coarse_grain_interval = "never" where there are few); and a wave that noise alone holds
+cells and the derivative therefore off by no more than the fit itself (with 2048 markers it is noisier by up to four,
+with 8192 by up to two: run.coarse_grain_interval = "never" where there are few); and a wave that noise alone holds
 above the seed has a derivative of large variance (raise waves.seed_level where errors are large).
 """
 

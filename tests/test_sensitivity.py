@@ -106,7 +106,7 @@ def test_noise_of_derivatives_does_not_grow(config: Config, found: Slopes) -> No
     """After 14 and 200 scattering times derivatives by ln Gamma_d vary between replicas as the averages do, no more.
 
     Standard deviations of 24 replicas differ by a factor of 3 with a probability of 1e-6 where the true ones are equal.
-    Tangents that grew e-fold in 60 scattering times would show; noise of the waves, which takes 1/(2 Gamma_d), or 150
+    Tangents that grew e-fold in 60 scattering times would show; noise of the waves, which takes 1/(2 Gamma_d), or 350
     scattering times, to develop, and which derivatives follow, does not.
     """
     changes = {"run.duration": "3e10 s", "run.time_step": "1e8 s", "run.output_interval": "3e9 s"}

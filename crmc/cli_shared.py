@@ -1,0 +1,61 @@
+"""What several commands do alike: messages on stderr, and the files they write."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from crmc.config_errors import ConfigError, one_line
+from crmc.config_files import path_problem
+
+if TYPE_CHECKING:
+    from crmc.config import Config
+    from crmc.qlt_config import QltConfig
+
+
+def say(kind: str, message: object) -> None:
+    """One line on stderr, with nothing in it that stderr cannot show."""
+    text = f"crmc: {kind}: {one_line(message)}\n"
+    encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
+    sys.stderr.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    sys.stderr.flush()
+
+
+def result_files(arguments: argparse.Namespace, config: Config | QltConfig) -> tuple[Path, Path | None]:
+    """Result and summary of ``crmc run``; ConfigError unless both can be written."""
+    output = Path(arguments.output or default_output(config, arguments.config))
+    summary = Path(arguments.summary) if arguments.summary else None
+    check_writable("--output", output)
+    if summary is not None:
+        check_writable("--summary", summary)
+        if summary.absolute() == output.absolute():
+            raise ConfigError(f"--summary {one_line(summary, 200)}: is also the output file; give it another name")
+    return output, summary
+
+
+def default_output(config: Config | QltConfig, source: str) -> str:
+    """Name of a result file by the config's name, or that of its file ``source``."""
+    path = Path(source)
+    stem = path.parent.name if path.stem == "config" and path.parent.name else path.stem
+    name = re.sub(r"[^\w.-]+", "_", config.name or stem).strip("._") or "crmc"
+    return f"{name}.nc"
+
+
+def check_writable(option: str, path: Path) -> None:
+    """Raise now rather than after hours if ``path`` cannot be written."""
+    unusable = path_problem(path)
+    if unusable:
+        problem = f"is not a usable path ({unusable}); choose another"
+    elif path.is_dir():
+        problem = "is a directory; name a file inside it"
+    elif not path.parent.is_dir():
+        problem = f"there is no folder {one_line(path.parent, 200)}; create it first"
+    elif not os.access(path if path.exists() else path.parent, os.W_OK):
+        problem = "may not be written; choose another folder or change its permissions"
+    else:
+        return
+    raise ConfigError(f"{option} {one_line(path, 200)}: {problem}")
