@@ -19,7 +19,7 @@ from crmc import theory
 from crmc.config import Config
 from crmc.damping import ION_NEUTRAL_COLLISIONS, Damping
 from crmc.distribution import Background
-from crmc.equilibrium import driven_branches, equilibrium_amplitudes
+from crmc.equilibrium import equilibrium_amplitudes
 from crmc.markers import Markers, initial_markers, markers_at
 from crmc.parameters import Model, Parameters
 from crmc.reductions import moments, wave_energy
@@ -49,7 +49,7 @@ class Shape(NamedTuple):
 class Start(NamedTuple):
     """Parameters but for dt and P_ext, amplitudes of F0 and of the waves at t = 0.
 
-    predicted: those of the driven branches in balance, (bins,), None where no balance is known.
+    predicted: those of all branches in balance, (2, 2, bins), None where no balance is known.
     """
 
     units: CodeUnits
@@ -72,10 +72,13 @@ def shape_of(config: Config) -> Shape:
         adiabatic_waves=config.waves.adiabatic,
         balance_energy=config.run.balance_energy,
         inject=injects,
+        gradient=config.drift.gradient_length is not None,
+        crossing=config.scattering.crossing_level > 0.0,
     )
     mode = config.expansion.mode
     expands = mode == "prescribed" or (mode != "none" and injects)
-    return Shape(model, expands, expands and config.damping.active and not constant)
+    driven = expands or model.gradient
+    return Shape(model, expands, driven and config.damping.active and not constant)
 
 
 def code_units(config: Config) -> CodeUnits:
@@ -88,11 +91,11 @@ def start(config: Config, shape: Shape) -> Start:
     units = code_units(config)
     background, amplitude = make_background(config, units, shape)
     tau_B = expansion_time(config, units, shape)
-    parameters = _parameters(config, units, background, tau_B)
+    parameters = _parameters(config, units, shape, background, tau_B)
     predicted = None
-    if shape.predicts and tau_B is not None:
+    if shape.predicts:
         predicted = equilibrium_amplitudes(parameters, amplitude, shape.model, tau_B)
-    return Start(units, parameters, amplitude, _initial_waves(config, predicted, tau_B), predicted)
+    return Start(units, parameters, amplitude, _initial_waves(config, predicted), predicted)
 
 
 def complete(
@@ -153,8 +156,14 @@ def expansion_time(config: Config, units: CodeUnits, shape: Shape) -> jax.Array 
     return seconds * units.gyrofrequency
 
 
+def gradient(config: Config, units: CodeUnits) -> jax.Array | float:
+    """1/L [code] of the imposed gradient; 0 without one."""
+    length = config.drift.gradient_length
+    return 0.0 if length is None else units.time * SPEED_OF_LIGHT / length
+
+
 def _parameters(
-    config: Config, units: CodeUnits, background: Background, tau_B: jax.Array | float | None
+    config: Config, units: CodeUnits, shape: Shape, background: Background, tau_B: jax.Array | float | None
 ) -> Parameters:
     """Parameters but for dt and P_ext, which need the initial state."""
     plasma, damping, rays = config.plasma, config.damping, config.cosmic_rays
@@ -169,6 +178,7 @@ def _parameters(
         config.waves.bins,
         rays.momentum_min / _MARGIN * jnp.minimum(fall, 1.0),
         rays.momentum_max * _MARGIN * jnp.maximum(fall, 1.0),
+        crossing=shape.model.crossing,
     )
     neutral = 0.5 * ION_NEUTRAL_COLLISIONS * damping.ion_neutral_density * (plasma.temperature / 1e4) ** 0.4
     epsilon = damping.turbulent_dissipation * units.time / SPEED_OF_LIGHT**2
@@ -187,6 +197,9 @@ def _parameters(
         "seed": config.waves.seed_level,
         "scattering_frequency": (0.0 if config.scattering.frequency is None else config.scattering.frequency)
         * units.time,
+        "gradient": gradient(config, units),
+        "gradient_end": math.inf if isinstance(until := config.drift.switch_off, str) else until / units.time,
+        "crossing": config.scattering.crossing_level,
     }
     rates = {
         "linear": damping.linear * units.time,
@@ -208,13 +221,13 @@ def _root(x: jax.Array | float) -> jax.Array:
     return jnp.where(present, jnp.sqrt(jnp.where(present, x, 1.0)), 0.0)
 
 
-def _initial_waves(config: Config, predicted: jax.Array | None, tau_B: jax.Array | float | None) -> jax.Array:
+def _initial_waves(config: Config, predicted: jax.Array | None) -> jax.Array:
     level = config.waves.seed_level if config.waves.start_level is None else config.waves.start_level
     waves = jnp.full((2, 2, config.waves.bins), jnp.asarray(level, jnp.float64))
     if config.waves.start != "equilibrium":
         return waves
-    assert predicted is not None and tau_B is not None
-    return jnp.where(driven_branches(tau_B)[..., None], predicted, waves)
+    assert predicted is not None
+    return predicted
 
 
 def initial_harmonics(

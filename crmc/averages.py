@@ -34,6 +34,7 @@ QUANTITIES = (
     "heating_rate",
     "gas_heating_rate",
     "pressure_anisotropy",
+    "drift_velocity",
     "scattering_frequency",
     "mean_free_path",
     "wave_power",

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationError, model_validator
 
 from crmc import config_checks, config_warnings
-from crmc.config_errors import ConfigError, from_validation, wrong
+from crmc.config_errors import ConfigError, from_validation
 from crmc.config_files import apply_overrides, find_source, format_toml, parse_override, read_toml
 from crmc.quantity import Quantity
 
@@ -132,21 +132,19 @@ class Injection(Section):
 
 
 class Drift(Section):
-    """An imposed gradient of the cosmic rays; reserved."""
+    """An imposed gradient of the cosmic rays along the field, df/ds = -f/L."""
 
-    gradient_length: Any = Field(None, description="length scale L of an imposed gradient [cm]; not simulated yet")
+    gradient_length: Annotated[float | None, Quantity("cm", "1 kpc", "non-zero")] = Field(
+        None, description="length L of the gradient df/ds = -f/L [cm]; cosmic rays stream towards +s for L > 0"
+    )
+    switch_off: Annotated[float | Literal["never"], Quantity("s", "1e10 s", words=("never",))] = Field(
+        "never", description="time at which the gradient vanishes [s], or never"
+    )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _refuse_gradient(cls, data: Any) -> Any:
-        if isinstance(data, dict) and "gradient_length" in data:
-            raise wrong(
-                "drift.gradient_length",
-                data["gradient_length"],
-                "imposed gradients are not simulated by this version",
-                "remove the key, and use cosmic_rays.drift_velocity for an initial drift",
-            )
-        return data
+    @model_validator(mode="after")
+    def _end_belongs_to_a_gradient(self) -> Drift:
+        config_checks.check_drift(self)
+        return self
 
 
 class Waves(Section):
@@ -216,6 +214,13 @@ class Scattering(Section):
         "co_moving",
         description="constant only; co_moving: each hemisphere meets the wave it moves with; "
         "forward: all particles meet waves of velocity +v_A",
+    )
+    crossing_level: Real = Field(
+        0.0,
+        ge=0,
+        lt=1e-2,
+        description="spectrum only; level e, like that of the waves, of an elastic scattering that carries particles "
+        "across the 90-degree gap; 0: nothing does",
     )
 
     @model_validator(mode="after")

@@ -12,7 +12,7 @@ from crmc.config_errors import wrong
 from crmc.units import CodeUnits
 
 if TYPE_CHECKING:
-    from crmc.config import Config, CosmicRays, Expansion, Run, Scattering, Waves
+    from crmc.config import Config, CosmicRays, Drift, Expansion, Run, Scattering, Waves
 
 #: Beyond this many e-foldings of B nothing of the flux tube is left, and exp() overflows later.
 _MOST_FOLDINGS = 100.0
@@ -120,12 +120,30 @@ def check_scattering(scattering: Scattering) -> None:
             'is only used with scattering.model = "constant"',
             "remove it or change the model",
         )
+    if constant and scattering.crossing_level > 0:
+        raise wrong(
+            "scattering.crossing_level",
+            scattering.crossing_level,
+            'is only used with scattering.model = "spectrum"',
+            'remove it or change the model; frame = "forward" has no gap',
+        )
     if not constant and scattering.frame != "co_moving":
         raise wrong(
             "scattering.frame",
             scattering.frame,
             'is only used with scattering.model = "constant"',
             "remove it or change the model",
+        )
+
+
+def check_drift(drift: Drift) -> None:
+    """A time of its end only for a gradient that there is."""
+    if drift.gradient_length is None and not isinstance(drift.switch_off, str):
+        raise wrong(
+            "drift.switch_off",
+            f"{drift.switch_off!r} s",
+            "needs drift.gradient_length, which is missing",
+            'add gradient_length = "1 kpc" to [drift], or remove it',
         )
 
 
@@ -247,8 +265,10 @@ def _check_equilibrium(config: Config) -> None:
     problem = ""
     if not config.damping.active:
         problem = "needs damping, and every key of [damping] is zero or none"
+    elif config.drift.gradient_length is not None:
+        return
     elif config.expansion.mode == "none":
-        problem = 'needs a drive, and expansion.mode is "none"'
+        problem = 'needs a drive, but expansion.mode is "none" and there is no drift.gradient_length'
     elif config.expansion.mode != "prescribed" and config.injection.pressure_rate <= 0:
         problem = "needs a drive, and injection.pressure_rate is zero"
     if problem:

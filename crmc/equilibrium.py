@@ -1,57 +1,129 @@
-"""The spectrum in which growth by steady expansion balances damping, in the splines' own space."""
+"""The steady state of both drives: the spectrum in which growth balances damping, its heating, and the drift.
+
+The flux F_mu that the drives force through each mu is known (``theory.combined_flux``).  What scatters there shares it:
+waves e_(d,h)(k = 1/(p |mu|)), h = sign(mu), and, where particles are carried across the gap, twice e_x S_x, once for
+the kicks of each direction.  Energy goes to the waves in proportion to their share.
+"""
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from crmc.damping import NonlinearLandau
 from crmc.parameters import Model, Parameters
 from crmc.spectrum import SIGNS
-from crmc.theory import growth_times_power
+from crmc.theory import combined_flux, growth_times_power_combined
 
-#: Iterations, and nodes in ln k of the integral of power.
-_ITERATIONS, _NODES = 400, 2000
-
-
-def equilibrium_amplitudes(
-    parameters: Parameters, amplitude: jax.Array, model: Model, tau_B: jax.Array | float
-) -> jax.Array:
-    """e_j of the driven branches (co-moving for tau_B > 0, counter-moving for compression), (bins,).
-
-    The power Gamma e that expansion feeds per ln k does not depend on e; bin j takes the share e_j S_j/e of it.  The
-    balance with damping is the fixed point of an iteration that keeps every e_j positive.
-    """
-    return _balance(parameters, amplitude, tau_B, driven_branches(tau_B), model.nonlinear_landau)
+#: Iterations, and nodes in ln k of the integral of power; in momentum and in each hemisphere those of the drift.
+_ITERATIONS, _NODES, _COSINES = 400, 2000, 256
 
 
-@partial(jax.jit, static_argnames="form")
-def _balance(parameters: Parameters, amplitude: jax.Array, tau_B, driven: jax.Array, form: NonlinearLandau):
-    """The amplitudes of the branches marked in ``driven``, the others being at the seed."""
+def _lengths(parameters: Parameters, model: Model, tau_B: jax.Array | float | None) -> tuple[jax.Array | float, ...]:
+    """L and tau_B [code], infinite where there is no such drive."""
+    length = 1.0 / parameters.gradient if model.gradient else math.inf
+    return length, math.inf if tau_B is None else tau_B
+
+
+def _nodes(parameters: Parameters) -> tuple[jax.Array, jax.Array]:
+    """Places in x = 1/k, all over the spectrum, and their spacing in ln k."""
     grid = parameters.grid
     step = grid.knot * (grid.bins + 2) / _NODES
-    k = jnp.exp(grid.log_k_min + step * (jnp.arange(_NODES) + 0.5))
-    power = growth_times_power(
-        k, parameters.background, amplitude, parameters.alfven_speed, jnp.abs(tau_B), k_max=1.0 / grid.x_gap
-    )
-    basis = grid.basis(1.0 / k)
-    weight = power[:, None] * basis * (step / grid.knot)
+    return jnp.exp(-(grid.log_k_min + step * (jnp.arange(_NODES) + 0.5))), step
+
+
+def _power(
+    parameters: Parameters, amplitude: jax.Array, model: Model, tau_B: jax.Array | float | None, x: jax.Array
+) -> jax.Array:
+    """Gamma e of every branch, (2, 2, nodes), before anything that crosses the gap takes its share."""
+    drives = _lengths(parameters, model, tau_B)
+    k_max = None if model.crossing else 1.0 / parameters.grid.x_gap
+
+    def branch(d: float, h: float) -> jax.Array:
+        return growth_times_power_combined(
+            1.0 / x,
+            parameters.background,
+            amplitude,
+            parameters.alfven_speed,
+            *drives,
+            branch=(d, h),
+            k_max=k_max,
+        )
+
+    return jnp.stack([jnp.stack([branch(d, h) for h in SIGNS]) for d in SIGNS])
+
+
+@partial(jax.jit, static_argnames="model")
+def equilibrium_amplitudes(
+    parameters: Parameters, amplitude: jax.Array, model: Model, tau_B: jax.Array | float | None
+) -> jax.Array:
+    """e_j of all branches, (2, 2, bins), those that nothing drives at the seed; tau_B [code], None: no expansion.
+
+    The power Gamma e that the drives feed per ln k does not depend on e; bin j takes the share e_j S_j/e of it.  The
+    balance with damping is the fixed point of an iteration that keeps every e_j positive.
+    """
+    grid = parameters.grid
+    x, step = _nodes(parameters)
+    power = _power(parameters, amplitude, model, tau_B, x)
+    basis = grid.basis(x)
+    crossing = 2.0 * parameters.crossing * grid.crossing(x)
+    weight = power[..., None] * basis * (step / grid.knot)
 
     def iterate(_: jax.Array, e: jax.Array) -> jax.Array:
-        waves = jnp.where(driven[..., None], e, parameters.seed)
-        rate = parameters.damping.rate(grid, waves, jnp.ones(()), form, parameters.nu_coefficient)
-        damping = jnp.where(tau_B > 0.0, rate[0, 0], rate[0, 1])
+        damping = parameters.damping.rate(grid, e, jnp.ones(()), model.nonlinear_landau, parameters.nu_coefficient)
+        total = jnp.einsum("nj,dhj->dhn", basis, e) + crossing
         # Square root of the ratio of growth to damping: damping itself may rise in proportion to e.
-        return e * jnp.sqrt((1.0 / (basis @ e)) @ weight / damping)
+        ratio = jnp.einsum("dhn,dhnj->dhj", 1.0 / total, weight) / damping
+        driven = ratio > 0.0
+        return jnp.maximum(jnp.where(driven, e * jnp.sqrt(jnp.where(driven, ratio, 1.0)), 0.0), parameters.seed)
 
-    e = jax.lax.fori_loop(0, _ITERATIONS, iterate, jnp.ones(grid.bins))
-    return jnp.maximum(e, parameters.seed)
+    begin = jnp.where(jnp.max(power, axis=-1, keepdims=True) > 0.0, 1.0, parameters.seed)
+    return jax.lax.fori_loop(0, _ITERATIONS, iterate, begin * jnp.ones((2, 2, grid.bins)))
 
 
-def driven_branches(tau_B: jax.Array | float) -> jax.Array:
-    """Mask (direction, helicity) of the branches that expansion (tau_B > 0) or compression drives."""
-    co_moving = np.outer(SIGNS, SIGNS) > 0
-    return co_moving == (jnp.asarray(tau_B) > 0.0)
+@partial(jax.jit, static_argnames="model")
+def steady_heating(
+    parameters: Parameters, amplitude: jax.Array, model: Model, tau_B: jax.Array | float | None, waves: jax.Array
+) -> jax.Array:
+    """Power that the drives give to ``waves`` (2, 2, bins), code units: v_A int |N_h| x (their share) d(1/k)."""
+    x, step = _nodes(parameters)
+    power = _power(parameters, amplitude, model, tau_B, x)
+    total = jnp.einsum("nj,dhj->dhn", parameters.grid.basis(x), waves)
+    share = total / (total + 2.0 * parameters.crossing * parameters.grid.crossing(x))
+    # 2 Gamma W: W per ln k is e B^2/4 pi.
+    return 2.0 * parameters.alfven_speed**2 * step * jnp.sum(power * share)
+
+
+@partial(jax.jit, static_argnames="model")
+def steady_drift(
+    parameters: Parameters, amplitude: jax.Array, model: Model, tau_B: jax.Array | float | None, waves: jax.Array
+) -> jax.Array:
+    """v_D/c (eq. 17) of the steady state that ``waves`` (2, 2, bins) and what crosses the gap keep up.
+
+    df/dmu = [F_mu - sum_d d D_d (p v_A/v) df0/dp]/D with D_d = (pi Omega0/2 gamma) e_d (1 - mu^2), D their sum and what
+    crosses; n_c v_D = int v p^2 dp int (1 - mu^2)/2 (df/dmu) dmu.
+    """
+    grid, background = parameters.grid, parameters.background
+    p, dp = background.quadrature()
+    p = p[:, None]
+    v = p / jnp.sqrt(1.0 + p**2)
+    f0, slope = background.density(amplitude, p), background.slope(amplitude, p)
+    nodes, weights = np.polynomial.legendre.leggauss(_COSINES)
+    # Uniform in ln mu from a hundredth of the narrowest gap on, below which nothing varies.
+    low = jnp.log(0.01 * jnp.minimum(grid.x_gap / background.momentum_max, 1.0))
+    mu = jnp.exp(0.5 * low * (1.0 - nodes))
+    dmu = -0.5 * low * weights * mu
+    x = p * mu
+    basis, crossing = grid.basis(x), 2.0 * parameters.crossing * grid.crossing(x)
+    flux = jnp.zeros(())
+    for h, waves_h in zip(SIGNS, jnp.moveaxis(waves, 1, 0), strict=True):
+        e = jnp.einsum("pmj,dj->dpm", basis, waves_h)
+        total = e[0] + e[1] + crossing
+        diffusion = 0.5 * parameters.nu_coefficient / jnp.sqrt(1.0 + p**2) * total
+        F = combined_flux(h * mu, f0, slope, v, *_lengths(parameters, model, tau_B)) / (1.0 - mu**2)
+        tilt = F / diffusion - (e[0] - e[1]) / total * parameters.alfven_speed / v * slope
+        flux += jnp.sum(v * p**2 * dp[:, None] * 0.5 * (1.0 - mu**2) * tilt * dmu)
+    return flux / background.moments(amplitude, jnp.ones(())).number

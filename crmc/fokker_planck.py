@@ -1,10 +1,10 @@
 """Deterministic solver of the equations that the markers sample: f = F0 + df on a mesh.
 
-    d(df)/dt = C[F0 + df] + (Bdot/3B) P_2 dF0/d ln y + (free streaming of df)
+    d(df)/dt = C[F0 + df] + (Bdot/3B) P_2 dF0/d ln y + (free streaming of df) + (v mu/L)(F0 + df)
 
 C: ``diffusion``, exact in v_A/c.  One step is symmetric and second order in dt: sources, tube and damping by halves
 around the exchange between particles and waves, in which the diffusion of df is implicit (L-stable), the waves are
-explicit, and the drive of F0 acts within the implicit stages: dt may exceed 1/nu by far.  The energy that the particles
+explicit, and the drives of F0 act within the implicit stages: dt may exceed 1/nu by far.  The energy that the particles
 lose is the energy that the waves gain to round-off, at any dt.
 
 f - F0 is followed on a closed momentum range: none of it crosses the ends, whereas markers may diffuse beyond them.  F0
@@ -20,7 +20,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from crmc import diffusion, tube
+from crmc import diffusion, streaming, tube
 from crmc.assemble import initial_harmonics, total_pressure
 from crmc.build import Setup
 from crmc.config import Config
@@ -107,16 +107,19 @@ def step(state: State, parameters: Parameters, model: Model) -> tuple[State, Rec
     """Advance by parameters.dt; ``state.markers`` are the cells of a mesh."""
     half = dataclasses.replace(parameters, dt=0.5 * parameters.dt)
     state = tube.apply_sources(state, parameters, model, half.dt)
+    state = enter(state, parameters, model, half.dt)
     state, first = expand(state, parameters, model, 0.5)
     state, damped = damp(state, half, model)
     # The drive of the whole step at the rate of its first half; the second half, not known yet, corrects it below.
     if model.scattering == "none":
-        state, record = drive(state, parameters, 2.0 * first), mesh_record(parameters)
+        state = _holding(state, state.markers.excess + _sources(state, parameters, model, 2.0 * first))
+        record = mesh_record(parameters)
     else:
         state, record = exchange(state, parameters, model, 2.0 * first)
     state, damped_too = damp(state, half, model)
     state, second = expand(state, parameters, model, 1.0)
-    state = drive(state, parameters, second - first)
+    state = _holding(state, state.markers.excess + _driving(state, parameters, second - first))
+    state = enter(state, parameters, model, half.dt)
     state = tube.apply_sources(state, parameters, model, half.dt)
     if model.scattering == "spectrum" and model.functional_every > 0:
         record = _with_functional(state, record, parameters, model)
@@ -164,9 +167,35 @@ def _driving(state: State, parameters: Parameters, log_ratio: jax.Array) -> jax.
     return mesh.volume * (log_ratio / 3.0) * slope * mesh.p2
 
 
-def drive(state: State, parameters: Parameters, log_ratio: jax.Array) -> State:
-    """Add the drive of F0 over a change of ln b; it moves neither number nor energy between momenta."""
-    return _holding(state, state.markers.excess + _driving(state, parameters, log_ratio))
+def _sources(state: State, parameters: Parameters, model: Model, log_ratio: jax.Array) -> jax.Array:
+    """Change of V df by the drives of F0 in a step: expansion over a change of ln b, and the gradient's v mu F0/L.
+
+    Neither changes number or energy at any momentum.
+    """
+    driven = _driving(state, parameters, log_ratio)
+    if not model.gradient:
+        return driven
+    mesh = _mesh(state, parameters)
+    span = streaming.gradient_now(state, parameters) * parameters.dt
+    return (
+        driven + _velocity(mesh) * span * mesh.volume * parameters.background.density(state.amplitude, mesh.y)[:, None]
+    )
+
+
+def _velocity(mesh: Mesh) -> jax.Array:
+    """Mean of v_par in each cell; it is odd in mu to round-off."""
+    mean = 0.5 * (mesh.face[:, 1:] + mesh.face[:, :-1])
+    return mesh.momentum / jnp.sqrt(1.0 + mesh.momentum**2) * mean
+
+
+def enter(state: State, parameters: Parameters, model: Model, dt: jax.Array) -> State:
+    """The gradient's drive of df over ``dt``, which brings in what the books then hold."""
+    if not model.gradient:
+        return state
+    rate = streaming.gradient_now(state, parameters) * _velocity(_mesh(state, parameters))
+    change = state.markers.excess * jnp.expm1(rate * dt)
+    books = state.books.with_entered(total(change), total(change * moment_functions(state)[1]))
+    return dataclasses.replace(_holding(state, state.markers.excess + change), books=books)
 
 
 def _holding(state: State, excess: jax.Array) -> State:
@@ -193,9 +222,9 @@ def exchange(state: State, parameters: Parameters, model: Model, log_ratio: jax.
     """
     dt, a, start, e = parameters.dt, _STAGE, state.markers.excess, state.waves
     mesh = _mesh(state, parameters)
-    at = diffusion.faces(mesh, parameters, state.amplitude)
+    at = diffusion.faces(mesh, parameters, state.amplitude, model.crossing)
     basis = diffusion.spline_weights(parameters.grid, at) if model.scattering == "spectrum" else None
-    source = _driving(state, parameters, log_ratio) / dt
+    source = _sources(state, parameters, model, log_ratio) / dt
     unit = wave_energy_unit(parameters.grid, parameters.alfven_speed, state.b)
     grows = basis is not None and model.evolve_waves
     to_e = parameters.growth_coefficient / unit if grows else jnp.zeros(())
@@ -205,12 +234,15 @@ def exchange(state: State, parameters: Parameters, model: Model, log_ratio: jax.
             coefficient = diffusion.constant_coefficient(at, parameters, model)
         else:
             coefficient = diffusion.spectrum_coefficient(at, basis, e)
+            if model.crossing:
+                across = diffusion.crossing_coefficient(at, parameters.grid, parameters.crossing)
+                coefficient = jnp.concatenate([coefficient, across])
         isotropic = diffusion.divergence(mesh, at, coefficient * at.drive)
         df = diffusion.implicit(mesh, at, coefficient, start + a * dt * (source + isotropic), a * dt)
         flux = coefficient * (diffusion.along_waves(mesh, at, df) + at.drive)
         power = state.b * at.momentum * flux
         change = diffusion.divergence(mesh, at, flux) + source
-        return _Stage(change, _per_bin(at, basis, power, e), jnp.sum(jnp.abs(power)))
+        return _Stage(change, _per_bin(basis, power[:2], e), jnp.sum(jnp.abs(power)))
 
     one = stage(start, e)
     two = stage(start + (1.0 - a) * dt * one.change, jnp.maximum(e + dt / (2.0 * a) * to_e * one.gain, parameters.seed))
@@ -228,7 +260,7 @@ def exchange(state: State, parameters: Parameters, model: Model, log_ratio: jax.
     return _grown(after, to_e * gain, parameters, unit), record
 
 
-def _per_bin(at: diffusion.Faces, basis: jax.Array | None, power: jax.Array, e: jax.Array) -> jax.Array:
+def _per_bin(basis: jax.Array | None, power: jax.Array, e: jax.Array) -> jax.Array:
     """Power given to each bin, shape of e: face by face in proportion to e_j S_j.
 
     A constant nu knows no bins; all goes to the first one of each direction's first branch.

@@ -66,11 +66,14 @@ class Deposit(NamedTuple):
 
 
 def deposits(grid: SpectrumGrid, kick: Kick, weight: jax.Array, b: jax.Array) -> tuple[Deposit, Deposit]:
-    """``weight`` at q' and minus ``weight`` at q, shared linearly between two deposit nodes."""
-    base = jnp.where(kick.frame.sign < 0.0, DEPOSIT_CELLS + 1, 0)
+    """``weight`` at q' and minus ``weight`` at q, shared linearly between two deposit nodes.
+
+    A q' < 0 lies beyond the gap, where the other helicity scatters.
+    """
 
     def at(q: jax.Array, weight: jax.Array) -> Deposit:
-        cell, upper = _deposit_position(grid, q, b)
+        base = jnp.where(kick.frame.sign * q < 0.0, DEPOSIT_CELLS + 1, 0)
+        cell, upper = _deposit_position(grid, jnp.abs(q), b)
         share = weight * upper
         return Deposit(base + cell, weight - share, share)
 
@@ -86,13 +89,21 @@ def add_deposits(histogram: jax.Array, found: Sequence[Deposit]) -> jax.Array:
     return flat.reshape(histogram.shape)
 
 
-def kick_gain(grid: SpectrumGrid, e: jax.Array, V: jax.Array, histogram: jax.Array, b: jax.Array) -> jax.Array:
+def kick_gain(
+    grid: SpectrumGrid,
+    e: jax.Array,
+    V: jax.Array,
+    histogram: jax.Array,
+    b: jax.Array,
+    crossing: jax.Array | float = 0.0,
+) -> jax.Array:
     """Energy density given to each bin divided by its e_j, (2 directions, 2 helicities, bins), code units.
 
     e: amplitudes of that shape, V: phase velocities (2,), histogram: that of `add_deposits`; directions come first.
+    crossing: level of the scattering across the gap, whose share no bin receives.
     """
     gamma = 1.0 / jnp.sqrt(1.0 - V**2)
-    return -(gamma * V * b * b)[:, None, None] * SIGNS[:, None] * deposited(grid, e, histogram)
+    return -(gamma * V * b * b)[:, None, None] * SIGNS[:, None] * deposited(grid, e, histogram, crossing)
 
 
 def wave_frame_weight(

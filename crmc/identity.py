@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from crmc import growth, markers, scattering
+from crmc import growth, markers, scattering, streaming
 from crmc.kicks import scattering_tables, wave_velocities
 from crmc.layout import excerpt, joined, spread
 from crmc.markers import Markers, padded
@@ -100,12 +100,13 @@ def functional_sample(
 
     def local(ensemble: tuple, shared: tuple) -> tuple[tuple, jax.Array]:
         before, after, words = ensemble
-        rest, parameters, tables, nu_dt, ratio = shared
+        rest, parameters, tables, nu_dt, ratio, span = shared
         mixed = jax.tree.map(lambda x, y: jnp.where(words & 1 == 0, x, y), before, after)
         state = dataclasses.replace(rest, markers=mixed)
-        return (), _relaxed_histogram(state, words, parameters, tables, nu_dt, ratio, refinement)
+        return (), _relaxed_histogram(state, words, parameters, tables, nu_dt, ratio, span, model)
 
-    shared = rest, parameters, tables, nu_dt, b_ratio ** (1.0 / refinement)
+    span = streaming.gradient_now(state, parameters) * parameters.dt / refinement
+    shared = rest, parameters, tables, nu_dt, b_ratio ** (1.0 / refinement), span
     count = -(-words.shape[0] // model.layout.devices) * model.layout.devices
     before, after = padded(before, count), padded(after, count)
     words = jnp.pad(words, (0, count - words.shape[0]))
@@ -119,9 +120,13 @@ def _relaxed_histogram(
     tables: ScatteringTable,
     nu_dt: jax.Array,
     ratio: jax.Array,
-    refinement: int,
+    span: jax.Array,
+    model: Model,
 ) -> jax.Array:
-    """Carry the markers of ``state`` on in short steps, then add up f."""
+    """Carry the markers of ``state`` on in short steps, then add up f.
+
+    In each the field changes by ``ratio``, and the weights as the gradient has it in a time dt, ``span`` = dt/L.
+    """
     velocity = wave_velocities(state, parameters)
     dtype = state.markers.rise.dtype
     lookups = [scattering.make_lookup(jax.tree.map(lambda x, d=d: x[d], tables), dtype) for d in range(2)]
@@ -132,22 +137,29 @@ def _relaxed_histogram(
         )
         half = (words >> np.uint64(32 * d)).astype(jnp.uint32)
         bits = _scramble(half + (2 * i + d).astype(jnp.uint32) * jnp.uint32(0x9E3779B9))
-        kick = scattering.spectrum_kick(parameters.grid, lookups[d], frame, state.b, nu_dt, bits)
+        kick = scattering.spectrum_kick(
+            parameters.grid, lookups[d], frame, state.b, nu_dt, bits, crossing=model.crossing
+        )
         return kick, dataclasses.replace(state, markers=scattering.apply(state.markers, kick, state.b))
 
-    def expand(state: State) -> State:
+    def drive(state: State) -> State:
+        m = state.markers
+        if model.gradient:
+            full = m.weight(parameters.background, state.amplitude)
+            change = streaming.gain(m, full, state.b, span)
+            m = dataclasses.replace(m, excess=m.excess + change.astype(dtype))
         b = state.b * ratio
-        return dataclasses.replace(state, b=b, markers=markers.expand(state.markers, state.b, b))
+        return dataclasses.replace(state, b=b, markers=markers.expand(m, state.b, b))
 
     def relax(i: jax.Array, state: State) -> State:
-        state = expand(state)
+        state = drive(state)
         for d in range(2):
             _, state = kick(state, i, d)
         return state
 
     def measure(i: jax.Array, carry: tuple[State, jax.Array]) -> tuple[State, jax.Array]:
         state, histogram = carry
-        state = expand(state)
+        state = drive(state)
         for d in range(2):
             moved, after = kick(state, i, d)
             for q, s in ((moved.frame.q, state), (moved.q, after)):
@@ -158,7 +170,7 @@ def _relaxed_histogram(
             state = after
         return state, histogram
 
-    relaxing = RELAXING * refinement
+    relaxing = RELAXING * model.functional_refinement
     state = jax.lax.fori_loop(0, relaxing, relax, state)
     carry = (state, jnp.zeros((2, *growth.histogram_shape())))
     _, histogram = jax.lax.fori_loop(relaxing, relaxing + MEASURING, measure, carry)

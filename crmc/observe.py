@@ -58,6 +58,8 @@ def observe_with(
         "energy_radiated": books.radiated,
         "work_external": books.work,
         "ledger": ledger(store, state),
+        "number_cosmic_rays": sums.number,
+        "number_entered": books.entered,
     }
 
 
@@ -73,7 +75,13 @@ def _moments(sums: Sums, state: State, parameters: Parameters, model: Model) -> 
     }
     row = {name: value for name, (value, _) in names.items()}
     row |= {f"{name}_stderr": error for name, (_, error) in names.items()}
-    return row | {"gap_pressure_anisotropy": state.b * sums.gap / now.pressure}
+    # v_D of eq. 17; F0 has none.
+    variance = jnp.maximum(sums.flux_squared - sums.flux**2 / sums.members, 0.0)
+    return row | {
+        "gap_pressure_anisotropy": state.b * sums.gap / now.pressure,
+        "drift_velocity": state.b * sums.flux / now.number,
+        "drift_velocity_stderr": state.b * jnp.sqrt(variance) / now.number,
+    }
 
 
 def _waves(

@@ -27,6 +27,8 @@ class Parameters:
     heating, cooling: volumetric background rates of the gas at b = 1 (scale as n and n^2).
     seed: floor of every spline amplitude.
     scattering_frequency: nu of the constant model.
+    gradient: 1/L of the imposed gradient df/ds = -f/L; gradient_end: time at which it vanishes.
+    crossing: level e_x of the scattering across the 90-degree gap.
     """
 
     dt: jax.Array
@@ -41,6 +43,9 @@ class Parameters:
     cooling: jax.Array
     seed: jax.Array
     scattering_frequency: jax.Array
+    gradient: jax.Array
+    gradient_end: jax.Array
+    crossing: jax.Array
     damping: Damping
     background: Background
     grid: SpectrumGrid
@@ -50,6 +55,8 @@ class Parameters:
 class Model:
     """Static switches: hashable, one compilation each.
 
+    gradient: whether there is an imposed gradient.
+    crossing: whether particles are scattered across the 90-degree gap.
     coarse_grain_every: steps between coarse-grainings of the weights, 0 for never.
     functional_every: steps between samples of the growth functional, 0 for none; odd, so that they see either order of
         the kicks.
@@ -65,6 +72,8 @@ class Model:
     adiabatic_waves: bool = True
     balance_energy: bool = True
     inject: bool = False
+    gradient: bool = False
+    crossing: bool = False
     coarse_grain_every: int = 0
     functional_every: int = 15
     functional_refinement: int = 8

@@ -67,6 +67,8 @@ class Sums(NamedTuple):
     first: sum w phi_a.
     second: sum w^2 phi_a phi_b for a <= b, row by row.
     energy: sum W eps, kinetic.
+    number: sum W.
+    flux, flux_squared: sum w v_par and sum (w v_par)^2.
     gap: sum (w p v (3 mu^2 - 1)/2) over the markers that no wave reaches, w that of delta_f.
     members: number of markers that have a weight.
     """
@@ -74,6 +76,9 @@ class Sums(NamedTuple):
     first: tuple[jax.Array, ...]
     second: tuple[jax.Array, ...]
     energy: jax.Array
+    number: jax.Array
+    flux: jax.Array
+    flux_squared: jax.Array
     gap: jax.Array
     members: jax.Array
 
@@ -83,14 +88,20 @@ def ensemble_sums(state: State, parameters: Parameters, model: Model) -> Sums:
 
     def body(state: State, parameters: Parameters, words: None, histograms: tuple) -> tuple:
         phi = moment_functions(state)
-        terms = [estimator_weight(state, parameters, model) * x for x in phi]
+        weight = estimator_weight(state, parameters, model)
+        terms = [weight * x for x in phi]
         m = state.markers
+        full = m.weight(parameters.background, state.amplitude)
+        flux = weight * m.parallel_momentum * jax.lax.rsqrt(1.0 + m.momentum_squared(state.b))
         in_gap = jnp.abs(m.parallel_momentum) < parameters.grid.x_gap * state.b
         control = m.control_weight(parameters.background, state.amplitude)
         sums = Sums(
             first=tuple(terms),
             second=tuple(terms[i].astype(jnp.float64) * terms[j] for i in range(4) for j in range(i, 4)),
-            energy=m.weight(parameters.background, state.amplitude) * phi[1],
+            energy=full * phi[1],
+            number=full,
+            flux=flux,
+            flux_squared=flux.astype(jnp.float64) ** 2,
             gap=jnp.where(in_gap, control, 0.0) * (phi[2] - phi[3]),
             members=m.volume > 0.0,
         )

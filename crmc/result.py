@@ -35,6 +35,7 @@ _VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
         "one",
         "share of the pressure anisotropy held by markers in the gap",
     ),
+    "drift_velocity": ((), "cm s-1", "speed", "bulk drift v_D of the cosmic rays along the field (eq. 17)"),
     "gas_pressure": ((), "erg cm-3", "energy", "thermal gas pressure P_g"),
     "heating_rate": ((), "erg cm-3 s-1", "power", f"power the markers give to waves, {_INTERVAL}"),
     "heating_rate_stderr": ((), "erg cm-3 s-1", "power", "standard error of heating_rate (kick noise)"),
@@ -71,6 +72,9 @@ _VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
         "energy",
         "energy radiated or given to waves that are not followed, x B0/B",
     ),
+    "number_cosmic_rays": ((), "cm-3", "density", "number of cosmic rays x B0/B, full weights"),
+    "number_entered": ((), "cm-3", "density", "number that came in by injection and gradient, x B0/B"),
+    "number_residual": ((), "1", "one", "change of the number less what came in, relative to that at t = 0"),
     "work_external": ((), "erg cm-3", "energy", "work on the surroundings, int P d(B0/B)"),
     "scattering_frequency": (
         ("momentum",),
@@ -92,6 +96,7 @@ for _name in ("cr_number_density", "cr_energy_density", "parallel_pressure", "pe
     _dims, _unit, _factor, _text = _VARIABLES[_name]
     _VARIABLES[f"{_name}_stderr"] = (_dims, _unit, _factor, f"standard error of {_name}")
 _VARIABLES["pressure_anisotropy_stderr"] = ((), "1", "one", "standard error of pressure_anisotropy")
+_VARIABLES["drift_velocity_stderr"] = ((), "cm s-1", "speed", "standard error of drift_velocity")
 
 
 def _factors(units: CodeUnits) -> dict[str, float]:
@@ -102,6 +107,7 @@ def _factors(units: CodeUnits) -> dict[str, float]:
         "energy": units.energy_density,
         "power": units.power_density,
         "rate": units.gyrofrequency,
+        "speed": SPEED_OF_LIGHT,
         "length": units.time * SPEED_OF_LIGHT / PARSEC,
     }
 
@@ -135,7 +141,12 @@ def unit_of(name: str) -> str:
 def physical(units: CodeUnits, rows: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Every variable of a result in the unit of the file, from ``rows`` in code units, first axis time."""
     scale = float(rows["energy_cosmic_rays"][0])
-    rows = {**rows, "energy_residual": (rows["ledger"] - rows["ledger"][0]) / scale}
+    kept = rows["number_cosmic_rays"] - rows["number_entered"]
+    rows = {
+        **rows,
+        "energy_residual": (rows["ledger"] - rows["ledger"][0]) / scale,
+        "number_residual": kept / kept[0] - 1.0,
+    }
     return {name: in_units(units, name, np.asarray(rows[name])) for name in _VARIABLES}
 
 
@@ -221,12 +232,13 @@ def averages(data: xr.Dataset) -> dict[str, dict[str, Any]]:
 
     for name in ("heating_rate", "spectral_heating_rate", "pressure_anisotropy", "gap_pressure_anisotropy"):
         add(name, half[name].values, data[name].attrs["units"])
-    add("gas_heating_rate", half["gas_heating_rate"].values, "erg cm-3 s-1")
+    for name in ("gas_heating_rate", "drift_velocity"):
+        add(name, half[name].values, data[name].attrs["units"])
     _add_identity(found, half)
     for place, p in enumerate(MOMENTA):
         add(f"scattering_frequency_p{p:g}", half["scattering_frequency"].values[:, place], "s-1")
         add(f"mean_free_path_p{p:g}", half["mean_free_path"].values[:, place], "pc")
-    for name in ("energy_residual", "energy_imbalance"):
+    for name in ("energy_residual", "number_residual", "energy_imbalance"):
         values = np.abs(data[name].values)
         if np.isfinite(values).any():
             found[name] = {"value": float(np.nanmax(values)), "stderr": None, "unit": "1"}

@@ -11,11 +11,16 @@ g dq on [A, E].  Intervals are placed without regard to q, so the kernel is exac
 with respect to g dq for any c.  With Y the metric of D_q and c^2 = 12 C dt its variance is
 2 D_q dt.  The gap q < q_gap is never entered or left, nothing is rejected, and q' is a
 continuous function of q and of every parameter.
+
+Where something scatters particles in the gap, too, Y reaches down to q = 0 and goes on, odd in
+p_par', in the other hemisphere, whose waves are those of the other helicity: an interval may lie
+across.  Then start and q' are negative there; nothing else changes.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -47,7 +52,10 @@ class WaveFrame(NamedTuple):
 
 
 class Kick(NamedTuple):
-    """A proposed kick: the interval [start, start + length] in q and the fraction landed at."""
+    """A proposed kick: the interval [start, start + length] in q and the fraction landed at.
+
+    Negative places lie in the other hemisphere, where p_par' has the sign -s.
+    """
 
     frame: WaveFrame
     start: jax.Array
@@ -176,25 +184,14 @@ class _Rows(NamedTuple):
         left = self.node(i)
         return left + (t - i) * (self.node(i + 1) - left)
 
+    def opposite(self, sign: jax.Array) -> _Rows:
+        """The same rows of the other helicity; ``sign`` is that of the own."""
+        shift = ROWS * (CELLS + 1)
+        return self._replace(base=self.base + jnp.where(sign < 0.0, -shift, shift))
+
     def inverse(self, ys: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
         """Table coordinate of each Y, within the table's range: the exact inverse of ``value``."""
-        return tuple(self._within(at, y) for at, y in zip(self._odd_nodes(ys), ys, strict=True))
-
-    def _odd_nodes(self, ys: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
-        """Flat index of the odd node at one end of the cell in which each Y lies, by bisection on the nodes.
-
-        A loop, not unrolled: what it reads is then computed once and not within each of its look-ups (XLA on CPU).
-        """
-        rows, ys = jax.lax.stop_gradient((self, ys))
-
-        def halve(_: int, carry: tuple) -> tuple:
-            at, half = carry
-            reached = (_node(rows.lookup, i, rows.mix) <= y for i, y in zip(at, ys, strict=True))
-            return tuple(i + jnp.where(up, half, -half) for i, up in zip(at, reached, strict=True)), half // 2
-
-        middle = tuple(self.base + CELLS // 2 for _ in ys)
-        quarter = jnp.asarray(CELLS // 4, jnp.int32)
-        return jax.lax.fori_loop(0, CELLS.bit_length() - 2, halve, (middle, quarter))[0]
+        return _inverse(tuple((self, y) for y in ys))
 
     def _within(self, at: jax.Array, y: jax.Array) -> jax.Array:
         """Table coordinate of y in one of the two cells that meet at the flat node ``at``."""
@@ -204,6 +201,28 @@ class _Rows(NamedTuple):
         left, width = jnp.where(above, near, far), jnp.abs(far - near)
         share = jnp.where(width > 0.0, jnp.clip((y - left) / jnp.where(width > 0.0, width, 1.0), 0.0, 1.0), 0.5)
         return (at - self.base) - jnp.where(above, 0, 1) + share
+
+
+def _inverse(pairs: tuple[tuple[_Rows, jax.Array], ...]) -> tuple[jax.Array, ...]:
+    """Table coordinate of each Y within its rows; all at a time."""
+    return tuple(rows._within(at, y) for at, (rows, y) in zip(_odd_nodes(pairs), pairs, strict=True))
+
+
+def _odd_nodes(pairs: tuple[tuple[_Rows, jax.Array], ...]) -> tuple[jax.Array, ...]:
+    """Flat index of the odd node at one end of the cell in which each Y lies, by bisection on the nodes.
+
+    A loop, not unrolled: what it reads is then computed once and not within each of its look-ups (XLA on CPU).
+    """
+    pairs = jax.lax.stop_gradient(pairs)
+
+    def halve(_: int, carry: tuple) -> tuple:
+        at, half = carry
+        reached = (_node(rows.lookup, i, rows.mix) <= y for i, (rows, y) in zip(at, pairs, strict=True))
+        return tuple(i + jnp.where(up, half, -half) for i, up in zip(at, reached, strict=True)), half // 2
+
+    middle = tuple(rows.base + CELLS // 2 for rows, _ in pairs)
+    quarter = jnp.asarray(CELLS // 4, jnp.int32)
+    return jax.lax.fori_loop(0, CELLS.bit_length() - 2, halve, (middle, quarter))[0]
 
 
 def _rows(grid: SpectrumGrid, lookup: Lookup, frame: WaveFrame, b: jax.Array) -> _Rows:
@@ -223,26 +242,47 @@ def spectrum_kick(
     b: jax.Array,
     nu_dt: jax.Array,
     bits: jax.Array,
+    *,
+    crossing: bool = False,
 ) -> Kick:
     """Kick by one direction's waves, both helicities: nu dt = nu_dt e(ln k_res)/gamma'.
 
     The table of ``lookup`` must have been made with the same ``nu_dt`` = nu_coefficient Omega0 dt.
+    crossing: markers are scattered in the gap, too, and may cross it; ``grid`` must have been made so.
     """
     dtype = frame.q.dtype
     o, u = uniform_pair(bits, dtype)
-    q_gap = (grid.x_gap * b).astype(dtype)
+    q_low = (grid.x_low * b).astype(dtype)
     q_top = jnp.minimum(frame.momentum, (grid.x_top * b).astype(dtype))
-    active = (frame.q > q_gap) & (frame.q < q_top)
-    above, below = (jnp.where(active, x, 1.0) for x in (frame.q - q_gap, q_top - frame.q))
+    active = (frame.q > q_low) & (frame.q < q_top)
+    above, below = (jnp.where(active, x, 1.0) for x in (frame.q - q_low, q_top - frame.q))
     c = jnp.sqrt(6.0 * nu_dt * lookup.reference).astype(dtype) * jax.lax.rsqrt(frame.energy)
+
+    def place(t: jax.Array) -> jax.Array:
+        return q_low + (above + below) * range_fraction(t / CELLS)
 
     rows = _rows(grid, lookup, frame, b)
     y = rows.value(CELLS * table_coordinate(above, below))
     # An interval that reaches beyond the range of Y is clipped by ``inverse``.
-    ends = y - o * c, y + (1.0 - o) * c
-    places = (q_gap + (above + below) * range_fraction(t / CELLS) for t in rows.inverse(ends))
-    start, end = (jnp.where(active, q, frame.q) for q in places)
+    low, high = y - o * c, y + (1.0 - o) * c
+    if crossing:
+        start, end = _across(rows, low, high, frame.sign, place)
+    else:
+        start, end = (place(t) for t in rows.inverse((low, high)))
+    start, end = (jnp.where(active, q, frame.q) for q in (start, end))
     return reinject(frame, start, end, u, frame.sign)
+
+
+def _across(
+    rows: _Rows, low: jax.Array, high: jax.Array, sign: jax.Array, place: Callable[[jax.Array], jax.Array]
+) -> tuple[jax.Array, jax.Array]:
+    """Both ends of an interval in Y, the lower one negative where it lies in the other hemisphere."""
+    other, origin = rows.opposite(sign), rows.node(0)
+    beyond = low < origin
+    where = rows._replace(base=jnp.where(beyond, other.base, rows.base))
+    ends = (where, jnp.where(beyond, other.node(0) + (origin - low), low)), (rows, high)
+    start, end = (place(t) for t in _inverse(ends))
+    return jnp.where(beyond, -start, start), end
 
 
 def constant_kick(frame: WaveFrame, frequency: jax.Array, dt: jax.Array, bits: jax.Array, *, co_moving: bool) -> Kick:

@@ -45,25 +45,30 @@ class SpectrumGrid:
     """Fixed geometry of the spectrum and of its tables; all float64.
 
     log_k_min, knot: first knot and knot spacing h in ln(k c/Omega0(0)); a basis function has integral h.
-    x_gap, x_top: scaled momenta resonant with k_max and k_min; no scattering outside (x_gap, x_top).
+    x_gap, x_top: scaled momenta resonant with k_max and k_min; no wave scatters outside (x_gap, x_top).
+    x_low: lower end of what is scattered at all: x_gap, or 0 where particles cross the gap.
     row_start, row_step: ln P of the first row and spacing of the rows.
     top: upper end min(P, x_top) of the scattering range of each row, (ROWS,).
     x_mid, basis_mid: x and S_j at the cell centres of each row, ([bins, ]ROWS, CELLS).
     x_deposit, basis_deposit: deposit nodes x_gap 2^n (1 + m/CELLS_PER_OCTAVE), (DEPOSIT_CELLS + 1,), and S_j in the
         middle of the part of each cell below x_top, (bins, DEPOSIT_CELLS).
+    crossing_mid, crossing_deposit: S_x, the shape of the scattering across the gap, at the same places.
     """
 
     log_k_min: jax.Array
     knot: jax.Array
     x_gap: jax.Array
     x_top: jax.Array
+    x_low: jax.Array
     row_start: jax.Array
     row_step: jax.Array
     top: jax.Array
     x_mid: jax.Array
     basis_mid: jax.Array
+    crossing_mid: jax.Array
     x_deposit: jax.Array
     basis_deposit: jax.Array
+    crossing_deposit: jax.Array
     centres: jax.Array
 
     @property
@@ -79,6 +84,10 @@ class SpectrumGrid:
         """S_j at ln k = -ln x; shape x.shape + (bins,)."""
         return _basis(-jnp.log(x), self.log_k_min, self.knot, self.bins)
 
+    def crossing(self, x: jax.Array) -> jax.Array:
+        """S_x: 1 in the gap, x < x_gap, and C^1 down to 0 at 2 x_gap, where the waves' power has risen; shape of x."""
+        return _crossing(x, self.x_gap)
+
     def power(self, e: jax.Array, x: jax.Array) -> jax.Array:
         """e(ln k) of one branch, ``e`` of shape (bins,), at x = 1/k."""
         return self.basis(x) @ e
@@ -86,6 +95,11 @@ class SpectrumGrid:
 
 def _basis(log_k: jax.Array, log_k_min: jax.Array, knot: jax.Array, bins: int) -> jax.Array:
     return bspline((log_k[..., None] - log_k_min) / knot - jnp.arange(bins))
+
+
+def _crossing(x: jax.Array, x_gap: jax.Array) -> jax.Array:
+    s = jnp.clip(x / x_gap - 1.0, 0.0, 1.0)
+    return (1.0 - s) ** 2 * (1.0 + 2.0 * s)
 
 
 #: With this, t -> s below is sin^2(pi t/2) to 1 %, yet needs square roots alone.
@@ -98,7 +112,7 @@ def _sides(t: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def range_fraction(t: jax.Array) -> jax.Array:
-    """s = (q - q_gap)/(q_top - q_gap) at table coordinate t in [0, 1], dense at both ends.
+    """s = (q - q_low)/(q_top - q_low) at table coordinate t in [0, 1], dense at both ends.
 
     s = rho_1^2/(rho_1^2 + rho_2^2), rho_1 = t (1 + c (1 - t)), rho_2 = (1 - t)(1 + c t), so that s(1 - t) = 1 - s(t).
     """
@@ -113,27 +127,29 @@ def range_slope(t: jax.Array) -> jax.Array:
     return 2.0 * one * two * (d_one * two - one * d_two) / (one**2 + two**2) ** 2
 
 
-def table_coordinate(above_gap: jax.Array, below_top: jax.Array) -> jax.Array:
-    """Inverse of ``range_fraction``, from the distances q - q_gap and q_top - q: a quadratic in t."""
-    a, b = jnp.sqrt(above_gap), jnp.sqrt(below_top)
+def table_coordinate(above_low: jax.Array, below_top: jax.Array) -> jax.Array:
+    """Inverse of ``range_fraction``, from the distances q - q_low and q_top - q: a quadratic in t."""
+    a, b = jnp.sqrt(above_low), jnp.sqrt(below_top)
     half = (1.0 + _SHAPE) * b + (1.0 - _SHAPE) * a
     return 2.0 * a / (half + jnp.sqrt(half**2 - 4.0 * _SHAPE * a * (b - a)))
 
 
-@functools.partial(jax.jit, static_argnames="bins")
-def make_grid(k_min, k_max, bins: int, momentum_min, momentum_max) -> SpectrumGrid:
+@functools.partial(jax.jit, static_argnames=("bins", "crossing"))
+def make_grid(k_min, k_max, bins: int, momentum_min, momentum_max, crossing: bool = False) -> SpectrumGrid:
     """Grid for k in [k_min, k_max] Omega0/c and scaled momenta P in [momentum_min, momentum_max].
 
+    crossing: the tables reach down to q = 0, so that particles can cross the gap.
     Markers beyond the last row use its table; give the momentum range some margin.
     """
     log_k_min = jnp.log(jnp.asarray(k_min))
     knot = jnp.log(k_max / k_min) / (bins + 2)
     x_gap, x_top = 1.0 / jnp.asarray(k_max), 1.0 / jnp.asarray(k_min)
-    low = jnp.log(jnp.maximum(momentum_min, 1.02 * x_gap))
+    x_low = jnp.zeros_like(x_gap) if crossing else x_gap
+    low = jnp.log(jnp.maximum(momentum_min, 1.02 * x_low))
     row_step = (jnp.log(momentum_max) - low) / (ROWS - 1)
     top = jnp.minimum(jnp.exp(low + row_step * jnp.arange(ROWS)), x_top)
-    span = (top - x_gap)[:, None]
-    x_mid = x_gap + span * range_fraction((jnp.arange(CELLS) + 0.5) / CELLS)
+    span = (top - x_low)[:, None]
+    x_mid = x_low + span * range_fraction((jnp.arange(CELLS) + 0.5) / CELLS)
     octave, part = np.divmod(np.arange(DEPOSIT_CELLS + 1), CELLS_PER_OCTAVE)
     x_deposit = x_gap * (2.0**octave * (1.0 + part / CELLS_PER_OCTAVE))
     middle = 0.5 * (x_deposit[:-1] + jnp.clip(x_deposit[1:], x_deposit[:-1], jnp.maximum(x_top, x_deposit[:-1])))
@@ -142,13 +158,16 @@ def make_grid(k_min, k_max, bins: int, momentum_min, momentum_max) -> SpectrumGr
         knot=knot,
         x_gap=x_gap,
         x_top=x_top,
+        x_low=x_low,
         row_start=low,
         row_step=row_step,
         top=top,
         x_mid=x_mid,
         basis_mid=jnp.moveaxis(_basis(-jnp.log(x_mid), log_k_min, knot, bins), -1, 0),
+        crossing_mid=_crossing(x_mid, x_gap),
         x_deposit=x_deposit,
         basis_deposit=_basis(-jnp.log(middle), log_k_min, knot, bins).T,
+        crossing_deposit=_crossing(middle, x_gap),
         centres=jnp.exp(log_k_min + knot * (jnp.arange(bins) + 1.5)),
     )
 
@@ -219,19 +238,21 @@ def scattering_table(
     b: jax.Array,
     nu_dt: jax.Array,
     seed: jax.Array,
+    crossing: jax.Array | float = 0.0,
 ) -> ScatteringTable:
     """Tables of both helicities of the waves with phase velocity ``wave_velocity`` = d v_A; ``e`` is (2, bins).
 
     Several directions at once: ``wave_velocity`` (n,) and ``e`` (n, 2, bins).
     nu_dt: scattering per step of a marker at rest per unit e, nu_coefficient Omega0 dt.
     seed: floor of the amplitudes; where the splines vanish, Y is kept finite by 1e-3 of it.
+    crossing: level e_x of the scattering across the gap, which has its own shape S_x and adds to the waves'.
     """
     reference = jnp.max(e, axis=(-2, -1))
     unit = reference[..., None, None, None]
-    power = jnp.tensordot(e / reference[..., None, None], grid.basis_mid, 1)
+    power = jnp.tensordot(e / reference[..., None, None], grid.basis_mid, 1) + crossing / unit * grid.crossing_mid
     P = grid.row_momentum[:, None]
     t = (jnp.arange(CELLS) + 0.5) / CELLS
-    span = (grid.top - grid.x_gap)[:, None]
+    span = (grid.top - grid.x_low)[:, None]
     dx_dt = span * range_slope(t)
     # P - x without cancellation where the range ends at P.
     to_top = span * range_fraction(1.0 - t) + (P - grid.top[:, None])
@@ -248,13 +269,14 @@ def scattering_table(
     return ScatteringTable(y - jnp.sum(fast * y[..., 1:], axis=-1, keepdims=True), reference)
 
 
-def deposited(grid: SpectrumGrid, e: jax.Array, histogram: jax.Array) -> jax.Array:
+def deposited(grid: SpectrumGrid, e: jax.Array, histogram: jax.Array, crossing: jax.Array | float = 0.0) -> jax.Array:
     """sum_n H_n Psi_j(x_n), (..., bins), for deposits H (..., nodes); Psi_j = int S_j/e dq/b from the gap to node n.
 
-    Summed by parts, from the top, so that Psi itself is not needed.  sum_j e_j Psi_j = x - x_gap exactly.
+    Summed by parts, from the top, so that Psi itself is not needed.  sum_j e_j Psi_j = x - x_gap exactly but for the
+    share e_x S_x/e of a scattering across the gap, ``crossing`` e_x, which takes up no energy.
     """
     above = jnp.flip(_cumulate(jnp.flip(histogram[..., 1:], axis=-1))[..., 1:], axis=-1)
-    total = jnp.tensordot(e, grid.basis_deposit, 1)
+    total = jnp.tensordot(e, grid.basis_deposit, 1) + crossing * grid.crossing_deposit
     # Beyond x_top no branch takes anything.
     per_power = above * jnp.diff(grid.x_deposit) / jnp.where(total > 0.0, total, 1.0)
     return jnp.tensordot(per_power, grid.basis_deposit.T, 1)

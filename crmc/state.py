@@ -13,16 +13,23 @@ from crmc.markers import Markers
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Books:
-    """Energy that crossed the tube's boundary since t = 0, per unit length of tube (density/b), code units.
+    """What crossed the tube's boundary since t = 0, per unit length of tube (density/b), code units.
 
-    injected: cosmic-ray source, background heating of the gas, and energy that keeps waves at their seed.
+    injected: cosmic-ray source, what an imposed gradient brings in, background heating of the gas, and energy that
+        keeps waves at their seed.
     radiated: cooling of the gas.
     work: done on the surroundings, int P_total d(1/b).
+    entered: number of cosmic rays, by the source and the gradient.
     """
 
     injected: jax.Array
     radiated: jax.Array
     work: jax.Array
+    entered: jax.Array
+
+    def with_entered(self, number: jax.Array, energy: jax.Array) -> Books:
+        """Books after so many cosmic rays came in."""
+        return dataclasses.replace(self, entered=self.entered + number, injected=self.injected + energy)
 
 
 @jax.tree_util.register_dataclass
@@ -49,4 +56,4 @@ class State:
 
 def zero_books() -> Books:
     """Books at t = 0."""
-    return Books(jnp.zeros(()), jnp.zeros(()), jnp.zeros(()))
+    return Books(*(jnp.zeros(()) for _ in range(4)))

@@ -1,4 +1,4 @@
-"""One time step: sources, expansion, scattering by both directions' waves, damping, expansion, sources.
+"""One time step: sources, streaming, expansion, scattering by both directions' waves, damping, and all back again.
 
 ``step(state, noise, parameters, model) -> (state, record)`` is pure; randomness enters as ``noise``.
 """
@@ -10,7 +10,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from crmc import tube
+from crmc import streaming, tube
 from crmc.coarse import coarse_grain
 from crmc.identity import functional_of, take_sample
 from crmc.kicks import scatter, settle
@@ -21,18 +21,20 @@ from crmc.state import State
 
 
 def step(state: State, noise: jax.Array, parameters: Parameters, model: Model) -> tuple[State, Record]:
-    """Advance by parameters.dt: sources and expansion by halves around the kicks (Strang), whose order alternates.
+    """Advance by parameters.dt: sources, streaming and expansion by halves around the kicks, whose order alternates.
 
     noise: key of the step's random words, `noise.step_noise`.
     """
     half = 0.5 * parameters.dt
     state = tube.apply_sources(state, parameters, model, half)
+    state = streaming.stream(state, parameters, model, half)
     middle = tube.next_field(state, parameters, model, 0.5)
     if model.scattering == "none":
         state = tube.change_field(state, parameters, model, middle)
         state, record = tube.expand(state, parameters, model, 1.0), empty_record()
     else:
         state, record = _scattered(state, noise, parameters, model, middle)
+    state = streaming.stream(state, parameters, model, half)
     state = tube.apply_sources(state, parameters, model, half)
     state = dataclasses.replace(state, step=state.step + 1)
     if model.coarse_grain_every:

@@ -194,12 +194,12 @@ def inject(state: State, parameters: Parameters, model: Model, dt: jax.Array) ->
         excess = m.excess + m.volume * background.change(added, m.birth_momentum, m.rise)
         y = m.comoving_momentum
         gained = (m.volume * background.density(added, y)).astype(jnp.float64)
-        return {"excess": excess}, histograms, gained * moment_functions(state)[1]
+        return {"excess": excess}, histograms, (gained, gained * moment_functions(state)[1])
 
-    markers, _, energy = sweep(model.layout, body, state, (background, added))
+    markers, _, (number, energy) = sweep(model.layout, body, state, (background, added))
     return dataclasses.replace(
         state,
         markers=markers,
         amplitude=state.amplitude + added,
-        books=dataclasses.replace(state.books, injected=state.books.injected + energy),
+        books=state.books.with_entered(number, energy),
     )

@@ -9,6 +9,12 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from crmc.distribution import Background
+from crmc.theory.growth import GROWTH
+from crmc.theory.moments import resonant_nodes
+from crmc.theory.scattering import SCATTERING
+
+#: Nodes in ln(1/k) of the integral over the spectrum.
+_NODES = 4096
 
 
 def driven_drift(df_ds, v):
@@ -49,32 +55,69 @@ def path_drift(v_alfven, length, excess, v=1.0, index=None):
     return v_alfven / v * length * excess * (1.0 if index is None else index)
 
 
-def combined_flux(mu, f0, slope, v, length, tau_B):
-    """F_mu = (1 - mu^2)/2 [(v/L) f0 - mu p f0'/(3 tau_B)]: gradient and expansion together, any nu > 0, no gap.
+def combined_flux(mu, f0, slope, v, length, tau_B, mu_c=None):
+    """F_mu = (1 - mu^2)/2 [(v/L) f0 - mu p f0'/(3 tau_B)]: gradient and expansion together, any nu > 0.
 
-    ``slope`` p df0/dp.  Both drives are linear and F_mu is local in mu, so they add.  Waves of the direction
-    sign(F_mu) are driven at mu.
+    ``slope`` p df0/dp.  Both drives are linear and F_mu is local in mu, so they add.  It holds without a 90-degree gap,
+    and with one that particles cross somehow.  mu_c: half-width of a gap that nothing crosses.  Each hemisphere then
+    keeps its particles, the mean of its source over (mu_c, 1) stays, a rise or fall of f that no wave removes, and
+    F_mu = (1 - |mu|)(|mu| - mu_c)/2 [(v/L) f0 - sign(mu) (1 + |mu| + mu_c) p f0'/(3 tau_B)].
     """
-    return 0.5 * (1.0 - mu**2) * (v / length * f0 - mu * slope / (3.0 * tau_B))
+    gradient, expansion = v / length * f0, -slope / (3.0 * tau_B)
+    if mu_c is None:
+        return 0.5 * (1.0 - mu**2) * (gradient + mu * expansion)
+    m = jnp.abs(mu)
+    shape = jnp.where(m > mu_c, 0.5 * (1.0 - m) * (m - mu_c), 0.0)
+    return shape * (gradient + jnp.sign(mu) * (1.0 + m + mu_c) * expansion)
 
 
 def sign_change(f0, slope, v, length, tau_B):
-    """mu at which `combined_flux` vanishes, 3 (v tau_B/L) f0/(p f0') = -3 v tau_B/(a L) for f0 ~ p^-a.
+    """mu at which `combined_flux` without gap vanishes, 3 (v tau_B/L) f0/(p f0') = -3 v tau_B/(a L) for f0 ~ p^-a.
 
-    Below it (mu < mu*) backward waves are driven, above it forward ones; mu* <= -1: forward waves alone.
+    Below it (mu < mu*) particles give energy to backward waves alone, above it to forward ones.
     """
     return 3.0 * v * tau_B / length * f0 / slope
 
 
-def heating_combined(background: Background, amplitude, v_alfven, length, tau_B):
-    """Steady power into waves with both drives [code]: v_A int p^3 dp int |F_mu| dmu, any nu > 0, any v, no gap.
+def resonant_flux(k, background: Background, amplitude, length, tau_B, helicity, *, k_max=None):
+    """N_h(k) = int p^2 F_mu(p, mu = h p1/p) dp [code], shape of ``k``: flux of all that resonates with helicity h.
 
-    Where mu* <= -1 at every p the expansion drops out and this is -v_A dP_c/ds (eq. 38); length = inf: `heating`.
+    Waves of direction sign(N_h) live at this k: those of one direction meet particles that drive and particles that
+    damp them, and where waves of both directions are strong, each is damped by what the other leaves of A: they do not
+    coexist.  k_max: end of a spectrum whose gap nothing crosses.
     """
-    p, dp = background.quadrature()
+    p1 = 1.0 / jnp.asarray(k, float)
+    p, dp = resonant_nodes(background, p1)
+    mu = jnp.minimum(p1[..., None] / p, 1.0)
+    mu_c = None if k_max is None else jnp.minimum(1.0 / (k_max * p), mu)
     v = p / jnp.sqrt(1.0 + p**2)
     f0, slope = background.density(amplitude, p), background.slope(amplitude, p)
-    G, S = v / length * f0, -slope / (3.0 * tau_B)
-    mu = jnp.maximum(-G / S, -1.0)
-    below = 0.5 * (G * (mu - mu**3 / 3.0) + S * (mu**2 / 2.0 - mu**4 / 4.0))  # int_0^mu F_mu dmu
-    return v_alfven * jnp.sum(p**3 * (0.25 * S - 2.0 * below) * dp)
+    return jnp.sum(p**2 * combined_flux(helicity * mu, f0, slope, v, length, tau_B, mu_c) * dp, axis=-1)
+
+
+def growth_times_power_combined(
+    k, background: Background, amplitude, v_alfven, length, tau_B, *, branch=(1, 1), k_max=None, coefficients="exact"
+):
+    """Gamma e of ``branch`` (d, h) in the steady state of both drives [code], e = 8 pi k W_M/B^2; shape of ``k``.
+
+    (2 x growth/scattering coefficient)(p1/v_A) max(d N_h(k), 0), N_h of `resonant_flux`; `growth_times_power` for
+    length = inf.
+    """
+    direction, helicity = branch
+    flux = direction * resonant_flux(k, background, amplitude, length, tau_B, helicity, k_max=k_max)
+    ratio = 2.0 * GROWTH[coefficients] / SCATTERING[coefficients]
+    return ratio / (jnp.asarray(k, float) * v_alfven) * jnp.maximum(flux, 0.0)
+
+
+def heating_combined(background: Background, amplitude, v_alfven, length, tau_B, k_max=None):
+    """Steady power into waves with both drives [code]: v_A sum_h int |N_h| d(1/k), N_h of `resonant_flux`; any nu > 0.
+
+    Where forward waves alone are driven the expansion drops out and this is -v_A dP_c/ds (eq. 38); length = inf:
+    `heating`.  k_max: end of a spectrum whose gap nothing crosses; a gradient alone then gives a mean of
+    (1 - mu_c)^3/4 of eq. 38.
+    """
+    low, high = 1e-4 * background.momentum_min, background.momentum_max
+    step = jnp.log(high / low) / _NODES
+    x = low * jnp.exp(step * (jnp.arange(_NODES) + 0.5))
+    fluxes = [resonant_flux(1.0 / x, background, amplitude, length, tau_B, h, k_max=k_max) for h in (1, -1)]
+    return v_alfven * step * sum(jnp.sum(x * jnp.abs(flux)) for flux in fluxes)
