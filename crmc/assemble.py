@@ -73,7 +73,7 @@ def shape_of(config: Config) -> Shape:
         balance_energy=config.run.balance_energy,
         inject=injects,
         gradient=config.drift.gradient_length is not None,
-        crossing=config.scattering.crossing_level > 0.0,
+        broadened=config.scattering.gap == "broadened",
     )
     mode = config.expansion.mode
     expands = mode == "prescribed" or (mode != "none" and injects)
@@ -178,7 +178,7 @@ def _parameters(
         config.waves.bins,
         rays.momentum_min / _MARGIN * jnp.minimum(fall, 1.0),
         rays.momentum_max * _MARGIN * jnp.maximum(fall, 1.0),
-        crossing=shape.model.crossing,
+        broadened=shape.model.broadened,
     )
     neutral = 0.5 * ION_NEUTRAL_COLLISIONS * damping.ion_neutral_density * (plasma.temperature / 1e4) ** 0.4
     epsilon = damping.turbulent_dissipation * units.time / SPEED_OF_LIGHT**2
@@ -199,7 +199,6 @@ def _parameters(
         * units.time,
         "gradient": gradient(config, units),
         "gradient_end": math.inf if isinstance(until := config.drift.switch_off, str) else until / units.time,
-        "crossing": config.scattering.crossing_level,
     }
     rates = {
         "linear": damping.linear * units.time,

@@ -215,12 +215,10 @@ class Scattering(Section):
         description="constant only; co_moving: each hemisphere meets the wave it moves with; "
         "forward: all particles meet waves of velocity +v_A",
     )
-    crossing_level: Real = Field(
-        0.0,
-        ge=0,
-        lt=1e-2,
-        description="spectrum only; level e, like that of the waves, of an elastic scattering that carries particles "
-        "across the 90-degree gap; 0: nothing does",
+    gap: Literal["empty", "broadened"] = Field(
+        "empty",
+        description="spectrum only; the 90-degree gap |p_par| < m Omega0/k_max is empty: no wave scatters there; "
+        "broadened: the shortest waves do, by a broadened resonance, and carry particles across",
     )
 
     @model_validator(mode="after")

@@ -120,10 +120,10 @@ def check_scattering(scattering: Scattering) -> None:
             'is only used with scattering.model = "constant"',
             "remove it or change the model",
         )
-    if constant and scattering.crossing_level > 0:
+    if constant and scattering.gap != "empty":
         raise wrong(
-            "scattering.crossing_level",
-            scattering.crossing_level,
+            "scattering.gap",
+            scattering.gap,
             'is only used with scattering.model = "spectrum"',
             'remove it or change the model; frame = "forward" has no gap',
         )

@@ -10,7 +10,7 @@ import math
 from typing import TYPE_CHECKING
 
 from crmc.config_checks import alfven_speed
-from crmc.units import BOLTZMANN, CodeUnits
+from crmc.units import BOLTZMANN, SPEED_OF_LIGHT, CodeUnits
 
 if TYPE_CHECKING:
     from crmc.config import Config
@@ -24,6 +24,7 @@ def warnings(config: Config) -> list[str]:
     return [
         *_resonance_warnings(config),
         *_wave_warnings(config),
+        *_drift_warnings(config),
         *_plasma_warnings(config),
         *_run_warnings(config),
         *_noise_warnings(config),
@@ -93,6 +94,26 @@ def _wave_warnings(config: Config) -> list[str]:
         found.append(f"waves.evolve = false: the waves stay at the seed level {waves.seed_level:g} throughout")
     if waves.coefficients == "printed":
         found.append('waves.coefficients = "printed": the paper\'s factors do not conserve energy')
+    return found
+
+
+def _drift_warnings(config: Config) -> list[str]:
+    length, scattering, found = config.drift.gradient_length, config.scattering, []
+    if length is None:
+        return []
+    parted = scattering.gap == "empty" if scattering.model == "spectrum" else scattering.frame == "co_moving"
+    if parted:
+        remedy = 'gap = "broadened"' if scattering.model == "spectrum" else 'frame = "forward"'
+        found.append(
+            f"drift.gradient_length = {length:.3g} cm: nothing carries particles from one hemisphere to the other, so "
+            f"their drift grows without limit and the heating stays at a quarter of -v_A dP_c/ds; set scattering.{remedy}"
+        )
+    crossing = abs(length) / SPEED_OF_LIGHT
+    if config.run.duration > crossing:
+        found.append(
+            f"run.duration = {config.run.duration:.3g} s: is longer than the {crossing:.3g} s of light along "
+            "drift.gradient_length; particles that no wave scatters pile up exponentially"
+        )
     return found
 
 

@@ -12,8 +12,6 @@ the derivative with respect to p_par at constant eps - V p_par.  With d^3p = p^2
 since (gamma'/gamma) nu' = nu_coefficient Omega0 b e/gamma and p_perp is the same in both frames.  L 1 = 0 conserves
 number; L eps = V p makes V int kappa_j (L f) p^4 d ln p dmu the power given to bin j.  L F0 = a dF0/d ln p is known in
 closed form.  Both identities hold for the differences used here, so that the energy lost is the energy given.
-
-What carries particles across the 90-degree gap is the same with V = 0, elastic in the frame of the gas: a third family.
 """
 
 from __future__ import annotations
@@ -34,17 +32,15 @@ _TOLERANCE, _ITERATIONS = 1e-11, 60
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Faces:
-    """What does not depend on the waves' power, at one field b; axes (families, n_p, n_mu - 1).
+    """What does not depend on the waves' power, at one field b; axes (2 directions, n_p, n_mu - 1).
 
-    Families are the 2 directions and, where particles cross the gap, what carries them across.
-
-    a: V/v, (families, n_p, 1).
+    a: V/v, (2, n_p, 1).
     across: 1 - a mu - a (dmu/d ln p of the face), since faces are not at constant mu.
     conductance: kappa/nu x weight y^3 d ln y dmu of the face, nu that of ``frequency``.
     frequency_per_e: nu/e of a spectrum, nu_coefficient Omega0 b/gamma, (n_p, 1).
     resonance: p_par'/b, whose sign is the helicity and whose modulus is 1/k.
     slope: dF0/d ln y, (n_p, 1).
-    momentum: V p, (families, n_p, 1).
+    momentum: V p, (2, n_p, 1).
     derivative: d/d ln p along the faces, (n_p, n_p).
     """
 
@@ -59,15 +55,14 @@ class Faces:
 
     @property
     def drive(self) -> jax.Array:
-        """L F0 = a dF0/d ln y, (families, n_p, 1)."""
+        """L F0 = a dF0/d ln y, (2, n_p, 1)."""
         return self.a * self.slope
 
 
-def faces(mesh: Mesh, parameters: Parameters, amplitude: jax.Array, crossing: bool = False) -> Faces:
-    """Coefficients at the field of the mesh for the background of ``amplitude``; with the third family or without."""
+def faces(mesh: Mesh, parameters: Parameters, amplitude: jax.Array) -> Faces:
+    """Coefficients at the field of the mesh for the background of ``amplitude``."""
     b = mesh.b
-    families = jnp.asarray([*SIGNS, 0.0] if crossing else SIGNS)
-    V = (families * parameters.alfven_speed * jnp.sqrt(b))[:, None, None]
+    V = (jnp.asarray(SIGNS) * parameters.alfven_speed * jnp.sqrt(b))[:, None, None]
     p = mesh.momentum
     gamma = jnp.sqrt(1.0 + p**2)
     a = V * gamma / p
@@ -87,22 +82,16 @@ def faces(mesh: Mesh, parameters: Parameters, amplitude: jax.Array, crossing: bo
 
 def spline_weights(grid: SpectrumGrid, at: Faces) -> jax.Array:
     """S_j(ln k) of every face and helicity it resonates with, (2 directions, 2 helicities, faces, bins)."""
-    x = at.resonance[:2].reshape(2, -1)
-    basis = grid.basis(jnp.maximum(jnp.abs(x), 1e-3 * grid.x_gap))
+    x = at.resonance.reshape(2, -1)
+    basis = grid.resonant(jnp.maximum(jnp.abs(x), 1e-3 * grid.x_gap))
     helicity = jnp.asarray(SIGNS)[:, None] * x[:, None] > 0.0
     return jnp.where(helicity[..., None], basis[:, None], 0.0)
 
 
 def spectrum_coefficient(at: Faces, basis: jax.Array, e: jax.Array) -> jax.Array:
     """kappa x face weight for wave amplitudes e of shape (2, 2, bins)."""
-    power = jnp.einsum("dhfj,dhj->df", basis, e).reshape(2, *at.resonance.shape[1:])
-    return at.conductance[:2] * at.frequency_per_e * power
-
-
-def crossing_coefficient(at: Faces, grid: SpectrumGrid, level: jax.Array) -> jax.Array:
-    """The same for what carries particles across the gap, (1, n_p, n_mu - 1): e_x S_x in either direction's kicks."""
-    power = 2.0 * level * grid.crossing(jnp.abs(at.resonance[2:]))
-    return at.conductance[2:] * at.frequency_per_e * power
+    power = jnp.einsum("dhfj,dhj->df", basis, e).reshape(at.resonance.shape)
+    return at.conductance * at.frequency_per_e * power
 
 
 def constant_coefficient(at: Faces, parameters: Parameters, model: Model) -> jax.Array:
@@ -119,7 +108,7 @@ def constant_coefficient(at: Faces, parameters: Parameters, model: Model) -> jax
 
 
 def along_waves(mesh: Mesh, at: Faces, df: jax.Array) -> jax.Array:
-    """L df at the faces, (families, n_p, n_mu - 1)."""
+    """L df at the faces, (2, n_p, n_mu - 1)."""
     in_p = at.derivative @ df
     return at.a * 0.5 * (in_p[:, 1:] + in_p[:, :-1]) + at.across * (jnp.diff(df, axis=1) / mesh.distance)
 

@@ -1,8 +1,7 @@
 """The steady state of both drives: the spectrum in which growth balances damping, its heating, and the drift.
 
 The flux F_mu that the drives force through each mu is known (``theory.combined_flux``).  What scatters there shares it:
-waves e_(d,h)(k = 1/(p |mu|)), h = sign(mu), and, where particles are carried across the gap, twice e_x S_x, once for
-the kicks of each direction.  Energy goes to the waves in proportion to their share.
+waves e_(d,h)(k = 1/(p |mu|)), h = sign(mu), and energy goes to each bin in proportion to its share e_j S_j/e.
 """
 
 from __future__ import annotations
@@ -29,18 +28,19 @@ def _lengths(parameters: Parameters, model: Model, tau_B: jax.Array | float | No
 
 
 def _nodes(parameters: Parameters) -> tuple[jax.Array, jax.Array]:
-    """Places in x = 1/k, all over the spectrum, and their spacing in ln k."""
+    """Places x = |p_par|, all over what the waves scatter, and weights dx/x; the last one stands for all the gap."""
     grid = parameters.grid
     step = grid.knot * (grid.bins + 2) / _NODES
-    return jnp.exp(-(grid.log_k_min + step * (jnp.arange(_NODES) + 0.5))), step
+    x = jnp.exp(-(grid.log_k_min + step * (jnp.arange(_NODES) + 0.5)))
+    return jnp.append(x, 0.5 * grid.x_gap), jnp.append(step * jnp.ones(_NODES), 2.0 * (1.0 - grid.x_low / grid.x_gap))
 
 
 def _power(
     parameters: Parameters, amplitude: jax.Array, model: Model, tau_B: jax.Array | float | None, x: jax.Array
 ) -> jax.Array:
-    """Gamma e of every branch, (2, 2, nodes), before anything that crosses the gap takes its share."""
+    """Gamma e of every branch, (2, 2, nodes)."""
     drives = _lengths(parameters, model, tau_B)
-    k_max = None if model.crossing else 1.0 / parameters.grid.x_gap
+    k_max = None if model.broadened else 1.0 / parameters.grid.x_gap
 
     def branch(d: float, h: float) -> jax.Array:
         return growth_times_power_combined(
@@ -66,45 +66,30 @@ def equilibrium_amplitudes(
     balance with damping is the fixed point of an iteration that keeps every e_j positive.
     """
     grid = parameters.grid
-    x, step = _nodes(parameters)
-    power = _power(parameters, amplitude, model, tau_B, x)
-    basis = grid.basis(x)
-    crossing = 2.0 * parameters.crossing * grid.crossing(x)
-    weight = power[..., None] * basis * (step / grid.knot)
+    x, dlnx = _nodes(parameters)
+    basis = grid.resonant(x)
+    weight = (_power(parameters, amplitude, model, tau_B, x) * dlnx / grid.knot)[..., None] * basis
 
     def iterate(_: jax.Array, e: jax.Array) -> jax.Array:
         damping = parameters.damping.rate(grid, e, jnp.ones(()), model.nonlinear_landau, parameters.nu_coefficient)
-        total = jnp.einsum("nj,dhj->dhn", basis, e) + crossing
+        total = jnp.einsum("nj,dhj->dhn", basis, e)
         # Square root of the ratio of growth to damping: damping itself may rise in proportion to e.
-        ratio = jnp.einsum("dhn,dhnj->dhj", 1.0 / total, weight) / damping
+        ratio = jnp.einsum("dhn,dhnj->dhj", 1.0 / jnp.where(total > 0.0, total, 1.0), weight) / damping
         driven = ratio > 0.0
         return jnp.maximum(jnp.where(driven, e * jnp.sqrt(jnp.where(driven, ratio, 1.0)), 0.0), parameters.seed)
 
-    begin = jnp.where(jnp.max(power, axis=-1, keepdims=True) > 0.0, 1.0, parameters.seed)
-    return jax.lax.fori_loop(0, _ITERATIONS, iterate, begin * jnp.ones((2, 2, grid.bins)))
-
-
-@partial(jax.jit, static_argnames="model")
-def steady_heating(
-    parameters: Parameters, amplitude: jax.Array, model: Model, tau_B: jax.Array | float | None, waves: jax.Array
-) -> jax.Array:
-    """Power that the drives give to ``waves`` (2, 2, bins), code units: v_A int |N_h| x (their share) d(1/k)."""
-    x, step = _nodes(parameters)
-    power = _power(parameters, amplitude, model, tau_B, x)
-    total = jnp.einsum("nj,dhj->dhn", parameters.grid.basis(x), waves)
-    share = total / (total + 2.0 * parameters.crossing * parameters.grid.crossing(x))
-    # 2 Gamma W: W per ln k is e B^2/4 pi.
-    return 2.0 * parameters.alfven_speed**2 * step * jnp.sum(power * share)
+    driven = jnp.max(weight, axis=-2) > 0.0
+    return jax.lax.fori_loop(0, _ITERATIONS, iterate, jnp.where(driven, 1.0, parameters.seed))
 
 
 @partial(jax.jit, static_argnames="model")
 def steady_drift(
     parameters: Parameters, amplitude: jax.Array, model: Model, tau_B: jax.Array | float | None, waves: jax.Array
 ) -> jax.Array:
-    """v_D/c (eq. 17) of the steady state that ``waves`` (2, 2, bins) and what crosses the gap keep up.
+    """v_D/c (eq. 17) of the steady state that ``waves`` (2, 2, bins), which scatter down to mu = 0, keep up.
 
-    df/dmu = [F_mu - sum_d d D_d (p v_A/v) df0/dp]/D with D_d = (pi Omega0/2 gamma) e_d (1 - mu^2), D their sum and what
-    crosses; n_c v_D = int v p^2 dp int (1 - mu^2)/2 (df/dmu) dmu.
+    df/dmu = [F_mu - sum_d d D_d (p v_A/v) df0/dp]/D with D_d = (pi Omega0/2 gamma) e_d (1 - mu^2) and D their sum;
+    n_c v_D = int v p^2 dp int (1 - mu^2)/2 (df/dmu) dmu.
     """
     grid, background = parameters.grid, parameters.background
     p, dp = background.quadrature()
@@ -117,11 +102,11 @@ def steady_drift(
     mu = jnp.exp(0.5 * low * (1.0 - nodes))
     dmu = -0.5 * low * weights * mu
     x = p * mu
-    basis, crossing = grid.basis(x), 2.0 * parameters.crossing * grid.crossing(x)
+    basis = grid.resonant(x)
     flux = jnp.zeros(())
     for h, waves_h in zip(SIGNS, jnp.moveaxis(waves, 1, 0), strict=True):
         e = jnp.einsum("pmj,dj->dpm", basis, waves_h)
-        total = e[0] + e[1] + crossing
+        total = e[0] + e[1]
         diffusion = 0.5 * parameters.nu_coefficient / jnp.sqrt(1.0 + p**2) * total
         F = combined_flux(h * mu, f0, slope, v, *_lengths(parameters, model, tau_B)) / (1.0 - mu**2)
         tilt = F / diffusion - (e[0] - e[1]) / total * parameters.alfven_speed / v * slope

@@ -222,7 +222,7 @@ def exchange(state: State, parameters: Parameters, model: Model, log_ratio: jax.
     """
     dt, a, start, e = parameters.dt, _STAGE, state.markers.excess, state.waves
     mesh = _mesh(state, parameters)
-    at = diffusion.faces(mesh, parameters, state.amplitude, model.crossing)
+    at = diffusion.faces(mesh, parameters, state.amplitude)
     basis = diffusion.spline_weights(parameters.grid, at) if model.scattering == "spectrum" else None
     source = _sources(state, parameters, model, log_ratio) / dt
     unit = wave_energy_unit(parameters.grid, parameters.alfven_speed, state.b)
@@ -234,15 +234,12 @@ def exchange(state: State, parameters: Parameters, model: Model, log_ratio: jax.
             coefficient = diffusion.constant_coefficient(at, parameters, model)
         else:
             coefficient = diffusion.spectrum_coefficient(at, basis, e)
-            if model.crossing:
-                across = diffusion.crossing_coefficient(at, parameters.grid, parameters.crossing)
-                coefficient = jnp.concatenate([coefficient, across])
         isotropic = diffusion.divergence(mesh, at, coefficient * at.drive)
         df = diffusion.implicit(mesh, at, coefficient, start + a * dt * (source + isotropic), a * dt)
         flux = coefficient * (diffusion.along_waves(mesh, at, df) + at.drive)
         power = state.b * at.momentum * flux
         change = diffusion.divergence(mesh, at, flux) + source
-        return _Stage(change, _per_bin(basis, power[:2], e), jnp.sum(jnp.abs(power)))
+        return _Stage(change, _per_bin(basis, power, e), jnp.sum(jnp.abs(power)))
 
     one = stage(start, e)
     two = stage(start + (1.0 - a) * dt * one.change, jnp.maximum(e + dt / (2.0 * a) * to_e * one.gain, parameters.seed))

@@ -76,6 +76,6 @@ def mesh_functional(state: State, parameters: Parameters) -> jax.Array:
         kappa = 0.5 * parameters.nu_coefficient * b / gamma * boost2 * (1.0 - mu**2)
         power = b * V * p * measure * kappa * (a * (along + slope) + (1.0 - a * (mu + tilt)) * in_place)
         x = jnp.sqrt(boost2) * (p * mu - V * gamma) / b
-        basis = grid.basis(jnp.maximum(jnp.abs(x), 1e-3 * grid.x_gap))
+        basis = grid.resonant(jnp.maximum(jnp.abs(x), 1e-3 * grid.x_gap))
         rates.append([jnp.einsum("pm,pmj->j", jnp.where(h * x > 0.0, power, 0.0), basis) for h in SIGNS])
     return jnp.stack([jnp.stack(rate) for rate in rates])

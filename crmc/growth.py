@@ -30,26 +30,26 @@ from crmc.markers import Markers
 from crmc.scattering import Kick, WaveFrame
 from crmc.spectrum import CELLS_PER_OCTAVE, DEPOSIT_CELLS, DEPOSIT_OCTAVES, SIGNS, SpectrumGrid, deposited
 
-#: Rows in ln p' and cells in ln q, between gap and top, of the functional's histogram; quadrature nodes per row.
+#: Rows in ln p' and cells in ln q, between floor and top, of the functional's histogram; quadrature nodes per row.
 HISTOGRAM_ROWS, HISTOGRAM_CELLS, _ROW_NODES = 48, 48, 4
 
 
-def _deposit_position(grid: SpectrumGrid, q: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Deposit cell of q and the weight, linear in q, of its upper node.
+def _deposit_position(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Deposit cell of ``x``, q in units of the first node, and the weight, linear in q, of its upper node.
 
     The nodes are the numbers whose mantissa has log2(CELLS_PER_OCTAVE) bits: a float's own bits tell its cell.
     """
-    kind, exponent_of_one = (np.uint32, 127) if q.dtype == jnp.float32 else (np.uint64, 1023)
-    mantissa = jnp.finfo(q.dtype).nmant
+    dtype = x.dtype
+    kind, exponent_of_one = (np.uint32, 127) if dtype == jnp.float32 else (np.uint64, 1023)
+    mantissa = jnp.finfo(dtype).nmant
     shift, one = kind(mantissa - CELLS_PER_OCTAVE.bit_length() + 1), kind(exponent_of_one << mantissa)
-    x = q * (1.0 / (grid.x_gap * b)).astype(q.dtype)
-    x = jnp.clip(x, 1.0, 2.0**DEPOSIT_OCTAVES * (1.0 - float(jnp.finfo(q.dtype).eps)))
+    x = jnp.clip(x, 1.0, 2.0**DEPOSIT_OCTAVES * (1.0 - float(jnp.finfo(dtype).eps)))
     bits = jax.lax.bitcast_convert_type(jax.lax.stop_gradient(x), kind)
     cell = ((bits - one) >> shift).astype(jnp.int32)
-    node = jax.lax.bitcast_convert_type((bits >> shift) << shift, q.dtype)
+    node = jax.lax.bitcast_convert_type((bits >> shift) << shift, dtype)
     # 2^-n from the exponent of 2^n.
     inverse = (kind(2 * exponent_of_one) - (bits >> kind(mantissa))) << kind(mantissa)
-    return cell, (x - node) * jax.lax.bitcast_convert_type(inverse, q.dtype) * CELLS_PER_OCTAVE
+    return cell, (x - node) * jax.lax.bitcast_convert_type(inverse, dtype) * CELLS_PER_OCTAVE
 
 
 def empty_histogram() -> jax.Array:
@@ -68,12 +68,15 @@ class Deposit(NamedTuple):
 def deposits(grid: SpectrumGrid, kick: Kick, weight: jax.Array, b: jax.Array) -> tuple[Deposit, Deposit]:
     """``weight`` at q' and minus ``weight`` at q, shared linearly between two deposit nodes.
 
-    A q' < 0 lies beyond the gap, where the other helicity scatters.
+    A q' < 0 lies in the other hemisphere, where the other helicity scatters.  Below the first node the weight falls
+    to zero at q = 0, as Psi does.
     """
 
     def at(q: jax.Array, weight: jax.Array) -> Deposit:
         base = jnp.where(kick.frame.sign * q < 0.0, DEPOSIT_CELLS + 1, 0)
-        cell, upper = _deposit_position(grid, jnp.abs(q), b)
+        x = jnp.abs(q) * (1.0 / (grid.x_gap * b)).astype(q.dtype)
+        cell, upper = _deposit_position(x)
+        weight = weight * jnp.minimum(x, 1.0)
         share = weight * upper
         return Deposit(base + cell, weight - share, share)
 
@@ -89,21 +92,13 @@ def add_deposits(histogram: jax.Array, found: Sequence[Deposit]) -> jax.Array:
     return flat.reshape(histogram.shape)
 
 
-def kick_gain(
-    grid: SpectrumGrid,
-    e: jax.Array,
-    V: jax.Array,
-    histogram: jax.Array,
-    b: jax.Array,
-    crossing: jax.Array | float = 0.0,
-) -> jax.Array:
+def kick_gain(grid: SpectrumGrid, e: jax.Array, V: jax.Array, histogram: jax.Array, b: jax.Array) -> jax.Array:
     """Energy density given to each bin divided by its e_j, (2 directions, 2 helicities, bins), code units.
 
     e: amplitudes of that shape, V: phase velocities (2,), histogram: that of `add_deposits`; directions come first.
-    crossing: level of the scattering across the gap, whose share no bin receives.
     """
     gamma = 1.0 / jnp.sqrt(1.0 - V**2)
-    return -(gamma * V * b * b)[:, None, None] * SIGNS[:, None] * deposited(grid, e, histogram, crossing)
+    return -(gamma * V * b * b)[:, None, None] * SIGNS[:, None] * deposited(grid, e, histogram)
 
 
 def wave_frame_weight(
@@ -131,13 +126,13 @@ def resonant_histogram(
     """Sums of ``weight``/(g x) and ``envelope``/(g x) over (helicity, row in ln p', cell in ln q), float64.
 
     ``envelope`` is the weight of a known function of p', V F0(p'); 1/(g x) makes the volume uniform in ln q.
-    Shape (2 sums, 2, rows, cells).  Markers in the gap or beyond the top take no part.
+    Shape (2 sums, 2, rows, cells).  Markers below the cells or beyond the top take no part.
     """
     dtype = frame.q.dtype
     x, P = frame.q / b.astype(dtype), frame.momentum / b.astype(dtype)
-    gap, top = grid.x_gap.astype(dtype), jnp.minimum(P, grid.x_top.astype(dtype))
-    active = (x > gap) & (x < top)
-    place = jnp.log(jnp.where(active, x / gap, 1.0)) / jnp.log(jnp.where(active, top / gap, 2.0))
+    floor, top = grid.x_floor.astype(dtype), jnp.minimum(P, grid.x_top.astype(dtype))
+    active = (x > floor) & (x < top)
+    place = jnp.log(jnp.where(active, x / floor, 1.0)) / jnp.log(jnp.where(active, top / floor, 2.0))
     cell = jnp.minimum((place * HISTOGRAM_CELLS).astype(jnp.int32), HISTOGRAM_CELLS - 1)
     start, step = _rows(grid, background, b)
     row = ((jnp.log(P) - start.astype(dtype)) / step.astype(dtype)).astype(jnp.int32)
@@ -158,7 +153,7 @@ def histogram_shape() -> tuple[int, int, int, int]:
 
 def _rows(grid: SpectrumGrid, background: Background, b: jax.Array) -> tuple[jax.Array, jax.Array]:
     """ln P where the histogram's rows start, and their width: they fill the part of F0's range that resonates."""
-    low = jnp.log(jnp.maximum(background.momentum_min / jnp.cbrt(b) ** 2, grid.x_gap))
+    low = jnp.log(jnp.maximum(background.momentum_min / jnp.cbrt(b) ** 2, grid.x_floor))
     high = jnp.log(background.momentum_max / jnp.cbrt(b) ** 2)
     return low, jnp.maximum(high - low, 1e-6) / HISTOGRAM_ROWS
 
@@ -207,7 +202,7 @@ def functional_growth(
     start, step = _rows(grid, background, b)
     log_P = start + step * (jnp.arange(HISTOGRAM_ROWS)[:, None] + 0.5 * (node + 1.0))
     P = jnp.exp(log_P)[..., None]
-    x = grid.x_gap * (jnp.minimum(P, grid.x_top) / grid.x_gap) ** (jnp.arange(1, HISTOGRAM_CELLS) / HISTOGRAM_CELLS)
+    x = grid.x_floor * (jnp.minimum(P, grid.x_top) / grid.x_floor) ** (jnp.arange(1, HISTOGRAM_CELLS) / HISTOGRAM_CELLS)
     # F0 p' dp' = F0 p'^2 dln p'
     measure = background.density(amplitude, P * jnp.cbrt(b) ** 2) * (b * P) ** 2 * (0.5 * step * share)[:, None]
     # D falls to zero linearly at q = p': the trapezoidal rule with the end term of Euler and Maclaurin.
@@ -215,4 +210,4 @@ def functional_growth(
     rule[-2:] += -1.0 / 24.0, 1.0 / 6.0
     flux = measure * _diffusion(P, x, b, nu_coefficient) * rule
     gamma = 1.0 / jnp.sqrt(1.0 - V**2)
-    return gamma * V * SIGNS[:, None] * jnp.einsum("hrc,rmc,rmcj->hj", difference, flux, grid.basis(x))
+    return gamma * V * SIGNS[:, None] * jnp.einsum("hrc,rmc,rmcj->hj", difference, flux, grid.resonant(x))

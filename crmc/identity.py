@@ -138,7 +138,7 @@ def _relaxed_histogram(
         half = (words >> np.uint64(32 * d)).astype(jnp.uint32)
         bits = _scramble(half + (2 * i + d).astype(jnp.uint32) * jnp.uint32(0x9E3779B9))
         kick = scattering.spectrum_kick(
-            parameters.grid, lookups[d], frame, state.b, nu_dt, bits, crossing=model.crossing
+            parameters.grid, lookups[d], frame, state.b, nu_dt, bits, across=model.broadened
         )
         return kick, dataclasses.replace(state, markers=scattering.apply(state.markers, kick, state.b))
 

@@ -65,7 +65,7 @@ def wave_velocities(state: State, parameters: Parameters) -> jax.Array:
 def scattering_tables(state: State, parameters: Parameters, nu_dt: jax.Array) -> ScatteringTable:
     """Tables of both directions, stacked on a leading axis."""
     V = wave_velocities(state, parameters)
-    return scattering_table(parameters.grid, state.waves, V, state.b, nu_dt, parameters.seed, parameters.crossing)
+    return scattering_table(parameters.grid, state.waves, V, state.b, nu_dt, parameters.seed)
 
 
 def _scatter_spectrum(
@@ -94,7 +94,7 @@ def _scatter_spectrum(
                 state.markers.momentum_squared(b), state.markers.parallel_momentum, V[direction]
             )
             bits = _half(words, direction)
-            kick = scattering.spectrum_kick(parameters.grid, lookup, frame, b, nu_dt, bits, crossing=model.crossing)
+            kick = scattering.spectrum_kick(parameters.grid, lookup, frame, b, nu_dt, bits, across=model.broadened)
             state = dataclasses.replace(state, markers=scattering.apply(state.markers, kick, b))
             weight.append(weighing.estimated(state.markers, model.estimator))
             kicked.append(kick)
@@ -112,8 +112,7 @@ def _scatter_spectrum(
     state = tube.add_work(dataclasses.replace(state, markers=markers), before.b, work)
     waves, gain = _grow(state, jnp.stack(histograms)[order], parameters, model)
     imbalance = -state.b * sums.exchanged - jnp.sum(gain)
-    peak = nu_dt * jnp.maximum(jnp.max(tables.reference), parameters.crossing)
-    record = _record(state, sums)._replace(gain=gain, peak=peak, imbalance=imbalance)
+    record = _record(state, sums)._replace(gain=gain, peak=nu_dt * jnp.max(tables.reference), imbalance=imbalance)
     return dataclasses.replace(state, waves=waves), record, _correction(sums, imbalance / state.b)
 
 
@@ -199,7 +198,7 @@ def _grow(state: State, histogram: jax.Array, parameters: Parameters, model: Mod
     e = state.waves
     unit = wave_energy_unit(parameters.grid, parameters.alfven_speed, state.b)
     V = wave_velocities(state, parameters)
-    relative = growth.kick_gain(parameters.grid, e, V, histogram, state.b, parameters.crossing) / unit
+    relative = growth.kick_gain(parameters.grid, e, V, histogram, state.b) / unit
     if not model.evolve_waves:
         return e, unit * jnp.sum(e * relative, axis=-1)
     limit = 1.0 + _ADDITIVE_LIMIT

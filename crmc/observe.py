@@ -116,6 +116,7 @@ def _mean_scattering(state: State, parameters: Parameters, p: float) -> jax.Arra
     low, high = jnp.log(grid.x_gap), jnp.log(jnp.minimum(p / state.b, grid.x_top))
     half = 0.5 * jnp.maximum(high - low, 0.0)
     x = jnp.exp(low + half * (nodes + 1.0))
-    power = jnp.einsum("dhj,xj->x", state.waves, grid.basis(x)) / 2.0
-    nu = parameters.nu_coefficient * state.b / np.sqrt(1.0 + p**2) * power
-    return jnp.sum(nu * weights * half * x * state.b / p)
+    to_nu = parameters.nu_coefficient * state.b / np.sqrt(1.0 + p**2)
+    power = jnp.einsum("dhj,xj->x", state.waves, grid.resonant(x)) / 2.0
+    below = jnp.sum(state.waves @ grid.basis_low) / 2.0 * jnp.minimum(grid.x_gap - grid.x_low, p / state.b)
+    return to_nu * (jnp.sum(power * weights * half * x) + below) * state.b / p

@@ -28,7 +28,6 @@ class Parameters:
     seed: floor of every spline amplitude.
     scattering_frequency: nu of the constant model.
     gradient: 1/L of the imposed gradient df/ds = -f/L; gradient_end: time at which it vanishes.
-    crossing: level e_x of the scattering across the 90-degree gap.
     """
 
     dt: jax.Array
@@ -45,7 +44,6 @@ class Parameters:
     scattering_frequency: jax.Array
     gradient: jax.Array
     gradient_end: jax.Array
-    crossing: jax.Array
     damping: Damping
     background: Background
     grid: SpectrumGrid
@@ -56,7 +54,7 @@ class Model:
     """Static switches: hashable, one compilation each.
 
     gradient: whether there is an imposed gradient.
-    crossing: whether particles are scattered across the 90-degree gap.
+    broadened: whether the shortest waves scatter particles in the 90-degree gap, too.
     coarse_grain_every: steps between coarse-grainings of the weights, 0 for never.
     functional_every: steps between samples of the growth functional, 0 for none; odd, so that they see either order of
         the kicks.
@@ -73,7 +71,7 @@ class Model:
     balance_energy: bool = True
     inject: bool = False
     gradient: bool = False
-    crossing: bool = False
+    broadened: bool = False
     coarse_grain_every: int = 0
     functional_every: int = 15
     functional_refinement: int = 8

@@ -12,7 +12,7 @@ with respect to g dq for any c.  With Y the metric of D_q and c^2 = 12 C dt its 
 2 D_q dt.  The gap q < q_gap is never entered or left, nothing is rejected, and q' is a
 continuous function of q and of every parameter.
 
-Where something scatters particles in the gap, too, Y reaches down to q = 0 and goes on, odd in
+Where a broadened resonance scatters particles in the gap, too, Y reaches down to q = 0 and goes on, odd in
 p_par', in the other hemisphere, whose waves are those of the other helicity: an interval may lie
 across.  Then start and q' are negative there; nothing else changes.
 """
@@ -243,12 +243,12 @@ def spectrum_kick(
     nu_dt: jax.Array,
     bits: jax.Array,
     *,
-    crossing: bool = False,
+    across: bool = False,
 ) -> Kick:
     """Kick by one direction's waves, both helicities: nu dt = nu_dt e(ln k_res)/gamma'.
 
     The table of ``lookup`` must have been made with the same ``nu_dt`` = nu_coefficient Omega0 dt.
-    crossing: markers are scattered in the gap, too, and may cross it; ``grid`` must have been made so.
+    across: markers are scattered in the gap, too, and may cross it; ``grid`` must have been made ``broadened``.
     """
     dtype = frame.q.dtype
     o, u = uniform_pair(bits, dtype)
@@ -265,7 +265,7 @@ def spectrum_kick(
     y = rows.value(CELLS * table_coordinate(above, below))
     # An interval that reaches beyond the range of Y is clipped by ``inverse``.
     low, high = y - o * c, y + (1.0 - o) * c
-    if crossing:
+    if across:
         start, end = _across(rows, low, high, frame.sign, place)
     else:
         start, end = (place(t) for t in rows.inverse((low, high)))

@@ -46,13 +46,15 @@ class SpectrumGrid:
 
     log_k_min, knot: first knot and knot spacing h in ln(k c/Omega0(0)); a basis function has integral h.
     x_gap, x_top: scaled momenta resonant with k_max and k_min; no wave scatters outside (x_gap, x_top).
-    x_low: lower end of what is scattered at all: x_gap, or 0 where particles cross the gap.
+    x_low: lower end of what is scattered at all: x_gap, or 0 with a broadened resonance.
+    x_floor: lower end of the growth functional's cells: x_gap, or a small part of it with a broadened resonance.
+    log_k_top: ln k from which on a broadened resonance sees the waves of this k; infinite without.
     row_start, row_step: ln P of the first row and spacing of the rows.
     top: upper end min(P, x_top) of the scattering range of each row, (ROWS,).
     x_mid, basis_mid: x and S_j at the cell centres of each row, ([bins, ]ROWS, CELLS).
     x_deposit, basis_deposit: deposit nodes x_gap 2^n (1 + m/CELLS_PER_OCTAVE), (DEPOSIT_CELLS + 1,), and S_j in the
         middle of the part of each cell below x_top, (bins, DEPOSIT_CELLS).
-    crossing_mid, crossing_deposit: S_x, the shape of the scattering across the gap, at the same places.
+    basis_low: S_j below x_gap, (bins,); zero without broadening.
     """
 
     log_k_min: jax.Array
@@ -60,15 +62,16 @@ class SpectrumGrid:
     x_gap: jax.Array
     x_top: jax.Array
     x_low: jax.Array
+    x_floor: jax.Array
+    log_k_top: jax.Array
     row_start: jax.Array
     row_step: jax.Array
     top: jax.Array
     x_mid: jax.Array
     basis_mid: jax.Array
-    crossing_mid: jax.Array
     x_deposit: jax.Array
     basis_deposit: jax.Array
-    crossing_deposit: jax.Array
+    basis_low: jax.Array
     centres: jax.Array
 
     @property
@@ -84,9 +87,9 @@ class SpectrumGrid:
         """S_j at ln k = -ln x; shape x.shape + (bins,)."""
         return _basis(-jnp.log(x), self.log_k_min, self.knot, self.bins)
 
-    def crossing(self, x: jax.Array) -> jax.Array:
-        """S_x: 1 in the gap, x < x_gap, and C^1 down to 0 at 2 x_gap, where the waves' power has risen; shape of x."""
-        return _crossing(x, self.x_gap)
+    def resonant(self, x: jax.Array) -> jax.Array:
+        """S_j as particles at x meet them, x.shape + (bins,): ``basis``, in the gap that at its edge if broadened."""
+        return _basis(jnp.minimum(-jnp.log(x), self.log_k_top), self.log_k_min, self.knot, self.bins)
 
     def power(self, e: jax.Array, x: jax.Array) -> jax.Array:
         """e(ln k) of one branch, ``e`` of shape (bins,), at x = 1/k."""
@@ -97,9 +100,8 @@ def _basis(log_k: jax.Array, log_k_min: jax.Array, knot: jax.Array, bins: int) -
     return bspline((log_k[..., None] - log_k_min) / knot - jnp.arange(bins))
 
 
-def _crossing(x: jax.Array, x_gap: jax.Array) -> jax.Array:
-    s = jnp.clip(x / x_gap - 1.0, 0.0, 1.0)
-    return (1.0 - s) ** 2 * (1.0 + 2.0 * s)
+#: Cells of the growth functional begin at this part of x_gap where particles are scattered down to q = 0.
+_FLOOR = 0.02
 
 
 #: With this, t -> s below is sin^2(pi t/2) to 1 %, yet needs square roots alone.
@@ -134,17 +136,23 @@ def table_coordinate(above_low: jax.Array, below_top: jax.Array) -> jax.Array:
     return 2.0 * a / (half + jnp.sqrt(half**2 - 4.0 * _SHAPE * a * (b - a)))
 
 
-@functools.partial(jax.jit, static_argnames=("bins", "crossing"))
-def make_grid(k_min, k_max, bins: int, momentum_min, momentum_max, crossing: bool = False) -> SpectrumGrid:
+@functools.partial(jax.jit, static_argnames=("bins", "broadened"))
+def make_grid(k_min, k_max, bins: int, momentum_min, momentum_max, broadened: bool = False) -> SpectrumGrid:
     """Grid for k in [k_min, k_max] Omega0/c and scaled momenta P in [momentum_min, momentum_max].
 
-    crossing: the tables reach down to q = 0, so that particles can cross the gap.
+    broadened: waves scatter down to q = 0.  Splines vanish at k_max; from the last k on at which they sum to one, the
+        resonance sees the power there.
     Markers beyond the last row use its table; give the momentum range some margin.
     """
     log_k_min = jnp.log(jnp.asarray(k_min))
     knot = jnp.log(k_max / k_min) / (bins + 2)
     x_gap, x_top = 1.0 / jnp.asarray(k_max), 1.0 / jnp.asarray(k_min)
-    x_low = jnp.zeros_like(x_gap) if crossing else x_gap
+    x_low = jnp.zeros_like(x_gap) if broadened else x_gap
+    log_k_top = log_k_min + bins * knot if broadened else jnp.full_like(log_k_min, jnp.inf)
+
+    def resonant(x: jax.Array) -> jax.Array:
+        return _basis(jnp.minimum(-jnp.log(x), log_k_top), log_k_min, knot, bins)
+
     low = jnp.log(jnp.maximum(momentum_min, 1.02 * x_low))
     row_step = (jnp.log(momentum_max) - low) / (ROWS - 1)
     top = jnp.minimum(jnp.exp(low + row_step * jnp.arange(ROWS)), x_top)
@@ -159,15 +167,16 @@ def make_grid(k_min, k_max, bins: int, momentum_min, momentum_max, crossing: boo
         x_gap=x_gap,
         x_top=x_top,
         x_low=x_low,
+        x_floor=_FLOOR * x_gap if broadened else x_gap,
+        log_k_top=log_k_top,
         row_start=low,
         row_step=row_step,
         top=top,
         x_mid=x_mid,
-        basis_mid=jnp.moveaxis(_basis(-jnp.log(x_mid), log_k_min, knot, bins), -1, 0),
-        crossing_mid=_crossing(x_mid, x_gap),
+        basis_mid=jnp.moveaxis(resonant(x_mid), -1, 0),
         x_deposit=x_deposit,
-        basis_deposit=_basis(-jnp.log(middle), log_k_min, knot, bins).T,
-        crossing_deposit=_crossing(middle, x_gap),
+        basis_deposit=resonant(middle).T,
+        basis_low=resonant(0.5 * x_gap),
         centres=jnp.exp(log_k_min + knot * (jnp.arange(bins) + 1.5)),
     )
 
@@ -238,18 +247,16 @@ def scattering_table(
     b: jax.Array,
     nu_dt: jax.Array,
     seed: jax.Array,
-    crossing: jax.Array | float = 0.0,
 ) -> ScatteringTable:
     """Tables of both helicities of the waves with phase velocity ``wave_velocity`` = d v_A; ``e`` is (2, bins).
 
     Several directions at once: ``wave_velocity`` (n,) and ``e`` (n, 2, bins).
     nu_dt: scattering per step of a marker at rest per unit e, nu_coefficient Omega0 dt.
     seed: floor of the amplitudes; where the splines vanish, Y is kept finite by 1e-3 of it.
-    crossing: level e_x of the scattering across the gap, which has its own shape S_x and adds to the waves'.
     """
     reference = jnp.max(e, axis=(-2, -1))
     unit = reference[..., None, None, None]
-    power = jnp.tensordot(e / reference[..., None, None], grid.basis_mid, 1) + crossing / unit * grid.crossing_mid
+    power = jnp.tensordot(e / reference[..., None, None], grid.basis_mid, 1)
     P = grid.row_momentum[:, None]
     t = (jnp.arange(CELLS) + 0.5) / CELLS
     span = (grid.top - grid.x_low)[:, None]
@@ -269,14 +276,16 @@ def scattering_table(
     return ScatteringTable(y - jnp.sum(fast * y[..., 1:], axis=-1, keepdims=True), reference)
 
 
-def deposited(grid: SpectrumGrid, e: jax.Array, histogram: jax.Array, crossing: jax.Array | float = 0.0) -> jax.Array:
-    """sum_n H_n Psi_j(x_n), (..., bins), for deposits H (..., nodes); Psi_j = int S_j/e dq/b from the gap to node n.
+def deposited(grid: SpectrumGrid, e: jax.Array, histogram: jax.Array) -> jax.Array:
+    """sum_n H_n Psi_j(x_n), (..., bins), for deposits H (..., nodes); Psi_j = int S_j/e dq/b from x_low to node n.
 
-    Summed by parts, from the top, so that Psi itself is not needed.  sum_j e_j Psi_j = x - x_gap exactly but for the
-    share e_x S_x/e of a scattering across the gap, ``crossing`` e_x, which takes up no energy.
+    Summed by parts, from the top, so that Psi itself is not needed.  sum_j e_j Psi_j = x - x_low exactly.
     """
     above = jnp.flip(_cumulate(jnp.flip(histogram[..., 1:], axis=-1))[..., 1:], axis=-1)
-    total = jnp.tensordot(e, grid.basis_deposit, 1) + crossing * grid.crossing_deposit
+    total = jnp.tensordot(e, grid.basis_deposit, 1)
     # Beyond x_top no branch takes anything.
     per_power = above * jnp.diff(grid.x_deposit) / jnp.where(total > 0.0, total, 1.0)
-    return jnp.tensordot(per_power, grid.basis_deposit.T, 1)
+    found = jnp.tensordot(per_power, grid.basis_deposit.T, 1)
+    below, everything = e @ grid.basis_low, above[..., 0] + histogram[..., 0]
+    per_power = everything * (grid.x_gap - grid.x_low) / jnp.where(below > 0.0, below, 1.0)
+    return found + per_power[..., None] * grid.basis_low

@@ -80,6 +80,8 @@ def parameters_of(rays, coefficients="exact", nu_dt=3.0):
         cooling=zero,
         seed=jnp.asarray(1e-12),
         scattering_frequency=zero,
+        gradient=zero,
+        gradient_end=zero,
         damping=Damping(zero, zero, zero, zero),
         background=rays,
         grid=geometry(),

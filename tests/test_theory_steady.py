@@ -129,7 +129,7 @@ def test_drift_estimates_from_the_pointwise_equations():
 
 @pytest.mark.parametrize("length", [1e4, 3e6, 1e7, 1e9])
 def test_both_drives_together(length):
-    """The flux is the sum; it changes sign at mu*; heating is the double integral of its modulus."""
+    """The flux is the sum; it changes sign at mu*; heating is the integral over k of |flux of all that resonates|."""
     p = 3.0
     v = p / math.hypot(1, p)
     flux = lambda m: float(theory.combined_flux(m, f0(p), slope(p), v, length, TAU))  # noqa: E731
@@ -143,15 +143,25 @@ def test_both_drives_together(length):
     else:
         assert flux(-0.999) > 0
 
-    def modulus(s):
-        p = math.exp(s)
-        v = p / math.hypot(1, p)
-        F = lambda m: abs(float(theory.combined_flux(m, f0(p), slope(p), v, length, TAU)))  # noqa: E731
-        kink = max(float(theory.sign_change(f0(p), slope(p), v, length, TAU)), -1.0)
-        return V_A * p**4 * (quad(F, -1, kink)[0] + quad(F, kink, 1)[0])
+    def resonant(x, h):
+        """N_h at k = 1/x."""
 
-    expected = quad(modulus, math.log(0.5), math.log(100), epsrel=1e-6)[0]
-    assert float(theory.heating_combined(*rays(), V_A, length, TAU)) == pytest.approx(expected, rel=1e-5)
+        def integrand(s):
+            p = math.exp(s)
+            v = p / math.hypot(1, p)
+            return p**3 * float(theory.combined_flux(h * x / p, f0(p), slope(p), v, length, TAU))
+
+        return quad(integrand, math.log(max(x, 0.5)), math.log(100), epsrel=1e-9)[0]
+
+    x = 2.0
+    for h in (1, -1):
+        got = float(theory.resonant_flux(1 / x, *rays(), length, TAU, h))
+        assert got == pytest.approx(resonant(x, h), rel=1e-8)
+    expected = sum(
+        quad(lambda s: math.exp(s) * abs(resonant(math.exp(s), h)), math.log(1e-5), math.log(100), epsrel=1e-5)[0]  # noqa: B023
+        for h in (1, -1)
+    )
+    assert float(theory.heating_combined(*rays(), V_A, length, TAU)) == pytest.approx(V_A * expected, rel=1e-4)
 
 
 def test_limits_of_the_combined_heating():
@@ -161,7 +171,37 @@ def test_limits_of_the_combined_heating():
     assert float(theory.heating_combined(background, amplitude, V_A, jnp.inf, TAU)) == pytest.approx(alone, rel=1e-12)
     pressure = float(background.moments(amplitude, jnp.ones(())).pressure)
     steep = float(theory.heating_combined(background, amplitude, V_A, 1e4, TAU))
-    assert steep == pytest.approx(float(theory.heating_drift(-pressure / 1e4, V_A)), rel=1e-12)
+    assert steep == pytest.approx(float(theory.heating_drift(-pressure / 1e4, V_A)), rel=1e-9)
+
+
+def test_gap_that_nothing_crosses():
+    """Gradient alone, a gap without broadening: the mean of (1 - mu_c)^3/4 of eq. 38; expansion alone: `heating`."""
+    background, amplitude = rays()
+    p, dp = background.quadrature()
+    mu_c = 1 / (5.0 * p)
+    weight = p**4 / jnp.sqrt(1 + p**2) * background.density(amplitude, p) * dp
+    share = float(jnp.sum(weight * (1 - mu_c) ** 3 / 4) / jnp.sum(weight))
+    pressure = float(background.moments(amplitude, jnp.ones(())).pressure)
+    got = float(theory.heating_combined(background, amplitude, V_A, 1e4, jnp.inf, 5.0))
+    assert got == pytest.approx(share * V_A * pressure / 1e4, rel=1e-7)
+    got = float(theory.heating_combined(background, amplitude, V_A, jnp.inf, TAU, 5.0))
+    assert got == pytest.approx(float(theory.heating(background, amplitude, V_A, TAU, 5.0)), rel=1e-7)
+
+
+def test_growth_of_both_drives():
+    """Expansion alone: `growth_times_power` for co-moving branches, nothing for the others.  Gradient alone: both of one direction alike."""
+    k, infinite = jnp.array([0.1, 1.0, 3.0]), jnp.inf
+    of = lambda length, tau, branch: np.asarray(  # noqa: E731
+        theory.growth_times_power_combined(k, *rays(), V_A, length, tau, branch=branch)
+    )
+    want = np.asarray(theory.growth_times_power(k, *rays(), V_A, TAU))
+    for branch in ((1, 1), (-1, -1)):
+        np.testing.assert_allclose(of(infinite, TAU, branch), want, rtol=1e-10)
+        np.testing.assert_allclose(of(infinite, -TAU, (branch[0], -branch[1])), want, rtol=1e-10)
+        np.testing.assert_array_equal(of(infinite, -TAU, branch), 0.0)
+    np.testing.assert_allclose(of(1e6, infinite, (1, 1)), of(1e6, infinite, (1, -1)), rtol=1e-12)
+    np.testing.assert_allclose(of(-1e6, infinite, (-1, 1)), of(1e6, infinite, (1, 1)), rtol=1e-12)
+    np.testing.assert_array_equal(of(1e6, infinite, (-1, 1)), 0.0)
 
 
 def test_path_of_anisotropy():
@@ -298,6 +338,11 @@ DERIVATIVES = {
     "diffusivity_drift": (lambda x: theory.diffusivity_drift(0.1, x, 1.0, 4.7), 2.0),
     "path_drift": (lambda x: theory.path_drift(0.1, x, 1.0), 2.0),
     "combined_flux": (lambda x: theory.combined_flux(x, 1.0, -4.7, 0.9, 3.0, 2.0), -0.4),
+    "resonant_flux": (lambda x: theory.resonant_flux(1.0, *rays(n0=1.0), x, 1.0, -1), 1.5),
+    "growth_times_power_combined": (
+        lambda x: theory.growth_times_power_combined(1.0, *rays(n0=1.0), 1.0, x, 1.0),
+        1.5,
+    ),
     "sign_change": (lambda x: theory.sign_change(1.0, -4.7, 0.9, x, 2.0), 3.0),
     "heating_combined": (lambda x: theory.heating_combined(*rays(n0=1.0), 1.0, x, 1.0), 1.5),
     "anisotropy_factor": (lambda x: theory.anisotropy_factor(x, 0.1), 0.3),

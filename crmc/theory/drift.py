@@ -7,14 +7,15 @@ Any consistent units unless marked [code]; all shapes broadcast.
 from __future__ import annotations
 
 import jax.numpy as jnp
+import numpy as np
 
 from crmc.distribution import Background
 from crmc.theory.growth import GROWTH
 from crmc.theory.moments import resonant_nodes
 from crmc.theory.scattering import SCATTERING
 
-#: Nodes in ln(1/k) of the integral over the spectrum.
-_NODES = 4096
+#: Nodes in 1/k of the integral over the spectrum, below and above momentum_min; |N_h| may have a kink.
+_NODES = 256
 
 
 def driven_drift(df_ds, v):
@@ -116,8 +117,15 @@ def heating_combined(background: Background, amplitude, v_alfven, length, tau_B,
     `heating`.  k_max: end of a spectrum whose gap nothing crosses; a gradient alone then gives a mean of
     (1 - mu_c)^3/4 of eq. 38.
     """
-    low, high = 1e-4 * background.momentum_min, background.momentum_max
-    step = jnp.log(high / low) / _NODES
-    x = low * jnp.exp(step * (jnp.arange(_NODES) + 0.5))
+    low = 0.0 if k_max is None else 1.0 / k_max
+    node, weight = np.polynomial.legendre.leggauss(_NODES)
+    # N_h is a polynomial in x = 1/k below momentum_min, and smooth in ln x above.
+    middle = jnp.clip(background.momentum_min, low, background.momentum_max)
+    below, span = 0.5 * (middle - low), 0.5 * jnp.log(background.momentum_max / middle)
+    above = middle * jnp.exp(span * (node + 1.0))
+    x = jnp.concatenate([low + below * (node + 1.0), above])
+    dx = jnp.concatenate([below * weight, span * weight * above])
+    # Where nothing is left below, no node may be at k = inf.
+    x = jnp.maximum(x, 1e-9 * background.momentum_min)
     fluxes = [resonant_flux(1.0 / x, background, amplitude, length, tau_B, h, k_max=k_max) for h in (1, -1)]
-    return v_alfven * step * sum(jnp.sum(x * jnp.abs(flux)) for flux in fluxes)
+    return v_alfven * sum(jnp.sum(jnp.abs(flux) * dx) for flux in fluxes)
