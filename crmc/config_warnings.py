@@ -105,8 +105,9 @@ def _drift_warnings(config: Config) -> list[str]:
     if parted:
         remedy = 'gap = "broadened"' if scattering.model == "spectrum" else 'frame = "forward"'
         found.append(
-            f"drift.gradient_length = {length:.3g} cm: nothing carries particles from one hemisphere to the other, so "
-            f"their drift grows without limit and the heating stays at a quarter of -v_A dP_c/ds; set scattering.{remedy}"
+            f"drift.gradient_length = {length:.3g} cm: nothing carries particles from one hemisphere to the other, "
+            "so their drift grows without limit and the heating stays at a quarter of -v_A dP_c/ds; "
+            f"set scattering.{remedy}"
         )
     crossing = abs(length) / SPEED_OF_LIGHT
     if config.run.duration > crossing:

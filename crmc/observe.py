@@ -100,7 +100,7 @@ def _waves(
     rate = sampled * parameters.growth_coefficient * functional / (2.0 * unit)
     damping = parameters.damping.rate(grid, state.waves, state.b, model.nonlinear_landau, parameters.nu_coefficient)
     power = jnp.einsum("dhj,kj->dhk", state.waves, grid.basis(centre))
-    nu = jnp.stack([_mean_scattering(state, parameters, p) for p in MOMENTA])
+    nu = jnp.stack([mean_scattering(state.waves, state.b, parameters, p) for p in MOMENTA])
     return {"wave_power": power, "growth_rate": rate, "damping_rate": damping} | _scattering(nu)
 
 
@@ -109,14 +109,14 @@ def _scattering(nu: jax.Array) -> dict[str, jax.Array]:
     return {"scattering_frequency": nu, "mean_free_path": speed / jnp.where(nu > 0.0, nu, jnp.nan)}
 
 
-def _mean_scattering(state: State, parameters: Parameters, p: float) -> jax.Array:
-    """int_0^1 nu dmu at momentum p, mean of the two hemispheres; each meets both directions' waves."""
+def mean_scattering(waves: jax.Array, b: jax.Array, parameters: Parameters, p: float) -> jax.Array:
+    """int_0^1 nu dmu at momentum p, mean of the two hemispheres; each meets both directions' waves, (2, 2, bins)."""
     grid = parameters.grid
     nodes, weights = np.polynomial.legendre.leggauss(128)
-    low, high = jnp.log(grid.x_gap), jnp.log(jnp.minimum(p / state.b, grid.x_top))
+    low, high = jnp.log(grid.x_gap), jnp.log(jnp.minimum(p / b, grid.x_top))
     half = 0.5 * jnp.maximum(high - low, 0.0)
     x = jnp.exp(low + half * (nodes + 1.0))
-    to_nu = parameters.nu_coefficient * state.b / np.sqrt(1.0 + p**2)
-    power = jnp.einsum("dhj,xj->x", state.waves, grid.resonant(x)) / 2.0
-    below = jnp.sum(state.waves @ grid.basis_low) / 2.0 * jnp.minimum(grid.x_gap - grid.x_low, p / state.b)
-    return to_nu * (jnp.sum(power * weights * half * x) + below) * state.b / p
+    to_nu = parameters.nu_coefficient * b / np.sqrt(1.0 + p**2)
+    power = jnp.einsum("dhj,xj->x", waves, grid.resonant(x)) / 2.0
+    below = jnp.sum(waves @ grid.basis_low) / 2.0 * jnp.minimum(grid.x_gap - grid.x_low, p / b)
+    return to_nu * (jnp.sum(power * weights * half * x) + below) * b / p

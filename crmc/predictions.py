@@ -8,19 +8,25 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from crmc.assemble import expansion_time, make_background, shape_of
+from crmc.assemble import Shape, Start, expansion_time, make_background, shape_of, start
 from crmc.damping import ION_NEUTRAL_COLLISIONS
 from crmc.distribution import Background
+from crmc.equilibrium import steady_drift
+from crmc.observe import mean_scattering
 from crmc.theory import (
     anisotropy_of_zeta,
+    drift_of_alpha,
     equilibrium_wave_power,
     heating,
     heating_bound,
+    heating_combined,
+    heating_drift,
     heating_ultrarelativistic,
     landau_slope,
     mean_free_path,
     scattering_eq57,
     scattering_frequency,
+    sign_change,
     threshold_anisotropy,
     zeta_constant_nu,
 )
@@ -38,10 +44,14 @@ _TABLE = {
     "cr_density_ratio": ("", "n_c/n_i of the simulated momentum range", "quadrature"),
     "threshold": ("", "Delta P/P_c of marginal growth, f0 ~ p^-a, no damping", "eq. 23"),
     "expansion_time": ("s", "|tau_B| = |B/(dB/dt)|", "eq. 3"),
-    "heating_exact": ("erg cm-3 s-1", "steady power into waves, no gap, any v", "eq. 42 pointwise"),
-    "heating_exact_gap": ("erg cm-3 s-1", "the same with the 90-degree gap", "eq. 42 pointwise"),
+    "heating_exact": ("erg cm-3 s-1", "steady power into waves, no gap, any v", "eqs. 33, 42 pointwise"),
+    "heating_exact_gap": ("erg cm-3 s-1", "the same with the 90-degree gap", "eqs. 33, 42 pointwise"),
     "heating_ultrarelativistic": ("erg cm-3 s-1", "(1/2)(v_A/c) P_c/tau_B", "eq. 42 pointwise, v = c"),
+    "heating_drift": ("erg cm-3 s-1", "-v_A dP_c/ds, power into waves by the gradient alone", "eq. 38"),
     "heating_bound": ("erg cm-3 s-1", "lower bound of the power into waves", "eq. 48"),
+    "drift_velocity": ("cm s-1", "steady bulk drift v_D", "eqs. 17, 33"),
+    "diffusivity": ("cm2 s-1", "L (v_D - drift of f isotropic in the frame of the waves)", "eq. 52"),
+    "sign_change": ("", "mu below which particles give energy to backward waves alone, f0 ~ p^-a, v = c", "section 7"),
     "cooling": ("erg cm-3 s-1", "radiative cooling of the gas", "plasma.cooling"),
     "scattering_eq57": ("s-1", "estimate of nu x anisotropy factor", "eq. 57"),
     "anisotropy_constant_nu": ("", "steady Delta P/P_c of constant nu, v = c", "eqs. 21, 42"),
@@ -119,11 +129,50 @@ def _heating_values(config: Config, units: CodeUnits, arguments: tuple) -> dict[
     }
 
 
+def _constant_drift(config: Config, units: CodeUnits, begun: Start) -> float:
+    """v_D/c of a constant nu, forward waves: that of f isotropic in their frame, and v^2/(3 nu L) of each momentum."""
+    background, amplitude = begun.parameters.background, begun.amplitude
+    p, dp = background.quadrature()
+    nu = (config.scattering.frequency or 0.0) * units.time
+    kappa = p**2 / (1.0 + p**2) / (3.0 * nu)
+    number = 2.0 * p**2 * background.density(amplitude, p) * dp
+    return float(jnp.sum(kappa * number) / jnp.sum(number) * begun.parameters.gradient)
+
+
+def _drift_values(config: Config, units: CodeUnits, shape: Shape) -> tuple[dict[str, float], Start]:
+    """Predictions that need a gradient, beside the start of a run of this config."""
+    begun = start(config, shape)
+    parameters, amplitude = begun.parameters, begun.amplitude
+    background, v_alfven, model = parameters.background, units.alfven_speed, shape.model
+    length, tau_B = 1.0 / float(parameters.gradient), expansion_time(config, units, shape)
+    pressure = config.cosmic_rays.pressure / units.energy_density
+    heat = {"heating_drift": heating_drift(-pressure / abs(length), v_alfven)}
+    arguments = (background, amplitude, v_alfven, length, np.inf if tau_B is None else tau_B)
+    if model.scattering == "spectrum":
+        heat["heating_exact"] = jax.jit(heating_combined)(*arguments)
+        if not model.broadened:
+            heat["heating_exact_gap"] = jax.jit(heating_combined)(*arguments, config.waves.k_max)
+    values = {name: float(value) * units.power_density for name, value in heat.items()}
+    carried = v_alfven * float(jax.jit(drift_of_alpha)(background, amplitude)) * np.sign(length)
+    diffusing = None
+    if model.scattering == "forward":
+        carried, diffusing = abs(carried), _constant_drift(config, units, begun)
+    elif model.broadened and begun.predicted is not None:
+        diffusing = float(steady_drift(parameters, amplitude, model, tau_B, begun.predicted)) - carried
+    if diffusing is not None:
+        values["drift_velocity"] = (carried + diffusing) * SPEED_OF_LIGHT
+        if tau_B is None:
+            values["diffusivity"] = diffusing * length * units.time * SPEED_OF_LIGHT**2
+    if tau_B is not None:
+        values["sign_change"] = float(sign_change(1.0, -background.index[0], 1.0, length, tau_B))
+    return values, begun
+
+
 def predictions(config: Config) -> dict[str, dict]:
     """What theory says about ``config`` at t = 0: name -> {"value", "unit", "description", "source"}.
 
-    Absent is what does not apply (no expansion, no damping) or is not local in k (cumulative
-    nonlinear Landau damping).  Steady values assume that expansion alone drives the waves.
+    Absent is what does not apply (no expansion, no gradient, no damping) or is not local in k (cumulative
+    nonlinear Landau damping, without gradient).  Steady values assume that these two alone drive the waves.
     """
     units = CodeUnits(config.plasma.magnetic_field, config.plasma.ion_density)
     with jax.enable_x64(True):
@@ -135,8 +184,17 @@ def predictions(config: Config) -> dict[str, dict]:
         if (index := float(background.index[0])) > 2.0:
             values["threshold"] = threshold_anisotropy(index, v_alfven)
         values |= _heating_values(config, units, arguments) if tau_B is not None else {}
+        begun, shape = None, shape_of(config)
+        if shape.model.gradient:
+            drift, begun = _drift_values(config, units, shape)
+            values |= drift
         for p in (1.0, 3.0, 10.0):
-            if nu := _mean_nu(config, units, arguments, p):
+            nu: float | None
+            if begun is not None and begun.predicted is not None:
+                nu = float(mean_scattering(begun.predicted, jnp.ones(()), begun.parameters, p))
+            else:
+                nu = _mean_nu(config, units, arguments, p)
+            if nu:
                 path = mean_free_path(p, nu) * units.time * SPEED_OF_LIGHT / PARSEC
                 values[f"scattering_frequency_p{p:g}"] = nu * units.gyrofrequency
                 values[f"mean_free_path_p{p:g}"] = path

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from crmc.config_errors import one_line
+from crmc.units import SPEED_OF_LIGHT
 
 #: Width of the table [characters], and of the column of row titles.
 WIDTH, TITLE = 96, 30
@@ -32,6 +33,7 @@ def table(summary: Mapping[str, Any]) -> str:
             _anisotropy_rows(averages, theory),
             ["Delta P/P_c", "in v_A/c (t = 0)"],
         ),
+        _section("Drift", _drift_rows(averages, theory), ["v_D [cm s-1]", "in v_A (t = 0)"]),
         _scattering(averages, theory),
         _section("Heating of waves", _heating_rows(averages, theory), ["[erg cm-3 s-1]", "measured/this row"]),
         _section("Checks", _check_rows(averages)),
@@ -175,6 +177,21 @@ def _anisotropy_rows(averages: Mapping[str, Any], theory: Mapping[str, Any]) -> 
     return rows
 
 
+def _drift_rows(averages: Mapping[str, Any], theory: Mapping[str, Any]) -> list[Row]:
+    """Of runs with an imposed gradient alone: without one the drift is noise."""
+    if "heating_drift" not in theory:
+        return []
+    speed, rows = _finite(_value(theory, "alfven_speed")), []
+    unit = None if speed is None else speed * SPEED_OF_LIGHT
+    for title, source in (("measured", averages), ("theory", theory)):
+        if "drift_velocity" in source:
+            value, error = _value(source, "drift_velocity"), _value(source, "drift_velocity", "stderr")
+            rows.append((title, [with_error(value, error), _ratio(value, unit, error)]))
+    if "diffusivity" in theory:
+        rows.append(("theory's diffusivity (eq. 52)", [number(_value(theory, "diffusivity"), 3) + " cm2 s-1"]))
+    return rows
+
+
 def _scattering(averages: Mapping[str, Any], theory: Mapping[str, Any]) -> str:
     """nu and mean free path, measured and by theory, one row per momentum."""
     names = ("scattering_frequency", "mean_free_path")
@@ -198,6 +215,7 @@ def _heating_rows(averages: Mapping[str, Any], theory: Mapping[str, Any]) -> lis
     if "heating_rate" in averages:
         rows.append(("particles into waves", [with_error(measured, error)]))
     for title, name in (
+        ("-v_A dP_c/ds (eq. 38)", "heating_drift"),
         ("theory, with the gap", "heating_exact_gap"),
         ("theory, no gap", "heating_exact"),
         ("lower bound (eq. 48)", "heating_bound"),
@@ -215,6 +233,7 @@ def _check_rows(averages: Mapping[str, Any]) -> list[Row]:
     for title, name in (
         ("spectral/kick heat (eq. 37)", "identity_ratio"),
         ("largest energy residual", "energy_residual"),
+        ("largest number residual", "number_residual"),
         ("largest imbalance of a step", "energy_imbalance"),
     ):
         if name in averages:
