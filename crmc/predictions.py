@@ -15,7 +15,7 @@ from crmc.equilibrium import steady_drift
 from crmc.observe import mean_scattering
 from crmc.theory import (
     anisotropy_of_zeta,
-    drift_of_alpha,
+    drift_of_frame,
     equilibrium_wave_power,
     heating,
     heating_bound,
@@ -114,11 +114,12 @@ def _heating_values(config: Config, units: CodeUnits, arguments: tuple) -> dict[
     scales, constant = arguments[2:], config.scattering.model == "constant"
     pressure = config.cosmic_rays.pressure / units.energy_density
     heat = {}
-    if not (constant and config.scattering.frame == "forward"):
+    drifts = config.drift.gradient_length is not None
+    if not (drifts or (constant and config.scattering.frame == "forward")):
         heat["heating_exact"] = power(*arguments)
         heat["heating_ultrarelativistic"] = heating_ultrarelativistic(pressure, *scales)
         heat["heating_bound"] = heating_bound(pressure, *scales)
-    if not constant:
+    if not (drifts or constant or config.scattering.gap == "broadened"):
         heat["heating_exact_gap"] = power(*arguments, config.waves.k_max)
     values = {name: float(value) * units.power_density for name, value in heat.items()}
     if "heating_exact" in heat and (nu := (config.scattering.frequency or 0.0) * units.time) > 0:
@@ -153,7 +154,7 @@ def _drift_values(config: Config, units: CodeUnits, shape: Shape) -> tuple[dict[
         if not model.broadened:
             heat["heating_exact_gap"] = jax.jit(heating_combined)(*arguments, config.waves.k_max)
     values = {name: float(value) * units.power_density for name, value in heat.items()}
-    carried = v_alfven * float(jax.jit(drift_of_alpha)(background, amplitude)) * np.sign(length)
+    carried = v_alfven * float(jax.jit(drift_of_frame)(background, amplitude)) * np.sign(length)
     diffusing = None
     if model.scattering == "forward":
         carried, diffusing = abs(carried), _constant_drift(config, units, begun)

@@ -53,10 +53,14 @@ SMALL: dict[str, Any] = {
 }
 
 
+#: SMALL with a gradient, too, and a gap that particles cross: every operator of a step takes part.
+BOTH: dict[str, Any] = SMALL | {"drift": {"gradient_length": "30 kpc"}, "scattering": {"gap": "broadened"}}
+
+
 def small(**overrides: Any) -> Config:
-    """SMALL with ``section__key=value`` replaced."""
+    """BOTH with ``section__key=value`` replaced."""
     named = {name.replace("__", "."): value for name, value in overrides.items()}
-    return parse_config(SMALL).with_overrides(named)
+    return parse_config(BOTH).with_overrides(named)
 
 
 def checkpoint_of(output: Path) -> dict[str, np.ndarray]:

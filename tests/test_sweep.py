@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import tomli_w
 import xarray as xr
-from run_cases import EVERY, SMALL, STEPS, compiled_once, small
+from run_cases import BOTH, EVERY, STEPS, compiled_once, small
 
 import crmc.run
 import crmc.sweep
@@ -51,9 +51,9 @@ def call(*argv: object) -> tuple[int, str, str]:
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """SMALL as a file."""
+    """BOTH as a file."""
     path = tmp_path_factory.mktemp("config") / "small.toml"
-    path.write_text(tomli_w.dumps(SMALL), encoding="utf-8")
+    path.write_text(tomli_w.dumps(BOTH), encoding="utf-8")
     return path
 
 
@@ -110,7 +110,7 @@ def test_points_are_the_runs_they_stand_for(
     swept: Counted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: tuple[int, int]
 ) -> None:
     """Oracle: `run` of the point's config by the same schedule, alone.  Round-off over 100 steps: 1e-9."""
-    points = make_points(SMALL, read_axes(TWO_KEYS[1::2], None, SMALL))
+    points = make_points(BOTH, read_axes(TWO_KEYS[1::2], None, BOTH))
     schedule = common_schedule(points)
     monkeypatch.setattr(crmc.run, "build", lambda config: build(config, schedule))
     output = tmp_path / "run.nc"
@@ -161,8 +161,8 @@ def test_one_tracing_serves_all_batches(swept: Counted) -> None:
 
 def test_building_points_compiles_nothing_more(caplog: pytest.LogCaptureFixture) -> None:
     """After two points, setting up and judging a third one must run compiled code only."""
-    axes = read_axes(["expansion.timescale=1e12s:9e12s:3", "damping.linear=1e-11 1/s"], None, SMALL)
-    points = make_points(SMALL, axes)
+    axes = read_axes(["expansion.timescale=1e12s:9e12s:3", "damping.linear=1e-11 1/s"], None, BOTH)
+    points = make_points(BOTH, axes)
     for point in points[:2]:
         build(point.config, common_schedule(points))
         predictions(point.config)
@@ -174,7 +174,7 @@ def test_building_points_compiles_nothing_more(caplog: pytest.LogCaptureFixture)
 
 def test_common_schedule() -> None:
     """The most steps that any point needs, rows and coarse-grainings as often as the point that wants most."""
-    data = apply_overrides(SMALL, {"run.coarse_grain_interval": "2e8 s"})
+    data = apply_overrides(BOTH, {"run.coarse_grain_interval": "2e8 s"})
     points = make_points(data, read_axes(["run.duration=1e9 s,2e9 s,4e9 s"], None, data))
     schedule = common_schedule(points)
     assert schedule.steps == 200
@@ -201,9 +201,10 @@ def test_dimensions_units_and_attributes(swept: Counted) -> None:
         assert "units" in variable.attrs or variable.dtype.kind in "OTU", name
     assert {"config", "versions", "status", "sweep", "solver"} <= set(data.attrs)
     assert data.attrs["status"] == "done"
-    # Theory: heating goes with v_A/tau_B.
-    exact = data["theory_heating_exact"].values
-    assert exact[0, 0] / exact[1, 0] == pytest.approx(2.0, rel=1e-12)
+    # Theory: tau_B, and heating by the gradient, which goes with v_A.
+    assert data["theory_expansion_time"].values[1, 0] == pytest.approx(7.4e12, rel=1e-12)
+    exact = data["theory_heating_drift"].values
+    assert exact[1, 0] == exact[0, 0]
     assert exact[0, 1] / exact[0, 0] == pytest.approx(1.1, rel=1e-12)
 
 
@@ -349,6 +350,6 @@ def test_what_can_be_swept() -> None:
 
 def test_required_key_may_come_from_the_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A config that lacks what is swept is complete at every point."""
-    data = apply_overrides(SMALL, {"expansion.timescale": None})
+    data = apply_overrides(BOTH, {"expansion.timescale": None})
     points = make_points(data, read_axes(["expansion.timescale=-1e13s:-1e12s:3:log"], None, data))
     assert [point.config.expansion.timescale for point in points] == pytest.approx([-1e13, -(10**12.5), -1e12])

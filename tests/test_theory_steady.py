@@ -287,6 +287,7 @@ DERIVATIVES = {
     "pressure_difference": (lambda x: theory.pressure_difference(jnp.ones(3), x * jnp.ones(3), jnp.ones(3)), 1.5),
     "zeta": (theory.zeta, 0.1),
     "anisotropy_of_zeta": (lambda x: theory.anisotropy_of_zeta(rays(turnover=x)[0], rays()[1]), 1.0),
+    "drift_of_frame": (lambda x: theory.drift_of_frame(rays(turnover=x)[0], rays()[1]), 1.0),
     "drift_of_alpha": (lambda x: theory.drift_of_alpha(rays(turnover=x)[0], rays()[1]), 1.0),
     "resonant_nodes": (lambda x: theory.resonant_nodes(rays()[0], x)[1].sum(), 2.0),
     "number_above": (lambda x: theory.number_above(*rays(n0=1.0), x), 2.0),

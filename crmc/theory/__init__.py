@@ -57,6 +57,7 @@ from crmc.theory.growth import (
 from crmc.theory.moments import (
     anisotropy_of_zeta,
     drift_of_alpha,
+    drift_of_frame,
     drifting,
     legendre,
     legendre_moment,
@@ -130,6 +131,7 @@ __all__ = [
     "diffusivity_drift",
     "drift_flux",
     "drift_of_alpha",
+    "drift_of_frame",
     "drifting",
     "driven_drift",
     "driven_expansion",

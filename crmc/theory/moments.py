@@ -73,6 +73,16 @@ def drift_of_alpha(background: Background, amplitude):
     return flux / background.moments(amplitude, jnp.ones(())).number
 
 
+def drift_of_frame(background: Background, amplitude):
+    """v_D/V (eq. 17) of f isotropic in a frame of velocity V, on the simulated range; 1 where f0 vanishes at its ends.
+
+    f = f0 - (V/v) p f0' P_1: v_D = -(2 V/3 n_c) int p^3 (df0/dp) dp, for any particle speed v.
+    """
+    p, dp = background.quadrature()
+    flux = -2.0 / 3.0 * jnp.sum(background.slope(amplitude, p) * p**2 * dp)
+    return flux / background.moments(amplitude, jnp.ones(())).number
+
+
 def resonant_nodes(background: Background, low):
     """Gauss-Legendre nodes p and weights dp on [max(low, p_min), p_max], shape low.shape + (96,) [code]."""
     x, w = np.polynomial.legendre.leggauss(96)

@@ -1,0 +1,143 @@
+"""Kicks across the 90-degree gap by a broadened resonance: measure, balance, diffusion, and where the energy goes."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from growth_cases import BINS, case
+from scipy.stats import chi2
+from test_scattering import every_word, frame_of
+
+from crmc import scattering
+from crmc.growth import add_deposits, deposits, empty_histogram, kick_gain
+from crmc.markers import initial_markers
+from crmc.scattering import energy_change, make_lookup, spectrum_kick, wave_frame
+from crmc.spectrum import DEPOSIT_CELLS, deposited, make_grid, scattering_table
+
+K_MIN, K_MAX, P = 0.05, 2.0, 3.0
+FALSE_ALARM = 1e-6
+ONE = jnp.asarray(1.0)
+
+
+def grid_of():
+    return make_grid(K_MIN, K_MAX, BINS, 0.3, 100.0, broadened=True)
+
+
+def amplitudes():
+    """Uneven spectra, the two helicities apart by a factor of three, e ~ 1e-3, (2, BINS)."""
+    return 1e-3 * np.exp(np.random.default_rng(1).normal(0.0, 0.5, (2, BINS))) * np.array([[1.0], [0.3]])
+
+
+def setup(V, nu_dt, dtype=np.float64, e=None):
+    grid = grid_of()
+    e = jnp.asarray(amplitudes() if e is None else e)
+    table = scattering_table(grid, e, jnp.asarray(V), ONE, jnp.asarray(nu_dt), jnp.asarray(1e-12))
+    return grid, make_lookup(table, np.dtype(dtype))
+
+
+def kick_all(grid, lookup, V, par, nu_dt, bits):
+    """p_par' after the kicks of markers of momentum P at p_par' = ``par``."""
+    sign = jnp.where(par < 0.0, -1.0, 1.0)
+    kick = spectrum_kick(grid, lookup, frame_of(V, P, jnp.abs(par), sign), ONE, jnp.asarray(nu_dt), bits, across=True)
+    return sign * kick.q
+
+
+def uniform_on_shell(V, count, seed):
+    """p_par' in (-P, P) with density ~ 1 + V p_par'/eps', uniform in lab d^3p, and the share of it below a place."""
+    kappa = V / np.sqrt(1.0 + P**2)
+    primitive = lambda x: x + 0.5 * kappa * x**2  # noqa: E731
+    low, high = primitive(-P), primitive(P)
+    y = low + (high - low) * np.random.default_rng(seed).random(count)
+    return (np.sqrt(1.0 + 2.0 * kappa * y) - 1.0) / kappa, lambda x: (primitive(x) - low) / (high - low)
+
+
+def balance(V, count=1 << 17, kicks=10):
+    """(chi^2, limit) of evenness after many kicks across, of a shell that started even, and of n(a->c) = n(c->a)."""
+    nu_dt = 600.0
+    grid, lookup = setup(V, nu_dt)
+    par, share = uniform_on_shell(V, count, 5)
+
+    def body(i, par):
+        bits = jax.random.bits(jax.random.fold_in(jax.random.key(6), i), (count,), "uint32")
+        return kick_all(grid, lookup, V, par, nu_dt, bits)
+
+    end = np.asarray(jax.jit(lambda x: jax.lax.fori_loop(0, kicks, body, x))(jnp.asarray(par)))
+    cells = np.histogram(share(end), bins=32, range=(0.0, 1.0))[0]
+    even = np.sum((cells - count / 32) ** 2 / (count / 32))
+    after = np.asarray(jax.jit(body, static_argnums=0)(99, jnp.asarray(par)))
+    joint = np.histogram2d(share(par), share(after), bins=16, range=[[0, 1], [0, 1]])[0]
+    upper = np.triu_indices(16, 1)
+    there, back = joint[upper], joint.T[upper]
+    use = there + back > 20
+    # Of the pairs that count, many lie on different sides of 90 degrees.
+    assert joint[:8, 8:].sum() > 0.02 * count
+    pairs = np.sum((there - back)[use] ** 2 / (there + back)[use])
+    return (even, chi2.isf(FALSE_ALARM, 31)), (pairs, chi2.isf(FALSE_ALARM, use.sum()))
+
+
+def test_uniform_phase_space_and_detailed_balance_across_the_gap():
+    """V = 0.3 c, helicities apart by three: an even shell stays even, as many go as come, pair by pair.
+
+    2^17 markers in 32 cells: an unevenness of 2 % rms is caught.
+    """
+    (even, limit), (pairs, most) = balance(0.3)
+    assert even < limit and pairs < most
+
+
+def test_mutation_same_table_beyond_the_gap(monkeypatch):
+    """An interval that goes on in the table of its own helicity breaks the balance."""
+    monkeypatch.setattr(scattering._Rows, "opposite", lambda rows, sign: rows)
+    (even, limit), (pairs, most) = balance(0.3)
+    assert pairs > 3.0 * most
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_diffusion_in_the_gap(dtype):
+    """<dq^2> = nu (p'^2 - q^2) dt with the power at the last k where the splines sum to one, to 2 % anywhere within."""
+    # Equal helicities: a kick from just above q = 0 samples both sides.
+    V, nu_dt, e = 1e-8, 0.02, 1e-3 * np.geomspace(3.0, 0.5, BINS) * np.ones((2, 1))
+    grid, lookup = setup(V, nu_dt, dtype, e)
+    q, bits = np.array([1e-3, 0.02, 0.1, 0.2, 0.35, 0.45]), every_word(64)
+    assert q.max() < 1.0 / K_MAX
+    par = jnp.asarray(np.repeat(q, bits.size), dtype)
+    after = np.asarray(kick_all(grid, lookup, dtype(V), par, nu_dt, jnp.tile(bits, q.size)), np.float64)
+    spread = np.mean((after - np.asarray(par, np.float64)).reshape(q.size, -1) ** 2, axis=1)
+    power = 0.5 * (e[0, -1] + e[0, -2])
+    np.testing.assert_allclose(spread, nu_dt * power / np.sqrt(1.0 + P**2) * (P**2 - q**2), rtol=0.02)
+    assert (after.reshape(q.size, -1)[0] < 0.0).mean() > 0.4
+
+
+def test_particles_in_the_gap_meet_the_shortest_waves():
+    """S_j below the last k at which the splines sum to one is that there; above it is the spline; sum_j e_j Psi_j = x."""
+    grid, e = grid_of(), amplitudes()
+    x_top = float(jnp.exp(-grid.log_k_top))
+    x = jnp.asarray([1e-4, 0.1, 0.999 * x_top])
+    np.testing.assert_allclose(grid.resonant(x), np.broadcast_to(grid.basis(jnp.asarray(x_top)), (3, BINS)), atol=1e-14)
+    assert float(grid.resonant(x).sum(axis=-1).min()) == pytest.approx(1.0, rel=1e-12)
+    x = jnp.geomspace(x_top, 1.0 / K_MIN, 50)
+    np.testing.assert_allclose(grid.resonant(x), grid.basis(x), atol=1e-14)
+    one_each = jnp.broadcast_to(jnp.eye(DEPOSIT_CELLS + 1), (2, DEPOSIT_CELLS + 1, DEPOSIT_CELLS + 1))
+    total = np.einsum("hnj,hj->hn", np.asarray(deposited(grid, jnp.asarray(e)[:, None], one_each)), e)
+    nodes = np.asarray(grid.x_deposit)
+    inside = nodes < 1.0 / K_MIN
+    np.testing.assert_allclose(total[:, inside], np.broadcast_to(nodes[inside], (2, inside.sum())), rtol=1e-12)
+
+
+def test_deposit_sums_to_the_energy_of_kicks_across_the_gap():
+    """sum over bins and helicities of e_j gain_j = -b sum wbar d eps to 1e-12, for large kicks, many of them across."""
+    rays, amplitude, deviation = case("anisotropic")
+    b, V, nu_dt = jnp.asarray(0.8), jnp.asarray(-0.01), jnp.asarray(3000.0)
+    m = initial_markers(8192, rays, amplitude, dtype=np.float64, **deviation)
+    grid, e = grid_of(), jnp.asarray(amplitudes())
+    table = scattering_table(grid, e, V, b, nu_dt, jnp.asarray(1e-12))
+    frame = wave_frame(m.momentum_squared(b), m.parallel_momentum * jnp.cbrt(b), V)
+    bits = jnp.asarray(np.random.default_rng(2).integers(0, 2**32, 8192, dtype=np.uint32))
+    kick = spectrum_kick(grid, make_lookup(table, frame.q.dtype), frame, b, nu_dt, bits, across=True)
+    assert 0.02 < float((kick.q < 0.0).mean()) < 0.5
+    weight = jnp.asarray(np.random.default_rng(3).normal(size=8192))
+    histogram = add_deposits(empty_histogram(), deposits(grid, kick, weight, b))
+    given = jnp.sum(e * kick_gain(grid, e[None], V[None], histogram[None], b)[0])
+    moved = float(b * jnp.sum(jnp.abs(weight * energy_change(kick))))
+    want = -float(b * jnp.sum(weight * energy_change(kick)))
+    assert float(given) == pytest.approx(want, abs=1e-12 * moved)
+    assert abs(want) > 1e-3 * moved
