@@ -46,7 +46,9 @@ def _resonance_warnings(config: Config) -> list[str]:
     k_max, k_min = f"waves.k_max = {waves.k_max:g}", f"waves.k_min = {waves.k_min:g}"
     p_min, p_max = rays.momentum_min, rays.momentum_max
     found = []
-    if lowest >= p_min:
+    if config.scattering.gap == "broadened":
+        pass  # the shortest waves reach everything below
+    elif lowest >= p_min:
         found.append(
             f"{k_max}: markers of momentum below {lowest:.3g} m_p c (momentum_min is {p_min:g}) meet no "
             "resonant wave and are never scattered"

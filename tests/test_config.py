@@ -188,6 +188,12 @@ def test_starter_comments_give_the_defaults(tmp_path: Path) -> None:
         (["run.scattering_per_step=1.5"], "accuracy"),
         (["run.coarse_grain_interval=1e12 s"], "longer than the run"),
         (["scattering.model=constant", "scattering.frequency=1e-9 1/s"], "ignores the waves"),
+        (["drift.gradient_length=1 kpc"], 'set scattering.gap = "broadened"'),
+        (
+            ["drift.gradient_length=1 kpc", "scattering.model=constant", "scattering.frequency=1e-9 1/s"],
+            'set scattering.frame = "forward"',
+        ),
+        (["drift.gradient_length=0.1 pc", "scattering.gap=broadened"], "pile up exponentially"),
     ],
 )
 def test_warnings(overrides: list[str], words: str) -> None:
@@ -198,6 +204,8 @@ def test_warnings(overrides: list[str], words: str) -> None:
 
 def test_a_plain_config_gives_no_warnings() -> None:
     assert config_with("run.markers=32768").warnings() == []
+    broadened = ("drift.gradient_length=1 kpc", "scattering.gap=broadened", "waves.k_max=3")
+    assert config_with("run.markers=32768", *broadened).warnings() == []
 
 
 def test_experiments_are_found_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
