@@ -7,16 +7,17 @@ import ast
 import pytest
 from scripts import ROOT, load_script
 
+mutants = load_script("mutations", "mutants")
 mutate = load_script("mutations", "mutate")
 CHEAP = ("control-variate-sign", "expansion-sign")
 
 
 def test_names_differ():
-    names = [mutation.name for mutation in mutate.MUTATIONS]
+    names = [mutation.name for mutation in mutants.MUTATIONS]
     assert len(set(names)) == len(names) >= 15
 
 
-@pytest.mark.parametrize("mutation", mutate.MUTATIONS, ids=lambda mutation: mutation.name)
+@pytest.mark.parametrize("mutation", mutants.MUTATIONS, ids=lambda mutation: mutation.name)
 def test_the_mutation_can_be_made(mutation):
     """Its text occurs exactly once, the result is Python and another program."""
     source = (ROOT / "crmc" / mutation.file).read_text(encoding="utf-8")
@@ -25,7 +26,7 @@ def test_the_mutation_can_be_made(mutation):
     assert mutation.tests
 
 
-@pytest.mark.parametrize("name", sorted({test for mutation in mutate.MUTATIONS for test in mutation.tests}))
+@pytest.mark.parametrize("name", sorted({test for mutation in mutants.MUTATIONS for test in mutation.tests}))
 def test_the_named_test_exists(name):
     """File and function; the case in brackets is checked by pytest when the script runs."""
     file, function = name.split("[")[0].split("::")
@@ -36,7 +37,7 @@ def test_the_named_test_exists(name):
 
 
 def test_a_text_that_is_gone_or_ambiguous_stops_the_check():
-    mutation = mutate.MUTATIONS[0]
+    mutation = mutants.MUTATIONS[0]
     for source in ("", 2 * mutation.old):
         with pytest.raises(mutate.Broken, match=mutation.name):
             mutate.mutated(mutation, source)
@@ -58,15 +59,15 @@ def test_only_a_failed_assertion_counts(status, output, want):
     """A mutant that crashes, runs out of time or is tested by nothing is an error of the check, not a success."""
     if want is None:
         with pytest.raises(mutate.Broken):
-            mutate.failed_test(mutate.MUTATIONS[0], status, output)
+            mutate.failed_test(mutants.MUTATIONS[0], status, output)
     else:
-        assert mutate.failed_test(mutate.MUTATIONS[0], status, output) == want
+        assert mutate.failed_test(mutants.MUTATIONS[0], status, output) == want
 
 
 @pytest.mark.slow
 def test_the_cheapest_mutants_end_to_end(tmp_path, capsys):
     """Two mutants are noticed; one that changes nothing survives and is reported."""
-    chosen = [mutation for mutation in mutate.MUTATIONS if mutation.name in CHEAP]
+    chosen = [mutation for mutation in mutants.MUTATIONS if mutation.name in CHEAP]
     assert len(chosen) == len(CHEAP)
     harmless = chosen[0]._replace(name="harmless", new=f"{chosen[0].old} ")
     assert mutate.run([*chosen, harmless], tmp_path) == 1
