@@ -27,6 +27,8 @@ from crmc.sensitivity import replica
 from crmc.units import SPEED_OF_LIGHT
 
 MARKERS = "monte-carlo"
+#: Refits of the markers' weights in a run.
+COARSE_GRAINED = 40
 _QUANTITIES = (
     "heating_rate",
     "gas_heating_rate",
@@ -62,7 +64,7 @@ _EXPANSION = {
     "run.duration": "8e9 s",
 }
 DRIVES = {
-    "drift": Drive({}, {"drift.gradient_length": -2.0, "run.duration": -1.0}, (1500, 300)),
+    "drift": Drive({}, {"drift.gradient_length": -2.0, "run.duration": -1.0}, (1000, 300)),
     "expansion": Drive(
         _EXPANSION, {"expansion.timescale": -3.0, "cosmic_rays.anisotropy": 1.0, "run.duration": -2.0}, (900, 400)
     ),
@@ -79,7 +81,9 @@ def base(drive: str, solver: str, markers: int) -> Config:
     """Config of a drive at the reference v_A/c."""
     config = load_config(Path(__file__).with_name("config.toml")).with_overrides(DRIVES[drive].changes)
     steps = DRIVES[drive].steps[solver == MESH]
-    return config.with_overrides({"run.time_step": f"{config.run.duration / steps} s", "run.markers": markers})
+    changes = {"time_step": config.run.duration / steps, "coarse_grain_interval": config.run.duration / COARSE_GRAINED}
+    seconds = {f"run.{key}": f"{value} s" for key, value in changes.items()}
+    return config.with_overrides(seconds | {"run.markers": markers})
 
 
 def numbers_at(config: Config, drive: str, speed: float) -> dict[str, Any]:
@@ -197,5 +201,5 @@ def predicted(drive: str) -> dict[str, float]:
 
 
 def power_law_paths(index: float) -> float:
-    """lambda_pa/lambda_d x v_A/c of f0 ~ p^-a without bounds, v = c: 3 (a + 1)/(a (a - 3))."""
-    return 3.0 * (index + 1.0) / (index * (index - 3.0))
+    """lambda_pa/lambda_d x v_A/c of f0 ~ p^-a without bounds, v = c: 3 (a - 2)/((a - 1)(a - 3))."""
+    return 3.0 * (index - 2.0) / ((index - 1.0) * (index - 3.0))
