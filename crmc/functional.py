@@ -49,7 +49,10 @@ def mesh_functional(state: State, parameters: Parameters) -> jax.Array:
     in_p, in_p_slope = _cubic(0.5 * (nodes + 1.0) * n_p - 0.5, [(0, n_p)])
     gap = gap_cells(half)
     place = (np.arange(n_mu)[:, None] + 0.5 + np.array([-0.5, 0.5]) / np.sqrt(3.0)).ravel()
-    in_mu, in_mu_slope = _cubic(place - 0.5, [(0, half - gap), (half - gap, half + gap), (half + gap, n_mu)])
+    # f has a kink at 90 degrees, too, where the hemispheres are isotropic in the frames of opposite waves.
+    in_mu, in_mu_slope = _cubic(
+        place - 0.5, [(0, half - gap), (half - gap, half), (half, half + gap), (half + gap, n_mu)]
+    )
     length = jnp.log(background.momentum_max / background.momentum_min)
     log_y = jnp.log(background.momentum_min) + 0.5 * length * (nodes + 1.0)
     log_p, y = log_y + jnp.log(b) / 3.0, jnp.exp(log_y)[:, None]

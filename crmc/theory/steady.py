@@ -90,7 +90,7 @@ def growth_times_power(k, background, amplitude, v_alfven, tau_B, *, k_max=None,
     """Gamma e of a co-moving branch in the steady state [code], e = 8 pi k W_M/B^2; shape of ``k``.
 
     nu A of the module's docstring in the functional (15); nu = pi e/gamma cancels, and so does v:
-    Gamma e = (p1/12 v_A tau_B) int (-p df0/dp) p (1 - mu)(mu - mu_c)(1 + mu + mu_c) dp, mu = p1/p.
+    Gamma e = (p1/12 v_A tau_B) int (-p df0/dp) p^2 (1 - mu)(mu - mu_c)(1 + mu + mu_c) dp, mu = p1/p.
     """
     p1 = 1.0 / jnp.asarray(k, float)
     p, dp = resonant_nodes(background, p1)
