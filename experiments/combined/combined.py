@@ -12,7 +12,8 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -36,6 +37,7 @@ from crmc.equilibrium import (
 )
 from crmc.fokker_planck import NAME as MESH
 from crmc.observe import MOMENTA
+from crmc.parameters import Model
 from crmc.result import in_units
 from crmc.run import SOLVERS
 from crmc.theory import combined_flux, heating_combined
@@ -63,12 +65,13 @@ class Size(NamedTuple):
     gradients: Sequence[float] = GRADIENTS
     sampled: Sequence[tuple[float, float]] = SAMPLED
     flip: Sequence[float] = FLIP
+    onset: Sequence[float] = (0.5, 1.0)
     markers: int = 8192
     seeds: int = 4
     flip_bins: int = 24
 
 
-SMALL = Size((0.0, 1.0), (0.0, 1.5), ((1.0, 1.5),), (0.5,), markers=2048, seeds=2, flip_bins=12)
+SMALL = Size((0.0, 1.0), (0.0, 1.5), ((1.0, 1.5),), (0.2, 0.5, 0.8), (1.0,), markers=2048, seeds=2, flip_bins=12)
 
 
 def configured(x: float, y: float, *more: str) -> Config:
@@ -128,7 +131,10 @@ def started(setup: Setup) -> Setup:
     mu, values = steady_anisotropy(*common, waves, momenta)
     # A power law is what varies slowly in p.
     table = RegularGridInterpolator(
-        (np.log(momenta), np.asarray(mu)), np.asarray(values * momenta[:, None] ** INDEX), bounds_error=False, fill_value=None
+        (np.log(momenta), np.asarray(mu)),
+        np.asarray(values * momenta[:, None] ** INDEX),
+        bounds_error=False,
+        fill_value=None,
     )
     p = np.asarray(m.momentum(setup.state.b), float)
     place = np.clip(np.asarray(m.parallel_momentum, float) / p, float(mu[0]), float(mu[-1]))
@@ -137,18 +143,22 @@ def started(setup: Setup) -> Setup:
     return dataclasses.replace(setup, state=dataclasses.replace(setup.state, markers=markers, waves=waves))
 
 
-def prepared(config: Config, solver: str) -> Setup:
+def in_steps(setup: Setup, steps: int, model: Model) -> Setup:
+    """The setup in so many steps, with ``model``."""
+    dt = jnp.asarray(setup.config.run.duration * setup.units.gyrofrequency / steps)
+    return dataclasses.replace(setup, parameters=dataclasses.replace(setup.parameters, dt=dt), model=model, steps=steps)
+
+
+def prepared(config: Config, solver: str, mesh_step: float = MESH_STEP) -> Setup:
     """Setup at theory's steady state, with a program that all points share; the time step is the point's own."""
     setup = SOLVERS[solver].prepare(build(config))
-    refit = 0 if solver == MESH else REFIT
-    model = dataclasses.replace(setup.model, coarse_grain_every=refit, functional_every=15, functional_refinement=8)
-    steps = max(setup.steps, 40 * ROWS) if solver != MESH else round(config.run.duration / MESH_STEP)
-    steps = -(-steps // (2 * ROWS)) * 2 * ROWS
-    dt = jnp.asarray(config.run.duration * setup.units.gyrofrequency / steps)
     if solver == MESH:
-        model = dataclasses.replace(model, functional_every=1)
-    parameters = dataclasses.replace(setup.parameters, dt=dt)
-    return started(dataclasses.replace(setup, parameters=parameters, model=model, steps=steps))
+        steps, model = config.run.duration / mesh_step, dataclasses.replace(setup.model, functional_every=1)
+    else:
+        steps, every = max(setup.steps, 40 * ROWS), {"coarse_grain_every": REFIT, "functional_every": 15}
+        model = dataclasses.replace(setup.model, functional_refinement=8, **every)
+    # A multiple of the rows.
+    return started(in_steps(setup, math.ceil(steps / (2 * ROWS)) * 2 * ROWS, model))
 
 
 @cache
@@ -167,7 +177,10 @@ def series(setup: Setup, seed: int, rows: int) -> dict[str, np.ndarray]:
         state, record = advance(state, solver.record(parameters), key, parameters, count, model=model)
         row = observe(state, record, count, parameters, model=model)
         names = ("heating_rate", "drift_velocity", "mean_free_path", "wave_power", "growth_rate", "magnetic_field")
-        found.append({name: np.asarray(in_units(setup.units, name, row[name])) for name in names} | {"waves": np.asarray(state.waves)})
+        found.append(
+            {name: np.asarray(in_units(setup.units, name, row[name])) for name in names}
+            | {"waves": np.asarray(state.waves)}
+        )
     time = setup.time_step * float(count) * np.arange(1, rows + 1)
     return {name: np.stack([row[name] for row in found]) for name in found[0]} | {"time": time}
 
@@ -251,16 +264,6 @@ def in_parallel(function: Any, items: Iterable[tuple]) -> list[Any]:
         return [function(*first), *pool.map(lambda item: function(*item), others)]
 
 
-def plane(size: Size) -> list[dict[str, Any]]:
-    """The mesh on the grid of both drives but for the point without any."""
-    return in_parallel(plane_point, [(x, y) for y in size.gradients for x in size.expansions if x or y])
-
-
-def flip(size: Size) -> list[dict[str, Any]]:
-    """The mesh with more bins along x = 1, across the flip: y = -mu*."""
-    return in_parallel(plane_point, [(1.0, y, size.flip_bins) for y in size.flip])
-
-
 def pulls_of(x: float, y: float, markers: int, seeds: int) -> list[dict[str, Any]]:
     """Rows of quantity, theory, mesh, mean over seeds of the markers, standard error, and the pull from the mesh."""
     with jax.enable_x64(True):
@@ -295,113 +298,99 @@ def pulls_of(x: float, y: float, markers: int, seeds: int) -> list[dict[str, Any
 
 
 def onset(x: float, y: float) -> list[dict[str, Any]]:
-    """Growth rates from weak waves, before they scatter: mesh beside theory, for each branch.
+    """Each branch from weak waves: its growth rate before they scatter, mesh beside theory, and its share in the end.
 
     f drifts freely from F0: df/dmu = t (v F0/L - mu p F0'/tau_B).
     """
-    more = ("waves.start=seed", "run.duration=8e9 s")
+    rows, every, early = 40, 10, 3
     with jax.enable_x64(True):
-        setup = SOLVERS[MESH].prepare(build(configured(x, y, *more)))
-        parameters, amplitude, steps = setup.parameters, setup.state.amplitude, 20
-        setup = dataclasses.replace(setup, steps=steps, model=dataclasses.replace(setup.model, functional_every=1))
-        dt = jnp.asarray(8e9 * setup.units.gyrofrequency / steps)
-        setup = dataclasses.replace(setup, parameters=dataclasses.replace(parameters, dt=dt))
-        found = series(setup, 0, steps)
-        tau_B, rays = arguments(setup)[-1], parameters.background
-
-        def free(time: float) -> np.ndarray:
-            def df_dmu(i: int, p: jax.Array, mu: jax.Array) -> jax.Array:
-                stream = parameters.gradient * p / jnp.sqrt(1.0 + p**2) * rays.density(amplitude, p)
-                return time * (stream - (1 - 2 * i) * mu * rays.slope(amplitude, p) / tau_B)
-
-            return np.asarray(growth_of_slope(parameters, amplitude, df_dmu))
-
-        time, unit = float(found["time"][-1]) * setup.units.gyrofrequency, setup.units.gyrofrequency
-        theory, isotropic = free(time) * unit, free(0.0) * unit
+        setup = SOLVERS[MESH].prepare(build(configured(x, y, "waves.start=seed", "run.duration=8e10 s")))
+        setup = in_steps(setup, rows * every, dataclasses.replace(setup.model, functional_every=1))
+        found, unit = series(setup, 0, rows), setup.units.gyrofrequency
+        # Rates are means over the steps of the interval that ends here.
+        time = float(found["time"][early]) * unit - 0.5 * (every - 1) * float(setup.parameters.dt)
+        free, rest = (_freely(setup, t) * unit for t in (time, 0.0))
+    share = found["waves"][-1].sum(axis=-1) / found["waves"][-1].sum()
     return [
-        {"x": x, "y": y, "branch": name, "theory": float(theory[i][1:-2].mean())}
-        | {"mesh": float(found["growth_rate"][-1][i][1:-2].mean()), "isotropic": float(isotropic[i][1:-2].mean())}
-        | {"e": float(found["wave_power"][-1][i].max())}
+        {"x": x, "y": y, "branch": name, "growth_theory": float(free[i][1:-2].mean())}
+        | {"growth": float(found["growth_rate"][early][i][1:-2].mean()), "isotropic": float(rest[i][1:-2].mean())}
+        | {"share_at_8e10": float(share[i])}
         for i, name in zip(np.ndindex(2, 2), BRANCHES, strict=True)
     ]
+
+
+def _freely(setup: Setup, time: float) -> np.ndarray:
+    """Growth rates after free streaming of F0 over ``time``, (2, 2, bins) [code]."""
+    parameters, amplitude, _, tau_B = arguments(setup)
+    rays = parameters.background
+
+    def df_dmu(i: int, p: jax.Array, mu: jax.Array) -> jax.Array:
+        gradient = parameters.gradient * p / jnp.sqrt(1.0 + p**2) * rays.density(amplitude, p)
+        return time * (gradient - (1 - 2 * i) * mu * rays.slope(amplitude, p) / tau_B)
+
+    return np.asarray(growth_of_slope(parameters, amplitude, df_dmu))
 
 
 def bottleneck(x: float, solver: str = MESH, markers: int = 8192) -> dict[str, Any]:
     """Series of a run whose gradient, y = 1.5, vanishes at 2e10 s; x = 1 with and x = 0 without expansion."""
     more = ("drift.switch_off=2e10 s", "run.duration=1e11 s", f"run.markers={markers}", "run.scattering_per_step=0.4")
     with jax.enable_x64(True):
-        setup = prepared(configured(x, 1.5, *more), solver)
-        if solver == MESH:
-            steps = 2 * setup.steps
-            dt = jnp.asarray(setup.config.run.duration * setup.units.gyrofrequency / steps)
-            setup = dataclasses.replace(setup, steps=steps, parameters=dataclasses.replace(setup.parameters, dt=dt))
+        setup = prepared(configured(x, 1.5, *more), solver, 0.5 * MESH_STEP)
         found = series(setup, 0, 100)
     alfven = setup.units.alfven_speed * LIGHT * np.sqrt(found["magnetic_field"] / found["magnetic_field"][0])
-    return {
-        "x": x,
-        "time": found["time"].tolist(),
-        "heating": found["heating_rate"].tolist(),
-        "drift": (found["drift_velocity"] / alfven).tolist(),
-        "path": found["mean_free_path"].T.tolist(),
-        "energy": found["waves"].sum(axis=-1).reshape(-1, 4).T.tolist(),
-    }
+    rows = {"heating": found["heating_rate"], "drift": found["drift_velocity"] / alfven}
+    rows |= {f"path({p:g})": path for p, path in zip(MOMENTA, found["mean_free_path"].T, strict=True)}
+    rows |= {f"energy({name})": x for name, x in zip(BRANCHES, found["waves"].sum(-1).reshape(-1, 4).T, strict=True)}
+    # Means over the last 1e10 s of either phase.
+    before, after = (np.array([x[i - 10 : i].mean() for x in rows.values()]).tolist() for i in (20, 100))
+    series_of = {name: x.tolist() for name, x in rows.items()} | {"time": found["time"].tolist()}
+    return {"x": x, "solver": solver, "columns": list(rows), "before": before, "after": after} | series_of
 
 
-def table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
-    """Markdown table."""
-
-    def cell(value: Any) -> str:
-        if isinstance(value, float):
-            return f"{value:.3g}"
-        return " ".join(cell(float(x)) for x in value) if isinstance(value, list) else str(value)
-
-    lines = [" | ".join(columns), " | ".join("---" for _ in columns)]
-    lines += [" | ".join(cell(row[column]) for column in columns) for row in rows]
-    return "\n".join(f"| {line} |" for line in lines)
-
-
-def summary(pulls: Sequence[dict[str, Any]]) -> str:
-    """Mean, width and largest of the pulls; points are independent, the pulls of one point are not."""
-    values = np.array([row["pull"] for row in pulls])
-    points = sorted({row["point"] for row in pulls})
-    means = [np.mean([row["pull"] for row in pulls if row["point"] == name]) for name in points]
-    error = np.std(means, ddof=1) / np.sqrt(len(points)) if len(points) > 1 else np.nan
-    worst = max(pulls, key=lambda row: abs(row["pull"]))
-    return (
-        f"{len(values)} pulls: mean {values.mean():.2f} +- {error:.2f}, width {values.std():.2f}, "
-        f"largest {worst['pull']:.2f} ({worst['point']}, {worst['quantity']})"
-    )
+#: Part -> how to run it, and the columns printed.
+PARTS: dict[str, tuple[Callable[[Size], list[dict[str, Any]]], tuple[str, ...]]] = {
+    "plane": (
+        lambda size: in_parallel(plane_point, [(x, y) for y in size.gradients for x in size.expansions if x or y]),
+        ("x", "y", "shares", "heating", "heating_theory", "drift", "drift_theory", "path", "growth", "growth_theory"),
+    ),
+    "flip": (
+        lambda size: in_parallel(plane_point, [(1.0, y, size.flip_bins) for y in size.flip]),
+        ("y", "heating", "heating_theory", "heating_pointwise", "drift", "drift_theory", "shares", "shares_theory"),
+    ),
+    "onset": (
+        lambda size: sum(in_parallel(onset, [(1.0, y) for y in size.onset]), []),
+        ("y", "branch", "isotropic", "growth", "growth_theory", "share_at_8e10"),
+    ),
+    "bottleneck": (
+        lambda size: in_parallel(bottleneck, [(1.0,), (0.0,), (1.0, "monte-carlo", 2 * size.markers)]),
+        ("x", "solver", "before", "after"),
+    ),
+    "pulls": (
+        lambda size: sum(in_parallel(pulls_of, [(*xy, size.markers, size.seeds) for xy in size.sampled]), []),
+        ("point", "quantity", "theory", "mesh", "markers", "stderr", "pull"),
+    ),
+}
 
 
 def main() -> None:
     """Print the tables, write the numbers and draw the figure."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--small", action="store_true", help="a few points only")
-    parser.add_argument("--parts", default="plane,flip,pulls,bottleneck", help="what to run")
+    parser.add_argument("--parts", default=",".join(PARTS), help="what to run")
     parser.add_argument("--json", type=Path, default=Path("combined.json"), help="the numbers; parts not run are kept")
     parser.add_argument("--figure", type=Path, default=Path("combined.png"))
     options = parser.parse_args()
-    size, parts = SMALL if options.small else Size(), options.parts.split(",")
-    found = json.loads(options.json.read_text(encoding="utf-8")) if options.json.exists() else {}
-    if "plane" in parts:
-        found["plane"] = plane(size)
-        columns = ("x", "y", "shares", "heating", "heating_theory", "drift", "drift_theory", "path", "growth")
-        print(table(found["plane"], columns), flush=True)
-    if "flip" in parts:
-        found["flip"] = flip(size)
-        columns = ("y", "heating", "heating_theory", "heating_pointwise", "drift", "drift_theory", "shares")
-        print(table(found["flip"], (*columns, "shares_theory")), flush=True)
-    if "bottleneck" in parts:
-        found["bottleneck"] = in_parallel(bottleneck, [(1.0,), (0.0,), (1.0, "monte-carlo", 4 * size.markers)])
-    if "pulls" in parts:
-        rows = in_parallel(pulls_of, [(*point, size.markers, size.seeds) for point in size.sampled])
-        found["pulls"] = [row for point in rows for row in point]
-        print(table(found["pulls"], ("point", "quantity", "theory", "mesh", "markers", "stderr", "pull")))
-        print(summary(found["pulls"]))
-    options.json.write_text(json.dumps(found) + "\n", encoding="utf-8")
-    if options.figure and {"plane", "flip", "bottleneck"} <= found.keys():
-        from figure import draw  # beside this file
+    from report import draw, summary, table  # beside this file
 
+    found = json.loads(options.json.read_text(encoding="utf-8")) if options.json.exists() else {}
+    for part in options.parts.split(","):
+        run, columns = PARTS[part]
+        found[part] = run(SMALL if options.small else Size())
+        print(f"{part}\n\n{table(found[part], columns)}\n", flush=True)
+        options.json.write_text(json.dumps(found) + "\n", encoding="utf-8")
+    if "pulls" in found:
+        print(summary(found["pulls"]))
+    if {"plane", "flip", "bottleneck"} <= found.keys():
         draw(found, options.figure)
 
 
