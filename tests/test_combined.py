@@ -10,7 +10,7 @@ import pytest
 from scripts import load_script
 
 combined = load_script("combined", "combined")
-LINEAR, SWITCH_OFF = 4e-11, 2e10
+LINEAR = 4e-11
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +52,10 @@ def test_bottleneck(expansion):
 
     Without: nothing drives, waves decay at 2 Gamma_d and leave the cosmic rays at v_A.
     """
-    run = combined.bottleneck(expansion)
+    run = combined.bottleneck(expansion, duration=1e11, mesh_step=4e8)
     time, heating = np.array(run["time"]), np.array(run["heating"])
     energy = np.array([run[f"energy({name})"] for name in combined.BRANCHES])
-    before = np.flatnonzero(time < SWITCH_OFF)[-1]
+    before = np.flatnonzero(time < combined.SWITCH_OFF)[-1]
     assert energy[:2, before].sum() > 0.999 * energy[:, before].sum()
     late = time > 8e10
     if expansion:
