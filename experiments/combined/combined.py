@@ -53,8 +53,8 @@ EXPANSIONS, GRADIENTS = (-1.0, -0.5, 0.0, 0.5, 1.0), (0.0, 0.25, 0.5, 0.75, 1.0,
 #: Where the markers run too.
 SAMPLED = tuple((x, y) for x in (-1.0, 0.0, 1.0) for y in (0.0, 0.25, 0.5, 0.75, 1.5) if (x, y) != (0.0, 0.0))
 FLIP = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2)
-#: Seconds per step of the mesh; steps of the markers between refits of their weights (nu_max dt = 0.2).
-MESH_STEP, REFIT = 4e8, 150
+#: Seconds per step of the mesh; steps of the markers (nu_max dt = 0.2) between refits of their weights.
+MESH_STEP, _EVERY = 4e8, {"coarse_grain_every": 150, "functional_every": 15}
 DURATION, ROWS, SWITCH_OFF = 2e10, 10, 2e10
 BRANCHES = ("+ +", "+ -", "- +", "- -")
 
@@ -154,11 +154,9 @@ def in_steps(setup: Setup, steps: int, model: Model) -> Setup:
 def prepared(config: Config, solver: str, mesh_step: float = MESH_STEP, rows: int = 2 * ROWS) -> Setup:
     """Setup at theory's steady state, with a program that all points share; the time step is the point's own."""
     setup = SOLVERS[solver].prepare(build(config))
-    if solver == MESH:
-        steps, model = config.run.duration / mesh_step, dataclasses.replace(setup.model, functional_every=1)
-    else:
-        steps, every = max(setup.steps, 40 * ROWS), {"coarse_grain_every": REFIT, "functional_every": 15}
-        model = dataclasses.replace(setup.model, functional_refinement=8, **every)
+    every = {"coarse_grain_every": 0, "functional_every": 1} if solver == MESH else _EVERY
+    model = dataclasses.replace(setup.model, functional_refinement=8, **every)
+    steps = config.run.duration / mesh_step if solver == MESH else max(setup.steps, 40 * ROWS)
     return started(in_steps(setup, math.ceil(steps / rows) * rows, model))
 
 
@@ -311,8 +309,10 @@ def onset(x: float, y: float) -> list[dict[str, Any]]:
     """
     rows, every, early = 40, 10, 3
     with jax.enable_x64(True):
-        setup = SOLVERS[MESH].prepare(build(configured(x, y, "waves.start=seed", "run.duration=8e10 s")))
-        setup = in_steps(setup, rows * every, dataclasses.replace(setup.model, functional_every=1))
+        weak = ("waves.start=seed", "cosmic_rays.drift_velocity=0", "run.duration=8e10 s")
+        setup = SOLVERS[MESH].prepare(build(configured(x, y, *weak)))
+        model = dataclasses.replace(setup.model, functional_every=1, functional_refinement=8)
+        setup = in_steps(setup, rows * every, model)
         found, unit = series(setup, 0, rows), setup.units.gyrofrequency
         # Rates are means over the steps of the interval that ends here.
         time = float(found["time"][early]) * unit - 0.5 * (every - 1) * float(setup.parameters.dt)
