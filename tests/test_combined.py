@@ -52,7 +52,7 @@ def test_steady_growth_of_an_undriven_direction():
 
 @pytest.mark.parametrize("expansion", [1.0, 0.0])
 def test_bottleneck(expansion):
-    """Before: forward waves alone.  After, with expansion: both directions, heating of expansion alone, no drift.
+    """Before: forward waves alone.  After, with expansion: both directions, heating of expansion alone, none carried at v_A.
 
     Without: nothing drives, waves decay at 2 Gamma_d and leave the cosmic rays at v_A.
     """

@@ -24,15 +24,17 @@ _SMALL: dict[str, Any] = {"fontsize": 8, "frameon": False}
 
 def draw(found: dict[str, Any], path: Path) -> None:
     """Plane, flip and bottleneck in one figure."""
-    figure = Figure(figsize=(15.0, 8.6), layout="constrained")
+    figure = Figure(figsize=(14.5, 8.4), layout="constrained")
     top = figure.subplots(2, 3)
     _plane(figure, top[0, 0], found["plane"])
     _flip_spectra(top[0, 1], found["flip"])
     _flip_line(top[0, 2], found["flip"])
     _bottleneck(top[1], found["bottleneck"])
-    for place, axes in enumerate(top.ravel()):
-        axes.set_title(f"({'abcdef'[place]}) {axes.get_title()}", fontsize=10, loc="left")
-        if place:
+    for letter, axes in zip("abcdef", top.ravel(), strict=True):
+        title = axes.get_title()
+        axes.set_title("")
+        axes.set_title(f"({letter}) {title}", fontsize=10, loc="left")
+        if letter != "a":
             axes.grid(True, alpha=0.25, linewidth=0.6)
     figure.savefig(path, dpi=150, format="png")
 
@@ -53,11 +55,11 @@ def _plane(figure: Figure, axes: Axes, points: list[dict[str, Any]]) -> None:
     axes.set_xticks(places[0], [f"{x:g}" for x in xs])
     axes.set_yticks(places[1], [f"{y:g}" for y in ys])
     axes.set_aspect("equal")
-    axes.set_xlabel(r"expansion $\tau_0/\tau_B$   (negative: compression)")
+    axes.set_xlabel(r"expansion $\tau_0/\tau_B$  (negative: compression)")
     axes.set_ylabel(r"gradient $L_0/L$")
-    axes.set_title("branches (direction, helicity) by energy")
+    axes.set_title("energy by branch (direction, helicity)")
     handles = [Patch(color=colour, label=name) for name, colour in BRANCHES]
-    axes.legend(handles=handles, ncols=4, loc="lower center", bbox_to_anchor=(0.5, -0.36), columnspacing=1.0, **_SMALL)
+    axes.legend(handles=handles, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.14), columnspacing=1.0, **_SMALL)
 
 
 def _pie(axes: Axes, centre: tuple[int, int], shares: list[float]) -> None:
@@ -83,7 +85,7 @@ def _flip_spectra(axes: Axes, points: list[dict[str, Any]]) -> None:
             axes.plot(k[:-2], np.where(exact > 1e-12, exact, np.nan), color=colour, linewidth=1.2)
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.set_ylim(1e-10, None)
+    axes.set_ylim(2e-12, None)
     axes.set_xlabel(r"$k\,c/\Omega_0$")
     axes.set_ylabel(r"$8\pi k W_M/B^2$")
     axes.set_title("waves that meet the backward hemisphere, $\\tau_B = \\tau_0$")
@@ -112,7 +114,7 @@ def _flip_line(axes: Axes, points: list[dict[str, Any]]) -> None:
     axes.set_xlabel(r"$L_0/L = -\mu_*$")
     axes.set_ylim(0.0, 1.75)
     axes.set_title("across the flip, $\\tau_B = \\tau_0$")
-    axes.legend(ncols=2, loc="lower right", bbox_to_anchor=(1.0, 0.1), **_SMALL)
+    axes.legend(loc="center right", bbox_to_anchor=(1.0, 0.36), **_SMALL)
 
 
 def _bottleneck(panels: Any, runs: list[dict[str, Any]]) -> None:
@@ -122,7 +124,7 @@ def _bottleneck(panels: Any, runs: list[dict[str, Any]]) -> None:
         ("drift", "$v_D/v_A$"),
         ("heating", r"heating [$10^{-30}\,\mathrm{erg\,cm^{-3}\,s^{-1}}$]"),
     )
-    styles = (("with expansion", BLUE, "-"), ("without expansion", RED, "-"), ("with, markers", PURPLE, ":"))
+    styles = (("with expansion", BLUE, "-"), ("without expansion", RED, "-"), ("with expansion, markers", PURPLE, ":"))
     for axes, (name, words) in zip(panels, names, strict=True):
         for run, (label, colour, style) in zip(runs, styles, strict=False):
             values = np.array(run[name]) * (1e30 if name == "heating" else 1.0)
@@ -130,7 +132,7 @@ def _bottleneck(panels: Any, runs: list[dict[str, Any]]) -> None:
         axes.axvline(_SWITCH, color=GREY, linewidth=1.0, linestyle="--")
         axes.set_xlabel(r"time [$10^{10}$ s]")
         axes.set_ylabel(words)
-        axes.set_title("bottleneck: gradient off at the dashed line")
+        axes.set_title("gradient off at the dashed line")
         axes.legend(**_SMALL)
     panels[0].set_yscale("log")
 
