@@ -24,7 +24,9 @@ from crmc.theory.moments import resonant_nodes
 _ITERATIONS, _NODES, _COSINES = 400, 2000, 256
 
 
-def _lengths(parameters: Parameters, model: Model, tau_B: jax.Array | float | None) -> tuple[jax.Array | float, ...]:
+def _lengths(
+    parameters: Parameters, model: Model, tau_B: jax.Array | float | None
+) -> tuple[jax.Array | float, jax.Array | float]:
     """L and tau_B [code], infinite where there is no such drive."""
     length = 1.0 / parameters.gradient if model.gradient else math.inf
     return length, math.inf if tau_B is None else tau_B

