@@ -7,7 +7,9 @@ waves e_(d,h)(k = 1/(p |mu|)), h = sign(mu), and energy goes to each bin in prop
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,12 +18,15 @@ import numpy as np
 from crmc.parameters import Model, Parameters
 from crmc.spectrum import SIGNS
 from crmc.theory import combined_flux, growth_times_power_combined
+from crmc.theory.moments import resonant_nodes
 
 #: Iterations, and nodes in ln k of the integral of power; in momentum and in each hemisphere those of the drift.
 _ITERATIONS, _NODES, _COSINES = 400, 2000, 256
 
 
-def _lengths(parameters: Parameters, model: Model, tau_B: jax.Array | float | None) -> tuple[jax.Array | float, ...]:
+def _lengths(
+    parameters: Parameters, model: Model, tau_B: jax.Array | float | None
+) -> tuple[jax.Array | float, jax.Array | float]:
     """L and tau_B [code], infinite where there is no such drive."""
     length = 1.0 / parameters.gradient if model.gradient else math.inf
     return length, math.inf if tau_B is None else tau_B
@@ -82,33 +87,108 @@ def equilibrium_amplitudes(
     return jax.lax.fori_loop(0, _ITERATIONS, iterate, jnp.where(driven, 1.0, parameters.seed))
 
 
+class _Drives(NamedTuple):
+    """L and tau_B [code] and the waves (2, 2, bins) that share their flux."""
+
+    length: jax.Array | float
+    tau_B: jax.Array | float
+    waves: jax.Array
+
+
+def _tilt(
+    parameters: Parameters, amplitude: jax.Array, drives: _Drives, h: int, p: jax.Array, mu: jax.Array
+) -> jax.Array:
+    """df/dmu at mu = SIGNS[h] ``mu``, 0 < ``mu`` < 1: [F_mu - sum_d d D_d (p v_A/v) df0/dp]/D, steady.
+
+    D_d = (pi Omega0/2 gamma) e_d (1 - mu^2), D their sum; shapes broadcast.
+    """
+    background, v = parameters.background, p / jnp.sqrt(1.0 + p**2)
+    f0, slope = background.density(amplitude, p), background.slope(amplitude, p)
+    e = jnp.einsum("...j,dj->d...", parameters.grid.resonant(p * mu), drives.waves[:, h])
+    total = e[0] + e[1]
+    diffusion = 0.5 * parameters.nu_coefficient / jnp.sqrt(1.0 + p**2) * total
+    flux = combined_flux(SIGNS[h] * mu, f0, slope, v, drives.length, drives.tau_B) / (1.0 - mu**2)
+    return flux / diffusion - (e[0] - e[1]) / total * parameters.alfven_speed / v * slope
+
+
+def _cosines(parameters: Parameters) -> tuple[jax.Array, jax.Array]:
+    """Nodes mu in (0, 1) and weights, uniform in ln mu from a hundredth of the narrowest gap on: below, all is even."""
+    nodes, weights = np.polynomial.legendre.leggauss(_COSINES)
+    low = jnp.log(0.01 * jnp.minimum(parameters.grid.x_gap / parameters.background.momentum_max, 1.0))
+    mu = jnp.exp(0.5 * low * (1.0 - nodes))
+    return mu, -0.5 * low * weights * mu
+
+
 @partial(jax.jit, static_argnames="model")
 def steady_drift(
     parameters: Parameters, amplitude: jax.Array, model: Model, tau_B: jax.Array | float | None, waves: jax.Array
 ) -> jax.Array:
     """v_D/c (eq. 17) of the steady state that ``waves`` (2, 2, bins), which scatter down to mu = 0, keep up.
 
-    df/dmu = [F_mu - sum_d d D_d (p v_A/v) df0/dp]/D with D_d = (pi Omega0/2 gamma) e_d (1 - mu^2) and D their sum;
-    n_c v_D = int v p^2 dp int (1 - mu^2)/2 (df/dmu) dmu.
+    n_c v_D = int v p^2 dp int (1 - mu^2)/2 (df/dmu) dmu with df/dmu = [F_mu - sum_d d D_d (p v_A/v) df0/dp]/D,
+    D_d = (pi Omega0/2 gamma) e_d (1 - mu^2) and D their sum.
+    """
+    p, dp = parameters.background.quadrature()
+    p, (mu, dmu) = p[:, None], _cosines(parameters)
+    drives = _Drives(*_lengths(parameters, model, tau_B), waves)
+    tilt = _tilt(parameters, amplitude, drives, 0, p, mu) + _tilt(parameters, amplitude, drives, 1, p, mu)
+    current = p**3 / jnp.sqrt(1.0 + p**2) * dp[:, None] * 0.5 * (1.0 - mu**2) * tilt * dmu
+    return jnp.sum(current) / parameters.background.moments(amplitude, jnp.ones(())).number
+
+
+def growth_of_slope(
+    parameters: Parameters, amplitude: jax.Array, df_dmu: Callable[[int, jax.Array, jax.Array], jax.Array]
+) -> jax.Array:
+    """Growth rates of all branches, (2, 2, bins) [code], for f0 and df/dmu = ``df_dmu``(i, p, mu) at SIGNS[i] mu.
+
+    Gamma = (pi/4) p1 int (p^2 - p1^2) A(p, mu = h p1/p) dp with A = df0/dp + (d v/(v_A p)) df/dmu (eqs. 13-14), the
+    mean over each bin's S_j and the part of the gap that it scatters.
     """
     grid, background = parameters.grid, parameters.background
-    p, dp = background.quadrature()
-    p = p[:, None]
-    v = p / jnp.sqrt(1.0 + p**2)
-    f0, slope = background.density(amplitude, p), background.slope(amplitude, p)
-    nodes, weights = np.polynomial.legendre.leggauss(_COSINES)
-    # Uniform in ln mu from a hundredth of the narrowest gap on, below which nothing varies.
-    low = jnp.log(0.01 * jnp.minimum(grid.x_gap / background.momentum_max, 1.0))
-    mu = jnp.exp(0.5 * low * (1.0 - nodes))
-    dmu = -0.5 * low * weights * mu
-    x = p * mu
-    basis = grid.resonant(x)
-    flux = jnp.zeros(())
-    for h, waves_h in zip(SIGNS, jnp.moveaxis(waves, 1, 0), strict=True):
-        e = jnp.einsum("pmj,dj->dpm", basis, waves_h)
-        total = e[0] + e[1]
-        diffusion = 0.5 * parameters.nu_coefficient / jnp.sqrt(1.0 + p**2) * total
-        F = combined_flux(h * mu, f0, slope, v, *_lengths(parameters, model, tau_B)) / (1.0 - mu**2)
-        tilt = F / diffusion - (e[0] - e[1]) / total * parameters.alfven_speed / v * slope
-        flux += jnp.sum(v * p**2 * dp[:, None] * 0.5 * (1.0 - mu**2) * tilt * dmu)
-    return flux / background.moments(amplitude, jnp.ones(())).number
+    x, dlnx = _nodes(parameters)
+    p, dp = resonant_nodes(background, x)
+    mu = jnp.minimum(x[:, None] / p, 1.0 - 1e-12)
+    # pi/4: a quarter of the scattering coefficient, times what the printed coefficients add.
+    measure = 0.25 * parameters.nu_coefficient * parameters.growth_coefficient * x[:, None] * (p**2 - x[:, None] ** 2)
+    resting = background.slope(amplitude, p) / p
+    moving = [df_dmu(i, p, mu) / (parameters.alfven_speed * jnp.sqrt(1.0 + p**2)) for i in (0, 1)]
+    rates = [[jnp.sum(measure * (resting + d * tilted) * dp, axis=-1) for tilted in moving] for d in SIGNS]
+    weight = dlnx[:, None] / grid.knot * grid.resonant(x)
+    return jnp.einsum("dhn,nj->dhj", jnp.asarray(rates), weight)
+
+
+@partial(jax.jit, static_argnames="model")
+def steady_growth(
+    parameters: Parameters, amplitude: jax.Array, model: Model, tau_B: jax.Array | float | None, waves: jax.Array
+) -> jax.Array:
+    """Growth rates of all branches, (2, 2, bins) [code], by the steady f that ``waves`` of that shape keep up.
+
+    `growth_of_slope` with df/dmu of `steady_drift`.  Where the waves balance damping, this is the damping rate of
+    those that are driven; if alone at their k and helicity, the other direction's is 2 Gamma_0 - Gamma_d, Gamma_0 < 0
+    that of isotropic f.
+    """
+    drives = _Drives(*_lengths(parameters, model, tau_B), waves)
+    return growth_of_slope(parameters, amplitude, partial(_tilt, parameters, amplitude, drives))
+
+
+@partial(jax.jit, static_argnames="model")
+def steady_anisotropy(
+    parameters: Parameters,
+    amplitude: jax.Array,
+    model: Model,
+    tau_B: jax.Array | float | None,
+    waves: jax.Array,
+    momenta: jax.Array,
+) -> tuple[jax.Array, jax.Array]:
+    """f - F0 of the steady state that ``waves`` keep up: mu, (places,), and values (momenta, places).
+
+    The integral over mu of df/dmu of `steady_drift`, without mean over mu; ``momenta`` have the shape (momenta,).
+    """
+    mu, dmu = _cosines(parameters)
+    drives = _Drives(*_lengths(parameters, model, tau_B), waves)
+    p = momenta[:, None]
+    steps = [jnp.cumsum(_tilt(parameters, amplitude, drives, h, p, mu) * dmu, axis=1) for h in (0, 1)]
+    places = jnp.concatenate([-mu[::-1], mu])
+    values = jnp.concatenate([-steps[1][:, ::-1], steps[0]], axis=1)
+    mean = jnp.sum(values * jnp.concatenate([dmu[::-1], dmu]), axis=1, keepdims=True) / 2.0
+    return places, values - mean

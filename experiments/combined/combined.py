@@ -1,0 +1,414 @@
+"""Drift and expansion together: the plane of both drives, the flip of the excited direction, and the bottleneck.
+
+python experiments/combined/combined.py [--small] [--seeds 4] [--figure combined.png] [--json FILE]
+
+Strengths are in units in which the drives are equal: expansion x = tau_0/tau_B (negative: compression) with
+tau_0 = 3.7e12 s, gradient y = L_0/L with L_0 = 3 c tau_0/a, so that mu* = -y/x for v = c.  Every run starts from the
+steady state of theory, whose waves and f then have to hold their own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import math
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy import stats
+from scipy.interpolate import RegularGridInterpolator
+
+from crmc.assemble import expansion_time, shape_of
+from crmc.build import Setup, build
+from crmc.config import Config, load_config
+from crmc.distribution import Background
+from crmc.equilibrium import (
+    equilibrium_amplitudes,
+    growth_of_slope,
+    steady_anisotropy,
+    steady_drift,
+    steady_growth,
+)
+from crmc.fokker_planck import NAME as MESH
+from crmc.observe import MOMENTA
+from crmc.parameters import Model
+from crmc.result import in_units
+from crmc.run import SOLVERS
+from crmc.theory import combined_flux, heating_combined
+from crmc.theory.moments import resonant_nodes
+
+EXPANSION_TIME, INDEX, LIGHT = 3.7e12, 4.7, 2.99792458e10
+EQUAL_LENGTH = 3.0 * LIGHT * EXPANSION_TIME / INDEX
+KILOPARSEC = 3.0856775814913673e21
+#: No drive, yet the same program.
+_NEVER = 1e-8
+EXPANSIONS, GRADIENTS = (-1.0, -0.5, 0.0, 0.5, 1.0), (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
+#: Where the markers run too.
+SAMPLED = tuple((x, y) for x in (-1.0, 0.0, 1.0) for y in (0.0, 0.25, 0.5, 0.75, 1.5) if (x, y) != (0.0, 0.0))
+FLIP = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2)
+#: Seconds per step of the mesh; steps of the markers (nu_max dt = 0.2) between refits of their weights.
+MESH_STEP, _EVERY = 4e8, {"coarse_grain_every": 150, "functional_every": 15}
+DURATION, ROWS, SWITCH_OFF = 2e10, 10, 2e10
+BRANCHES = ("+ +", "+ -", "- +", "- -")
+
+
+class Size(NamedTuple):
+    """How much is run: points, markers and seeds."""
+
+    expansions: Sequence[float] = EXPANSIONS
+    gradients: Sequence[float] = GRADIENTS
+    sampled: Sequence[tuple[float, float]] = SAMPLED
+    flip: Sequence[float] = FLIP
+    onset: Sequence[float] = (0.5, 1.0)
+    markers: int = 8192
+    seeds: int = 4
+    flip_bins: int = 24
+
+
+SMALL = Size((0.0, 1.0), (0.0, 1.5), ((1.0, 1.5),), (0.2, 0.5, 0.8), (1.0,), markers=2048, seeds=2, flip_bins=12)
+
+
+def configured(x: float, y: float, *more: str) -> Config:
+    """The shipped config with strengths ``x`` of expansion and ``y`` of the gradient."""
+    timescale = EXPANSION_TIME / (x if x else _NEVER)
+    length = EQUAL_LENGTH / (y if y else _NEVER)
+    sets = (f"expansion.timescale={timescale!r} s", f"drift.gradient_length={length / KILOPARSEC!r} kpc")
+    return load_config("combined", [*sets, f"run.duration={DURATION!r} s", *more])
+
+
+class Steady(NamedTuple):
+    """Theory's steady state: amplitudes and growth rates (2, 2, bins), heating, that of int |F_mu|, v_D/c; [code]."""
+
+    waves: jax.Array
+    growth: jax.Array
+    heating: float
+    pointwise: float
+    drift: float
+
+
+def arguments(setup: Setup) -> tuple[Any, ...]:
+    """What the functions of `crmc.equilibrium` take."""
+    shape = shape_of(setup.config)
+    return setup.parameters, setup.state.amplitude, shape.model, expansion_time(setup.config, setup.units, shape)
+
+
+def steady(setup: Setup) -> Steady:
+    """Theory of a setup with gradient and expansion."""
+    parameters, amplitude, model, tau_B = arguments(setup)
+    waves = equilibrium_amplitudes(parameters, amplitude, model, tau_B)
+    drives = parameters.background, amplitude, parameters.alfven_speed, 1.0 / parameters.gradient, tau_B
+    return Steady(
+        waves,
+        steady_growth(parameters, amplitude, model, tau_B, waves),
+        float(jax.jit(heating_combined)(*drives)),
+        float(pointwise_heating(*drives)),
+        float(steady_drift(parameters, amplitude, model, tau_B, waves)),
+    )
+
+
+@jax.jit
+def pointwise_heating(background, amplitude, v_alfven, length, tau_B) -> jax.Array:
+    """v_A sum_h int |F_mu| p^2 dp dmu [code]: what it would be if each mu had its own direction."""
+    p, dp = resonant_nodes(background, background.momentum_min)
+    node, weight = np.polynomial.legendre.leggauss(512)
+    f0, slope = background.density(amplitude, p), background.slope(amplitude, p)
+    v = p / jnp.sqrt(1.0 + p**2)
+    flux = combined_flux(node[:, None], f0, slope, v, length, tau_B)
+    return v_alfven * jnp.sum(weight[:, None] * jnp.abs(flux) * p**3 * dp)
+
+
+def started(setup: Setup) -> Setup:
+    """The setup with f and the waves of theory's steady state; markers and cells of a mesh alike."""
+    common = arguments(setup)
+    waves = equilibrium_amplitudes(*common)
+    background, m = setup.parameters.background, setup.state.markers
+    momenta = np.geomspace(float(background.momentum_min), float(background.momentum_max), 96)
+    mu, values = (np.asarray(x) for x in steady_anisotropy(*common, waves, jnp.asarray(momenta)))
+    # A power law is what varies slowly in p.
+    table = RegularGridInterpolator(
+        (np.log(momenta), mu),
+        values * momenta[:, None] ** INDEX,
+        bounds_error=False,
+        fill_value=None,
+    )
+    p = np.asarray(m.momentum(setup.state.b), float)
+    place = np.clip(np.asarray(m.parallel_momentum, float) / p, float(mu[0]), float(mu[-1]))
+    excess = np.asarray(m.volume, float) * table((np.log(p), place)) * p**-INDEX
+    markers = dataclasses.replace(m, excess=jnp.asarray(excess, m.excess.dtype))
+    return dataclasses.replace(setup, state=dataclasses.replace(setup.state, markers=markers, waves=waves))
+
+
+def in_steps(setup: Setup, steps: int, model: Model) -> Setup:
+    """The setup in so many steps, with ``model``."""
+    dt = jnp.asarray(setup.config.run.duration * setup.units.gyrofrequency / steps)
+    return dataclasses.replace(setup, parameters=dataclasses.replace(setup.parameters, dt=dt), model=model, steps=steps)
+
+
+def prepared(config: Config, solver: str, mesh_step: float = MESH_STEP, rows: int = 2 * ROWS) -> Setup:
+    """Setup at theory's steady state, with a program that all points share; the time step is the point's own."""
+    setup = SOLVERS[solver].prepare(build(config))
+    every = {"coarse_grain_every": 0, "functional_every": 1} if solver == MESH else _EVERY
+    model = dataclasses.replace(setup.model, functional_refinement=8, **every)
+    steps = config.run.duration / mesh_step if solver == MESH else max(setup.steps, 40 * ROWS)
+    return started(in_steps(setup, math.ceil(steps / rows) * rows, model))
+
+
+@cache
+def compiled(solver: str) -> tuple[Any, Any]:
+    """Steps, and a row of results."""
+    advance, observe = SOLVERS[solver].advance, SOLVERS[solver].observe
+    return jax.jit(advance, static_argnames="model"), jax.jit(observe, static_argnames="model")
+
+
+def row_of(setup: Setup, state: Any = None, record: Any = None, count: int = 1) -> dict[str, np.ndarray]:
+    """A row in the units of a result file after ``count`` steps, by default of the start, where rates mean nothing."""
+    state = setup.state if state is None else state
+    record = SOLVERS[setup.solver].record(setup.parameters) if record is None else record
+    row = compiled(setup.solver)[1](state, record, jnp.asarray(count), setup.parameters, model=setup.model)
+    names = ("heating_rate", "drift_velocity", "mean_free_path", "wave_power", "growth_rate", "magnetic_field")
+    return {name: np.asarray(in_units(setup.units, name, row[name])) for name in names}
+
+
+def series(setup: Setup, seed: int, rows: int) -> dict[str, np.ndarray]:
+    """``rows`` rows of results, the amplitudes, and their times [s]."""
+    parameters, state, key = setup.parameters, setup.state, jax.random.key(seed)
+    count, found = setup.steps // rows, []
+    for _ in range(rows):
+        empty = SOLVERS[setup.solver].record(parameters)
+        state, record = compiled(setup.solver)[0](state, empty, key, parameters, jnp.asarray(count), model=setup.model)
+        found.append(row_of(setup, state, record, count) | {"waves": np.asarray(state.waves)})
+    time = setup.time_step * count * np.arange(1, rows + 1)
+    return {name: np.stack([row[name] for row in found]) for name in found[0]} | {"time": time}
+
+
+def late(setup: Setup, seed: int = 0) -> dict[str, np.ndarray]:
+    """Means over the second half."""
+    found = series(setup, seed, 2 * ROWS)
+    return {name: np.nanmean(values[ROWS:], axis=0) for name, values in found.items()}
+
+
+def numbers(found: dict[str, np.ndarray], reference: np.ndarray, speed: float) -> dict[str, float]:
+    """What is compared: heating, v_D/v_A, mean free paths, the strongest bins, and the growth rates of branches.
+
+    reference: amplitudes (2, 2, bins) that say which branches are driven, with 1 % of the energy at least, and which
+    are at the seed; in between lies what the noise of markers decides.  speed: v_A [cm/s].
+    """
+    values = {"heating": float(found["heating_rate"]), "v_D/v_A": float(found["drift_velocity"]) / speed}
+    values |= {f"path({p:g})": float(x) for p, x in zip(MOMENTA, found["mean_free_path"], strict=True)}
+    for place, name in zip(np.ndindex(2, 2), BRANCHES, strict=True):
+        power = reference[place]
+        if driven := power.sum() > 0.01 * reference.sum():
+            strong = int(np.argmax(power[:-2]))
+            values[f"e({name}, k{strong})"] = float(found["wave_power"][place][strong])
+        if driven or power.max() < 1e-5 * reference.max():
+            values[f"growth({name})"] = branch_growth(found["growth_rate"][place], power, reference.max())
+    return values
+
+
+def branch_growth(rate: np.ndarray, power: np.ndarray, most: float) -> float:
+    """Mean growth rate of a branch: weighted by its power where it is driven, of bins 1 to -3 where it is not."""
+    if power.max() > 1e-3 * most:
+        return float(np.sum(rate * power) / np.sum(power))
+    return float(np.mean(rate[1:-2]))
+
+
+def plane_point(x: float, y: float, bins: int = 12) -> dict[str, Any]:
+    """Mesh beside theory at one point: shares of the waves' energy, v_D/v_A, mean free paths, heating, growth."""
+    with jax.enable_x64(True):
+        setup = prepared(configured(x, y, f"waves.bins={bins}"), MESH)
+        exact, found = steady(setup), late(setup)
+        ageing = aged(setup, float(found["magnetic_field"]))
+        centres = _at_centres(setup, exact.waves)
+    power, v_A = setup.units.power_density * ageing, setup.units.alfven_speed
+    energy, expected = found["waves"].sum(axis=-1), np.asarray(exact.waves).sum(axis=-1)
+    rate, most = np.asarray(exact.growth) * setup.units.gyrofrequency, found["waves"].max()
+    mine = numbers(found, found["waves"], v_A * LIGHT)
+    return {
+        "x": x,
+        "y": y,
+        "shares": (energy / energy.sum()).ravel().tolist(),
+        "shares_theory": (expected / expected.sum()).ravel().tolist(),
+        "heating": mine["heating"],
+        "heating_theory": exact.heating * power,
+        "heating_pointwise": exact.pointwise * power,
+        "drift": mine["v_D/v_A"],
+        "drift_theory": exact.drift / v_A,
+        "path": found["mean_free_path"].tolist(),
+        "growth": [branch_growth(found["growth_rate"][i], found["waves"][i], most) for i in np.ndindex(2, 2)],
+        "growth_theory": [branch_growth(rate[i], found["waves"][i], most) for i in np.ndindex(2, 2)],
+        "k": np.asarray(setup.parameters.grid.centres).tolist(),
+        "wave_power": found["wave_power"].reshape(4, -1).tolist(),
+        "wave_power_theory": centres.reshape(4, -1).tolist(),
+    }
+
+
+def aged(setup: Setup, field: float) -> float:
+    """v_A P_c at ``field`` [G] over that at t = 0: theory's heating falls with the field until it is measured."""
+    b, rays = jnp.asarray(field / setup.units.magnetic_field), setup.parameters.background
+    moments = jax.jit(Background.moments)
+    pressures = [moments(rays, setup.state.amplitude, x).pressure for x in (b, jnp.ones(()))]
+    return float(pressures[0] / pressures[1] * jnp.sqrt(b))
+
+
+def _at_centres(setup: Setup, waves: jax.Array) -> np.ndarray:
+    grid = setup.parameters.grid
+    return np.asarray(jnp.einsum("dhj,kj->dhk", waves, grid.basis(1.0 / grid.centres)))
+
+
+def in_parallel(function: Any, items: Iterable[tuple]) -> list[Any]:
+    """``function(*item)`` of every item, two at a time but for the first, which compiles: no run fills two cores."""
+    first, *others = items
+    with ThreadPoolExecutor(2) as pool:
+        return [function(*first), *pool.map(lambda item: function(*item), others)]
+
+
+def pulls_of(x: float, y: float, markers: int, seeds: int) -> list[dict[str, Any]]:
+    """Rows of quantity, theory, mesh, mean over seeds of the markers, standard error, and the pull from the mesh."""
+    with jax.enable_x64(True):
+        setup = prepared(configured(x, y), MESH)
+        exact, found = steady(setup), late(setup)
+        speed, reference = setup.units.alfven_speed * LIGHT, found["waves"]
+        mesh = numbers(found, reference, speed)
+        theory = {
+            "heating_rate": exact.heating * setup.units.power_density,
+            "drift_velocity": exact.drift * LIGHT,
+            "mean_free_path": row_of(setup)["mean_free_path"],
+            "wave_power": _at_centres(setup, exact.waves),
+            "growth_rate": np.asarray(exact.growth) * setup.units.gyrofrequency,
+        }
+        expected, drawn = numbers(theory, reference, speed), []
+        # No two points share a seed: points that differ by a scaling would have the same noise.
+        first = 1000 * round(100 * (x + 10 * y) + 200)
+        for seed in range(first, first + seeds):
+            config = configured(x, y, f"run.markers={markers}", f"run.seed={seed}")
+            drawn.append(numbers(late(prepared(config, "monte-carlo"), seed), reference, speed))
+    rows = []
+    for name, value in mesh.items():
+        sample = np.array([one[name] for one in drawn])
+        error = float(sample.std(ddof=1) / np.sqrt(seeds))
+        t = (sample.mean() - value) / error
+        pull = float(np.sign(t) * stats.norm.isf(stats.t.sf(abs(t), seeds - 1)))
+        rows.append(
+            {"point": f"x={x:g} y={y:g}", "quantity": name, "theory": expected[name], "mesh": value}
+            | {"markers": float(sample.mean()), "stderr": error, "pull": pull}
+        )
+    return rows
+
+
+def onset(x: float, y: float) -> list[dict[str, Any]]:
+    """Each branch from weak waves: its growth rate before they scatter, mesh beside theory, and its share in the end.
+
+    f drifts freely from F0: df/dmu = t (v F0/L - mu p F0'/tau_B).
+    """
+    rows, every, early = 40, 10, 3
+    with jax.enable_x64(True):
+        weak = ("waves.start=seed", "cosmic_rays.drift_velocity=0", "run.duration=8e10 s")
+        setup = SOLVERS[MESH].prepare(build(configured(x, y, *weak)))
+        model = dataclasses.replace(setup.model, functional_every=1, functional_refinement=8)
+        setup = in_steps(setup, rows * every, model)
+        found, unit = series(setup, 0, rows), setup.units.gyrofrequency
+        # Rates are means over the steps of the interval that ends here.
+        time = float(found["time"][early]) * unit - 0.5 * (every - 1) * float(setup.parameters.dt)
+        free, rest = (_freely(setup, t) * unit for t in (time, 0.0))
+    share = found["waves"][-1].sum(axis=-1) / found["waves"][-1].sum()
+    return [
+        {"x": x, "y": y, "branch": name, "growth_theory": float(free[i][1:-2].mean())}
+        | {"growth": float(found["growth_rate"][early][i][1:-2].mean()), "isotropic": float(rest[i][1:-2].mean())}
+        | {"share_at_8e10": float(share[i])}
+        for i, name in zip(np.ndindex(2, 2), BRANCHES, strict=True)
+    ]
+
+
+def _freely(setup: Setup, time: float) -> np.ndarray:
+    """Growth rates after free streaming of F0 over ``time``, (2, 2, bins) [code]."""
+    parameters, amplitude, _, tau_B = arguments(setup)
+    rays = parameters.background
+
+    def df_dmu(i: int, p: jax.Array, mu: jax.Array) -> jax.Array:
+        gradient = parameters.gradient * p / jnp.sqrt(1.0 + p**2) * rays.density(amplitude, p)
+        return time * (gradient - (1 - 2 * i) * mu * rays.slope(amplitude, p) / tau_B)
+
+    return np.asarray(growth_of_slope(parameters, amplitude, df_dmu))
+
+
+def bottleneck(
+    x: float, solver: str = MESH, markers: int = 8192, duration: float = 1.6e11, mesh_step: float = 2e8
+) -> dict[str, Any]:
+    """Series of a run whose gradient, y = 1.5, vanishes at 2e10 s; x = 1 with and x = 0 without expansion."""
+    more = (
+        f"drift.switch_off={SWITCH_OFF} s",
+        f"run.duration={duration} s",
+        f"run.markers={markers}",
+        "run.scattering_per_step=0.4",
+    )
+    with jax.enable_x64(True):
+        setup = prepared(configured(x, 1.5, *more), solver, mesh_step, 100)
+        found = series(setup, 0, 100)
+    alfven = setup.units.alfven_speed * LIGHT * np.sqrt(found["magnetic_field"] / found["magnetic_field"][0])
+    rows = {"heating": found["heating_rate"], "drift": found["drift_velocity"] / alfven}
+    rows |= {f"path({p:g})": path for p, path in zip(MOMENTA, found["mean_free_path"].T, strict=True)}
+    rows |= {f"energy({name})": x for name, x in zip(BRANCHES, found["waves"].sum(-1).reshape(-1, 4).T, strict=True)}
+    # Means over the last 1e10 s of either phase.
+    ends = (np.searchsorted(found["time"], end * (1.0 + 1e-9)) for end in (SWITCH_OFF, duration))
+    parts = [slice(end - round(1e10 / duration * 100), end) for end in ends]
+    before, after = ([float(x[part].mean()) for x in rows.values()] for part in parts)
+    series_of = {name: x.tolist() for name, x in rows.items()} | {"time": found["time"].tolist()}
+    return {"x": x, "solver": solver, "columns": list(rows), "before": before, "after": after} | series_of
+
+
+#: Part -> how to run it, and the columns printed.
+PARTS: dict[str, tuple[Callable[[Size], list[dict[str, Any]]], tuple[str, ...]]] = {
+    "plane": (
+        lambda size: in_parallel(plane_point, [(x, y) for y in size.gradients for x in size.expansions if x or y]),
+        ("x", "y", "shares", "heating", "heating_theory", "drift", "drift_theory", "path", "growth", "growth_theory"),
+    ),
+    "flip": (
+        lambda size: in_parallel(plane_point, [(1.0, y, size.flip_bins) for y in size.flip]),
+        ("y", "heating", "heating_theory", "heating_pointwise", "drift", "drift_theory", "shares", "shares_theory"),
+    ),
+    "onset": (
+        lambda size: sum(in_parallel(onset, [(1.0, y) for y in size.onset]), []),
+        ("y", "branch", "isotropic", "growth", "growth_theory", "share_at_8e10"),
+    ),
+    "bottleneck": (
+        lambda size: in_parallel(bottleneck, [(1.0,), (0.0,), (1.0, "monte-carlo", 2 * size.markers)]),
+        ("x", "solver", "before", "after"),
+    ),
+    "pulls": (
+        lambda size: sum(in_parallel(pulls_of, [(*xy, size.markers, size.seeds) for xy in size.sampled]), []),
+        ("point", "quantity", "theory", "mesh", "markers", "stderr", "pull"),
+    ),
+}
+
+
+def main() -> None:
+    """Print the tables, write the numbers and draw the figure."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--small", action="store_true", help="a few points only")
+    parser.add_argument("--parts", default=",".join(PARTS), help="what to run")
+    parser.add_argument("--json", type=Path, default=Path("combined.json"), help="the numbers; parts not run are kept")
+    parser.add_argument("--figure", type=Path, default=Path("combined.png"))
+    options = parser.parse_args()
+    from report import draw, summary, table  # beside this file
+
+    found = json.loads(options.json.read_text(encoding="utf-8")) if options.json.exists() else {}
+    for part in options.parts.split(","):
+        run, columns = PARTS[part]
+        found[part] = run(SMALL if options.small else Size())
+        print(f"{part}\n\n{table(found[part], columns)}\n", flush=True)
+        options.json.write_text(json.dumps(found) + "\n", encoding="utf-8")
+    if "pulls" in found:
+        print(summary(found["pulls"]))
+    if {"plane", "flip", "bottleneck"} <= found.keys():
+        draw(found, options.figure)
+
+
+if __name__ == "__main__":
+    main()
