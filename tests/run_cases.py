@@ -58,9 +58,17 @@ BOTH: dict[str, Any] = SMALL | {"drift": {"gradient_length": "30 kpc"}, "scatter
 
 
 def small(**overrides: Any) -> Config:
+    """SMALL with ``section__key=value`` replaced."""
+    return _replaced(SMALL, overrides)
+
+
+def driven(**overrides: Any) -> Config:
     """BOTH with ``section__key=value`` replaced."""
-    named = {name.replace("__", "."): value for name, value in overrides.items()}
-    return parse_config(BOTH).with_overrides(named)
+    return _replaced(BOTH, overrides)
+
+
+def _replaced(data: dict[str, Any], overrides: dict[str, Any]) -> Config:
+    return parse_config(data).with_overrides({name.replace("__", "."): value for name, value in overrides.items()})
 
 
 def checkpoint_of(output: Path) -> dict[str, np.ndarray]:

@@ -71,6 +71,7 @@ def markers(targets: list[Target]) -> Comparison:
     return Comparison(growing(*TRUTH), targets, FREE, 8, "monte-carlo")
 
 
+@pytest.mark.full
 def test_derivatives_in_pressure_balance(mesh: Any, markers: Comparison) -> None:
     """Those of heating and of the mean free path agree with the solver on a mesh; errors would show 0.25 and 2e-3."""
     found = differentiate(markers.program, REPLICAS)

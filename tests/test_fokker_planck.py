@@ -219,6 +219,7 @@ def late_heating(n_p, n_mu):
     return heating(setup, state, record, setup.steps)[0]
 
 
+@pytest.mark.full
 def test_second_order_in_mu():
     values = [late_heating(12, n) for n in (48, 96, 192)]
     coarse, fine = np.diff(values) / values[-1]
@@ -226,6 +227,7 @@ def test_second_order_in_mu():
     assert abs(fine) < 5e-3
 
 
+@pytest.mark.full
 def test_converges_in_momentum():
     values = [late_heating(n, 64) for n in (12, 24, 48)]
     coarse, fine = np.abs(np.diff(values)) / values[-1]
@@ -412,6 +414,7 @@ def test_forward_scattering_damps_the_second_harmonic():
 # -- derivatives and the command --------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_forward_derivative_agrees_with_a_difference():
     setup = prepared(**LATE)
 

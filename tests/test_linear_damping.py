@@ -91,6 +91,7 @@ def test_books(monte_carlo):
     assert found["energy_imbalance"]["value"] < 1e-8
 
 
+@pytest.mark.full
 def test_printed_coefficients(tmp_path):
     """With the paper's coefficients the two sides of eq. 37 differ by 2/pi, W total, or 4/pi, W magnetic alone."""
     _, summary = simulate(

@@ -23,10 +23,10 @@ from run_cases import (
     assert_same_run,
     checkpoint_of,
     compiled_once,
+    driven,
     environment,
     final_state,
     result_of,
-    small,
 )
 
 import crmc.run
@@ -66,7 +66,7 @@ def run_into(folder: Path, config: Config, **options: object) -> tuple[Path, Out
 @pytest.fixture(scope="module")
 def reference(compiled: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """SMALL, uninterrupted."""
-    output, outcome = run_into(tmp_path_factory.mktemp("reference"), small())
+    output, outcome = run_into(tmp_path_factory.mktemp("reference"), driven())
     assert outcome.exit_code == DONE
     return output
 
@@ -74,7 +74,7 @@ def reference(compiled: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def long_reference(compiled: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The long run, uninterrupted."""
-    output, outcome = run_into(tmp_path_factory.mktemp("long"), small(**LONG))
+    output, outcome = run_into(tmp_path_factory.mktemp("long"), driven(**LONG))
     assert outcome.exit_code == DONE
     return output
 
@@ -83,7 +83,7 @@ def long_reference(compiled: None, tmp_path_factory: pytest.TempPathFactory) -> 
 def long_config(tmp_path: Path) -> Path:
     """The long run as a file."""
     path = tmp_path / "small.toml"
-    path.write_text(small(**LONG).to_toml(), encoding="utf-8")
+    path.write_text(driven(**LONG).to_toml(), encoding="utf-8")
     return path
 
 
@@ -133,7 +133,7 @@ def read_until(stream: io.BufferedReader, word: bytes) -> bytes:
 @pytest.mark.parametrize("chunk_steps", [1, 7])
 def test_chunks_do_not_change_a_bit(reference: Path, tmp_path: Path, chunk_steps: int) -> None:
     """Chunks of fixed length give the checkpoint and the result of chunks chosen by speed."""
-    output, outcome = run_into(tmp_path, small(), chunk_steps=chunk_steps)
+    output, outcome = run_into(tmp_path, driven(), chunk_steps=chunk_steps)
     assert outcome.exit_code == DONE
     assert_same_run(output, reference)
 
@@ -141,7 +141,7 @@ def test_chunks_do_not_change_a_bit(reference: Path, tmp_path: Path, chunk_steps
 @pytest.mark.parametrize("interval", ["2e7 s", "1.1e9 s", "2e9 s"])
 def test_output_interval_does_not_change_the_state(reference: Path, tmp_path: Path, interval: str) -> None:
     """Rows every step, twice and once lead to the same final state."""
-    output, _ = run_into(tmp_path, small(run__output_interval=interval))
+    output, _ = run_into(tmp_path, driven(run__output_interval=interval))
     assert_same_bits(final_state(output), final_state(reference))
     assert result_of(output).sizes["time"] == 1 + int(np.ceil(2e9 / float(interval.split()[0])))
 
@@ -155,14 +155,14 @@ def test_rows_fall_on_the_schedule(reference: Path) -> None:
 
 def test_saving_does_not_change_a_bit(reference: Path, tmp_path: Path) -> None:
     """A checkpoint after every chunk leaves the run as it is."""
-    output, _ = run_into(tmp_path, small(), save_seconds=0.0, chunk_steps=20)
+    output, _ = run_into(tmp_path, driven(), save_seconds=0.0, chunk_steps=20)
     assert_same_run(output, reference)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run.nc", "run.nc.checkpoint.npz"]
 
 
 def test_the_seed_matters(reference: Path, tmp_path: Path) -> None:
     """Another seed gives other bits, so the comparisons above can fail."""
-    output, _ = run_into(tmp_path, small(run__seed=1))
+    output, _ = run_into(tmp_path, driven(run__seed=1))
     with pytest.raises(AssertionError):
         assert_same_bits(final_state(output), final_state(reference))
 
@@ -237,10 +237,10 @@ def test_signal_while_compiling(
 
     with monkeypatch.context() as patch:
         patch.setattr(crmc.run, "build", build)
-        output, outcome = run_into(tmp_path, small())
+        output, outcome = run_into(tmp_path, driven())
     assert outcome.exit_code == INTERRUPTED and number.name in outcome.message
     assert result_of(output).attrs["status"] == "interrupted" and result_of(output).sizes["time"] == 1
-    _, outcome = run_into(tmp_path, small(), resume=True)
+    _, outcome = run_into(tmp_path, driven(), resume=True)
     assert outcome.exit_code == DONE
     assert_same_run(output, reference)
 
@@ -256,24 +256,24 @@ def test_resume_inside_an_interval(reference: Path, tmp_path: Path, monkeypatch:
     original = crmc.run.Runner.take
     with monkeypatch.context() as patch:
         patch.setattr(crmc.run.Runner, "take", take)
-        output, outcome = run_into(tmp_path, small(), chunk_steps=1)
+        output, outcome = run_into(tmp_path, driven(), chunk_steps=1)
     assert outcome.exit_code == INTERRUPTED
     assert int(checkpoint_of(output)["recorded"]) == 7
-    assert run_into(tmp_path, small(), resume=True)[1].exit_code == DONE
+    assert run_into(tmp_path, driven(), resume=True)[1].exit_code == DONE
     assert_same_run(output, reference)
 
 
 def test_signal_handlers_are_restored(reference: Path, tmp_path: Path) -> None:
     """After a run, Ctrl-C and SIGTERM do what they did before."""
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    run_into(tmp_path, small())
+    run_into(tmp_path, driven())
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 
 def test_resume_of_a_finished_run(reference: Path, tmp_path: Path) -> None:
     """Nothing is left to do, and nothing changes."""
-    output, _ = run_into(tmp_path, small())
-    assert run_into(tmp_path, small(), resume=True)[1].exit_code == DONE
+    output, _ = run_into(tmp_path, driven())
+    assert run_into(tmp_path, driven(), resume=True)[1].exit_code == DONE
     assert_same_run(output, reference)
 
 
@@ -283,7 +283,7 @@ def test_resume_of_a_finished_run(reference: Path, tmp_path: Path) -> None:
 def refused(folder: Path, *more: str) -> str:
     """The one line with which `crmc run --resume` refuses."""
     config = folder / "small.toml"
-    config.write_text(small().to_toml(), encoding="utf-8")
+    config.write_text(driven().to_toml(), encoding="utf-8")
     code, out, err = call("run", config, "--output", folder / "run.nc", "--resume", "--quiet", *more)
     lines = [line for line in err.splitlines() if not line.startswith("crmc: warning: ")]
     assert (code, out, len(lines)) == (2, "", 1), err
@@ -339,7 +339,7 @@ def test_resume_with_another_config(reference: Path, tmp_path: Path) -> None:
     line = refused(tmp_path, "--set", "run.seed=7")
     assert "another config" in line and "seed = 7" in line
     with pytest.raises(ConfigError, match="another config.*linear"):
-        run_into(tmp_path, small(damping__linear="2e-11 1/s"), resume=True)
+        run_into(tmp_path, driven(damping__linear="2e-11 1/s"), resume=True)
 
 
 def checkpoint_bytes(output: Path) -> bytes:
@@ -352,7 +352,7 @@ def checkpoint_bytes(output: Path) -> bytes:
 def test_gas_that_cools_to_nothing(reference: Path, tmp_path: Path) -> None:
     """Exit 3 with the reason and a table, the part up to the failure saved; --resume fails likewise."""
     config, output = tmp_path / "small.toml", tmp_path / "run.nc"
-    config.write_text(small(**HUNGRY).to_toml(), encoding="utf-8")
+    config.write_text(driven(**HUNGRY).to_toml(), encoding="utf-8")
     for more in ([], ["--resume"]):
         code, out, err = call("run", config, "--output", output, "--summary", tmp_path / "s.json", *more)
         last = err.splitlines()[-1]
@@ -391,7 +391,7 @@ def test_what_is_not_finite_fails(
 
     original = crmc.run.Runner.take
     monkeypatch.setattr(crmc.run.Runner, "take", take)
-    output, outcome = run_into(tmp_path, small(), chunk_steps=5, summary=tmp_path / "s.json")
+    output, outcome = run_into(tmp_path, driven(), chunk_steps=5, summary=tmp_path / "s.json")
     assert outcome.exit_code == FAILED
     assert f"{named} is not finite at step 30" in outcome.message
     assert result_of(output).attrs["status"] == "failed"
@@ -401,7 +401,7 @@ def test_what_is_not_finite_fails(
 
 def test_failure_in_the_last_interval_stays_a_failure(reference: Path, tmp_path: Path) -> None:
     """A run that fails at its very end is not called done when resumed."""
-    config = small(plasma__cooling="2.47e-22 erg/(cm3 s)")
+    config = driven(plasma__cooling="2.47e-22 erg/(cm3 s)")
     output, outcome = run_into(tmp_path, config)
     assert outcome.exit_code == FAILED and "by step 100;" in outcome.message
     assert run_into(tmp_path, config, resume=True)[1].exit_code == FAILED
@@ -411,7 +411,7 @@ def test_failure_in_the_last_interval_stays_a_failure(reference: Path, tmp_path:
 def test_coarse_steps_are_told(reference: Path, tmp_path: Path) -> None:
     """A run whose kicks were too coarse to trust says so and what to do."""
     _, outcome = run_into(
-        tmp_path, small(run__duration="3e11 s", run__time_step="3e9 s", run__output_interval="3e11 s")
+        tmp_path, driven(run__duration="3e11 s", run__time_step="3e9 s", run__output_interval="3e11 s")
     )
     assert outcome.exit_code == DONE
     assert "lower run.scattering_per_step" in outcome.summary["status_text"]
@@ -422,7 +422,7 @@ def test_process_without_main_thread(reference: Path, tmp_path: Path) -> None:
     import threading
 
     outcomes: list[Outcome] = []
-    thread = threading.Thread(target=lambda: outcomes.append(run_into(tmp_path, small())[1]))
+    thread = threading.Thread(target=lambda: outcomes.append(run_into(tmp_path, driven())[1]))
     thread.start()
     thread.join(DEADLINE)
     assert [outcome.exit_code for outcome in outcomes] == [DONE]

@@ -102,6 +102,7 @@ def test_derivatives_agree_with_the_solver_on_a_mesh(config: Config, found: Slop
         assert np.max(np.abs(pull)) < FAR, f"wave_power {key}: {pull}"
 
 
+@pytest.mark.full
 def test_noise_of_derivatives_does_not_grow(config: Config, found: Slopes) -> None:
     """After 14 and 200 scattering times derivatives by ln Gamma_d vary between replicas as the averages do, no more.
 

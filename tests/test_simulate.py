@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import jax
 import numpy as np
 import pytest
-from run_cases import small
+from run_cases import driven
 
 from crmc.build import Setup, build
 from crmc.parameters import Parameters
@@ -28,7 +28,7 @@ def double_precision() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def setup(double_precision: None) -> Setup:
-    return build(small())
+    return build(driven())
 
 
 @pytest.fixture(scope="module")

@@ -145,7 +145,7 @@ def test_eq_33_pointwise_and_the_drift_of_a_spectrum():
     setup = fokker_planck.prepare(ready, 16, 128)
     P = setup.parameters
     state, _ = MESH_ADVANCE(
-        setup.state, mesh_record(P), jax.random.key(0), P, jnp.asarray(4 * setup.steps), model=setup.model
+        setup.state, mesh_record(P), jax.random.key(0), P, jnp.asarray(3 * setup.steps), model=setup.model
     )
     mesh = mesh_of(state.markers, P, state.b)
     at = diffusion.faces(mesh, P, state.amplitude)

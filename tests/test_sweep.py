@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import tomli_w
 import xarray as xr
-from run_cases import BOTH, EVERY, STEPS, compiled_once, small
+from run_cases import BOTH, EVERY, STEPS, compiled_once, driven
 
 import crmc.run
 import crmc.sweep
@@ -133,7 +133,7 @@ def test_fokker_planck_points_are_runs(config: Path, tmp_path: Path) -> None:
     assert data["time"].dims == ("run.duration", "output")
     np.testing.assert_allclose(data["time_step"], [1e8, 2e8], rtol=1e-12)
     np.testing.assert_allclose(data["time"][:, -1], [1e9, 2e9], rtol=1e-12)
-    one = small(run__duration="1e9 s", run__time_step="1e8 s", run__output_interval="2e8 s")
+    one = driven(run__duration="1e9 s", run__time_step="1e8 s", run__output_interval="2e8 s")
     assert run(one, output=alone, quiet=True, solver="fokker-planck").exit_code == 0
     assert_same_numbers(point_dataset(data, {"run.duration": 0}), xr.load_dataset(alone), 1e-9)
 
@@ -290,7 +290,7 @@ def test_seeds_are_a_dimension(config: Path, tmp_path: Path) -> None:
     assert data["k"].values[1, 0, -1] > data["k"].values[0, 0, -1]
     heat = data["average_heating_rate"].values
     assert (heat[:, 0] != heat[:, 1]).all()
-    assert run(small(run__seed=6), output=tmp_path / "run.nc", quiet=True).exit_code == 0
+    assert run(driven(run__seed=6), output=tmp_path / "run.nc", quiet=True).exit_code == 0
     one = point_dataset(data, {"waves.k_max": 0, "seed": 1})
     assert_same_numbers(one, xr.load_dataset(tmp_path / "run.nc"), 1e-9)
 
