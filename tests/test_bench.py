@@ -314,6 +314,7 @@ def test_references_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Any
         references("numpy_step")
 
 
+@pytest.mark.full
 @pytest.mark.slow
 def test_command(monkeypatch: pytest.MonkeyPatch) -> None:
     """Real processes: valid JSON with the keys of experiments/bench/README.md, and a ratio that is the pairs' median."""

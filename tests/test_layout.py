@@ -32,7 +32,7 @@ from crmc.simulate import advance
 TOLERANCE = 1e-9
 #: No multiple of any number of devices or blocks here, so that some have markers without weight.
 COUNT = 1003
-LAYOUTS = [Layout(1, 100), Layout(4, 64), Layout(8, 8192)]
+LAYOUTS = [Layout(1, 100), Layout(8, 8192)]
 MODES = {
     "pressure_balance": {
         "expansion": {"mode": "pressure_balance"},
@@ -124,6 +124,7 @@ def test_layout_of_a_run() -> None:
         choose_layout(512, 9)
 
 
+@pytest.mark.full
 def test_resume_on_another_number_of_devices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Interrupted on four devices and resumed on two, a run ends as on one."""
     config = small(run__markers=COUNT)

@@ -64,6 +64,7 @@ def test_only_a_failed_assertion_counts(status, output, want):
         assert mutate.failed_test(mutants.MUTATIONS[0], status, output) == want
 
 
+@pytest.mark.full
 @pytest.mark.slow
 def test_the_cheapest_mutants_end_to_end(tmp_path, capsys):
     """Two mutants are noticed; one that changes nothing survives and is reported."""

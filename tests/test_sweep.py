@@ -123,6 +123,7 @@ def test_points_are_the_runs_they_stand_for(
     np.testing.assert_allclose(one["k"], alone["k"], rtol=1e-14)
 
 
+@pytest.mark.full
 def test_fokker_planck_points_are_runs(config: Path, tmp_path: Path) -> None:
     """The other solver, with durations that differ: 10 common steps. Oracle: `run` in as many steps."""
     output, alone = tmp_path / "sweep.nc", tmp_path / "run.nc"

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from scripts import load_script
 
+pytestmark = pytest.mark.full
+
 verify = load_script("verification", "verify")
 SMALL = ("run.markers=4096",)
 
