@@ -175,7 +175,7 @@ def drift(tmp_path_factory):
 
 
 def test_drift_by_both_solvers(drift):
-    """Heating and v_D of markers within 4.9 errors of the mesh's; the mesh's within 2 % of -v_A dP_c/ds and 1 % of theory's v_D."""
+    """Heating and v_D of markers within 4.9 errors of the mesh's; the mesh's within 2 % of -v_A dP_c/ds and 1.5 % of theory's v_D."""
     (_, markers), (_, mesh) = drift["monte-carlo"], drift[fokker_planck.NAME]
     for name, most in (("heating_rate", 0.02), ("gas_heating_rate", 0.005), ("drift_velocity", 0.01)):
         found, want = markers["averages"][name], mesh["averages"][name]["value"]
@@ -183,7 +183,7 @@ def test_drift_by_both_solvers(drift):
         assert abs(found["value"] - want) < SIGMAS * found["stderr"]
     theory = mesh["theory"]
     assert mesh["averages"]["heating_rate"]["value"] == pytest.approx(theory["heating_drift"]["value"], rel=0.02)
-    assert mesh["averages"]["drift_velocity"]["value"] == pytest.approx(theory["drift_velocity"]["value"], rel=0.01)
+    assert mesh["averages"]["drift_velocity"]["value"] == pytest.approx(theory["drift_velocity"]["value"], rel=0.015)
     assert theory["heating_exact"]["value"] == pytest.approx(theory["heating_drift"]["value"], rel=1e-6)
 
 
