@@ -281,6 +281,7 @@ def test_a_quick_run_that_ends_early(monkeypatch, ended, code, words):
     assert reply[:2] == (code, "") and words in reply[2] and reply[2].count("\n") == 1
 
 
+@pytest.mark.full
 @pytest.mark.slow
 def test_quick_run():
     """The live column: heating within 4 errors of the exact value, nu within 5 %, anisotropy above its threshold."""
