@@ -46,14 +46,13 @@ def _resonance_warnings(config: Config) -> list[str]:
     k_max, k_min = f"waves.k_max = {waves.k_max:g}", f"waves.k_min = {waves.k_min:g}"
     p_min, p_max = rays.momentum_min, rays.momentum_max
     found = []
-    if config.scattering.gap == "broadened":
-        pass  # the shortest waves reach everything below
-    elif lowest >= p_min:
+    empty = config.scattering.gap == "empty"
+    if empty and lowest >= p_min:
         found.append(
             f"{k_max}: markers of momentum below {lowest:.3g} m_p c (momentum_min is {p_min:g}) meet no "
             "resonant wave and are never scattered"
         )
-    elif lowest > 0.5 * p_min:
+    elif empty and lowest > 0.5 * p_min:
         found.append(
             f"{k_max}: at momentum_min = {p_min:g} m_p c no wave resonates with |mu| < {lowest / p_min:.2f}; "
             "a higher k_max narrows this gap"

@@ -69,7 +69,7 @@ class Sums(NamedTuple):
     energy: sum W eps, kinetic.
     number: sum W.
     flux, flux_squared: sum w v_par and sum (w v_par)^2.
-    gap: sum (w p v (3 mu^2 - 1)/2) over the markers that no wave reaches, w that of delta_f.
+    gap: sum (w p v (3 mu^2 - 1)/2) over the markers in the 90-degree gap, w that of delta_f.
     members: number of markers that have a weight.
     """
 

@@ -6,7 +6,7 @@ grows,
 
     W -> W exp(v mu dt/L),
 
-F0's share of it included, whose part the control variate never sees since F0 has no drift.  The flux n_c v_D leaves
+F0's share of it included; w = W - V F0 takes up the whole change, since F0 stays as it is.  The flux n_c v_D leaves
 n_c v_D/L particles and the corresponding energy behind; both are booked as having entered.
 """
 

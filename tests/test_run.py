@@ -65,7 +65,7 @@ def run_into(folder: Path, config: Config, **options: object) -> tuple[Path, Out
 
 @pytest.fixture(scope="module")
 def reference(compiled: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """SMALL, uninterrupted."""
+    """BOTH, uninterrupted."""
     output, outcome = run_into(tmp_path_factory.mktemp("reference"), driven())
     assert outcome.exit_code == DONE
     return output

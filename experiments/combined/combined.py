@@ -43,10 +43,10 @@ from crmc.result import in_units
 from crmc.run import SOLVERS
 from crmc.theory import combined_flux, heating_combined
 from crmc.theory.moments import resonant_nodes
+from crmc.units import SPEED_OF_LIGHT
 
-EXPANSION_TIME, INDEX, LIGHT = 3.7e12, 4.7, 2.99792458e10
-EQUAL_LENGTH = 3.0 * LIGHT * EXPANSION_TIME / INDEX
-KILOPARSEC = 3.0856775814913673e21
+EXPANSION_TIME, INDEX = 3.7e12, 4.7
+EQUAL_LENGTH = 3.0 * SPEED_OF_LIGHT * EXPANSION_TIME / INDEX
 #: No drive, yet the same program.
 _NEVER = 1e-8
 EXPANSIONS, GRADIENTS = (-1.0, -0.5, 0.0, 0.5, 1.0), (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
@@ -79,7 +79,7 @@ def configured(x: float, y: float, *more: str) -> Config:
     """The shipped config with strengths ``x`` of expansion and ``y`` of the gradient."""
     timescale = EXPANSION_TIME / (x if x else _NEVER)
     length = EQUAL_LENGTH / (y if y else _NEVER)
-    sets = (f"expansion.timescale={timescale!r} s", f"drift.gradient_length={length / KILOPARSEC!r} kpc")
+    sets = (f"expansion.timescale={timescale!r} s", f"drift.gradient_length={length!r} cm")
     return load_config("combined", [*sets, f"run.duration={DURATION!r} s", *more])
 
 
@@ -229,7 +229,7 @@ def plane_point(x: float, y: float, bins: int = 12) -> dict[str, Any]:
     power, v_A = setup.units.power_density * ageing, setup.units.alfven_speed
     energy, expected = found["waves"].sum(axis=-1), np.asarray(exact.waves).sum(axis=-1)
     rate, most = np.asarray(exact.growth) * setup.units.gyrofrequency, found["waves"].max()
-    mine = numbers(found, found["waves"], v_A * LIGHT)
+    mine = numbers(found, found["waves"], v_A * SPEED_OF_LIGHT)
     return {
         "x": x,
         "y": y,
@@ -274,11 +274,11 @@ def pulls_of(x: float, y: float, markers: int, seeds: int) -> list[dict[str, Any
     with jax.enable_x64(True):
         setup = prepared(configured(x, y), MESH)
         exact, found = steady(setup), late(setup)
-        speed, reference = setup.units.alfven_speed * LIGHT, found["waves"]
+        speed, reference = setup.units.alfven_speed * SPEED_OF_LIGHT, found["waves"]
         mesh = numbers(found, reference, speed)
         theory = {
             "heating_rate": exact.heating * setup.units.power_density,
-            "drift_velocity": exact.drift * LIGHT,
+            "drift_velocity": exact.drift * SPEED_OF_LIGHT,
             "mean_free_path": row_of(setup)["mean_free_path"],
             "wave_power": _at_centres(setup, exact.waves),
             "growth_rate": np.asarray(exact.growth) * setup.units.gyrofrequency,
@@ -351,7 +351,7 @@ def bottleneck(
     with jax.enable_x64(True):
         setup = prepared(configured(x, 1.5, *more), solver, mesh_step, 100)
         found = series(setup, 0, 100)
-    alfven = setup.units.alfven_speed * LIGHT * np.sqrt(found["magnetic_field"] / found["magnetic_field"][0])
+    alfven = setup.units.alfven_speed * SPEED_OF_LIGHT * np.sqrt(found["magnetic_field"] / found["magnetic_field"][0])
     rows = {"heating": found["heating_rate"], "drift": found["drift_velocity"] / alfven}
     rows |= {f"path({p:g})": path for p, path in zip(MOMENTA, found["mean_free_path"].T, strict=True)}
     rows |= {f"energy({name})": x for name, x in zip(BRANCHES, found["waves"].sum(-1).reshape(-1, 4).T, strict=True)}
