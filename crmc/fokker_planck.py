@@ -21,6 +21,7 @@ import jax
 import jax.numpy as jnp
 
 from crmc import diffusion, streaming, tube
+from crmc.amplitudes import damp
 from crmc.assemble import initial_harmonics, total_pressure
 from crmc.build import Setup
 from crmc.config import Config
@@ -33,7 +34,6 @@ from crmc.record import Record, combine, empty_record
 from crmc.reductions import moment_functions, total
 from crmc.spectrum import wave_energy_unit
 from crmc.state import State
-from crmc.step import damp
 from crmc.units import CodeUnits
 
 NAME = "fokker-planck"
@@ -105,22 +105,22 @@ def mesh_record(parameters: Parameters) -> Record:
 
 def step(state: State, parameters: Parameters, model: Model) -> tuple[State, Record]:
     """Advance by parameters.dt; ``state.markers`` are the cells of a mesh."""
-    half = dataclasses.replace(parameters, dt=0.5 * parameters.dt)
-    state = tube.apply_sources(state, parameters, model, half.dt)
-    state = enter(state, parameters, model, half.dt)
+    half = 0.5 * parameters.dt
+    state = tube.apply_sources(state, parameters, model, half)
+    state = enter(state, parameters, model, half)
     state, first = expand(state, parameters, model, 0.5)
-    state, damped = damp(state, half, model)
+    state, damped = damp(state, parameters, model, half)
     # The drive of the whole step at the rate of its first half; the second half, not known yet, corrects it below.
     if model.scattering == "none":
         state = _holding(state, state.markers.excess + _sources(state, parameters, model, 2.0 * first))
         record = mesh_record(parameters)
     else:
         state, record = exchange(state, parameters, model, 2.0 * first)
-    state, damped_too = damp(state, half, model)
+    state, damped_too = damp(state, parameters, model, half)
     state, second = expand(state, parameters, model, 1.0)
     state = _holding(state, state.markers.excess + _driving(state, parameters, second - first))
-    state = enter(state, parameters, model, half.dt)
-    state = tube.apply_sources(state, parameters, model, half.dt)
+    state = enter(state, parameters, model, half)
+    state = tube.apply_sources(state, parameters, model, half)
     if model.scattering == "spectrum" and model.functional_every > 0:
         record = _with_functional(state, record, parameters, model)
     return dataclasses.replace(state, step=state.step + 1), record._replace(damped=damped + damped_too)

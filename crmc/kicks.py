@@ -10,16 +10,14 @@ import jax
 import jax.numpy as jnp
 
 from crmc import growth, scattering, tube
+from crmc.amplitudes import damp, grow
 from crmc.layout import held, sweep
 from crmc.markers import Markers
 from crmc.parameters import Model, Parameters
 from crmc.record import Record, empty_record
 from crmc.reductions import moment_functions
-from crmc.spectrum import SIGNS, ScatteringTable, scattering_table, wave_energy_unit
+from crmc.spectrum import SIGNS, ScatteringTable, scattering_table
 from crmc.state import State
-
-#: e_j + gain is used while gain/e_j exceeds this; below, a C^1 exponential keeps e_j positive.
-_ADDITIVE_LIMIT = -0.6
 
 
 class Exchange(NamedTuple):
@@ -49,8 +47,8 @@ def scatter(
     """Expansion to field ``b``, and elastic kicks by the waves of both directions, in alternating order.
 
     noise: key of the step's random words, or the words, (N,) uint64: a low half for direction +, a high one for -.
-    Returns the state with waves that took up what the particles lost, and the correction that `settle` must make for
-    the energies to balance.
+    Returns the state with waves that took up what the particles lost, after the first half of their damping, and the
+    correction that `settle` must make for the energies to balance.
     """
     if model.scattering == "spectrum":
         return _scatter_spectrum(state, noise, parameters, model, b)
@@ -110,10 +108,15 @@ def _scatter_spectrum(
     zeros = (growth.empty_histogram(),) * 2
     markers, histograms, (work, sums) = sweep(model.layout, body, before, shared, noise, zeros)
     state = tube.add_work(dataclasses.replace(state, markers=markers), before.b, work)
-    waves, gain = _grow(state, jnp.stack(histograms)[order], parameters, model)
+    kicking, V = state.waves, wave_velocities(state, parameters)
+    offered = kicking * growth.kick_gain(parameters.grid, kicking, V, jnp.stack(histograms)[order], state.b)
+    state, damped = damp(state, parameters, model, 0.5 * parameters.dt)
+    state, gain = grow(state, offered, parameters, model)
     imbalance = -state.b * sums.exchanged - jnp.sum(gain)
-    record = _record(state, sums)._replace(gain=gain, peak=nu_dt * jnp.max(tables.reference), imbalance=imbalance)
-    return dataclasses.replace(state, waves=waves), record, _correction(sums, imbalance / state.b)
+    record = _record(state, sums)._replace(
+        gain=gain, damped=damped, peak=nu_dt * jnp.max(tables.reference), imbalance=imbalance
+    )
+    return state, record, _correction(sums, imbalance / state.b)
 
 
 def _scatter_constant(
@@ -191,22 +194,6 @@ def _record(state: State, sums: Exchange) -> Record:
         gain_variance=state.b**2 * sums.squared,
         absolute_exchange=state.b * sums.absolute,
     )
-
-
-def _grow(state: State, histogram: jax.Array, parameters: Parameters, model: Model) -> tuple[jax.Array, jax.Array]:
-    """Amplitudes after growth, (2, 2, bins), and the energy density each branch received, (2, 2)."""
-    e = state.waves
-    unit = wave_energy_unit(parameters.grid, parameters.alfven_speed, state.b)
-    V = wave_velocities(state, parameters)
-    relative = growth.kick_gain(parameters.grid, e, V, histogram, state.b) / unit
-    if not model.evolve_waves:
-        return e, unit * jnp.sum(e * relative, axis=-1)
-    limit = 1.0 + _ADDITIVE_LIMIT
-    soft = limit * jnp.exp(jnp.minimum(relative - _ADDITIVE_LIMIT, 0.0) / limit)
-    factor = jnp.where(relative > _ADDITIVE_LIMIT, 1.0 + relative, soft)
-    # A branch at its seed has nothing left to give back to the particles.
-    given = jnp.maximum(e * factor, parameters.seed) - e
-    return e + parameters.growth_coefficient * given, unit * jnp.sum(given, axis=-1)
 
 
 def _correction(sums: Exchange, missing: jax.Array) -> Correction:

@@ -11,12 +11,12 @@ import jax
 import jax.numpy as jnp
 
 from crmc import streaming, tube
+from crmc.amplitudes import damp
 from crmc.coarse import coarse_grain
 from crmc.identity import functional_of, take_sample
 from crmc.kicks import scatter, settle
 from crmc.parameters import Model, Parameters
 from crmc.record import Record, empty_record
-from crmc.spectrum import wave_energy_unit
 from crmc.state import State
 
 
@@ -54,30 +54,10 @@ def _scattered(
     if sample is not None:
         functional = functional_of(sample, before.b, state, noise, parameters, model)
         record = record._replace(functional=functional, samples=sample.due.astype(jnp.float64))
-    state, damped = damp(state, parameters, model)
+    state, damped = damp(state, parameters, model, 0.5 * parameters.dt)
     # Where the end depends on what the step does, it can be found only after all weights are right.
     end = tube.next_field(state, parameters, model, 1.0) if tube.known_ahead(model) else state.b
     state, record = settle(state, record, correction, parameters, model, end)
     if not tube.known_ahead(model):
         state = tube.expand(state, parameters, model, 1.0)
-    return state, record._replace(damped=damped)
-
-
-def damp(state: State, parameters: Parameters, model: Model) -> tuple[State, jax.Array]:
-    """Damping of every branch into heat of the gas; amplitudes never fall below the seed.
-
-    Energy that keeps a branch at its seed is booked as injected.
-    """
-    if model.scattering != "spectrum" or not model.evolve_waves:
-        return state, jnp.zeros(())
-    rate = parameters.damping.rate(
-        parameters.grid, state.waves, state.b, model.nonlinear_landau, parameters.nu_coefficient
-    )
-    damped = state.waves * jnp.exp(-2.0 * rate * parameters.dt)
-    floored = jnp.maximum(damped, parameters.seed)
-    unit = wave_energy_unit(parameters.grid, parameters.alfven_speed, state.b)
-    heat = unit * jnp.sum(state.waves - damped)
-    seeded = unit * jnp.sum(floored - damped)
-    books = dataclasses.replace(state.books, injected=state.books.injected + seeded / state.b)
-    gas = state.gas_pressure + (parameters.adiabatic_index - 1.0) * heat
-    return dataclasses.replace(state, waves=floored, gas_pressure=gas, books=books), heat
+    return state, record._replace(damped=record.damped + damped)

@@ -10,7 +10,7 @@ import pytest
 from crmc.build import build
 from crmc.config import parse_config
 from crmc.reductions import wave_energy
-from crmc.step import damp
+from crmc.amplitudes import damp
 
 B, N_I, T, DT = 2e-6, 3e-3, 2e5, 1e5  # G, cm^-3, K, s
 MASS, CHARGE, LIGHT, BOLTZMANN = 1.67262192e-24, 4.80320471e-10, 2.99792458e10, 1.380649e-16
@@ -123,7 +123,7 @@ def test_damped_energy_heats_the_gas():
     e, _ = spectrum(level=1e-4)
     e[1, 0, :3] = 1e-12
     state = dataclasses.replace(setup.state, waves=jnp.asarray(e), b=jnp.asarray(0.8))
-    end, heat = damp(state, setup.parameters, setup.model)
+    end, heat = damp(state, setup.parameters, setup.model, setup.parameters.dt)
     factor = math.exp(-2.0 * 2e-6 * DT)
     above = e * factor > 1e-12
     np.testing.assert_allclose(np.asarray(end.waves)[above], (e * factor)[above], rtol=1e-9)
