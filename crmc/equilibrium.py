@@ -24,7 +24,7 @@ from crmc.theory.moments import resonant_nodes
 #: Iterations, and nodes in ln k of the integral of power; in momentum and in each hemisphere those of the drift.
 _ITERATIONS, _NODES, _COSINES = 400, 2000, 256
 #: Momenta and cosines of a hemisphere at which f is tabulated.
-_TABLED = (96, 512)
+_TABLED = (512, 512)
 
 
 def _lengths(

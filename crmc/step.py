@@ -51,11 +51,11 @@ def _scattered(
     state: State, noise: jax.Array, parameters: Parameters, model: Model, middle: jax.Array
 ) -> tuple[State, Record]:
     """Expansion and damping by halves around the kicks at field ``middle``, and the growth functional's sample."""
-    before, sampled = state, model.scattering == "spectrum" and model.functional_every > 0
+    start, sampled = state, model.scattering == "spectrum" and model.functional_every > 0
     sample = take_sample(state, model) if sampled else None
     state, record, correction = scatter(state, noise, parameters, model, middle)
     if sample is not None:
-        functional = functional_of(sample, before.b, state, noise, parameters, model)
+        functional = functional_of(sample, start, state, noise, parameters, model)
         record = record._replace(functional=functional, samples=sample.due.astype(jnp.float64))
     state, damped = damp(state, parameters, model, 0.5 * parameters.dt)
     # Where the end depends on what the step does, it can be found only after all weights are right.

@@ -67,10 +67,10 @@ class Size(NamedTuple):
     onset: Sequence[float] = (0.5, 1.0)
     markers: int = 8192
     seeds: int = 4
-    flip_bins: int = 24
+    flip_bins: int = 26
 
 
-SMALL = Size((0.0, 1.0), (0.0, 1.5), ((1.0, 1.5),), (0.2, 0.5, 0.8), (1.0,), markers=2048, seeds=2, flip_bins=12)
+SMALL = Size((0.0, 1.0), (0.0, 1.5), ((1.0, 1.5),), (0.2, 0.5, 0.8), (1.0,), markers=2048, seeds=2, flip_bins=13)
 
 
 def configured(x: float, y: float, *more: str) -> Config:
@@ -196,7 +196,7 @@ def branch_growth(rate: np.ndarray, power: np.ndarray, most: float) -> float:
     return float(np.mean(rate[1:-2]))
 
 
-def plane_point(x: float, y: float, bins: int = 12) -> dict[str, Any]:
+def plane_point(x: float, y: float, bins: int = 13) -> dict[str, Any]:
     """Mesh beside theory at one point: shares of the waves' energy, v_D/v_A, mean free paths, heating, growth."""
     with jax.enable_x64(True):
         setup = prepared(configured(x, y, f"waves.bins={bins}"), MESH)
