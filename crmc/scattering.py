@@ -14,7 +14,8 @@ continuous function of q and of every parameter.
 
 Where a broadened resonance scatters particles in the gap, too, Y reaches down to q = 0 and goes on, odd in
 p_par', in the other hemisphere, whose waves are those of the other helicity: an interval may lie
-across.  Then start and q' are negative there; nothing else changes.
+across.  Then start and q' are negative there.  o and u count from the same end of p_par' in both
+hemispheres, so that q' stays a continuous function of q there, too; nothing else changes.
 """
 
 from __future__ import annotations
@@ -251,6 +252,9 @@ def spectrum_kick(
     across: markers are scattered in the gap, too, and may cross it; ``grid`` must have been made ``broadened``.
     """
     dtype = frame.q.dtype
+    if across:
+        # 1 - o and 1 - u: an interval lies the same way along p_par' on both sides of q = 0, or paths would jump.
+        bits = jnp.where(frame.sign < 0.0, ~bits, bits)
     o, u = uniform_pair(bits, dtype)
     q_low = (grid.x_low * b).astype(dtype)
     q_top = jnp.minimum(frame.momentum, (grid.x_top * b).astype(dtype))

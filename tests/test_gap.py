@@ -103,6 +103,22 @@ def test_mutation_same_table_beyond_the_gap(monkeypatch):
     assert pairs > 3.0 * most
 
 
+def test_paths_do_not_jump_at_90_degrees():
+    """Two markers at p_par' = +-1e-12, the same numbers: they land within 1e-4 of each other, for kicks of order one.
+
+    Helicities apart by three, V = 0.3 c.  A kick whose interval is counted from q = 0 outwards in both hemispheres has
+    the right law, but lands elsewhere: derivatives stay right, differences of runs with the same numbers do not.
+    """
+    V, nu_dt, bits = 0.3, 600.0, every_word(64)
+    grid, lookup = setup(V, nu_dt)
+    here, beyond = (
+        np.asarray(kick_all(grid, lookup, V, jnp.full(bits.size, par), nu_dt, bits)) for par in (1e-12, -1e-12)
+    )
+    assert np.std(here) > 0.3
+    assert (here < 0.0).mean() > 0.2 and (here > 0.0).mean() > 0.2
+    np.testing.assert_allclose(here, beyond, atol=1e-4)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_diffusion_in_the_gap(dtype):
     """<dq^2> = nu (p'^2 - q^2) dt with the power at the last k where the splines sum to one, to 2 % anywhere within."""

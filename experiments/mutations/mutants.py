@@ -52,6 +52,7 @@ BOOSTED = "test_transport.py::test_tensor_is_the_boosted_elastic_one[0.3]"
 REALISATIONS = "test_transport.py::test_numbers_do_not_depend_on_the_batch"
 STREAMING = "test_streaming.py::test_free_streaming"
 CROSSING = "test_gap.py::test_uniform_phase_space_and_detailed_balance_across_the_gap"
+CROSSING_PATH = "test_gap.py::test_paths_do_not_jump_at_90_degrees"
 CROSSING_ENERGY = "test_gap.py::test_deposit_sums_to_the_energy_of_kicks_across_the_gap"
 
 MUTATIONS = (
@@ -544,6 +545,14 @@ MUTATIONS = (
         "    other, origin = rows.opposite(sign), rows.node(0)\n",
         "    other, origin = rows, rows.node(0)\n",
         (CROSSING,),
+    ),
+    Mutation(
+        "gap-path-jumps",
+        "a kick's numbers count from q = 0 outwards in both hemispheres",
+        "scattering.py",
+        "        bits = jnp.where(frame.sign < 0.0, ~bits, bits)\n",
+        "        pass\n",
+        (CROSSING_PATH,),
     ),
     Mutation(
         "gap-energy-to-own-helicity",
