@@ -21,7 +21,7 @@ from crmc.config_checks import alfven_speed
 from crmc.estimate import Estimate, mean_of
 from crmc.observe import MOMENTA
 
-#: Power laws are fitted up to here; beyond, the expansion during a run, some 15 v_A/c e-foldings of B, shows.
+#: Power laws are fitted up to here; beyond, the laws' own corrections show, of order |mu| ~ v_A/c at the gap.
 LARGEST_FITTED = 1.01e-3
 #: What the ratio of the two drives is taken of: H, lambda at the momenta of `MOMENTA`, and kappa with its gap.
 RATIOS = ("heating", "path 1", "path 3", "path 10", "diffusivity")
@@ -59,21 +59,23 @@ class Law(NamedTuple):
 
 
 def fit(rows: Sequence[Row], name: str) -> Law:
-    """Weighted least squares of ln ratio on ln(v_A/c) up to `LARGEST_FITTED`; all weights equal without errors."""
+    """Least squares of ln ratio on ln(v_A/c) up to `LARGEST_FITTED`.
+
+    Runs at different v_A/c are copies of each other up to scale, so that one relative error, the root mean square of
+    those of all, holds for each: errors of few replicas scatter too much to be weights.  NaN without errors.
+    """
     kept = [row for row in rows if row.speed <= LARGEST_FITTED]
     x, y = (np.log([f(row) for row in kept]) for f in (lambda r: r.speed, lambda r: float(r.ratio[name].value)))
-    errors = np.array([float(row.ratio[name].stderr / row.ratio[name].value) for row in kept])
-    exact = not np.all(errors > 0.0)
-    weight = np.ones(len(kept)) if exact else errors**-2.0
-    x0, y0 = np.average(x, weights=weight), np.average(y, weights=weight)
-    spread = np.sum(weight * (x - x0) ** 2)
-    slope = np.sum(weight * (x - x0) * y) / spread
-    residual = y - y0 - slope * (x - x0)
+    error = np.sqrt(np.mean([(row.ratio[name].stderr / row.ratio[name].value) ** 2 for row in kept]))
+    spread = np.sqrt(np.sum((x - x.mean()) ** 2))
+    slope = np.sum((x - x.mean()) * y) / spread**2
+    residual = y - y.mean() - slope * (x - x.mean())
     power = 1.0 if name == "heating" else -1.0
-    prefactor = np.exp(y0 - power * x0)
-    error = (np.nan, np.nan) if exact else (prefactor / np.sqrt(weight.sum()), 1.0 / np.sqrt(spread))
-    chi_squared = np.nan if exact else float(np.sum(weight * residual**2))
-    return Law(Estimate(prefactor, error[0]), Estimate(slope, error[1]), chi_squared)
+    prefactor = np.exp(y.mean() - power * x.mean())
+    chi_squared = float(np.sum((residual / error) ** 2)) if error > 0.0 else np.nan
+    return Law(
+        Estimate(prefactor, prefactor * error / np.sqrt(len(kept))), Estimate(slope, error / spread), chi_squared
+    )
 
 
 def pair(estimate: Estimate, scale: float = 1.0, digits: int = 4) -> str:
