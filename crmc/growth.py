@@ -126,10 +126,11 @@ def resonant_histogram(
     """Sums of ``weight``/(g x) and ``envelope``/(g x) over (helicity, row in ln p', cell in ln q), float64.
 
     ``envelope`` is the weight of a known function of p', V F0(p'); 1/(g x) makes the volume uniform in ln q.
-    Shape (2 sums, 2, rows, cells).  Markers below the cells or beyond the top take no part.
+    Shape (2 sums, 2, rows, cells).  Markers below the cells or beyond the top take no part.  A q < 0, after a kick
+    across 90 degrees, lies in the other hemisphere.
     """
     dtype = frame.q.dtype
-    x, P = frame.q / b.astype(dtype), frame.momentum / b.astype(dtype)
+    x, P = jnp.abs(frame.q) / b.astype(dtype), frame.momentum / b.astype(dtype)
     floor, top = grid.x_floor.astype(dtype), jnp.minimum(P, grid.x_top.astype(dtype))
     active = (x > floor) & (x < top)
     place = jnp.log(jnp.where(active, x / floor, 1.0)) / jnp.log(jnp.where(active, top / floor, 2.0))
@@ -137,7 +138,7 @@ def resonant_histogram(
     start, step = _rows(grid, background, b)
     row = ((jnp.log(P) - start.astype(dtype)) / step.astype(dtype)).astype(jnp.int32)
     row = jnp.clip(row, 0, HISTOGRAM_ROWS - 1)
-    helicity = (frame.sign < 0.0).astype(jnp.int32)
+    helicity = (frame.sign * frame.q < 0.0).astype(jnp.int32)
     share = jnp.where(active, 1.0 / (x + frame.V * frame.sign * frame.q / frame.energy * x), 0.0)
     index = (helicity * HISTOGRAM_ROWS + row) * HISTOGRAM_CELLS + cell
     shape = histogram_shape()
