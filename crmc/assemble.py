@@ -18,9 +18,10 @@ import numpy as np
 from crmc import theory
 from crmc.config import Config
 from crmc.damping import ION_NEUTRAL_COLLISIONS, Damping
+from crmc.departure import Departure, Harmonics
 from crmc.distribution import Background
-from crmc.equilibrium import equilibrium_amplitudes
-from crmc.markers import Markers, initial_markers, markers_at
+from crmc.equilibrium import equilibrium_amplitudes, steady_departure
+from crmc.markers import Markers, drawn_markers, markers_at
 from crmc.parameters import Model, Parameters
 from crmc.reductions import moments, wave_energy
 from crmc.spectrum import make_grid
@@ -49,13 +50,15 @@ class Shape(NamedTuple):
 class Start(NamedTuple):
     """Parameters but for dt and P_ext, amplitudes of F0 and of the waves at t = 0.
 
-    predicted: those of all branches in balance, (2, 2, bins), None where no balance is known.
+    departure: f - F0 at t = 0.
+    predicted: amplitudes of all branches in balance, (2, 2, bins), None where no balance is known.
     """
 
     units: CodeUnits
     parameters: Parameters
     amplitude: jax.Array
     waves: jax.Array
+    departure: Departure
     predicted: jax.Array | None
 
 
@@ -95,7 +98,12 @@ def start(config: Config, shape: Shape) -> Start:
     predicted = None
     if shape.predicts:
         predicted = equilibrium_amplitudes(parameters, amplitude, shape.model, tau_B)
-    return Start(units, parameters, amplitude, _initial_waves(config, predicted), predicted)
+    waves = _initial_waves(config, predicted)
+    if config.cosmic_rays.start == "equilibrium":
+        departure: Departure = steady_departure(parameters, amplitude, shape.model, tau_B, waves)
+    else:
+        departure = _harmonics(config, units, background, amplitude)
+    return Start(units, parameters, amplitude, waves, departure, predicted)
 
 
 def complete(
@@ -229,24 +237,18 @@ def _initial_waves(config: Config, predicted: jax.Array | None) -> jax.Array:
     return predicted
 
 
-def initial_harmonics(
-    config: Config, units: CodeUnits, background: Background, amplitude: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-    """v_D/c and zeta (eqs. 16, 20) of f at t = 0."""
+def _harmonics(config: Config, units: CodeUnits, background: Background, amplitude: jax.Array) -> Harmonics:
     rays = config.cosmic_rays
     zeta = rays.anisotropy / _anisotropy_of_zeta(background, amplitude)
-    return jnp.asarray(rays.drift_velocity * units.alfven_speed), zeta
+    return Harmonics(jnp.asarray(rays.drift_velocity * units.alfven_speed), jnp.asarray(zeta))
 
 
 def _markers(config: Config, start: Start, sample: jax.Array | None) -> Markers:
-    background, amplitude = start.parameters.background, start.amplitude
-    drift, anisotropy = initial_harmonics(config, start.units, background, amplitude)
+    shared = start.parameters.background, start.amplitude, start.departure
     count, dtype = config.run.markers, np.dtype(config.run.precision)
     if sample is not None:
-        return markers_at(sample, background, amplitude, drift, anisotropy, count=count, dtype=dtype)
-    return initial_markers(
-        count, background, amplitude, drift=drift, anisotropy=anisotropy, seed=config.run.seed, dtype=dtype
-    )
+        return markers_at(sample, *shared, count=count, dtype=dtype)
+    return drawn_markers(count, *shared, seed=config.run.seed, dtype=dtype)
 
 
 @partial(jax.jit, static_argnames="model")

@@ -78,7 +78,7 @@ class Averages:
         begun = start(config, self.shape)
         parameters, state = complete(begun, config, self.model, self.steps, sample)
         if self.solver == fokker_planck.NAME:
-            parameters, state = fokker_planck.start_on_mesh(config, begun.units, parameters, state, self.model)
+            parameters, state = fokker_planck.start_on_mesh(begun.departure, parameters, state, self.model)
         solver = SOLVERS[self.solver]
         _, rows = simulate(
             state,

@@ -13,6 +13,7 @@ import numpy as np
 from crmc import theory
 from crmc.assemble import Start, complete, shape_of, start
 from crmc.config import Config
+from crmc.departure import Departure
 from crmc.parameters import Model, Parameters
 from crmc.state import State
 from crmc.units import CodeUnits
@@ -33,13 +34,17 @@ _growth_rate = jax.jit(theory.growth_rate, static_argnames="coefficients")
 
 @dataclasses.dataclass(frozen=True)
 class Setup:
-    """All a run needs: arrays, switches, initial state, how long to go on, and which solver to use."""
+    """All a run needs: arrays, switches, initial state, how long to go on, and which solver to use.
+
+    departure: f - F0 of the initial state.
+    """
 
     config: Config
     units: CodeUnits
     parameters: Parameters
     model: Model
     state: State
+    departure: Departure
     steps: int
     output_every: int
     solver: str = "monte-carlo"
@@ -105,7 +110,7 @@ def build(config: Config, schedule: Schedule | None = None) -> Setup:
     schedule = schedule or needs.schedule(needs.steps)
     model = scheduled(needs.model, schedule)
     parameters, state = complete(begun, config, model, schedule.steps)
-    return Setup(config, begun.units, parameters, model, state, schedule.steps, schedule.output_every)
+    return Setup(config, begun.units, parameters, model, state, begun.departure, schedule.steps, schedule.output_every)
 
 
 def scheduled(model: Model, schedule: Schedule) -> Model:

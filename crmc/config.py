@@ -104,6 +104,11 @@ class CosmicRays(Section):
     )
     momentum_min: Real = Field(0.5, ge=1e-6, le=_MOMENTUM_LIMIT, description="lowest momentum simulated [m_p c]")
     momentum_max: Real = Field(100.0, ge=1e-6, le=_MOMENTUM_LIMIT, description="highest momentum simulated [m_p c]")
+    start: Literal["given", "equilibrium"] = Field(
+        "given",
+        description="f at t = 0; given: anisotropy and drift_velocity; equilibrium: what waves.start = equilibrium "
+        "keeps up against gradient and expansion",
+    )
     anisotropy: Real = Field(0.0, gt=-0.5, lt=0.5, description="initial pressure anisotropy Delta P/P_c")
     drift_velocity: Real = Field(0.0, ge=-1e6, le=1e6, description="initial bulk drift v_D in units of v_A")
 

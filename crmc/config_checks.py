@@ -189,6 +189,7 @@ def check_all(config: Config) -> None:
     _check_speeds(config)
     _check_resonance(config)
     _check_equilibrium(config)
+    _check_steady_start(config)
 
 
 def _check_source(config: Config) -> None:
@@ -273,3 +274,24 @@ def _check_equilibrium(config: Config) -> None:
         problem = "needs a drive, and injection.pressure_rate is zero"
     if problem:
         raise wrong("waves.start", "equilibrium", problem, 'add it, or use start = "seed"')
+
+
+def _check_steady_start(config: Config) -> None:
+    rays = config.cosmic_rays
+    if rays.start != "equilibrium":
+        return
+    for key in ("anisotropy", "drift_velocity"):
+        if getattr(rays, key) != 0.0:
+            raise wrong(
+                f"cosmic_rays.{key}",
+                getattr(rays, key),
+                'is only used with cosmic_rays.start = "given"',
+                "remove it or change the start",
+            )
+    problem, remedy = "", ""
+    if config.waves.start != "equilibrium":
+        problem, remedy = 'needs waves.start = "equilibrium"', "set it"
+    elif config.scattering.gap != "broadened":
+        problem, remedy = "needs waves that scatter at every mu", 'set scattering.gap = "broadened"'
+    if problem:
+        raise wrong("cosmic_rays.start", rays.start, problem, f'{remedy}, or use start = "given"')

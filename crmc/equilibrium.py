@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from crmc.departure import Tabulated
 from crmc.parameters import Model, Parameters
 from crmc.spectrum import SIGNS
 from crmc.theory import combined_flux, growth_times_power_combined
@@ -22,6 +23,8 @@ from crmc.theory.moments import resonant_nodes
 
 #: Iterations, and nodes in ln k of the integral of power; in momentum and in each hemisphere those of the drift.
 _ITERATIONS, _NODES, _COSINES = 400, 2000, 256
+#: Momenta and cosines of a hemisphere at which f is tabulated.
+_TABLED = (512, 512)
 
 
 def _lengths(
@@ -111,10 +114,15 @@ def _tilt(
     return flux / diffusion - (e[0] - e[1]) / total * parameters.alfven_speed / v * slope
 
 
+def _lowest(parameters: Parameters) -> jax.Array:
+    """ln of a hundredth of the narrowest gap in mu: below, all is even."""
+    return jnp.log(0.01 * jnp.minimum(parameters.grid.x_gap / parameters.background.momentum_max, 1.0))
+
+
 def _cosines(parameters: Parameters) -> tuple[jax.Array, jax.Array]:
-    """Nodes mu in (0, 1) and weights, uniform in ln mu from a hundredth of the narrowest gap on: below, all is even."""
+    """Nodes mu in (0, 1) and weights, uniform in ln mu from `_lowest` on."""
     nodes, weights = np.polynomial.legendre.leggauss(_COSINES)
-    low = jnp.log(0.01 * jnp.minimum(parameters.grid.x_gap / parameters.background.momentum_max, 1.0))
+    low = _lowest(parameters)
     mu = jnp.exp(0.5 * low * (1.0 - nodes))
     return mu, -0.5 * low * weights * mu
 
@@ -172,23 +180,24 @@ def steady_growth(
 
 
 @partial(jax.jit, static_argnames="model")
-def steady_anisotropy(
-    parameters: Parameters,
-    amplitude: jax.Array,
-    model: Model,
-    tau_B: jax.Array | float | None,
-    waves: jax.Array,
-    momenta: jax.Array,
-) -> tuple[jax.Array, jax.Array]:
-    """f - F0 of the steady state that ``waves`` keep up: mu, (places,), and values (momenta, places).
+def steady_departure(
+    parameters: Parameters, amplitude: jax.Array, model: Model, tau_B: jax.Array | float | None, waves: jax.Array
+) -> Tabulated:
+    """f - F0 of the steady state that ``waves``, which scatter down to mu = 0, keep up; without mean over mu.
 
-    The integral over mu of df/dmu of `steady_drift`, without mean over mu; ``momenta`` have the shape (momenta,).
+    The integral over mu of df/dmu of `steady_drift`, by the midpoint rule in ln |mu|.
     """
-    mu, dmu = _cosines(parameters)
-    drives = _Drives(*_lengths(parameters, model, tau_B), waves)
-    p = momenta[:, None]
-    steps = [jnp.cumsum(_tilt(parameters, amplitude, drives, h, p, mu) * dmu, axis=1) for h in (0, 1)]
-    places = jnp.concatenate([-mu[::-1], mu])
-    values = jnp.concatenate([-steps[1][:, ::-1], steps[0]], axis=1)
-    mean = jnp.sum(values * jnp.concatenate([dmu[::-1], dmu]), axis=1, keepdims=True) / 2.0
-    return places, values - mean
+    background, rays = parameters.background, _Drives(*_lengths(parameters, model, tau_B), waves)
+    low = _lowest(parameters)
+    step = -low / _TABLED[1]
+    face = jnp.exp(low + step * jnp.arange(_TABLED[1] + 1))
+    middle = jnp.exp(low + step * (jnp.arange(_TABLED[1]) + 0.5))
+    p = jnp.geomspace(background.momentum_min, background.momentum_max, _TABLED[0])[:, None]
+    slopes = jnp.stack([_tilt(parameters, amplitude, rays, h, p, middle) for h in (0, 1)])
+    # From mu = 0 outwards; the first node is as near to it as nothing varies any more.
+    rises = jnp.concatenate([slopes[..., :1] * face[0], slopes * jnp.diff(face)], axis=-1)
+    values = jnp.asarray(SIGNS)[:, None, None] * jnp.cumsum(rises, axis=-1)
+    between = 0.5 * (values[..., 1:] + values[..., :-1]) * jnp.diff(face)
+    mean = 0.5 * (jnp.sum(between, axis=-1) + values[..., 0] * face[0]).sum(axis=0)
+    f0 = background.density(amplitude, p[:, 0])
+    return Tabulated((values - mean[:, None]) / f0[:, None], low)

@@ -22,9 +22,10 @@ import jax.numpy as jnp
 
 from crmc import diffusion, streaming, tube
 from crmc.amplitudes import damp
-from crmc.assemble import initial_harmonics, total_pressure
+from crmc.assemble import total_pressure
 from crmc.build import Setup
 from crmc.config import Config
+from crmc.departure import Departure
 from crmc.functional import mesh_functional
 from crmc.markers import Markers
 from crmc.mesh import Mesh, cells, initial_excess, make_mesh, mesh_of, stream
@@ -34,7 +35,6 @@ from crmc.record import Record, combine, empty_record
 from crmc.reductions import moment_functions, total
 from crmc.spectrum import wave_energy_unit
 from crmc.state import State
-from crmc.units import CodeUnits
 
 NAME = "fokker-planck"
 #: L-stable, second-order diagonally implicit coefficient.
@@ -58,7 +58,7 @@ def prepare(setup: Setup, n_p: int = MOMENTA, n_mu: int = COSINES) -> Setup:
     # Each interval of output needs a sample of the growth functional.
     model = dataclasses.replace(on_mesh(setup.model), functional_every=min(setup.model.functional_every, every))
     parameters = dataclasses.replace(setup.parameters, dt=setup.parameters.dt * (setup.steps / steps))
-    parameters, state = start_on_mesh(setup.config, setup.units, parameters, setup.state, model, n_p, n_mu)
+    parameters, state = start_on_mesh(setup.departure, parameters, setup.state, model, n_p, n_mu)
     return dataclasses.replace(
         setup, parameters=parameters, model=model, state=state, steps=steps, output_every=every, solver=NAME
     )
@@ -75,27 +75,23 @@ def on_mesh(model: Model) -> Model:
 
 
 def start_on_mesh(
-    config: Config,
-    units: CodeUnits,
+    departure: Departure,
     parameters: Parameters,
     state: State,
     model: Model,
     n_p: int = MOMENTA,
     n_mu: int = COSINES,
 ) -> tuple[Parameters, State]:
-    """Parameters and the initial state with cells of a mesh instead of markers; differentiable like `assemble`."""
-    harmonics = initial_harmonics(config, units, parameters.background, state.amplitude)
+    """Parameters and the initial state F0 + ``departure`` with cells of a mesh for markers; differentiable."""
     start = jax.jit(_initial_cells, static_argnums=(3, 4))
-    state = dataclasses.replace(state, markers=start(parameters, state.amplitude, harmonics, n_p, n_mu))
+    state = dataclasses.replace(state, markers=start(parameters, state.amplitude, departure, n_p, n_mu))
     external = total_pressure(state, parameters, model)
     return dataclasses.replace(parameters, external_pressure=external), state
 
 
-def _initial_cells(
-    parameters: Parameters, amplitude: jax.Array, harmonics: tuple[jax.Array, jax.Array], n_p: int, n_mu: int
-) -> Markers:
+def _initial_cells(parameters: Parameters, amplitude: jax.Array, departure: Departure, n_p: int, n_mu: int) -> Markers:
     mesh = make_mesh(parameters, n_p, n_mu, jnp.ones(()))
-    return cells(mesh, initial_excess(mesh, parameters.background, amplitude, *harmonics))
+    return cells(mesh, initial_excess(mesh, parameters.background, amplitude, departure))
 
 
 def mesh_record(parameters: Parameters) -> Record:

@@ -30,8 +30,10 @@ from crmc.markers import Markers
 from crmc.scattering import Kick, WaveFrame
 from crmc.spectrum import CELLS_PER_OCTAVE, DEPOSIT_CELLS, DEPOSIT_OCTAVES, SIGNS, SpectrumGrid, deposited
 
-#: Rows in ln p' and cells in ln q, between floor and top, of the functional's histogram; quadrature nodes per row.
+#: Rows in ln p' and cells in q of the functional's histogram; quadrature nodes per row.
 HISTOGRAM_ROWS, HISTOGRAM_CELLS, _ROW_NODES = 48, 48, 4
+#: Rows whose f has the same slopes at q = 0 where particles cross to the other hemisphere.
+_JOINED_ROWS = 8
 
 
 def _deposit_position(x: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -123,23 +125,26 @@ def resonant_histogram(
     envelope: jax.Array,
     b: jax.Array,
 ) -> jax.Array:
-    """Sums of ``weight``/(g x) and ``envelope``/(g x) over (helicity, row in ln p', cell in ln q), float64.
+    """Sums of ``weight``/(g x') and ``envelope``/(g x') over (helicity, row in ln p', cell in q), float64.
 
-    ``envelope`` is the weight of a known function of p', V F0(p'); 1/(g x) makes the volume uniform in ln q.
-    Shape (2 sums, 2, rows, cells).  Markers below the cells or beyond the top take no part.  A q < 0, after a kick
-    across 90 degrees, lies in the other hemisphere.
+    ``envelope`` is the weight of a known function of p', V F0(p').  Cells are uniform in ln x', x' = x - x_low + x_gap,
+    which 1/(g x') makes the measure of the volume: ln q without scattering in the gap, else even in q towards q = 0.
+    Shape (2 sums, 2, rows, cells).  Markers outside of what is scattered take no part.  A q < 0, after a kick across 90
+    degrees, lies in the other hemisphere.
     """
     dtype = frame.q.dtype
     x, P = jnp.abs(frame.q) / b.astype(dtype), frame.momentum / b.astype(dtype)
-    floor, top = grid.x_floor.astype(dtype), jnp.minimum(P, grid.x_top.astype(dtype))
-    active = (x > floor) & (x < top)
-    place = jnp.log(jnp.where(active, x / floor, 1.0)) / jnp.log(jnp.where(active, top / floor, 2.0))
+    low, top = grid.x_low.astype(dtype), jnp.minimum(P, grid.x_top.astype(dtype))
+    active = (x > low) & (x < top)
+    shift, unit = (grid.x_gap - grid.x_low).astype(dtype), grid.x_gap.astype(dtype)
+    place = jnp.log(jnp.where(active, (x + shift) / unit, 1.0)) / jnp.log(jnp.where(active, (top + shift) / unit, 2.0))
     cell = jnp.minimum((place * HISTOGRAM_CELLS).astype(jnp.int32), HISTOGRAM_CELLS - 1)
     start, step = _rows(grid, background, b)
     row = ((jnp.log(P) - start.astype(dtype)) / step.astype(dtype)).astype(jnp.int32)
     row = jnp.clip(row, 0, HISTOGRAM_ROWS - 1)
     helicity = (frame.sign * frame.q < 0.0).astype(jnp.int32)
-    share = jnp.where(active, 1.0 / (x + frame.V * frame.sign * frame.q / frame.energy * x), 0.0)
+    g = 1.0 + frame.V * frame.sign * frame.q / frame.energy
+    share = jnp.where(active, 1.0 / (g * (x + shift)), 0.0)
     index = (helicity * HISTOGRAM_ROWS + row) * HISTOGRAM_CELLS + cell
     shape = histogram_shape()
     empty = jnp.zeros(math.prod(shape[1:]))
@@ -154,7 +159,7 @@ def histogram_shape() -> tuple[int, int, int, int]:
 
 def _rows(grid: SpectrumGrid, background: Background, b: jax.Array) -> tuple[jax.Array, jax.Array]:
     """ln P where the histogram's rows start, and their width: they fill the part of F0's range that resonates."""
-    low = jnp.log(jnp.maximum(background.momentum_min / jnp.cbrt(b) ** 2, grid.x_floor))
+    low = jnp.log(jnp.maximum(background.momentum_min / jnp.cbrt(b) ** 2, grid.x_low))
     high = jnp.log(background.momentum_max / jnp.cbrt(b) ** 2)
     return low, jnp.maximum(high - low, 1e-6) / HISTOGRAM_ROWS
 
@@ -173,6 +178,57 @@ def _ratio(weight: jax.Array, envelope: jax.Array) -> jax.Array:
     share = (place - left) / jnp.maximum(right - left, 1)
     low, high = (jnp.take_along_axis(value, i, axis) for i in (left, right))
     return low + share * (high - low)
+
+
+def _at_90_degrees(
+    value: jax.Array, envelope: jax.Array, x: jax.Array, x_gap: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """f/F0 - 1 at q = 0 of every row, (rows, 1), and ``value`` with the empty cells next to it on a line from there.
+
+    Where particles cross, f is continuous at q = 0 but its slope jumps if the helicities scatter unequally.  Hence a
+    least-squares fit of two lines that meet there, to what lies in the gap and the first markers beyond; the slopes
+    are common to _JOINED_ROWS rows, each of which may have few markers so close to 90 degrees.
+    """
+    first = jnp.argmax(envelope > 0.0, axis=-1, keepdims=True)
+    place = jnp.arange(HISTOGRAM_CELLS)
+    weight = jnp.where((x < x_gap) | (place == first), envelope, 0.0)
+
+    def over(*factors: jax.Array) -> jax.Array:
+        return jnp.einsum("hrc->hr", math.prod(factors, start=weight))
+
+    number, along = jnp.maximum(jnp.sum(over(), axis=0), 1e-300), over(x)
+    mean, centre = jnp.sum(over(value), axis=0) / number, along / number
+    square = jnp.einsum("hr,hi->rhi", over(x, x), jnp.eye(2)) - jnp.einsum("hr,ir->rhi", along, centre)
+    product = (over(x, value) - along * mean).T
+    square, product = (jnp.sum(y.reshape(-1, _JOINED_ROWS, *y.shape[1:]), axis=1) for y in (square, product))
+    ridge = 1e-9 * jnp.trace(square, axis1=1, axis2=2)[:, None, None] + 1e-300
+    slope = jnp.linalg.solve(square + ridge * jnp.eye(2), product[..., None])[..., 0]
+    origin = (mean - jnp.sum(jnp.repeat(slope, _JOINED_ROWS, axis=0).T * centre, axis=0))[:, None]
+    empty = jnp.sum(envelope, axis=-1, keepdims=True) == 0.0
+    line = origin + (value - origin) * (place + 0.5) / (first + 0.5)
+    return origin, jnp.where(empty, origin, jnp.where(place < first, line, value))
+
+
+def _differences(grid: SpectrumGrid, histogram: jax.Array, x: jax.Array) -> jax.Array:
+    """d(f/F0) over each face but the last one of every row, (2, rows, cells), to fourth order; x: centres of cells.
+
+    The first one is what lies between q_low and the middle of the first cell.
+    """
+    across = grid.x_low == 0.0
+    value = _ratio(*histogram)
+    origin, joined = _at_90_degrees(value, histogram[1], x, grid.x_gap)
+    value = jnp.where(across, joined, value)
+    difference = jnp.diff(value)
+    padded = jnp.pad(difference, [(0, 0), (0, 0), (1, 1)], mode="edge")
+    difference = difference - jnp.diff(padded, 2) / 12.0
+    return jnp.concatenate([jnp.where(across, value[..., :1] - origin, 0.0), difference], axis=-1)
+
+
+def _places(grid: SpectrumGrid, P: jax.Array, cell: jax.Array) -> jax.Array:
+    """x at ``cell``, whole numbers at the faces, in rows of scaled momentum P."""
+    shift = grid.x_gap - grid.x_low
+    x = grid.x_gap * ((jnp.minimum(P, grid.x_top) + shift) / grid.x_gap) ** (cell / HISTOGRAM_CELLS) - shift
+    return jnp.maximum(x, 1e-3 * grid.x_gap)
 
 
 def _diffusion(P: jax.Array, x: jax.Array, b: jax.Array, nu_coefficient: jax.Array) -> jax.Array:
@@ -194,20 +250,21 @@ def functional_growth(
 
     ``histogram`` is that of `resonant_histogram` for the weights of `wave_frame_weight`.  f/F0(p') - 1 of a cell is
     the ratio of its two sums, so that neither the number of markers that happen to be in it nor their place in the
-    row matters.  Its differences in ln q are of fourth order; F0 and D are integrated over each row by quadrature.
+    row matters.  Its differences are of fourth order, with f continuous where particles cross 90 degrees; F0 and D are
+    integrated over each row by quadrature.
     """
-    difference = jnp.diff(_ratio(*histogram))
-    padded = jnp.pad(difference, [(0, 0), (0, 0), (1, 1)], mode="edge")
-    difference = difference - jnp.diff(padded, 2) / 12.0
     node, share = np.polynomial.legendre.leggauss(_ROW_NODES)
     start, step = _rows(grid, background, b)
     log_P = start + step * (jnp.arange(HISTOGRAM_ROWS)[:, None] + 0.5 * (node + 1.0))
     P = jnp.exp(log_P)[..., None]
-    x = grid.x_floor * (jnp.minimum(P, grid.x_top) / grid.x_floor) ** (jnp.arange(1, HISTOGRAM_CELLS) / HISTOGRAM_CELLS)
+    cell = jnp.arange(HISTOGRAM_CELLS)
+    x = _places(grid, P, cell)
+    centre = jnp.exp(start + step * (jnp.arange(HISTOGRAM_ROWS) + 0.5))
+    difference = _differences(grid, histogram, _places(grid, centre[:, None], cell + 0.5))
     # F0 p' dp' = F0 p'^2 dln p'
     measure = background.density(amplitude, P * jnp.cbrt(b) ** 2) * (b * P) ** 2 * (0.5 * step * share)[:, None]
     # D falls to zero linearly at q = p': the trapezoidal rule with the end term of Euler and Maclaurin.
-    rule = np.ones(HISTOGRAM_CELLS - 1)
+    rule = np.ones(HISTOGRAM_CELLS)
     rule[-2:] += -1.0 / 24.0, 1.0 / 6.0
     flux = measure * _diffusion(P, x, b, nu_coefficient) * rule
     gamma = 1.0 / jnp.sqrt(1.0 - V**2)

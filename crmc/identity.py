@@ -59,11 +59,12 @@ def _sample_size(state: State) -> int:
 
 
 def functional_of(
-    sample: Sample, b_before: jax.Array, state: State, noise: jax.Array, parameters: Parameters, model: Model
+    sample: Sample, start: State, state: State, noise: jax.Array, parameters: Parameters, model: Model
 ) -> jax.Array:
     """`functional_sample` of a step that has kicked the markers of ``state``, or zeros where none is due.
 
-    b_before: field at the start of the step, half a step before that of the kicks.
+    start: the state at the start of the step, half a step before the kicks.  Its waves scatter the sample as they did
+    the run's markers: those of ``state`` have grown by the step's kicks.
     """
     size = _sample_size(state)
     shares = excerpt(model.layout, state.markers, sample.start, size)
@@ -72,9 +73,10 @@ def functional_of(
         after = joined(model.layout, shares)
         parallel, rise = joined(model.layout, sample.changing)
         before = dataclasses.replace(after, parallel_momentum=parallel, rise=rise)
-        before = markers.expand(before, b_before, state.b)
+        before = markers.expand(before, start.b, state.b)
         words = jax.random.bits(jax.random.fold_in(noise, 1), (size,), "uint64")
-        return functional_sample(before, after, words, state, parameters, model, (state.b / b_before) ** 2)
+        scattered = dataclasses.replace(state, waves=start.waves)
+        return functional_sample(before, after, words, scattered, parameters, model, (state.b / start.b) ** 2)
 
     return jax.lax.cond(sample.due, measured, lambda: jnp.zeros((2, *growth.histogram_shape())))
 

@@ -24,6 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.stats import qmc
 
+from crmc.departure import Departure, Harmonics
 from crmc.distribution import Background, relative_change
 
 
@@ -158,23 +159,40 @@ def markers_at(
     sample: jax.Array,
     background: Background,
     amplitude: jax.Array,
-    drift: jax.Array,
-    anisotropy: jax.Array,
+    departure: Departure,
     *,
     count: int,
     dtype: np.dtype | type,
 ) -> Markers:
     """Markers, uniform in ln p and mu, at the places ``sample`` of the unit square, (n, 2); n of ``count`` in all.
 
-    Differentiable; see `initial_markers`.
+    departure: f - F0.  Differentiable; see `drawn_markers`.
     """
     low, high = jnp.log(background.momentum_min), jnp.log(background.momentum_max)
     y, mu = jnp.exp(low + (high - low) * sample[:, 0]), 2.0 * sample[:, 1] - 1.0
     volume = 2.0 * (high - low) / count * y**3
-    dipole = drift * jnp.sqrt(1.0 + y**2) / y
-    slope = background.slope(amplitude, y)
-    excess = -volume * slope * (dipole * mu + anisotropy * (1.5 * mu**2 - 0.5))
+    excess = volume * departure.at(background, amplitude, y, mu, 1.5 * mu**2 - 0.5)
     return Markers(*(x.astype(dtype) for x in (y, y * mu, jnp.zeros_like(y), volume, excess)))
+
+
+def drawn_markers(
+    count: int,
+    background: Background,
+    amplitude: jax.Array,
+    departure: Departure,
+    *,
+    seed: int = 0,
+    dtype: np.dtype | type = np.float32,
+) -> Markers:
+    """Quasi-random (scrambled Sobol) markers of f = F0 + ``departure``, uniform in ln p and mu, at b = 1."""
+    engine, parts = _sobol(seed), []
+    # In parts, because the sample is float64 and would take more memory than the markers.
+    part = min(1 << (count - 1).bit_length(), _SAMPLED_AT_ONCE)
+    for first in range(0, count, part):
+        sample = jnp.asarray(_points(engine, part)[: count - first])
+        some = markers_at(sample, background, amplitude, departure, count=count, dtype=dtype)
+        parts.append(jax.tree.map(np.asarray, some))
+    return jax.tree.map(lambda *x: jnp.asarray(np.concatenate(x)), *parts)
 
 
 def initial_markers(
@@ -187,16 +205,6 @@ def initial_markers(
     seed: int = 0,
     dtype: np.dtype | type = np.float32,
 ) -> Markers:
-    """Quasi-random (scrambled Sobol) markers, uniform in ln p and mu, at b = 1.
-
-    f = F0 - (v_D/v) p F0' P1(mu) - zeta p F0' P2(mu): isotropic in a frame that moves at ``drift`` = v_D/c
-    (eq. 16 for any particle speed v) but for the anisotropy ``anisotropy`` = zeta of eq. 20.
-    """
-    engine, parts = _sobol(seed), []
-    shared = background, amplitude, jnp.asarray(drift, jnp.float64), jnp.asarray(anisotropy, jnp.float64)
-    # In parts, because the sample is float64 and would take more memory than the markers.
-    part = min(1 << (count - 1).bit_length(), _SAMPLED_AT_ONCE)
-    for first in range(0, count, part):
-        sample = _points(engine, part)[: count - first]
-        parts.append(jax.tree.map(np.asarray, markers_at(jnp.asarray(sample), *shared, count=count, dtype=dtype)))
-    return jax.tree.map(lambda *x: jnp.asarray(np.concatenate(x)), *parts)
+    """`drawn_markers` of the two harmonics ``drift`` = v_D/c and ``anisotropy`` = zeta (eqs. 16, 20)."""
+    harmonics = Harmonics(jnp.asarray(drift, jnp.float64), jnp.asarray(anisotropy, jnp.float64))
+    return drawn_markers(count, background, amplitude, harmonics, seed=seed, dtype=dtype)

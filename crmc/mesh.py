@@ -13,6 +13,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
+from crmc.departure import Departure
 from crmc.distribution import Background
 from crmc.markers import Markers
 from crmc.parameters import Parameters
@@ -132,19 +133,11 @@ def cells(mesh: Mesh, excess: jax.Array) -> Markers:
     return Markers(y, parallel, jnp.zeros_like(excess), mesh.volume, excess)
 
 
-def initial_excess(
-    mesh: Mesh,
-    background: Background,
-    amplitude: jax.Array,
-    drift: float | jax.Array = 0.0,
-    anisotropy: float | jax.Array = 0.0,
-) -> jax.Array:
-    """V df of f = F0 - (v_D/v) p F0' P1(mu) - zeta p F0' P2(mu), as ``markers.initial_markers``."""
-    y = mesh.y[:, None]
-    slope = background.slope(amplitude, y)
-    dipole = drift * jnp.sqrt(1.0 + y**2) / y
+def initial_excess(mesh: Mesh, background: Background, amplitude: jax.Array, departure: Departure) -> jax.Array:
+    """V df of f = F0 + ``departure`` at b = 1, as `markers.drawn_markers`."""
     mean = 0.5 * (mesh.face[:, 1:] + mesh.face[:, :-1])
-    return -mesh.volume * slope * (dipole * mean + anisotropy * mesh.p2)
+    y = jnp.broadcast_to(mesh.y[:, None], mean.shape)
+    return mesh.volume * departure.at(background, amplitude, y, mean, mesh.p2)
 
 
 def log_derivative(mesh: Mesh) -> jax.Array:

@@ -47,7 +47,6 @@ class SpectrumGrid:
     log_k_min, knot: first knot and knot spacing h in ln(k c/Omega0(0)); a basis function has integral h.
     x_gap, x_top: scaled momenta resonant with k_max and k_min; no wave scatters outside (x_gap, x_top).
     x_low: lower end of what is scattered at all: x_gap, or 0 with a broadened resonance.
-    x_floor: lower end of the growth functional's cells: x_gap, or a small part of it with a broadened resonance.
     log_k_top: ln k from which on a broadened resonance sees the waves of this k; infinite without.
     row_start, row_step: ln P of the first row and spacing of the rows.
     top: upper end min(P, x_top) of the scattering range of each row, (ROWS,).
@@ -62,7 +61,6 @@ class SpectrumGrid:
     x_gap: jax.Array
     x_top: jax.Array
     x_low: jax.Array
-    x_floor: jax.Array
     log_k_top: jax.Array
     row_start: jax.Array
     row_step: jax.Array
@@ -98,10 +96,6 @@ class SpectrumGrid:
 
 def _basis(log_k: jax.Array, log_k_min: jax.Array, knot: jax.Array, bins: int) -> jax.Array:
     return bspline((log_k[..., None] - log_k_min) / knot - jnp.arange(bins))
-
-
-#: Cells of the growth functional begin at this part of x_gap where particles are scattered down to q = 0.
-_FLOOR = 0.02
 
 
 #: With this, t -> s below is sin^2(pi t/2) to 1 %, yet needs square roots alone.
@@ -167,7 +161,6 @@ def make_grid(k_min, k_max, bins: int, momentum_min, momentum_max, broadened: bo
         x_gap=x_gap,
         x_top=x_top,
         x_low=x_low,
-        x_floor=_FLOOR * x_gap if broadened else x_gap,
         log_k_top=log_k_top,
         row_start=low,
         row_step=row_step,

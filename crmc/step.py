@@ -1,4 +1,4 @@
-"""One time step: sources, streaming, expansion, scattering by both directions' waves, damping, and all back again.
+"""One time step: sources, streaming, expansion and damping by halves around the scattering by both directions' waves.
 
 ``step(state, noise, parameters, model) -> (state, record)`` is pure; randomness enters as ``noise``.
 """
@@ -21,7 +21,10 @@ from crmc.state import State
 
 
 def step(state: State, noise: jax.Array, parameters: Parameters, model: Model) -> tuple[State, Record]:
-    """Advance by parameters.dt: sources, streaming and expansion by halves around the kicks, whose order alternates.
+    """Advance by parameters.dt: sources, streaming, expansion and damping by halves around the kicks.
+
+    The order of the two directions' kicks alternates.  Those kicks are made by the waves before the first half of
+    their damping.
 
     noise: key of the step's random words, `noise.step_noise`.
     """
@@ -47,12 +50,12 @@ def step(state: State, noise: jax.Array, parameters: Parameters, model: Model) -
 def _scattered(
     state: State, noise: jax.Array, parameters: Parameters, model: Model, middle: jax.Array
 ) -> tuple[State, Record]:
-    """Expansion by halves around the kicks at field ``middle``, damping, and the growth functional's sample."""
-    before, sampled = state, model.scattering == "spectrum" and model.functional_every > 0
+    """Expansion and damping by halves around the kicks at field ``middle``, and the growth functional's sample."""
+    start, sampled = state, model.scattering == "spectrum" and model.functional_every > 0
     sample = take_sample(state, model) if sampled else None
     state, record, correction = scatter(state, noise, parameters, model, middle)
     if sample is not None:
-        functional = functional_of(sample, before.b, state, noise, parameters, model)
+        functional = functional_of(sample, start, state, noise, parameters, model)
         record = record._replace(functional=functional, samples=sample.due.astype(jnp.float64))
     state, damped = damp(state, parameters, model, 0.5 * parameters.dt)
     # Where the end depends on what the step does, it can be found only after all weights are right.

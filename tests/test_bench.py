@@ -18,12 +18,12 @@ from test_cli import assert_bad_input, call
 
 from crmc import kicks
 from crmc import tube as flux_tube
+from crmc.amplitudes import damp
 from crmc.bench import measure, report
 from crmc.bench.roofline import estimate
 from crmc.bench.worker import Unavailable, references
 from crmc.build import build
 from crmc.config import load_config
-from crmc.step import damp
 
 problem, numpy_step = references("problem"), references("numpy_step")
 MARKERS, STEPS = 3000, 4
@@ -96,11 +96,11 @@ def crmc_step(state: Any, words: Any, parameters: Any, model: Any) -> tuple[Any,
     state = flux_tube.apply_sources(state, parameters, model, half)
     middle = flux_tube.next_field(state, parameters, model, 0.5)
     state, record, correction = kicks.scatter(state, words, parameters, model, middle)
-    state, damped = damp(state, parameters, model)
+    state, damped = damp(state, parameters, model, half)
     end = flux_tube.next_field(state, parameters, model, 1.0)
     state, record = kicks.settle(state, record, correction, parameters, model, end)
     state = flux_tube.apply_sources(state, parameters, model, half)
-    return dataclasses.replace(state, step=state.step + 1), record._replace(damped=damped)
+    return dataclasses.replace(state, step=state.step + 1), record._replace(damped=record.damped + damped)
 
 
 def test_numpy_makes_crmc_s_step(words: np.ndarray) -> None:

@@ -178,23 +178,21 @@ def drift(tmp_path_factory):
 
 
 def test_drift_by_both_solvers(drift):
-    """Heating and v_D of markers within 4.9 errors of the mesh's; the mesh's within 2 % of -v_A dP_c/ds and 1.5 % of theory's v_D.
+    """Heating of markers within 4.9 errors of the mesh's; damped energy and v_D within 4.9 times their scatter by seed.
 
-    The waves change within 1/(2 Gamma_d), half of the run, so that the scatter in time says too little of what follows them.
-    Between 42 seeds gas heating varies by 0.19 % and v_D by 0.58 %, 4 and 2.4 times the errors that a run states.
+    That is 0.3 and 0.9 %, more than the variation within a run: waves live for its duration, and the fastest particles
+    are scattered six times.  The mesh's heating within 0.1 % of -v_A dP_c/ds, v_D within 1 % of theory's.
     """
     (_, markers), (_, mesh) = drift["monte-carlo"], drift[fokker_planck.NAME]
-    for name, most, seeds in (
-        ("heating_rate", 0.02, 0.0),
-        ("gas_heating_rate", 0.005, 0.0019),
-        ("drift_velocity", 0.01, 0.0058),
-    ):
-        found, want = markers["averages"][name], mesh["averages"][name]["value"]
-        assert found["stderr"] < most * want
-        assert abs(found["value"] - want) < SIGMAS * max(found["stderr"], seeds * want)
+    heating, want = markers["averages"]["heating_rate"], mesh["averages"]["heating_rate"]["value"]
+    assert heating["stderr"] < 0.02 * want
+    assert abs(heating["value"] - want) < SIGMAS * heating["stderr"]
+    for name, scatter in (("gas_heating_rate", 0.003), ("drift_velocity", 0.009)):
+        want = mesh["averages"][name]["value"]
+        assert markers["averages"][name]["value"] == pytest.approx(want, rel=SIGMAS * scatter)
     theory = mesh["theory"]
-    assert mesh["averages"]["heating_rate"]["value"] == pytest.approx(theory["heating_drift"]["value"], rel=0.02)
-    assert mesh["averages"]["drift_velocity"]["value"] == pytest.approx(theory["drift_velocity"]["value"], rel=0.015)
+    assert mesh["averages"]["heating_rate"]["value"] == pytest.approx(theory["heating_drift"]["value"], rel=1e-3)
+    assert mesh["averages"]["drift_velocity"]["value"] == pytest.approx(theory["drift_velocity"]["value"], rel=0.01)
     assert theory["heating_exact"]["value"] == pytest.approx(theory["heating_drift"]["value"], rel=1e-6)
 
 
@@ -202,7 +200,7 @@ def test_identity_and_books_of_drift(drift):
     """Eq. 37: mesh to 0.3 %, markers within 4.9 errors; number and energy kept to 1e-12 and 1e-8 (float32 markers)."""
     (_, markers), (_, mesh) = drift["monte-carlo"], drift[fokker_planck.NAME]
     ratio = markers["averages"]["identity_ratio"]
-    assert ratio["stderr"] < 0.1 and abs(ratio["value"] - 1.0) < SIGMAS * ratio["stderr"]
+    assert ratio["stderr"] < 0.05 and abs(ratio["value"] - 1.0) < SIGMAS * ratio["stderr"]
     assert mesh["averages"]["identity_ratio"]["value"] == pytest.approx(1.0, abs=3e-3)
     for averages, limit in ((mesh["averages"], 1e-12), (markers["averages"], 1e-8)):
         assert averages["energy_residual"]["value"] < limit
@@ -220,7 +218,12 @@ def test_forward_branches_grow_alike_and_backward_ones_stay_at_the_seed(drift):
 
 def test_hemispheres_part_where_nothing_crosses_the_gap():
     """gap = empty: the mesh heats at the mean of (1 - mu_c)^3/4 of eq. 38 and v_D grows without limit."""
-    ready = build(load_config("drift_reduced", ["scattering.gap=empty", "run.markers=64", "run.duration=1.5e9 s"]))
+    ready = build(
+        load_config(
+            "drift_reduced",
+            ["scattering.gap=empty", "cosmic_rays.start=given", "run.markers=64", "run.duration=1.5e9 s"],
+        )
+    )
     setup = fokker_planck.prepare(ready, 16, 128)
     P, rows, state = setup.parameters, [], setup.state
     for _ in range(2):

@@ -238,43 +238,57 @@ void apply_sources(const Constants &c, Tube &s) {
     s.gas_pressure += (c.adiabatic_index - 1.0) * (heat - cool);
 }
 
-void grow(const Constants &c, const Geometry &g, Tube &s, const Direction *directions, const Histogram &histogram, Record &record) {
-    const double unit = energy_unit(c, s.b), limit = 1.0 + additive_limit;
-    std::vector<double> moved(c.bins);
+// Energy density that kicks by the waves `s.waves` offer each bin.
+std::vector<double> offer(const Constants &c, const Geometry &g, const Tube &s, const Direction *directions,
+                          const Histogram &histogram) {
+    std::vector<double> offered(4 * c.bins);
     for (int k = 0; k < 4; k++) {
         const Direction &d = directions[k / 2];
-        double *e = s.waves + k * c.bins;
-        deposited(c, g, e, histogram[k / 2][k % 2], moved.data());
-        const double factor = -(d.gamma * d.velocity * s.b * s.b) * (k % 2 ? -1.0 : 1.0) / unit;
-        record.gain[k] = 0.0;
-        for (int64_t j = 0; j < c.bins; j++) {
-            const double relative = factor * moved[j];
-            const double soft = limit * std::exp(std::min(relative - additive_limit, 0.0) / limit);
-            const double given = std::max(e[j] * (relative > additive_limit ? 1.0 + relative : soft), c.seed) - e[j];
-            e[j] += c.growth_coefficient * given;
-            record.gain[k] += unit * given;
-        }
+        const double *e = s.waves + k * c.bins, factor = -(d.gamma * d.velocity * s.b * s.b) * (k % 2 ? -1.0 : 1.0);
+        deposited(c, g, e, histogram[k / 2][k % 2], &offered[k * c.bins]);
+        for (int64_t j = 0; j < c.bins; j++) offered[k * c.bins + j] *= factor * e[j];
+    }
+    return offered;
+}
+
+void grow(const Constants &c, Tube &s, const std::vector<double> &offered, Record &record) {
+    const double unit = energy_unit(c, s.b), limit = 1.0 + additive_limit;
+    std::fill(record.gain, record.gain + 4, 0.0);
+    for (int64_t i = 0; i < 4 * c.bins; i++) {
+        double &e = s.waves[i];
+        const double relative = offered[i] / (unit * e);
+        const double soft = limit * std::exp(std::min(relative - additive_limit, 0.0) / limit);
+        const double given = std::max(e * (relative > additive_limit ? 1.0 + relative : soft), c.seed) - e;
+        e += c.growth_coefficient * given;
+        record.gain[i / c.bins] += unit * given;
     }
 }
 
-void damp(const Constants &c, Tube &s, Record &record) {
-    const double unit = energy_unit(c, s.b);
-    std::vector<double> before(c.bins);
-    double heat = 0.0, seeded = 0.0;
+// `from` decayed by exp(-factor Gamma_d dt/2), one branch; the rate is that of amplitudes `e`.
+void decay(const Constants &c, double b, double factor, const double *from, const double *e, double *to) {
+    for (int64_t j = 0; j < c.bins; j++) {
+        const double sides = (j > 0 ? e[j - 1] : 0.0) + (j + 1 < c.bins ? e[j + 1] : 0.0);
+        const double rate = c.thermal_speed * c.nu_coefficient * b / std::sqrt(1.0 + sq(b / c.centres[j]));
+        to[j] = from[j] * std::exp(-factor * rate * (0.75 * e[j] + 0.125 * sides) * 0.5 * c.dt);
+    }
+}
+
+// Damping over half a step at the rate of its middle; returns the heat.
+double damp(const Constants &c, Tube &s) {
+    std::vector<double> middle(c.bins), damped(c.bins);
+    double unit = energy_unit(c, s.b), heat = 0.0, seeded = 0.0;
     for (int k = 0; k < 4; k++) {
         double *e = s.waves + k * c.bins;
-        std::copy(e, e + c.bins, before.begin());
+        decay(c, s.b, 1.0, e, e, middle.data());
+        decay(c, s.b, 2.0, e, middle.data(), damped.data());
         for (int64_t j = 0; j < c.bins; j++) {
-            const double sides = (j > 0 ? before[j - 1] : 0.0) + (j + 1 < c.bins ? before[j + 1] : 0.0);
-            const double rate = c.thermal_speed * c.nu_coefficient * s.b / std::sqrt(1.0 + sq(s.b / c.centres[j]));
-            const double damped = before[j] * std::exp(-2.0 * rate * (0.75 * before[j] + 0.125 * sides) * c.dt);
-            e[j] = std::max(damped, c.seed);
-            heat += before[j] - damped, seeded += e[j] - damped;
+            const double floored = std::max(damped[j], c.seed);
+            heat += e[j] - damped[j], seeded += floored - damped[j], e[j] = floored;
         }
     }
-    record.damped = unit * heat;
     s.injected += unit * seeded / s.b;
-    s.gas_pressure += (c.adiabatic_index - 1.0) * record.damped;
+    s.gas_pressure += (c.adiabatic_index - 1.0) * unit * heat;
+    return unit * heat;
 }
 
 struct Sums {
@@ -361,7 +375,10 @@ extern "C" void crmc_bench_run(const Constants *constants, Tube *tube, Record *r
         Sums kicked, settled;
         kick(a, histogram, kicked);
         expand_surroundings(c, s, a.x, kicked.carried, wave_sum);
-        grow(c, geometry, s, directions.data(), histogram, *record);
+        // The kicks were made by the waves as they are before the first half of the damping.
+        const std::vector<double> offered = offer(c, geometry, s, directions.data(), histogram);
+        record->damped = damp(c, s);
+        grow(c, s, offered, *record);
         double gain = 0.0;
         for (double g : record->gain) gain += g;
         record->gain_variance = sq(s.b) * kicked.variance;
@@ -370,7 +387,7 @@ extern "C" void crmc_bench_run(const Constants *constants, Tube *tube, Record *r
         record->peak = c.nu_coefficient * s.b * c.dt * std::max(directions[0].reference, directions[1].reference);
         const double mean = kicked.envelope[1] / kicked.envelope[0];
         const double strength = record->imbalance / (s.b * (kicked.envelope[2] - kicked.envelope[1] * mean));
-        damp(c, s, *record);
+        record->damped += damp(c, s);
         a.x = next_field(c, s, 1.0);
         wave_sum = carry_waves(c, s, a.x.b_new);
         settle(a, strength, mean, settled);

@@ -77,38 +77,47 @@ def _wave_energy_unit(c: Constants, b: float) -> float:
     return c.knot * (c.alfven_speed * b) ** 2
 
 
-def _grow(c: Constants, tube: Tube, tables: tuple[Table, Table], histogram: np.ndarray, record: Record) -> None:
-    """Amplitudes of both directions after growth by ``histogram`` (2 directions, 2 helicities, nodes)."""
-    unit = _wave_energy_unit(c, tube.b)
+def _offered(c: Constants, tube: Tube, tables: tuple[Table, Table], histogram: np.ndarray) -> np.ndarray:
+    """Energy density that the kicks by ``tube.waves`` offer each bin, from ``histogram`` (2 directions, 2, nodes)."""
+    offered = np.empty_like(tube.waves)
     for direction, found in enumerate(tables):
-        V = found.velocity
+        V, e = found.velocity, tube.waves[direction]
         gamma = 1.0 / np.sqrt(1.0 - V**2)
-        e = tube.waves[direction]
-        moved = _deposited(c, e, histogram[direction])
-        relative = -(gamma * V * tube.b**2) * SIGNS[:, None] * moved / unit
-        limit = 1.0 + _ADDITIVE_LIMIT
-        soft = limit * np.exp(np.minimum(relative - _ADDITIVE_LIMIT, 0.0) / limit)
-        factor = np.where(relative > _ADDITIVE_LIMIT, 1.0 + relative, soft)
-        given = np.maximum(e * factor, c.seed) - e
-        tube.waves[direction] = e + c.growth_coefficient * given
-        record.gain[direction] = unit * given.sum(axis=-1)
-    record.peak = c.nu_coefficient * tube.b * c.dt * max(found.reference for found in tables)
+        offered[direction] = -(gamma * V * tube.b**2) * SIGNS[:, None] * e * _deposited(c, e, histogram[direction])
+    return offered
 
 
-def _damp(c: Constants, tube: Tube, record: Record) -> None:
-    """Nonlinear Landau damping in the paper's form; the energy heats the gas."""
-    e = tube.waves
+def _grow(c: Constants, tube: Tube, offered: np.ndarray, record: Record) -> None:
+    """Amplitudes after growth by ``offered``."""
+    unit, e = _wave_energy_unit(c, tube.b), tube.waves
+    relative, limit = offered / (unit * e), 1.0 + _ADDITIVE_LIMIT
+    soft = limit * np.exp(np.minimum(relative - _ADDITIVE_LIMIT, 0.0) / limit)
+    factor = np.where(relative > _ADDITIVE_LIMIT, 1.0 + relative, soft)
+    given = np.maximum(e * factor, c.seed) - e
+    tube.waves = e + c.growth_coefficient * given
+    record.gain = unit * given.sum(axis=-1)
+
+
+def _damping_rate(c: Constants, e: np.ndarray, b: float) -> np.ndarray:
+    """Nonlinear Landau damping in the paper's form, eq. 58, by amplitudes ``e``."""
     padded = np.pad(e, [(0, 0), (0, 0), (1, 1)])
     centred = 0.125 * padded[..., :-2] + 0.75 * e + 0.125 * padded[..., 2:]
-    gamma = np.sqrt(1.0 + (tube.b / c.centres) ** 2)
-    rate = c.thermal_speed * c.nu_coefficient * tube.b / gamma * centred
-    damped = e * np.exp(-2.0 * rate * c.dt)
+    gamma = np.sqrt(1.0 + (b / c.centres) ** 2)
+    return c.thermal_speed * c.nu_coefficient * b / gamma * centred
+
+
+def _damp(c: Constants, tube: Tube) -> float:
+    """Damping over half a step at the rate of its middle; the energy, which is returned, heats the gas."""
+    e, dt = tube.waves, 0.5 * c.dt
+    middle = e * np.exp(-_damping_rate(c, e, tube.b) * dt)
+    damped = e * np.exp(-2.0 * _damping_rate(c, middle, tube.b) * dt)
     floored = np.maximum(damped, c.seed)
     unit = _wave_energy_unit(c, tube.b)
-    record.damped = unit * float(np.sum(e - damped))
+    heat = unit * float(np.sum(e - damped))
     tube.injected += unit * float(np.sum(floored - damped)) / tube.b
-    tube.gas_pressure += (c.adiabatic_index - 1.0) * record.damped
+    tube.gas_pressure += (c.adiabatic_index - 1.0) * heat
     tube.waves = floored
+    return heat
 
 
 def _apply_sources(c: Constants, tube: Tube) -> None:
@@ -181,13 +190,17 @@ def step(c: Constants, tube: Tube, record: Record, passes: Passes) -> None:
     first = tube.step % 2
     kicked = passes.kick(tables, (first, 1 - first), x)
     _expand_surroundings(c, tube, x, kicked.carried)
-    _grow(c, tube, tables, kicked.histogram, record)
+    # The kicks were made by the waves as they are before the first half of the damping.
+    record.peak = c.nu_coefficient * tube.b * c.dt * max(found.reference for found in tables)
+    offered = _offered(c, tube, tables, kicked.histogram)
+    record.damped = _damp(c, tube)
+    _grow(c, tube, offered, record)
     b, sums = tube.b, [float(value) for value in kicked.sums]
     record.gain_variance, record.absolute_exchange = b**2 * sums[0], b * sums[1]
     record.imbalance = -b * sums[2] - float(record.gain.sum())
     mean = sums[4] / sums[3]
     strength = record.imbalance / (b * (sums[5] - sums[4] * mean))
-    _damp(c, tube, record)
+    record.damped += _damp(c, tube)
     x = _next_field(c, tube, 1.0)
     carried, supplied = passes.settle(strength, mean, x)
     record.imbalance -= b * supplied

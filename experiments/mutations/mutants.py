@@ -38,7 +38,10 @@ LEDGER = "test_tube.py::test_the_ledger_closes[co_moving]"
 COOLING = "test_tube.py::test_heating_and_cooling_of_the_gas"
 ORBIT = "test_markers.py::test_expansion_follows_the_orbit"
 CONTROL = "test_markers.py::test_control_weight_is_w_minus_v_f0"
-DAMPED = "test_damping.py::test_damped_energy_heats_the_gas"
+DAMPED = "test_amplitudes.py::test_damped_energy_heats_the_gas"
+HALVES = "test_amplitudes.py::test_a_step_damps_by_halves_around_the_growth"
+UNDAMPED = "test_amplitudes.py::test_kicks_are_made_by_the_waves_before_their_damping"
+MIDDLE = "test_amplitudes.py::test_steady_state_of_nonlinear_damping"
 WAVE_HELICITY = "test_transport.py::test_helicity_is_the_sign_of_resonant_particles[branch0]"
 WAVE_AMPLITUDE = "test_orbits.py::test_every_mode_keeps_its_amplitude[200]"
 WAVE_MOMENTUM = "test_transport.py::test_momentum_is_exchanged_as_the_branch_moves[branch2]"
@@ -320,10 +323,44 @@ MUTATIONS = (
     Mutation(
         "damping-half",
         "wave energy decays at Gamma_d, not 2 Gamma_d",
-        "step.py",
-        "jnp.exp(-2.0 * rate * parameters.dt)",
-        "jnp.exp(-rate * parameters.dt)",
+        "amplitudes.py",
+        "jnp.exp(-2.0 * rate(middle) * dt)",
+        "jnp.exp(-rate(middle) * dt)",
         (DAMPED,),
+    ),
+    Mutation(
+        "damping-after-growth",
+        "a whole step's damping after the growth, none before: the next kicks are by fully damped waves",
+        "kicks.py",
+        "    state, damped = damp(state, parameters, model, 0.5 * parameters.dt)\n"
+        "    state, gain = grow(state, offered, parameters, model)\n",
+        "    state, gain = grow(state, offered, parameters, model)\n"
+        "    state, damped = damp(state, parameters, model, 0.5 * parameters.dt)\n",
+        (HALVES,),
+    ),
+    Mutation(
+        "kicks-by-damped-waves",
+        "kicks by the waves after the first half of their damping",
+        "kicks.py",
+        "    tables = scattering_tables(state, parameters, nu_dt)\n",
+        "    tables = scattering_tables(damp(state, parameters, model, 0.5 * parameters.dt)[0], parameters, nu_dt)\n",
+        (UNDAMPED,),
+    ),
+    Mutation(
+        "damping-rate-of-start",
+        "nonlinear damping at the rate of the start of each half",
+        "amplitudes.py",
+        "jnp.exp(-2.0 * rate(middle) * dt)",
+        "jnp.exp(-2.0 * rate(state.waves) * dt)",
+        (MIDDLE,),
+    ),
+    Mutation(
+        "first-half-not-recorded",
+        "the heat of the first half of the damping is not recorded",
+        "step.py",
+        "record._replace(damped=record.damped + damped)",
+        "record._replace(damped=damped)",
+        (HALVES,),
     ),
     Mutation(
         "magnetic-energy-only",
@@ -336,9 +373,9 @@ MUTATIONS = (
     Mutation(
         "growth-to-other-direction",
         "the waves of the other direction get the energy",
-        "kicks.py",
-        "dataclasses.replace(state, waves=waves), record",
-        "dataclasses.replace(state, waves=waves[::-1]), record",
+        "amplitudes.py",
+        "dataclasses.replace(state, waves=waves), unit",
+        "dataclasses.replace(state, waves=waves[::-1]), unit",
         (MARKERS,),
     ),
     Mutation(

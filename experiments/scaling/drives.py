@@ -29,6 +29,8 @@ from crmc.units import SPEED_OF_LIGHT
 MARKERS = "monte-carlo"
 #: Refits of the markers' weights in a run.
 COARSE_GRAINED = 40
+#: Part of a run at which conditions are those of config.toml: the middle of what is averaged.
+_MEASURED = 0.75
 _QUANTITIES = (
     "heating_rate",
     "gas_heating_rate",
@@ -57,20 +59,22 @@ class Drive(NamedTuple):
 _COMMON = {"plasma.ion_density": -2.0, "damping.linear": 2.0, "waves.seed_level": 2.0}
 _EXPANSION = {
     "drift.gradient_length": None,
-    "cosmic_rays.drift_velocity": 0.0,
-    "cosmic_rays.anisotropy": 1.4e-3,
     "expansion.mode": "prescribed",
     "expansion.timescale": "4.1170e11 s",
     "run.duration": "8e9 s",
 }
 DRIVES = {
     "drift": Drive({}, {"drift.gradient_length": -2.0, "run.duration": -1.0}, (1000, 300)),
-    "expansion": Drive(
-        _EXPANSION, {"expansion.timescale": -3.0, "cosmic_rays.anisotropy": 1.0, "run.duration": -2.0}, (900, 400)
-    ),
+    "expansion": Drive(_EXPANSION, {"expansion.timescale": -3.0, "run.duration": -2.0}, (900, 400)),
     # 6/Gamma_d from a flat spectrum: waves that a drift drives settle c/v_A times more slowly than particles scatter.
     "settled drift": Drive(
-        {"waves.start": "seed", "waves.start_level": 3e-5, "run.duration": "3e9 s"},
+        {
+            "cosmic_rays.start": "given",
+            "cosmic_rays.drift_velocity": 1.3,
+            "waves.start": "seed",
+            "waves.start_level": 3e-5,
+            "run.duration": "3e9 s",
+        },
         {"drift.gradient_length": -2.0, "waves.start_level": 1.0, "run.duration": -2.0},
         (0, 400),
     ),
@@ -89,7 +93,34 @@ def base(drive: str, solver: str, markers: int) -> Config:
 def numbers_at(config: Config, drive: str, speed: float) -> dict[str, Any]:
     """The numbers of ``config`` that are others at v_A/c = ``speed``."""
     ratio, powers = speed / alfven_speed(config), _COMMON | DRIVES[drive].powers
-    return {key: jnp.asarray(value_of(config, key) * ratio**power) for key, power in powers.items()}
+    numbers = {key: value_of(config, key) * ratio**power for key, power in powers.items()}
+    if "expansion.timescale" in numbers:
+        numbers |= _earlier(config, numbers["plasma.ion_density"], _MEASURED * _foldings(numbers))
+    return {key: jnp.asarray(value) for key, value in numbers.items()}
+
+
+def _foldings(numbers: Mapping[str, float]) -> float:
+    """e-foldings by which B falls in a run."""
+    return numbers["run.duration"] / numbers["expansion.timescale"]
+
+
+def _earlier(config: Config, density: float, fall: float) -> dict[str, Any]:
+    """Numbers with which a tube starts that has those of ``config`` once B has fallen by ``fall`` e-foldings.
+
+    Density as B, momenta as B^(1/3) and F0 as it was at these; k stays, in units of a larger Omega0.
+    """
+    earlier, rays = build(config), config.cosmic_rays
+    background, amplitude = earlier.parameters.background, earlier.state.amplitude
+    b = jnp.exp(jnp.asarray(fall))
+    grown = background.moments(amplitude, b).pressure / background.moments(amplitude, jnp.ones(())).pressure
+    momenta = ("momentum_min", "momentum_max", "turnover_momentum")
+    return {
+        "plasma.magnetic_field": config.plasma.magnetic_field * b,
+        "plasma.ion_density": density * b,
+        "cosmic_rays.pressure": rays.pressure * grown,
+        **{f"cosmic_rays.{key}": getattr(rays, key) * jnp.cbrt(b) for key in momenta},
+        **{f"waves.{key}": getattr(config.waves, key) / b for key in ("k_min", "k_max")},
+    }
 
 
 class Scatterer(NamedTuple):

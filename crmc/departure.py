@@ -1,0 +1,61 @@
+"""f - F0 at t = 0 of markers and mesh alike: harmonics of given size, or a steady state tabulated over p and mu."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from crmc.distribution import Background
+
+
+class Harmonics(NamedTuple):
+    """f - F0 = -(v_D/v) p F0' P1(mu) - zeta p F0' P2(mu): eq. 16, for any particle speed v, and eq. 20.
+
+    drift: v_D/c; anisotropy: zeta.
+    """
+
+    drift: jax.Array
+    anisotropy: jax.Array
+
+    def at(self, background: Background, amplitude: jax.Array, y: jax.Array, mu: jax.Array, p2: jax.Array) -> jax.Array:
+        """f - F0 at momentum y [m_p c] and cosine ``mu``, where P2 is ``p2`` (a cell's mean, perhaps)."""
+        dipole = self.drift * jnp.sqrt(1.0 + y**2) / y
+        return -background.slope(amplitude, y) * (dipole * mu + self.anisotropy * p2)
+
+
+class Tabulated(NamedTuple):
+    """(f - F0)/F0 on nodes uniform in ln y, over the background's momenta, and in ln |mu|.
+
+    ratio: (2, nodes in ln y, nodes in ln |mu|), mu > 0 first; low: ln |mu| of the first node, the last is mu = 1.
+    Linear in between; next to mu = 0, below the first node, constant.
+    """
+
+    ratio: jax.Array
+    low: jax.Array
+
+    def at(self, background: Background, amplitude: jax.Array, y: jax.Array, mu: jax.Array, p2: jax.Array) -> jax.Array:
+        """As `Harmonics.at`."""
+        del p2
+        _, rows, places = self.ratio.shape
+        first, last = jnp.log(background.momentum_min), jnp.log(background.momentum_max)
+        row, up = _position((jnp.log(y) - first) / (last - first), rows)
+        steep = jnp.maximum(jnp.abs(mu), jnp.exp(self.low))
+        place, on = _position(1.0 - jnp.log(steep) / self.low, places)
+        side = (mu < 0.0).astype(jnp.int32)
+        near, far = (
+            (1.0 - on) * self.ratio[side, row + i, place] + on * self.ratio[side, row + i, place + 1] for i in (0, 1)
+        )
+        return background.density(amplitude, y) * ((1.0 - up) * near + up * far)
+
+
+#: What f - F0 at t = 0 may be.
+Departure = Harmonics | Tabulated
+
+
+def _position(part: jax.Array, count: int) -> tuple[jax.Array, jax.Array]:
+    """Interval among ``count`` even nodes at ``part`` in [0, 1] of their range, and the place in it; ends are kept."""
+    place = jnp.clip(part, 0.0, 1.0) * (count - 1)
+    index = jnp.minimum(place.astype(jnp.int32), count - 2)
+    return index, place - index
