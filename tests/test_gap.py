@@ -11,6 +11,7 @@ from scipy.stats import chi2
 from test_scattering import every_word, frame_of
 
 from crmc import scattering
+from crmc.departure import Harmonics
 from crmc.distribution import Background
 from crmc.equilibrium import growth_of_slope
 from crmc.growth import (
@@ -188,7 +189,7 @@ def streaming_rays():
 def functional_in_gap(parameters, amplitude, sample):
     """Gamma of all branches, (2, 2, bins), by the functional from markers at ``sample`` whose f has SLOPES."""
     rays, b, zero = parameters.background, jnp.ones(()), jnp.zeros(())
-    m = markers_at(sample, rays, amplitude, zero, zero, count=MARKERS, dtype=np.float64)
+    m = markers_at(sample, rays, amplitude, Harmonics(zero, zero), count=MARKERS, dtype=np.float64)
     mu = m.parallel_momentum / m.birth_momentum
     tilt = jnp.where(mu > 0.0, *SLOPES) * mu
     m = dataclasses.replace(m, excess=m.volume * rays.density(amplitude, m.birth_momentum) * tilt)
