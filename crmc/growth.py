@@ -129,10 +129,11 @@ def resonant_histogram(
 
     ``envelope`` is the weight of a known function of p', V F0(p').  Cells are uniform in ln x', x' = x - x_low + x_gap,
     which 1/(g x') makes the measure of the volume: ln q without scattering in the gap, else even in q towards q = 0.
-    Shape (2 sums, 2, rows, cells).  Markers outside of what is scattered take no part.
+    Shape (2 sums, 2, rows, cells).  Markers outside of what is scattered take no part.  A q < 0, after a kick across 90
+    degrees, lies in the other hemisphere.
     """
     dtype = frame.q.dtype
-    x, P = frame.q / b.astype(dtype), frame.momentum / b.astype(dtype)
+    x, P = jnp.abs(frame.q) / b.astype(dtype), frame.momentum / b.astype(dtype)
     low, top = grid.x_low.astype(dtype), jnp.minimum(P, grid.x_top.astype(dtype))
     active = (x > low) & (x < top)
     shift, unit = (grid.x_gap - grid.x_low).astype(dtype), grid.x_gap.astype(dtype)
@@ -141,7 +142,7 @@ def resonant_histogram(
     start, step = _rows(grid, background, b)
     row = ((jnp.log(P) - start.astype(dtype)) / step.astype(dtype)).astype(jnp.int32)
     row = jnp.clip(row, 0, HISTOGRAM_ROWS - 1)
-    helicity = (frame.sign < 0.0).astype(jnp.int32)
+    helicity = (frame.sign * frame.q < 0.0).astype(jnp.int32)
     g = 1.0 + frame.V * frame.sign * frame.q / frame.energy
     share = jnp.where(active, 1.0 / (g * (x + shift)), 0.0)
     index = (helicity * HISTOGRAM_ROWS + row) * HISTOGRAM_CELLS + cell

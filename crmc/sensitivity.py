@@ -8,7 +8,8 @@ forward: one pass carries the derivatives by all numbers along; memory does not 
 reverse: one pass back per average, whatever the number of numbers; memory grows as the root of the number of steps.
 finite-difference: central differences of runs with the same random numbers.
 
-Where paths have kinks (floor of the waves, clipped intervals) they are continuous, and the derivative is unbiased.
+Where paths have kinks (floor of the waves, clipped intervals, 90 degrees) they are continuous, and the derivative is
+unbiased.
 Two things are not smooth: markers change cells in the coarse-graining of the weights, whose fit is consistent for any
 cells and the derivative therefore off by no more than the fit itself (with 2048 markers it is noisier by up to four,
 with 8192 by up to two: run.coarse_grain_interval = "never" where there are few); and a wave that noise alone holds

@@ -11,6 +11,7 @@ from scipy.stats import chi2
 from test_scattering import every_word, frame_of
 
 from crmc import scattering
+from crmc.departure import Harmonics
 from crmc.distribution import Background
 from crmc.equilibrium import growth_of_slope
 from crmc.growth import (
@@ -188,7 +189,7 @@ def streaming_rays():
 def functional_in_gap(parameters, amplitude, sample):
     """Gamma of all branches, (2, 2, bins), by the functional from markers at ``sample`` whose f has SLOPES."""
     rays, b, zero = parameters.background, jnp.ones(()), jnp.zeros(())
-    m = markers_at(sample, rays, amplitude, zero, zero, count=MARKERS, dtype=np.float64)
+    m = markers_at(sample, rays, amplitude, Harmonics(zero, zero), count=MARKERS, dtype=np.float64)
     mu = m.parallel_momentum / m.birth_momentum
     tilt = jnp.where(mu > 0.0, *SLOPES) * mu
     m = dataclasses.replace(m, excess=m.volume * rays.density(amplitude, m.birth_momentum) * tilt)
@@ -216,3 +217,18 @@ def test_growth_functional_down_to_90_degrees():
     deviation, limit, error = deviation_and_limit(rates, want, ENSEMBLES)
     assert np.all(error < 3e-3 * scale)
     assert np.all(deviation < limit + 0.02 * scale)
+
+
+def test_functional_counts_what_has_crossed_the_gap():
+    """A place q < 0 of sign s is |q| of sign -s in the growth functional's histogram.
+
+    If left out, cells at low q miss what came from the other hemisphere.
+    """
+    rays, amplitude, deviation = case("anisotropic")
+    m = initial_markers(4096, rays, amplitude, dtype=np.float64, **deviation)
+    frame = wave_frame(m.momentum_squared(ONE), m.parallel_momentum, jnp.asarray(0.01))
+    weight, envelope = (jnp.asarray(np.random.default_rng(4).random((2, 4096)))[i] for i in (0, 1))
+    crossed = frame._replace(q=-frame.q, sign=-frame.sign)
+    one, other = (resonant_histogram(grid_of(), rays, x, weight, envelope, ONE) for x in (frame, crossed))
+    assert float(one[1].sum(axis=(1, 2)).min()) > 0.0
+    np.testing.assert_allclose(one, other, rtol=1e-12)

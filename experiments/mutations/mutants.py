@@ -308,8 +308,8 @@ MUTATIONS = (
         "functional-helicity",
         "the functional reads the other helicity",
         "growth.py",
-        "    helicity = (frame.sign < 0.0).astype(jnp.int32)\n",
-        "    helicity = (frame.sign > 0.0).astype(jnp.int32)\n",
+        "    helicity = (frame.sign * frame.q < 0.0).astype(jnp.int32)\n",
+        "    helicity = (frame.sign * frame.q > 0.0).astype(jnp.int32)\n",
         (DRIFTING,),
     ),
     Mutation(
