@@ -180,14 +180,14 @@ def drift(tmp_path_factory):
 def test_drift_by_both_solvers(drift):
     """Heating of markers within 4.9 errors of the mesh's; damped energy and v_D within 4.9 times their scatter by seed.
 
-    That is 0.3 and 0.9 %, more than the variation within a run: waves live for its duration, and the fastest particles
+    That is 0.3 and 1.1 %, more than the variation within a run: waves live for its duration, and the fastest particles
     are scattered six times.  The mesh's heating within 0.1 % of -v_A dP_c/ds, v_D within 1 % of theory's.
     """
     (_, markers), (_, mesh) = drift["monte-carlo"], drift[fokker_planck.NAME]
     heating, want = markers["averages"]["heating_rate"], mesh["averages"]["heating_rate"]["value"]
     assert heating["stderr"] < 0.02 * want
     assert abs(heating["value"] - want) < SIGMAS * heating["stderr"]
-    for name, scatter in (("gas_heating_rate", 0.003), ("drift_velocity", 0.009)):
+    for name, scatter in (("gas_heating_rate", 0.003), ("drift_velocity", 0.011)):
         want = mesh["averages"][name]["value"]
         assert markers["averages"][name]["value"] == pytest.approx(want, rel=SIGMAS * scatter)
     theory = mesh["theory"]
