@@ -14,6 +14,7 @@ LONGEST = (
     "test_layout",
     "test_fokker_planck",
     "test_sensitivity",
+    "test_sensitivity_streaming",
     "test_fit",
     "test_linear_damping",
     "test_estimators",
