@@ -187,13 +187,13 @@ def steady_departure(
 
     The integral over mu of df/dmu of `steady_drift`, by the midpoint rule in ln |mu|.
     """
-    background, rays = parameters.background, _Drives(*_lengths(parameters, model, tau_B), waves)
+    background, drives = parameters.background, _Drives(*_lengths(parameters, model, tau_B), waves)
     low = _lowest(parameters)
     step = -low / _TABLED[1]
     face = jnp.exp(low + step * jnp.arange(_TABLED[1] + 1))
     middle = jnp.exp(low + step * (jnp.arange(_TABLED[1]) + 0.5))
     p = jnp.geomspace(background.momentum_min, background.momentum_max, _TABLED[0])[:, None]
-    slopes = jnp.stack([_tilt(parameters, amplitude, rays, h, p, middle) for h in (0, 1)])
+    slopes = jnp.stack([_tilt(parameters, amplitude, drives, h, p, middle) for h in (0, 1)])
     # From mu = 0 outwards; the first node is as near to it as nothing varies any more.
     rises = jnp.concatenate([slopes[..., :1] * face[0], slopes * jnp.diff(face)], axis=-1)
     values = jnp.asarray(SIGNS)[:, None, None] * jnp.cumsum(rises, axis=-1)
