@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 #: Measured: noise of the growth rate of a bin with delta_f, 2^15 markers and 16 bins.
 _NOISE_AT_32768 = 0.045
-#: With a gradient, 1/k_min should exceed momentum_max by this factor.
-_REACH = 1.3
 
 
 def warnings(config: Config) -> list[str]:
@@ -111,12 +109,6 @@ def _drift_warnings(config: Config) -> list[str]:
             f"drift.gradient_length = {length:.3g} cm: nothing carries particles from one hemisphere to the other, "
             "so their drift grows without limit and the heating stays at a quarter of -v_A dP_c/ds; "
             f"set scattering.{remedy}"
-        )
-    reach, p_max = 1.0 / config.waves.k_min, config.cosmic_rays.momentum_max
-    if scattering.model == "spectrum" and reach < _REACH * p_max:
-        found.append(
-            f"waves.k_min = {config.waves.k_min:g}: waves fade towards it, and hardly scatter the particles with p|mu| "
-            f"near {reach:.3g} m_p c that the gradient drives; set it below {1.0 / (_REACH * p_max):.3g}"
         )
     crossing = abs(length) / SPEED_OF_LIGHT
     if config.run.duration > crossing:

@@ -39,15 +39,18 @@ def test_growth_rates_of_the_steady_state(mixed):
 
 
 def test_steady_growth_of_an_undriven_direction():
-    """Where one direction is alone, the other's rate is 2 Gamma_0 - Gamma_d, Gamma_0 that of isotropic f."""
+    """Where one direction is alone, the other's rate is 2 Gamma_0 - Gamma_d, Gamma_0 that of isotropic f.
+
+    But for the ends: hardly anything drives the first bin, and the last one lies beyond what scatters.
+    """
     with jax.enable_x64(True):
         setup = combined.build(combined.configured(1.0, 1.5))
         common, unit = combined.arguments(setup), setup.units.gyrofrequency
         rates = np.asarray(steady_growth(*common, equilibrium_amplitudes(*common))) * unit
         resting = jax.jit(partial(growth_of_slope, df_dmu=lambda i, p, mu: 0.0 * p))
         isotropic = np.asarray(resting(*common[:2])) * unit
-    np.testing.assert_allclose(rates[0, :, :-1], LINEAR, rtol=1e-3)
-    np.testing.assert_allclose(rates[1, :, :-1], 2.0 * isotropic[1, :, :-1] - LINEAR, rtol=1e-3)
+    np.testing.assert_allclose(rates[0, :, 1:-1], LINEAR, rtol=1e-3)
+    np.testing.assert_allclose(rates[1, :, 1:-1], 2.0 * isotropic[1, :, 1:-1] - LINEAR, rtol=1e-3)
 
 
 @pytest.mark.parametrize("expansion", [1.0, 0.0])
