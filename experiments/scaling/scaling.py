@@ -21,7 +21,7 @@ from crmc.config_checks import alfven_speed
 from crmc.estimate import Estimate, mean_of
 from crmc.observe import MOMENTA
 
-#: Power laws are fitted up to here; beyond, the laws' own corrections show, of order |mu| ~ v_A/c at the gap.
+#: Power laws are fitted up to here; beyond, the laws' own corrections show.
 LARGEST_FITTED = 1.01e-3
 #: What the ratio of the two drives is taken of: H, lambda at the momenta of `MOMENTA`, and kappa with its gap.
 RATIOS = ("heating", "path 1", "path 3", "path 10", "diffusivity")
