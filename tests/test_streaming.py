@@ -181,15 +181,16 @@ def test_drift_by_both_solvers(drift):
     """Heating of markers within 4.9 errors of the mesh's; damped energy and v_D within 4.9 times their scatter by seed.
 
     That is 0.3 and 1.1 %, more than the variation within a run: waves live for its duration, and the fastest particles
-    are scattered six times.  The mesh's heating within 0.1 % of -v_A dP_c/ds, v_D within 1 % of theory's.
+    are scattered six times.  Biases of 1.5 and 5.4 % would be caught.  The mesh's heating within 0.1 % of -v_A dP_c/ds, v_D within 1 % of theory's.
     """
     (_, markers), (_, mesh) = drift["monte-carlo"], drift[fokker_planck.NAME]
     heating, want = markers["averages"]["heating_rate"], mesh["averages"]["heating_rate"]["value"]
     assert heating["stderr"] < 0.02 * want
     assert abs(heating["value"] - want) < SIGMAS * heating["stderr"]
-    for name, scatter in (("gas_heating_rate", 0.003), ("drift_velocity", 0.011)):
-        want = mesh["averages"][name]["value"]
-        assert markers["averages"][name]["value"] == pytest.approx(want, rel=SIGMAS * scatter)
+    for name, most, scatter in (("gas_heating_rate", 0.005, 0.003), ("drift_velocity", 0.01, 0.011)):
+        found, want = markers["averages"][name], mesh["averages"][name]["value"]
+        assert found["stderr"] < most * want
+        assert found["value"] == pytest.approx(want, rel=SIGMAS * scatter)
     theory = mesh["theory"]
     assert mesh["averages"]["heating_rate"]["value"] == pytest.approx(theory["heating_drift"]["value"], rel=1e-3)
     assert mesh["averages"]["drift_velocity"]["value"] == pytest.approx(theory["drift_velocity"]["value"], rel=0.01)

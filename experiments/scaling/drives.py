@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from crmc import theory
+from crmc.assemble import code_units, make_background, shape_of
 from crmc.averages import averages_of
 from crmc.beside import each
 from crmc.build import Setup, build
@@ -95,13 +96,9 @@ def numbers_at(config: Config, drive: str, speed: float) -> dict[str, Any]:
     ratio, powers = speed / alfven_speed(config), _COMMON | DRIVES[drive].powers
     numbers = {key: value_of(config, key) * ratio**power for key, power in powers.items()}
     if "expansion.timescale" in numbers:
-        numbers |= _earlier(config, numbers["plasma.ion_density"], _MEASURED * _foldings(numbers))
+        fall = _MEASURED * numbers["run.duration"] / numbers["expansion.timescale"]
+        numbers |= _earlier(config, numbers["plasma.ion_density"], fall)
     return {key: jnp.asarray(value) for key, value in numbers.items()}
-
-
-def _foldings(numbers: Mapping[str, float]) -> float:
-    """e-foldings by which B falls in a run."""
-    return numbers["run.duration"] / numbers["expansion.timescale"]
 
 
 def _earlier(config: Config, density: float, fall: float) -> dict[str, Any]:
@@ -109,8 +106,8 @@ def _earlier(config: Config, density: float, fall: float) -> dict[str, Any]:
 
     Density as B, momenta as B^(1/3) and F0 as it was at these; k stays, in units of a larger Omega0.
     """
-    earlier, rays = build(config), config.cosmic_rays
-    background, amplitude = earlier.parameters.background, earlier.state.amplitude
+    rays = config.cosmic_rays
+    background, amplitude = make_background(config, code_units(config), shape_of(config))
     b = jnp.exp(jnp.asarray(fall))
     grown = background.moments(amplitude, b).pressure / background.moments(amplitude, jnp.ones(())).pressure
     momenta = ("momentum_min", "momentum_max", "turnover_momentum")
