@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 from crmc import cli_derivatives, cli_qlt
 from crmc.cli_options import parser
 from crmc.cli_shared import check_writable, default_output, result_files, say
-from crmc.config_errors import ConfigError, one_line
+from crmc.config_errors import ConfigError
 from crmc.config_files import is_study
-from crmc.json_ready import json_ready
+from crmc.text import json_ready, one_line
 
 if TYPE_CHECKING:
     from crmc.config import Config

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crmc.cli_shared import say
-from crmc.config_errors import ConfigError, did_you_mean, one_line
-from crmc.json_ready import json_ready
+from crmc.config_errors import ConfigError, did_you_mean
+from crmc.text import json_ready, one_line
 
 if TYPE_CHECKING:
     from crmc.config import Config

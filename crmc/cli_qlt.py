@@ -9,7 +9,7 @@ from typing import Any
 
 from crmc.cli_shared import result_files, say
 from crmc.config_errors import ConfigError
-from crmc.json_ready import json_ready
+from crmc.text import json_ready
 
 
 def validate(arguments: argparse.Namespace) -> int:

@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crmc.config_errors import ConfigError, one_line
+from crmc.config_errors import ConfigError
 from crmc.config_files import path_problem
+from crmc.text import one_line
 
 if TYPE_CHECKING:
     from crmc.config import Config

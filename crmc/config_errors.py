@@ -8,6 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from crmc.text import one_line
+
 _ADVICE = "'crmc init' writes an example with every key"
 
 
@@ -16,13 +18,6 @@ class ConfigError(ValueError):
 
     def __init__(self, message: str) -> None:
         super().__init__(one_line(message))
-
-
-def one_line(text: object, limit: int = 800) -> str:
-    """``text`` without line breaks and unprintable characters, shortened to ``limit``."""
-    words = " ".join(str(text).split())
-    clean = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
-    return clean if len(clean) <= limit else clean[: limit - 3] + "..."
 
 
 def show(value: object) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 
 import tomli_w
 
-from crmc.config_errors import ConfigError, did_you_mean, one_line
+from crmc.config_errors import ConfigError, did_you_mean
+from crmc.text import one_line
 
 _PACKAGE = Path(__file__).resolve().parent
 #: Where the shipped experiments are: inside an installed package, or beside it in a checkout.

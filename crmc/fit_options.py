@@ -9,7 +9,7 @@ import numpy as np
 
 from crmc.averages import QUANTITIES
 from crmc.config import Config
-from crmc.config_errors import ConfigError, did_you_mean, one_line, show
+from crmc.config_errors import ConfigError, did_you_mean, show
 from crmc.fit import default_bounds
 from crmc.numbers import TABLE, differentiable, read_names, value_of
 from crmc.observe import MOMENTA
@@ -17,6 +17,7 @@ from crmc.quantity import Quantity
 from crmc.result import unit_of
 from crmc.sweep_axes import number
 from crmc.targets import Target
+from crmc.text import one_line
 
 #: Averages that have a spectrum; a target for it is given in Python.
 _SPECTRA = ("wave_power", "damping_rate")

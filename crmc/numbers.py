@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from crmc.config import Config
-from crmc.config_errors import ConfigError, did_you_mean, one_line
+from crmc.config_errors import ConfigError, did_you_mean
 from crmc.sweep_axes import Key, sweepable
+from crmc.text import one_line
 
 #: damping.linear of every branch and bin on its own, (2 directions, 2 helicities, bins).
 TABLE = "damping.linear[k]"

@@ -20,7 +20,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from crmc.config_errors import ConfigError, one_line
+from crmc.config_errors import ConfigError
+from crmc.text import one_line
 
 # Okabe & Ito (2008): told apart by colour-blind readers too.
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"

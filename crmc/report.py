@@ -6,12 +6,11 @@ What the summary does not hold has no row; a value that is null, NaN or infinite
 
 from __future__ import annotations
 
-import math
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from crmc.config_errors import one_line
+from crmc.text import _finite, number, one_line, with_error
 from crmc.units import SPEED_OF_LIGHT
 
 #: Width of the table [characters], and of the column of row titles.
@@ -45,39 +44,6 @@ def table(summary: Mapping[str, Any]) -> str:
 
 
 # -- numbers ----------------------------------------------------------------------------------
-
-
-def _finite(value: object) -> float | None:
-    """``value`` as a float; None where it is no finite number."""
-    if isinstance(value, (bool, str)) or value is None:
-        return None
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return None
-    return number if math.isfinite(number) else None
-
-
-def number(value: object, digits: int = 4) -> str:
-    """``value`` with so many significant digits; "-" where it is no finite number."""
-    found = _finite(value)
-    if not found:
-        return "-" if found is None else "0"
-    # Unlike %g, no row of zeros before small numbers: they shall line up with their neighbours.
-    small = abs(found) < 0.01
-    return f"{found:.{digits - 1}e}" if small else f"{found:#.{digits}g}".rstrip(".")
-
-
-def with_error(value: object, error: object) -> str:
-    """ "value +- error", both to the second digit of the error; the value alone without an error."""
-    found, spread = _finite(value), _finite(error)
-    if found is None or spread is None or spread <= 0.0:
-        return number(value)
-    digits = 4
-    if found != 0.0:
-        # Digits that the error does not drown, within what is readable.
-        digits = math.floor(math.log10(abs(found))) - math.floor(math.log10(spread)) + 2
-    return f"{number(found, min(max(digits, 2), 6))} +- {number(spread, 2)}"
 
 
 def _count(value: object) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ import xarray as xr
 from crmc.build import Setup
 from crmc.observe import MOMENTA
 from crmc.predictions import predictions
+from crmc.statistics import mean_and_error
 from crmc.units import PARSEC, SPEED_OF_LIGHT, CodeUnits
 
 _WAVE = ("time", "direction", "helicity", "k")
@@ -203,23 +203,6 @@ def write_atomically(data: xr.Dataset, path: Path) -> None:
     os.replace(temporary, path)
 
 
-def mean_and_error(values: np.ndarray, batches: int = 10) -> tuple[float, float]:
-    """Mean of a correlated series and its standard error from batch means about a linear trend."""
-    values = values[np.isfinite(values)]
-    count = len(values)
-    if count == 0:
-        return float("nan"), float("nan")
-    mean = float(values.mean())
-    batches = min(batches, count)
-    if batches < 4:
-        return mean, float("nan")
-    usable = values[count - batches * (count // batches) :]
-    means = usable.reshape(batches, -1).mean(axis=1)
-    place = np.arange(batches) - 0.5 * (batches - 1)
-    residual = means - means.mean() - place * (place @ means) / (place @ place)
-    return mean, float(np.sqrt((residual @ residual) / (batches - 2) / batches))
-
-
 def averages(data: xr.Dataset) -> dict[str, dict[str, Any]]:
     """Averages over the last half of the run, each with its standard error and unit."""
     half = data.isel(time=data.time.values > 0.5 * float(data.time[-1]))
@@ -271,16 +254,3 @@ def summarise(setup: Setup, data: xr.Dataset, status: Mapping[str, Any]) -> dict
         "averages": averages(data) if data.sizes["time"] > 1 else {},
         "theory": predictions(setup.config),
     }
-
-
-def to_json(summary: Mapping[str, Any]) -> str:
-    """Strict JSON: NaN becomes null."""
-
-    def clean(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return {key: clean(item) for key, item in value.items()}
-        if isinstance(value, float) and not np.isfinite(value):
-            return None
-        return value
-
-    return json.dumps(clean(summary), indent=2, allow_nan=False)

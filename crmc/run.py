@@ -28,6 +28,7 @@ from crmc.parameters import Parameters
 from crmc.record import Record, empty_record
 from crmc.simulate import advance, keyed_step
 from crmc.state import State
+from crmc.text import to_json
 
 DONE, FAILED, INTERRUPTED = 0, 3, 130
 _STATUS = {DONE: "done", FAILED: "failed", INTERRUPTED: "interrupted"}
@@ -261,7 +262,7 @@ def _finish(runner: Runner, output: Path, summary: Path | None, path: Path, code
     }
     data = result.dataset(setup, runner.steps, runner.stacked(), result.provenance(setup))
     overview = result.summarise(setup, data, status)
-    text = result.to_json(overview)
+    text = to_json(overview)
     data.attrs |= {"status": status["status"], "status_text": status["status_text"], "summary": text}
     checkpoint = runner.checkpoint()
     if is_first():

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from crmc.config import Config
-from crmc.estimate import Estimate, mean_of
 from crmc.fokker_planck import NAME as MESH
 from crmc.numbers import differentiable, value_of
 from crmc.observe import MOMENTA
 from crmc.result import unit_of
 from crmc.sensitivity import Differentiation, Slopes, logarithmic
+from crmc.statistics import Estimate, mean_of
 
 #: Waves weaker than this share of the strongest are left out of the table (not of the JSON).
 _SHOWN = 1e-3

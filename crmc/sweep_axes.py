@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from crmc.config import Config, Section, parse_config
-from crmc.config_errors import ConfigError, did_you_mean, one_line, show
+from crmc.config_errors import ConfigError, did_you_mean, show
 from crmc.config_files import apply_overrides
 from crmc.quantity import Quantity
+from crmc.text import one_line
 
 #: Numbers in a config that fix the steps, which all points share.
 _NOT_SWEPT = {"run.scattering_per_step"}

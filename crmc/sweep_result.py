@@ -12,8 +12,8 @@ import xarray as xr
 from crmc import result
 from crmc.build import Setup
 from crmc.predictions import predictions
-from crmc.report import number, with_error
 from crmc.sweep_axes import Axis, Point
+from crmc.text import number, with_error
 
 DONE, FAILED, NOT_RUN = "done", "failed", "not run"
 #: Rows that a healthy run keeps finite.

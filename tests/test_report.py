@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from crmc.report import WIDTH, number, table, with_error
+from crmc.report import WIDTH, table
+from crmc.text import number, with_error
 
 
 def entry(value: float | None, stderr: float | None = None, unit: str = "1") -> dict[str, Any]:

@@ -18,10 +18,12 @@ import xarray as xr
 from run_cases import STEPS, compiled_once, small
 from scipy import integrate, signal, stats
 
-from crmc import result, theory
+from crmc import theory
 from crmc.build import build
 from crmc.config import Config, parse_config
 from crmc.run import DONE, Outcome, run
+from crmc.statistics import mean_and_error
+from crmc.text import to_json
 
 # cgs, written out here: the units of the file must not come from the code under test.
 C, M_P, ELECTRON_CHARGE, PARSEC = 2.99792458e10, 1.67262192e-24, 4.80320471e-10, 3.0856775814913673e18
@@ -321,7 +323,7 @@ def test_anisotropy_has_the_size_and_sign_of_expansion(double: Run) -> None:
 def test_json_is_strict() -> None:
     """NaN and infinities become null at any depth, numpy's too; other values stay."""
     nan, infinity = float("nan"), float("inf")
-    text = result.to_json({"a": {"b": nan, "c": {"d": -infinity}}, "e": np.float64(nan), "f": 1.5, "g": "x", "h": None})
+    text = to_json({"a": {"b": nan, "c": {"d": -infinity}}, "e": np.float64(nan), "f": 1.5, "g": "x", "h": None})
     assert json.loads(text, parse_constant=pytest.fail) == {
         "a": {"b": None, "c": {"d": None}},
         "e": None,
@@ -346,7 +348,7 @@ def test_error_covers_the_mean(correlation: float, length: int, slope: float) ->
     """The mean of a correlated series, trend or not, deviates by its error as Student's t with 8 degrees does."""
     series = ar1(np.random.default_rng(1), 2000, length, correlation)
     series = series + 3.0 + slope * np.linspace(-0.5, 0.5, length)
-    found = np.array([result.mean_and_error(values) for values in series])
+    found = np.array([mean_and_error(values) for values in series])
     deviation = np.abs(found[:, 0] - 3.0) / found[:, 1]
     for probability in (0.68, 0.95):
         covered = np.mean(deviation < stats.t.ppf(0.5 + 0.5 * probability, df=8))
@@ -357,7 +359,7 @@ def test_error_covers_the_mean(correlation: float, length: int, slope: float) ->
 def test_naive_error_would_not_cover() -> None:
     """The series above are correlated enough for the test to tell: independent errors are three times too small."""
     series = ar1(np.random.default_rng(2), 500, 1000, 0.8)
-    found = np.array([result.mean_and_error(values)[1] for values in series])
+    found = np.array([mean_and_error(values)[1] for values in series])
     naive = series.std(axis=1) / math.sqrt(1000)
     assert 2.6 < np.mean(found) / np.mean(naive) < 3.2
 
@@ -365,7 +367,7 @@ def test_naive_error_would_not_cover() -> None:
 @pytest.mark.parametrize("slope", [1e-30, 4.0])
 def test_pure_trend_has_no_error(slope: float) -> None:
     """A straight line has a mean and no error but round-off."""
-    mean, error = result.mean_and_error(slope * (1.0 + np.arange(50.0)))
+    mean, error = mean_and_error(slope * (1.0 + np.arange(50.0)))
     np.testing.assert_allclose(mean, slope * 25.5, rtol=1e-13)
     assert error < 1e-13 * mean
 
@@ -376,7 +378,7 @@ def test_pure_trend_has_no_error(slope: float) -> None:
 )
 def test_too_few_values_have_no_error(values: list[float], mean: float) -> None:
     """Missing values are skipped, and fewer than four give no error."""
-    found = result.mean_and_error(np.array(values))
+    found = mean_and_error(np.array(values))
     np.testing.assert_equal(found, (mean, math.nan))
 
 

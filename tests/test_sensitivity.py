@@ -16,10 +16,10 @@ from crmc.assemble import code_units
 from crmc.averages import averages_of
 from crmc.cli import main
 from crmc.config import Config, ConfigError
-from crmc.estimate import mean_of
 from crmc.numbers import TABLE, read_names, value_of
 from crmc.run import run
 from crmc.sensitivity import Differentiation, Mode, Slopes, differentiate, logarithmic, replica
+from crmc.statistics import mean_of
 
 AVERAGES = ("heating_rate", "wave_power", "mean_free_path", "pressure_anisotropy")
 KEYS = ("plasma.ion_density", "expansion.timescale", "damping.linear", "cosmic_rays.pressure", "cosmic_rays.index")

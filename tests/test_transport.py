@@ -10,8 +10,8 @@ import pytest
 from slab_cases import BINS, COSINES, K_MAX, K_MIN, V_A, grid, measure, one_wave, spectrum
 
 from crmc import quasilinear, transport
-from crmc.estimate import mean_of, ratio_of
 from crmc.slab import make_modes
+from crmc.statistics import mean_of, ratio_of
 from crmc.theory.scattering import diffusion_tensor
 from crmc.transport import running, slope
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from crmc.config_errors import ConfigError, one_line
+from crmc.config_errors import ConfigError
+from crmc.text import one_line
 
 #: Shortened so that it steps for seconds only: some 40 times 1/nu, after which f outside the gap is steady.
 QUICK = ("run.markers=8192", "run.duration=6e9 s", "run.output_interval=1.2e8 s")

@@ -12,7 +12,7 @@ from typing import Any
 from crmc.paper.equations import VERDICTS, Equation
 from crmc.paper.rows import Number
 from crmc.paper.simulation import Measured, Simulation
-from crmc.report import number, with_error
+from crmc.text import number, with_error
 
 WIDTH = 118
 REFERENCE = "Zweibel (2020), ApJ 890, 67: The Role of Pressure Anisotropy in Cosmic Ray Hydrodynamics"

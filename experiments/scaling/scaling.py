@@ -18,8 +18,8 @@ import numpy as np
 from drives import DRIVES, MARKERS, MESH, base, measure, power_law_paths, predicted
 
 from crmc.config_checks import alfven_speed
-from crmc.estimate import Estimate, mean_of
 from crmc.observe import MOMENTA
+from crmc.statistics import Estimate, mean_of
 
 #: Power laws are fitted up to here; beyond, the laws' own corrections show.
 LARGEST_FITTED = 1.01e-3

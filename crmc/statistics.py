@@ -26,3 +26,20 @@ def ratio_of(above: np.ndarray, below: np.ndarray) -> Estimate:
     mean = np.mean(below, axis=0)
     ratio = np.mean(above, axis=0) / mean
     return Estimate(ratio, mean_of((above - ratio * below) / mean).stderr)
+
+
+def mean_and_error(values: np.ndarray, batches: int = 10) -> tuple[float, float]:
+    """Mean of a correlated series and its standard error from batch means about a linear trend."""
+    values = values[np.isfinite(values)]
+    count = len(values)
+    if count == 0:
+        return float("nan"), float("nan")
+    mean = float(values.mean())
+    batches = min(batches, count)
+    if batches < 4:
+        return mean, float("nan")
+    usable = values[count - batches * (count // batches) :]
+    means = usable.reshape(batches, -1).mean(axis=1)
+    place = np.arange(batches) - 0.5 * (batches - 1)
+    residual = means - means.mean() - place * (place @ means) / (place @ place)
+    return mean, float(np.sqrt((residual @ residual) / (batches - 2) / batches))
