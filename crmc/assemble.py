@@ -19,13 +19,13 @@ from crmc import theory
 from crmc.config import Config
 from crmc.damping import ION_NEUTRAL_COLLISIONS, Damping
 from crmc.departure import Departure, Harmonics
-from crmc.distribution import Background
 from crmc.equilibrium import equilibrium_amplitudes, steady_departure
 from crmc.markers import Markers, drawn_markers, markers_at
 from crmc.parameters import Model, Parameters
 from crmc.reductions import moments, wave_energy
 from crmc.spectrum import make_grid
 from crmc.state import State, zero_books
+from crmc.theory.distribution import Background
 from crmc.tube import magnetic_pressure
 from crmc.units import SPEED_OF_LIGHT, CodeUnits
 

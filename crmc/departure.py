@@ -7,7 +7,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from crmc.distribution import Background
+from crmc.theory.distribution import Background
 
 
 class Harmonics(NamedTuple):

@@ -25,10 +25,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from crmc.distribution import Background
 from crmc.markers import Markers
 from crmc.scattering import Kick, WaveFrame
 from crmc.spectrum import CELLS_PER_OCTAVE, DEPOSIT_CELLS, DEPOSIT_OCTAVES, SIGNS, SpectrumGrid, deposited
+from crmc.theory.distribution import Background
 
 #: Rows in ln p' and cells in q of the functional's histogram; quadrature nodes per row.
 HISTOGRAM_ROWS, HISTOGRAM_CELLS, _ROW_NODES = 48, 48, 4

@@ -25,7 +25,7 @@ import numpy as np
 from scipy.stats import qmc
 
 from crmc.departure import Departure, Harmonics
-from crmc.distribution import Background, relative_change
+from crmc.theory.distribution import Background, relative_change
 
 
 @jax.tree_util.register_dataclass

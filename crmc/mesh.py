@@ -14,9 +14,9 @@ import jax
 import jax.numpy as jnp
 
 from crmc.departure import Departure
-from crmc.distribution import Background
 from crmc.markers import Markers
 from crmc.parameters import Parameters
+from crmc.theory.distribution import Background
 
 #: The gap takes one in so many cells of a hemisphere, and no more than this share of mu.
 _GAP_SHARE, _NARROWEST_GAP, _WIDEST_GAP = 12, 1e-6, 0.9

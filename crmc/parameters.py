@@ -8,9 +8,9 @@ from typing import Literal
 import jax
 
 from crmc.damping import Damping, NonlinearLandau
-from crmc.distribution import Background
 from crmc.layout import Layout
 from crmc.spectrum import SpectrumGrid
+from crmc.theory.distribution import Background
 
 
 @jax.tree_util.register_dataclass

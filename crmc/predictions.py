@@ -10,7 +10,6 @@ import numpy as np
 
 from crmc.assemble import Shape, Start, expansion_time, make_background, shape_of, start
 from crmc.damping import ION_NEUTRAL_COLLISIONS
-from crmc.distribution import Background
 from crmc.equilibrium import steady_drift
 from crmc.observe import mean_scattering
 from crmc.theory import (
@@ -30,6 +29,7 @@ from crmc.theory import (
     threshold_anisotropy,
     zeta_constant_nu,
 )
+from crmc.theory.distribution import Background
 from crmc.units import PARSEC, SPEED_OF_LIGHT, CodeUnits
 
 if TYPE_CHECKING:

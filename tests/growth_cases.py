@@ -9,11 +9,11 @@ from scipy.special import gamma as gamma_function
 from scipy.stats import t as student
 
 from crmc.damping import Damping
-from crmc.distribution import Background
 from crmc.markers import initial_markers
 from crmc.parameters import Parameters
 from crmc.spectrum import make_grid
 from crmc.state import State, zero_books
+from crmc.theory.distribution import Background
 
 V_A, DENSITY = 1e-4, 1e-4
 K_MIN, K_MAX, BINS = 0.3, 3.0, 5

@@ -23,10 +23,10 @@ from growth_cases import (
 from scipy.stats import t as student
 
 from crmc import theory
-from crmc.distribution import Background
 from crmc.kicks import scatter
 from crmc.parameters import Model
 from crmc.spectrum import SIGNS, wave_energy_unit
+from crmc.theory.distribution import Background
 
 BRANCHES = [(1, 1), (1, -1), (-1, 1), (-1, -1)]
 

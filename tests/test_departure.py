@@ -12,8 +12,8 @@ from crmc.assemble import expansion_time, shape_of
 from crmc.build import build
 from crmc.config import load_config
 from crmc.departure import Harmonics, Tabulated
-from crmc.distribution import Background
 from crmc.equilibrium import steady_drift
+from crmc.theory.distribution import Background
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,6 @@ from test_scattering import every_word, frame_of
 
 from crmc import scattering
 from crmc.departure import Harmonics
-from crmc.distribution import Background
 from crmc.equilibrium import growth_of_slope
 from crmc.growth import (
     add_deposits,
@@ -26,6 +25,7 @@ from crmc.growth import (
 from crmc.markers import initial_markers, markers_at
 from crmc.scattering import energy_change, make_lookup, spectrum_kick, wave_frame
 from crmc.spectrum import DEPOSIT_CELLS, SIGNS, deposited, make_grid, scattering_table, wave_energy_unit
+from crmc.theory.distribution import Background
 
 K_MIN, K_MAX, P = 0.05, 2.0, 3.0
 FALSE_ALARM = 1e-6

@@ -46,7 +46,7 @@ def test_prefactors(ratios: dict[str, np.ndarray]) -> None:
 def test_power_law() -> None:
     """lambda_pa/lambda_d of an unbounded power law: 3 (a - 2)/((a - 1)(a - 3)) c/v_A, from the growth power by quadrature."""
     from crmc import theory
-    from crmc.distribution import Background
+    from crmc.theory.distribution import Background
 
     with jax.enable_x64(True):
         one = jax.numpy.ones(1)

@@ -10,8 +10,8 @@ from scipy.integrate import dblquad, quad
 
 from crmc import theory
 from crmc.config import parse_config
-from crmc.distribution import Background
 from crmc.predictions import predictions
+from crmc.theory.distribution import Background
 from crmc.units import PARSEC, SPEED_OF_LIGHT
 
 A = 4.7

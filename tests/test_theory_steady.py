@@ -11,7 +11,7 @@ from scipy.integrate import quad, solve_ivp
 from scipy.optimize import brentq
 
 from crmc import theory
-from crmc.distribution import Background
+from crmc.theory.distribution import Background
 
 A, V_A, TAU, N0 = 4.7, 2e-4, 3.54e10, 6.8e-8
 

@@ -13,7 +13,7 @@ from scipy.optimize import brentq
 from scipy.special import eval_legendre
 
 from crmc import theory
-from crmc.distribution import Background
+from crmc.theory.distribution import Background
 from crmc.units import CodeUnits
 
 P_G, P_C, P_M, RHO, RATE = 3.2e-13, 8.2e-14, 3.97e-14, 1.5e-27, 1.67e-25

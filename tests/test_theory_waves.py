@@ -11,7 +11,7 @@ from scipy.integrate import quad
 from scipy.optimize import brentq
 
 from crmc import theory
-from crmc.distribution import Background
+from crmc.theory.distribution import Background
 from crmc.units import CodeUnits
 
 A, V_A = 4.7, 2e-4

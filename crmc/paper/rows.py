@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 
 from crmc import theory
-from crmc.distribution import Background
 from crmc.paper.simulation import Measured, Simulation
+from crmc.theory.distribution import Background
 from crmc.units import CodeUnits
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 
-from crmc.distribution import Background
+from crmc.theory.distribution import Background
 from crmc.theory.growth import GROWTH
 from crmc.theory.moments import resonant_nodes
 from crmc.theory.scattering import SCATTERING

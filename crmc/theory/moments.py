@@ -8,7 +8,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 
-from crmc.distribution import Background
+from crmc.theory.distribution import Background
 
 
 def legendre(degree: int, mu):

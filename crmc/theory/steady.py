@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from crmc.distribution import Background
+from crmc.theory.distribution import Background
 from crmc.theory.growth import GROWTH, spectral_constant
 from crmc.theory.moments import resonant_nodes
 from crmc.theory.scattering import SCATTERING

@@ -27,7 +27,6 @@ from scipy import stats
 from crmc.assemble import expansion_time, shape_of
 from crmc.build import Setup, build
 from crmc.config import Config, load_config
-from crmc.distribution import Background
 from crmc.equilibrium import (
     equilibrium_amplitudes,
     growth_of_slope,
@@ -40,6 +39,7 @@ from crmc.parameters import Model
 from crmc.result import in_units
 from crmc.run import SOLVERS
 from crmc.theory import combined_flux, heating_combined
+from crmc.theory.distribution import Background
 from crmc.theory.moments import resonant_nodes
 from crmc.units import SPEED_OF_LIGHT
 
