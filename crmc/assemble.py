@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from crmc import theory
-from crmc.config import Config
+from crmc.config.config import Config
 from crmc.damping import ION_NEUTRAL_COLLISIONS, Damping
 from crmc.departure import Departure, Harmonics
 from crmc.equilibrium import equilibrium_amplitudes, steady_departure

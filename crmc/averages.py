@@ -17,9 +17,9 @@ import jax.numpy as jnp
 from crmc import fokker_planck
 from crmc.assemble import Shape, complete, shape_of, start
 from crmc.build import demand, scheduled
-from crmc.config import Config
+from crmc.config.config import Config
+from crmc.config.keys import replaced
 from crmc.layout import Layout
-from crmc.numbers import replaced
 from crmc.observe import observe_with
 from crmc.parameters import Model, Parameters
 from crmc.record import Record
@@ -55,7 +55,7 @@ _BLOCK = 1 << 17
 class Averages:
     """``averages(numbers, sample, key)``: the averages of ``quantities`` over the last half, in the units of a result.
 
-    numbers: values of keys in place of the config's, `numbers.value_of`.  sample: `markers.unit_square` of the markers
+    numbers: values of keys in place of the config's, `keys.value_of`.  sample: `markers.unit_square` of the markers
     of a run.  key: its random key.
     outputs, every: rows of output, an even number, and steps between them.
     """

@@ -12,7 +12,7 @@ import numpy as np
 
 from crmc import theory
 from crmc.assemble import Start, complete, shape_of, start
-from crmc.config import Config
+from crmc.config.config import Config
 from crmc.departure import Departure
 from crmc.parameters import Model, Parameters
 from crmc.state import State

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from crmc.config import Config, ConfigError
+from crmc.config.config import Config, ConfigError
 from crmc.record import Record
 from crmc.state import State
 

@@ -19,16 +19,16 @@ from typing import TYPE_CHECKING
 from crmc import cli_derivatives, cli_qlt
 from crmc.cli_options import parser
 from crmc.cli_shared import check_writable, default_output, result_files, say
-from crmc.config_errors import ConfigError
-from crmc.config_files import is_study
+from crmc.config.errors import ConfigError
+from crmc.config.files import is_study
 from crmc.text import json_ready, one_line
 
 if TYPE_CHECKING:
-    from crmc.config import Config
+    from crmc.config.config import Config
     from crmc.layout import Layout
 
 EXIT_DONE, EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED = 0, 2, 3, 130
-_STARTER = Path(__file__).resolve().parent / "starter.toml"
+_STARTER = Path(__file__).resolve().parent / "config" / "starter.toml"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _load(arguments: argparse.Namespace) -> Config:
     """The config named on the command line."""
-    from crmc.config import load_config
+    from crmc.config.config import load_config
 
     return load_config(arguments.config, arguments.overrides)
 
@@ -120,8 +120,8 @@ def _layout(arguments: argparse.Namespace, config: Config) -> Layout:
 
 
 def _sweep(arguments: argparse.Namespace) -> int:
-    from crmc.config_files import apply_overrides, find_source, parse_override, read_toml
-    from crmc.sweep_axes import make_points, read_axes
+    from crmc.config.axes import make_points, read_axes
+    from crmc.config.files import apply_overrides, find_source, parse_override, read_toml
 
     if arguments.batch is not None and arguments.batch < 1:
         raise ConfigError(f"--batch {arguments.batch}: must be at least 1; give the number of points")

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crmc.cli_shared import say
-from crmc.config_errors import ConfigError, did_you_mean
+from crmc.config.errors import ConfigError, did_you_mean
 from crmc.text import json_ready, one_line
 
 if TYPE_CHECKING:
-    from crmc.config import Config
+    from crmc.config.config import Config
 
 
 def _replicas(arguments: argparse.Namespace) -> int:
@@ -30,7 +30,7 @@ def sensitivity(arguments: argparse.Namespace, config: Config) -> int:
 
     from crmc import sensitivity_report
     from crmc.averages import QUANTITIES, averages_of
-    from crmc.numbers import read_names
+    from crmc.config.keys import read_names
     from crmc.run import FAILED, INTERRUPTED, catching_signals
     from crmc.sensitivity import Differentiation, differentiate
 
@@ -139,7 +139,7 @@ def _averages(text: str, known: tuple[str, ...], config: Config) -> list[str]:
 def _refuse_zeros(keys: list[str], config: Config) -> None:
     import numpy as np
 
-    from crmc.numbers import value_of
+    from crmc.config.keys import value_of
 
     for key in keys:
         if np.any(np.asarray(value_of(config, key)) == 0.0):

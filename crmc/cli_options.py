@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from importlib import metadata
 from typing import NamedTuple, NoReturn
 
-from crmc.config_errors import ConfigError
+from crmc.config.errors import ConfigError
 
 _DEFAULT_AVERAGES = "heating_rate,mean_free_path,pressure_anisotropy"
 

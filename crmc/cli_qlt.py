@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from crmc.cli_shared import result_files, say
-from crmc.config_errors import ConfigError
+from crmc.config.errors import ConfigError
 from crmc.text import json_ready
 
 

@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crmc.config_errors import ConfigError
-from crmc.config_files import path_problem
+from crmc.config.errors import ConfigError
+from crmc.config.files import path_problem
 from crmc.text import one_line
 
 if TYPE_CHECKING:
-    from crmc.config import Config
+    from crmc.config.config import Config
     from crmc.qlt_config import QltConfig
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import NamedSharding
 
-from crmc.config_errors import ConfigError
+from crmc.config.errors import ConfigError
 from crmc.layout import Layout
 from crmc.markers import padded
 from crmc.state import State

@@ -17,9 +17,9 @@ from scipy.optimize import least_squares
 
 from crmc.averages import averages_of
 from crmc.calibration import CONVERGED, Bounds
-from crmc.config import Config
-from crmc.config_errors import ConfigError
-from crmc.numbers import differentiable, value_of
+from crmc.config.config import Config
+from crmc.config.errors import ConfigError
+from crmc.config.keys import differentiable, value_of
 from crmc.targets import Comparison, Interrupted, Point, Target
 
 #: ln X/X_target goes on as its tangent below this ratio, so that an average of the wrong sign has a way back.

@@ -8,14 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from crmc.averages import QUANTITIES
-from crmc.config import Config
-from crmc.config_errors import ConfigError, did_you_mean, show
+from crmc.config.config import Config
+from crmc.config.errors import ConfigError, did_you_mean, show
+from crmc.config.keys import TABLE, differentiable, number, read_names, value_of
+from crmc.config.quantity import Quantity
 from crmc.fit import default_bounds
-from crmc.numbers import TABLE, differentiable, read_names, value_of
 from crmc.observe import MOMENTA
-from crmc.quantity import Quantity
 from crmc.result import unit_of
-from crmc.sweep_axes import number
 from crmc.targets import Target
 from crmc.text import one_line
 

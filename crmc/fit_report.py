@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from crmc.calibration import CONVERGED
+from crmc.config.keys import differentiable
 from crmc.fit import INTERRUPTED, Fit
-from crmc.numbers import differentiable
 from crmc.result import unit_of
 from crmc.sensitivity_report import place_name
 from crmc.targets import Point, Target

@@ -24,7 +24,7 @@ from crmc import diffusion, streaming, tube
 from crmc.amplitudes import damp
 from crmc.assemble import total_pressure
 from crmc.build import Setup
-from crmc.config import Config
+from crmc.config.config import Config
 from crmc.departure import Departure
 from crmc.functional import mesh_functional
 from crmc.markers import Markers

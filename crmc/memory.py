@@ -7,7 +7,7 @@ import os
 import jax
 import numpy as np
 
-from crmc.config_errors import ConfigError
+from crmc.config.errors import ConfigError
 from crmc.layout import Layout
 
 #: Arrays of one entry per marker: those of `markers.Markers`, and those that a step holds at once beside them.

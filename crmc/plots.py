@@ -20,7 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from crmc.config_errors import ConfigError
+from crmc.config.errors import ConfigError
 from crmc.text import one_line
 
 # Okabe & Ito (2008): told apart by colour-blind readers too.
@@ -104,7 +104,7 @@ def _theory(attributes: dict[str, Any]) -> dict[str, Any]:
         if "config" not in attributes:
             return {}
     # Imported here because they bring in JAX.
-    from crmc.config import parse_config
+    from crmc.config.config import parse_config
     from crmc.predictions import predictions
 
     try:

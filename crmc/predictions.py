@@ -33,7 +33,7 @@ from crmc.theory.distribution import Background
 from crmc.units import PARSEC, SPEED_OF_LIGHT, CodeUnits
 
 if TYPE_CHECKING:
-    from crmc.config import Config
+    from crmc.config.config import Config
 
 #: Nodes and weights on (-1, 1) of the mean over mu.
 _QUADRATURE = np.polynomial.legendre.leggauss(64)

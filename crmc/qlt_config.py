@@ -14,9 +14,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, Strict, ValidationError, model_validator
 
-from crmc.config import Real, Section, Whole
-from crmc.config_errors import from_validation, wrong
-from crmc.config_files import apply_overrides, find_source, format_toml, parse_override, read_toml
+from crmc.config.errors import from_validation, wrong
+from crmc.config.files import apply_overrides, find_source, format_toml, parse_override, read_toml
+from crmc.config.sections import Real, Section, Whole
 
 #: k_max times a cell of the slab: shorter waves would be drawn with too few cells.
 _PHASE_PER_CELL = 1.25

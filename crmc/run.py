@@ -19,7 +19,7 @@ from tqdm import tqdm
 from crmc import fokker_planck, report, result
 from crmc.build import Setup, build
 from crmc.checkpoint import Checkpoint, checkpoint_path, load, save
-from crmc.config import Config
+from crmc.config.config import Config
 from crmc.devices import agree, choose_layout, collect, compiler_options, is_first, one_device, place, spread_out
 from crmc.layout import Layout
 from crmc.memory import require_memory

@@ -28,10 +28,10 @@ import numpy as np
 
 from crmc.averages import Averages
 from crmc.beside import each
+from crmc.config.keys import differentiable, value_of
 from crmc.devices import compiler_options
 from crmc.fokker_planck import NAME as MESH
 from crmc.markers import unit_square
-from crmc.numbers import differentiable, value_of
 from crmc.statistics import Estimate, ratio_of
 
 Mode = Literal["forward", "reverse", "finite-difference"]

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from crmc.config import Config
+from crmc.config.config import Config
+from crmc.config.keys import differentiable, value_of
 from crmc.fokker_planck import NAME as MESH
-from crmc.numbers import differentiable, value_of
 from crmc.observe import MOMENTA
 from crmc.result import unit_of
 from crmc.sensitivity import Differentiation, Slopes, logarithmic

@@ -26,13 +26,13 @@ from tqdm import tqdm
 
 from crmc import result, sweep_result
 from crmc.build import Demand, Schedule, Setup, build, demand
-from crmc.config_errors import ConfigError
+from crmc.config.axes import Axis, Point
+from crmc.config.errors import ConfigError
 from crmc.devices import compiler_options, cores, one_device
 from crmc.parameters import Model, Parameters
 from crmc.record import Record
 from crmc.run import DONE, FAILED, INTERRUPTED, SOLVERS, Solver, catching_signals
 from crmc.state import State
-from crmc.sweep_axes import Axis, Point
 
 _STATUS = {DONE: "done", FAILED: "failed", INTERRUPTED: "interrupted"}
 #: Wall time aimed at per call of the program [s], and between saves of what is finished [s].

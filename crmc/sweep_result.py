@@ -11,8 +11,8 @@ import xarray as xr
 
 from crmc import result
 from crmc.build import Setup
+from crmc.config.axes import Axis, Point
 from crmc.predictions import predictions
-from crmc.sweep_axes import Axis, Point
 from crmc.text import number, with_error
 
 DONE, FAILED, NOT_RUN = "done", "failed", "not run"

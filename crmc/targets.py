@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from crmc.averages import averages_of
-from crmc.config import Config
+from crmc.config.config import Config
 from crmc.fokker_planck import NAME as MESH
 from crmc.sensitivity import Differentiation, differentiate
 

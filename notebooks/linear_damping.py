@@ -16,7 +16,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 
-from crmc.config import load_config
+from crmc.config.config import load_config
 from crmc.predictions import predictions
 from crmc.run import run
 

@@ -15,7 +15,7 @@ import xarray as xr
 from jax.experimental.compilation_cache import compilation_cache
 
 import crmc
-from crmc.config import Config, parse_config
+from crmc.config.config import Config, parse_config
 
 #: Compiled code, shared by the processes of a session and removed at its end.
 _COMPILED = tempfile.TemporaryDirectory(prefix="crmc-compiled-")

@@ -13,7 +13,7 @@ from test_damping import DT, ready, spectrum
 
 from crmc.amplitudes import damp, grow
 from crmc.build import build
-from crmc.config import parse_config
+from crmc.config.config import parse_config
 from crmc.reductions import wave_energy
 from crmc.spectrum import wave_energy_unit
 from crmc.step import step

@@ -23,7 +23,7 @@ from crmc.bench import measure, report
 from crmc.bench.roofline import estimate
 from crmc.bench.worker import Unavailable, references
 from crmc.build import build
-from crmc.config import load_config
+from crmc.config.config import load_config
 
 problem, numpy_step = references("problem"), references("numpy_step")
 MARKERS, STEPS = 3000, 4
@@ -308,7 +308,7 @@ def test_roofline() -> None:
 
 def test_references_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     """Without the experiments' folder the remedy is named."""
-    monkeypatch.setattr("crmc.config_files.EXPERIMENT_FOLDERS", (tmp_path,))
+    monkeypatch.setattr("crmc.config.files.EXPERIMENT_FOLDERS", (tmp_path,))
     monkeypatch.delitem(__import__("sys").modules, "crmc_bench_references")
     with pytest.raises(Unavailable, match="checkout"):
         references("numpy_step")

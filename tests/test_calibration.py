@@ -15,7 +15,7 @@ from scipy import stats
 from crmc import fit as fit_module
 from crmc import fit_report
 from crmc.calibration import calibrate, descend, space
-from crmc.config import ConfigError
+from crmc.config.config import ConfigError
 from crmc.fit import Fit, fit
 from crmc.targets import Interrupted, Point, Target
 

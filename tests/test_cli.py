@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 import crmc.cli
 from crmc.cli import main
-from crmc.config import load_config
+from crmc.config.config import load_config
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pytest
 
 from crmc import coarse
 from crmc.build import build
-from crmc.config import parse_config
+from crmc.config.config import parse_config
 from crmc.reductions import moments
 
 CONFIG = {

@@ -11,13 +11,13 @@ from config_cases import BAD, valid
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crmc import config_files
-from crmc.config import Config, ConfigError, load_config, parse_config
-from crmc.config_files import apply_overrides, parse_override
+from crmc.config import files
+from crmc.config.config import Config, ConfigError, load_config, parse_config
+from crmc.config.files import apply_overrides, parse_override
+from crmc.config.quantity import Quantity
 from crmc.qlt_config import QltConfig, load_study
-from crmc.quantity import Quantity
 
-STARTER = Path(config_files.__file__).parent / "starter.toml"
+STARTER = Path(files.__file__).parent / "starter.toml"
 
 
 def config_with(*overrides: str) -> Config:
@@ -212,7 +212,7 @@ def test_experiments_are_found_by_name(tmp_path: Path, monkeypatch: pytest.Monke
     shipped = tmp_path / "shipped"
     (shipped / "halo").mkdir(parents=True)
     (shipped / "halo" / "config.toml").write_bytes(STARTER.read_bytes())
-    monkeypatch.setattr(config_files, "EXPERIMENT_FOLDERS", (tmp_path / "nowhere", shipped))
+    monkeypatch.setattr(files, "EXPERIMENT_FOLDERS", (tmp_path / "nowhere", shipped))
     monkeypatch.chdir(tmp_path)
     assert load_config("halo").name == "starter"
     (tmp_path / "halo").mkdir()  # a folder of that name does not hide the experiment
@@ -222,8 +222,8 @@ def test_experiments_are_found_by_name(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_shipped_experiments_load() -> None:
-    for name in config_files.experiments():
-        if config_files.is_study(name):
+    for name in files.experiments():
+        if files.is_study(name):
             assert isinstance(load_study(name), QltConfig)
         else:
             assert isinstance(load_config(name), Config)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from crmc.config import load_config
+from crmc.config.config import load_config
 from crmc.run import run
 
 

@@ -14,7 +14,7 @@ from run_cases import small
 
 from crmc import fit as fit_module
 from crmc.cli import main
-from crmc.config import Config, ConfigError, load_config
+from crmc.config.config import Config, ConfigError, load_config
 from crmc.fit import fit
 from crmc.fit_options import read_free, read_targets
 from crmc.sensitivity import differentiate, logarithmic

@@ -16,7 +16,7 @@ from run_cases import SMALL, STEPS, small
 from crmc import diffusion, fokker_planck, theory
 from crmc.build import build
 from crmc.cli import main
-from crmc.config import ConfigError, parse_config
+from crmc.config.config import ConfigError, parse_config
 from crmc.fokker_planck import mesh_record
 from crmc.mesh import log_derivative, make_mesh, stream
 from crmc.reductions import energies, ledger, moments, total

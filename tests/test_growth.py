@@ -23,7 +23,7 @@ from scipy.integrate import quad
 
 from crmc import theory
 from crmc.build import build
-from crmc.config import parse_config
+from crmc.config.config import parse_config
 from crmc.growth import (
     add_deposits,
     deposits,

@@ -20,7 +20,7 @@ import crmc.run
 from crmc import memory, noise
 from crmc.build import build
 from crmc.cli import main
-from crmc.config import Config, ConfigError, parse_config
+from crmc.config.config import Config, ConfigError, parse_config
 from crmc.devices import choose_layout, collect, compiler_options, place, spread_out
 from crmc.layout import Layout, excerpt, joined
 from crmc.markers import padded

@@ -8,7 +8,7 @@ import oracle_fokker_planck as oracle
 import pytest
 import xarray as xr
 
-from crmc.config import load_config
+from crmc.config.config import load_config
 from crmc.run import run
 
 #: Standard errors at which a false alarm has probability 1e-6.

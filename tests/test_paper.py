@@ -23,7 +23,7 @@ from astropy import units as u
 
 from crmc import theory
 from crmc.cli import main
-from crmc.config import load_config
+from crmc.config.config import load_config
 from crmc.paper import simulation, table
 from crmc.paper.equations import VERDICTS, Equation, equations
 from crmc.paper.figure import draw

@@ -18,7 +18,7 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 
 from crmc import plots
-from crmc.config import ConfigError
+from crmc.config.config import ConfigError
 
 WAVE = ("time", "direction", "helicity", "k")
 V_ALFVEN, SEED = 2e-4, 1e-14

@@ -9,7 +9,7 @@ import xarray as xr
 from test_cli import assert_bad_input, call
 
 from crmc import qlt, qlt_report, qlt_result
-from crmc.config import ConfigError
+from crmc.config.config import ConfigError
 from crmc.qlt_config import load_study, parse_study
 
 SMALL = [

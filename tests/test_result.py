@@ -20,7 +20,7 @@ from scipy import integrate, signal, stats
 
 from crmc import theory
 from crmc.build import build
-from crmc.config import Config, parse_config
+from crmc.config.config import Config, parse_config
 from crmc.run import DONE, Outcome, run
 from crmc.statistics import mean_and_error
 from crmc.text import to_json

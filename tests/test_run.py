@@ -31,7 +31,7 @@ from run_cases import (
 
 import crmc.run
 from crmc.cli import main
-from crmc.config import Config, ConfigError
+from crmc.config.config import Config, ConfigError
 from crmc.run import DONE, FAILED, INTERRUPTED, Outcome, run
 
 #: Long enough (1 s or more of stepping, after the first progress bar) to be interrupted half-way.
@@ -44,7 +44,7 @@ DEADLINE = 240.0  # s, for a process on a busy machine
 DRIVER = """
 import sys
 from pathlib import Path
-from crmc.config import load_config
+from crmc.config.config import load_config
 from crmc.run import run
 config, output = sys.argv[1:]
 run(load_config(config), output=Path(output), quiet=True, save_seconds=0.0, chunk_steps=4)

@@ -11,7 +11,7 @@ from scipy.stats import chi2, qmc
 
 from crmc import scattering
 from crmc.build import build
-from crmc.config import parse_config
+from crmc.config.config import parse_config
 from crmc.kicks import scatter
 from crmc.markers import Markers
 from crmc.scattering import WaveFrame, apply, constant_kick, energy_change, make_lookup, spectrum_kick, wave_frame

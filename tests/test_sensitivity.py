@@ -15,8 +15,8 @@ from crmc import fokker_planck, sensitivity_report
 from crmc.assemble import code_units
 from crmc.averages import averages_of
 from crmc.cli import main
-from crmc.config import Config, ConfigError
-from crmc.numbers import TABLE, read_names, value_of
+from crmc.config.config import Config, ConfigError
+from crmc.config.keys import TABLE, read_names, value_of
 from crmc.run import run
 from crmc.sensitivity import Differentiation, Mode, Slopes, differentiate, logarithmic, replica
 from crmc.statistics import mean_of

@@ -12,8 +12,8 @@ from run_cases import driven
 
 from crmc import fokker_planck
 from crmc.averages import averages_of
-from crmc.config import Config
-from crmc.numbers import value_of
+from crmc.config.config import Config
+from crmc.config.keys import value_of
 from crmc.sensitivity import Differentiation, Slopes, differentiate, logarithmic, replica
 
 AVERAGES = ("heating_rate", "drift_velocity", "mean_free_path")

@@ -10,10 +10,10 @@ from oracle_fokker_planck import cgs_problem, equilibrium, splines
 from scipy.integrate import quad
 from scipy.interpolate import BSpline
 
-from crmc import config_checks
 from crmc.build import build
-from crmc.config import parse_config
-from crmc.config_files import find_source, read_toml
+from crmc.config.config import parse_config
+from crmc.config.files import find_source, read_toml
+from crmc.config.sections import _WIDEST_SPECTRUM
 from crmc.equilibrium import equilibrium_amplitudes
 from crmc.spectrum import (
     CELLS,
@@ -76,7 +76,7 @@ def test_energy_of_a_bin():
 
 def test_octaves_of_the_deposit_cover_every_config():
     """The widest spectrum that a config may ask for."""
-    assert config_checks._WIDEST_SPECTRUM == 2.0**DEPOSIT_OCTAVES
+    assert _WIDEST_SPECTRUM == 2.0**DEPOSIT_OCTAVES
 
 
 def test_deposit_functions_sum_to_the_momentum():

@@ -14,7 +14,7 @@ from run_cases import SMALL
 
 from crmc import diffusion, fokker_planck, streaming
 from crmc.build import build
-from crmc.config import load_config, parse_config
+from crmc.config.config import load_config, parse_config
 from crmc.equilibrium import steady_drift
 from crmc.fokker_planck import mesh_of, mesh_record
 from crmc.observe import observe

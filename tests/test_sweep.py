@@ -22,11 +22,12 @@ import crmc.run
 import crmc.sweep
 from crmc.build import build
 from crmc.cli import main
-from crmc.config_files import apply_overrides
+from crmc.config.axes import make_points, read_axes
+from crmc.config.files import apply_overrides
+from crmc.config.keys import sweepable
 from crmc.predictions import predictions
 from crmc.run import SOLVERS, run
 from crmc.sweep import Sweeper, common_schedule
-from crmc.sweep_axes import make_points, read_axes, sweepable
 from crmc.sweep_result import point_dataset
 
 TWO_KEYS = ("--over", "expansion.timescale=3.7e12s:7.4e12s:2", "--over", "plasma.magnetic_field=1 uG,1.1 uG")

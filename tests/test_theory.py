@@ -9,7 +9,7 @@ import pytest
 from scipy.integrate import dblquad, quad
 
 from crmc import theory
-from crmc.config import parse_config
+from crmc.config.config import parse_config
 from crmc.predictions import predictions
 from crmc.theory.distribution import Background
 from crmc.units import PARSEC, SPEED_OF_LIGHT

@@ -12,7 +12,7 @@ import pytest
 from crmc import step as step_module
 from crmc import theory
 from crmc.build import build
-from crmc.config import parse_config
+from crmc.config.config import parse_config
 from crmc.growth import histogram_shape
 from crmc.parameters import Model
 from crmc.record import empty_record

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from crmc.bench.worker import REFERENCES
-from crmc.config_errors import ConfigError, show
+from crmc.config.errors import ConfigError, show
 
 #: As in run.markers.
 _FEWEST_MARKERS, _MOST_MARKERS, _MOST = 64, 10**10, 10**6

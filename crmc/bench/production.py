@@ -31,7 +31,7 @@ def prepare(markers: int) -> Callable[[], Production]:
     import jax.numpy as jnp
 
     from crmc.build import build
-    from crmc.config import load_config
+    from crmc.config.config import load_config
     from crmc.devices import choose_layout, compiler_options, place, spread_out
     from crmc.record import empty_record
     from crmc.simulate import advance

@@ -35,7 +35,7 @@ class Unavailable(Exception):
 
 def references(name: str) -> ModuleType:
     """Module ``name`` of experiments/bench."""
-    from crmc.config_files import EXPERIMENT_FOLDERS
+    from crmc.config.files import EXPERIMENT_FOLDERS
 
     if _PACKAGE not in sys.modules:
         folder = next((path / "bench" for path in EXPERIMENT_FOLDERS if (path / "bench/__init__.py").is_file()), None)

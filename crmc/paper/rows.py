@@ -85,7 +85,7 @@ class Example:
 def example() -> Example:
     """The paper's example, from its printed numbers and the momentum range of halo."""
     from crmc.assemble import make_background, shape_of
-    from crmc.config import load_config
+    from crmc.config.config import load_config
 
     field = math.sqrt(8.0 * math.pi * INPUTS["magnetic_pressure"])
     hydrogen = INPUTS["balance"] / INPUTS["heating_per_atom"]

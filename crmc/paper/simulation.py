@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from crmc.config_errors import ConfigError
+from crmc.config.errors import ConfigError
 from crmc.text import one_line
 
 #: Shortened so that it steps for seconds only: some 40 times 1/nu, after which f outside the gap is steady.
@@ -57,7 +57,7 @@ def quick_run() -> Simulation:
 
     Raises KeyboardInterrupt if a signal ends it and RuntimeError if it fails.
     """
-    from crmc.config import load_config
+    from crmc.config.config import load_config
     from crmc.run import INTERRUPTED, run
 
     config = load_config("halo", list(QUICK))

@@ -134,7 +134,7 @@ def halo(markers: int, *, steps_in: int = 1) -> tuple[Constants, Tube]:
     import jax
 
     from crmc.build import build
-    from crmc.config import load_config
+    from crmc.config.config import load_config
 
     with jax.enable_x64(True):
         setup = build(load_config("halo", [f"run.markers={markers}"]))

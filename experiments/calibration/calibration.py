@@ -15,11 +15,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from crmc.averages import averages_of
-from crmc.config import Config, load_config
+from crmc.config.config import Config, load_config
+from crmc.config.keys import value_of
 from crmc.fit import Fit, changed, fit
 from crmc.fit_report import message, progress
 from crmc.fokker_planck import NAME as MESH
-from crmc.numbers import value_of
 from crmc.sensitivity import replica
 from crmc.sensitivity_report import grid_of
 from crmc.targets import Target

@@ -26,7 +26,7 @@ from scipy import stats
 
 from crmc.assemble import expansion_time, shape_of
 from crmc.build import Setup, build
-from crmc.config import Config, load_config
+from crmc.config.config import Config, load_config
 from crmc.equilibrium import (
     equilibrium_amplitudes,
     growth_of_slope,

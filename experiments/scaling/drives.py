@@ -18,11 +18,11 @@ from crmc.assemble import code_units, make_background, shape_of
 from crmc.averages import averages_of
 from crmc.beside import each
 from crmc.build import Setup, build
-from crmc.config import Config, load_config
-from crmc.config_checks import alfven_speed
+from crmc.config.config import Config, load_config
+from crmc.config.keys import value_of
+from crmc.config.rules import alfven_speed
 from crmc.devices import compiler_options
 from crmc.fokker_planck import NAME as MESH
-from crmc.numbers import value_of
 from crmc.observe import MOMENTA
 from crmc.sensitivity import replica
 from crmc.units import SPEED_OF_LIGHT

@@ -17,7 +17,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from drives import DRIVES, MARKERS, MESH, base, measure, power_law_paths, predicted
 
-from crmc.config_checks import alfven_speed
+from crmc.config.rules import alfven_speed
 from crmc.observe import MOMENTA
 from crmc.statistics import Estimate, mean_of
 

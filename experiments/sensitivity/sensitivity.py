@@ -14,9 +14,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from crmc.averages import averages_of
-from crmc.config import load_config
+from crmc.config.config import load_config
+from crmc.config.keys import value_of
 from crmc.fokker_planck import NAME as MESH
-from crmc.numbers import value_of
 from crmc.sensitivity import Differentiation, Slopes, differentiate, logarithmic
 
 AVERAGES = ("heating_rate", "scattering_frequency")

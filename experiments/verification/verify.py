@@ -25,7 +25,7 @@ import numpy as np
 from scipy import stats
 
 from crmc.build import Setup, build
-from crmc.config import Config, load_config
+from crmc.config.config import Config, load_config
 from crmc.markers import initial_markers
 from crmc.reductions import moments
 from crmc.run import SOLVERS

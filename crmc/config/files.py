@@ -10,10 +10,10 @@ from typing import Any
 
 import tomli_w
 
-from crmc.config_errors import ConfigError, did_you_mean
+from crmc.config.errors import ConfigError, did_you_mean
 from crmc.text import one_line
 
-_PACKAGE = Path(__file__).resolve().parent
+_PACKAGE = Path(__file__).resolve().parents[1]
 #: Where the shipped experiments are: inside an installed package, or beside it in a checkout.
 EXPERIMENT_FOLDERS = (_PACKAGE / "experiments", _PACKAGE.parent / "experiments")
 

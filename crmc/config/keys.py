@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from crmc.config import Config
-from crmc.config_errors import ConfigError, did_you_mean
-from crmc.sweep_axes import Key, sweepable
+from crmc.config.config import Config
+from crmc.config.errors import ConfigError, did_you_mean, show
+from crmc.config.quantity import Quantity
+from crmc.config.sections import Section
 from crmc.text import one_line
 
 #: damping.linear of every branch and bin on its own, (2 directions, 2 helicities, bins).
@@ -66,3 +68,67 @@ def replaced(config: Config, numbers: Mapping[str, Any]) -> Config:
         sections.setdefault(section, {})[key] = value
     changed = {name: getattr(config, name).model_copy(update=values) for name, values in sections.items()}
     return config.model_copy(update=changed)
+
+
+#: Numbers in a config that fix the steps, which all points share.
+_NOT_SWEPT = {"run.scattering_per_step"}
+
+
+#: Units of the plain numbers that have one.
+_PLAIN_UNITS = {
+    "cosmic_rays.turnover_momentum": "m_p c",
+    "cosmic_rays.momentum_min": "m_p c",
+    "cosmic_rays.momentum_max": "m_p c",
+    "cosmic_rays.drift_velocity": "v_A",
+    "waves.k_min": "Omega0/c",
+    "waves.k_max": "Omega0/c",
+}
+
+
+class Key(NamedTuple):
+    """A key that can be swept: its quantity (None: a plain number), unit and description."""
+
+    quantity: Quantity | None
+    unit: str
+    description: str
+
+    def read(self, text: str) -> float:
+        """The number that ``text`` stands for in ``unit``; ValueError if there is none."""
+        if self.quantity is not None:
+            return float(self.quantity.parse(text))
+        try:
+            value = float(text)
+        except ValueError:
+            raise ValueError("must be a plain number") from None
+        if not math.isfinite(value):
+            raise ValueError("must be a finite number")
+        return value
+
+    def write(self, value: float) -> float | str:
+        """``value`` as a config file holds it."""
+        return value if self.quantity is None else self.quantity.format(value)
+
+
+def sweepable() -> dict[str, Key]:
+    """Keys that change numbers only, neither shapes nor what is compiled."""
+    found = {}
+    for section, outer in Config.model_fields.items():
+        kind = outer.annotation
+        if not (isinstance(kind, type) and issubclass(kind, Section)):
+            continue
+        for name, field in kind.model_fields.items():
+            key = f"{section}.{name}"
+            if field.annotation not in (float, float | None) or key in _NOT_SWEPT:
+                continue
+            quantity = next((m for m in field.metadata if isinstance(m, Quantity)), None)
+            unit = _PLAIN_UNITS.get(key, "1") if quantity is None else quantity.unit
+            found[key] = Key(quantity, unit, field.description or key)
+    return found
+
+
+def number(key: Key, text: str, where: str) -> float:
+    """The number that ``text`` stands for; ConfigError that begins with ``where`` if it is none."""
+    try:
+        return key.read(text.strip())
+    except ValueError as error:
+        raise ConfigError(f"{where}: {show(text.strip())} {error}") from None

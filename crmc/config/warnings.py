@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from crmc.config_checks import alfven_speed
+from crmc.config.rules import alfven_speed
 from crmc.units import BOLTZMANN, SPEED_OF_LIGHT, CodeUnits
 
 if TYPE_CHECKING:
-    from crmc.config import Config
+    from crmc.config.config import Config
 
 #: Measured: noise of the growth rate of a bin with delta_f, 2^15 markers and 16 bins.
 _NOISE_AT_32768 = 0.045

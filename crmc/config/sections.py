@@ -1,24 +1,20 @@
-"""The configuration of a run: frozen, checked models of every section of the TOML file.
-
-A quantity with a dimension is text with a unit in the file ("1.0 uG") and a cgs float
-here; the unit is stated in each description.  Momenta are plain numbers in m_p c and
-wavenumbers plain numbers in Omega0/c, Omega0 the proton gyrofrequency at t = 0.
-"""
+"""The sections of a config, each key with its unit, its rule and its description."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+from crmc.config.errors import wrong
+
+if TYPE_CHECKING:
+    pass
+
+
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, model_validator
 
-from crmc import config_checks, config_warnings
-from crmc.config_errors import ConfigError, from_validation
-from crmc.config_files import apply_overrides, find_source, format_toml, parse_override, read_toml
-from crmc.quantity import Quantity
-
-__all__ = ["Config", "ConfigError", "load_config", "parse_config"]
+from crmc.config.quantity import Quantity
 
 
 def _whole(value: object) -> object:
@@ -27,8 +23,13 @@ def _whole(value: object) -> object:
 
 
 Real = Annotated[float, Strict()]
+
+
 Whole = Annotated[int, BeforeValidator(_whole), Strict()]
+
+
 Flag = Annotated[bool, Strict()]
+
 
 _MOMENTUM_LIMIT = 1e12  # m_p c; far above any cosmic ray of the Galaxy
 
@@ -75,7 +76,7 @@ class Expansion(Section):
 
     @model_validator(mode="after")
     def _timescale_belongs_to_prescribed(self) -> Expansion:
-        config_checks.check_expansion(self)
+        check_expansion(self)
         return self
 
 
@@ -121,7 +122,7 @@ class CosmicRays(Section):
 
     @model_validator(mode="after")
     def _spectrum_is_complete(self) -> CosmicRays:
-        config_checks.check_cosmic_rays(self)
+        check_cosmic_rays(self)
         return self
 
 
@@ -148,7 +149,7 @@ class Drift(Section):
 
     @model_validator(mode="after")
     def _end_belongs_to_a_gradient(self) -> Drift:
-        config_checks.check_drift(self)
+        check_drift(self)
         return self
 
 
@@ -176,7 +177,7 @@ class Waves(Section):
 
     @model_validator(mode="after")
     def _range_is_not_empty(self) -> Waves:
-        config_checks.check_waves(self)
+        check_waves(self)
         return self
 
 
@@ -228,7 +229,7 @@ class Scattering(Section):
 
     @model_validator(mode="after")
     def _frequency_belongs_to_constant(self) -> Scattering:
-        config_checks.check_scattering(self)
+        check_scattering(self)
         return self
 
 
@@ -259,7 +260,7 @@ class Run(Section):
 
     @model_validator(mode="after")
     def _times_are_ordered(self) -> Run:
-        config_checks.check_run(self)
+        check_run(self)
         return self
 
     @property
@@ -271,71 +272,172 @@ class Run(Section):
         return max(self.duration / 100, step)
 
 
-class Config(Section):
-    """All sections. Values are cgs floats; `to_dict` and `to_toml` write what was meant, with units."""
-
-    name: Annotated[str, Strict()] = Field("", max_length=200, description="name of the run (free)")
-    plasma: Plasma
-    expansion: Expansion = Field(default_factory=Expansion)
-    cosmic_rays: CosmicRays
-    injection: Injection = Field(default_factory=Injection)
-    drift: Drift = Field(default_factory=Drift)
-    waves: Waves = Field(default_factory=Waves)
-    damping: Damping = Field(default_factory=Damping)
-    scattering: Scattering = Field(default_factory=Scattering)
-    run: Run
-
-    @model_validator(mode="after")
-    def _sections_agree(self) -> Config:
-        config_checks.check_all(self)
-        return self
-
-    @property
-    def injection_index(self) -> float | None:
-        """Index of the injected power law; that of the cosmic rays where none was given."""
-        return self.cosmic_rays.index if self.injection.index is None else self.injection.index
-
-    def warnings(self) -> list[str]:
-        """One line for each choice that is legal and likely to surprise."""
-        return config_warnings.warnings(self)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Every key as a config file holds it (text with units); `parse_config` restores this config."""
-        result: dict[str, Any] = {"name": self.name}
-        for section_name, section in self:
-            if isinstance(section, Section):
-                table = {key: _plain(section, key) for key, value in section if value is not None}
-                result |= {section_name: table} if table else {}
-        return result
-
-    def to_toml(self) -> str:
-        """The fully resolved config as a TOML file that reads back to exactly this config."""
-        return format_toml(self.to_dict())
-
-    def with_overrides(self, overrides: Mapping[str, Any]) -> Config:
-        """A checked copy with ``{"section.key": value}`` replaced; values as in a config file."""
-        return parse_config(apply_overrides(self.to_dict(), overrides))
+_MOST_STEPS = 2**31 - 1  # steps are counted by a 32-bit integer
 
 
-def _plain(section: Section, key: str) -> Any:
-    value = getattr(section, key)
-    quantities = [m for m in type(section).model_fields[key].metadata if isinstance(m, Quantity)]
-    return quantities[0].format(value) if quantities else value
+_MOST_RECORDS = 10**6
 
 
-def parse_config(data: dict[str, Any]) -> Config:
-    """Check a nested dictionary as TOML would hold it; ConfigError with one line if it is bad."""
-    try:
-        return Config.model_validate(data)
-    except ValidationError as error:
-        raise from_validation(error, Config) from None
+#: k_max/k_min that the deposit's octaves (spectrum.DEPOSIT_OCTAVES) span; JAX is not loaded here to ask.
+_WIDEST_SPECTRUM = 2.0**20
 
 
-def load_config(source: str | Path, overrides: Sequence[str] = ()) -> Config:
-    """Read a TOML file, or a shipped experiment by its bare name, and apply "section.key=value" overrides."""
-    data = read_toml(find_source(source))
-    if "qlt" in data:
-        raise ConfigError(
-            f"config {str(source)!r}: has a section [qlt]; use it with 'crmc run' or 'crmc validate' alone"
+def check_expansion(expansion: Expansion) -> None:
+    """A timescale with mode = prescribed, and only there."""
+    if expansion.mode == "prescribed" and expansion.timescale is None:
+        raise wrong(
+            "expansion.mode",
+            expansion.mode,
+            "needs expansion.timescale, which is missing",
+            'add timescale = "3.7e12 s" to [expansion]',
         )
-    return parse_config(apply_overrides(data, [parse_override(text) for text in overrides]))
+    if expansion.mode != "prescribed" and expansion.timescale is not None:
+        raise wrong(
+            "expansion.timescale",
+            f"{expansion.timescale!r} s",
+            f'is only used with expansion.mode = "prescribed", not "{expansion.mode}"',
+            "remove it or change the mode",
+        )
+
+
+def check_cosmic_rays(rays: CosmicRays) -> None:
+    """A non-empty momentum range, and the keys of the chosen spectrum and no others."""
+    if rays.momentum_min >= rays.momentum_max:
+        raise wrong(
+            "cosmic_rays.momentum_min",
+            rays.momentum_min,
+            f"must be less than cosmic_rays.momentum_max ({rays.momentum_max:g})",
+            "lower it or raise momentum_max",
+        )
+    if rays.spectrum == "kappa":
+        if rays.kappa is None:
+            raise wrong(
+                "cosmic_rays.spectrum",
+                "kappa",
+                "needs cosmic_rays.kappa, which is missing",
+                "add kappa = 1.25",
+            )
+        if rays.index is not None:
+            raise wrong("cosmic_rays.index", rays.index, 'is not used with spectrum = "kappa"', "remove it")
+        if rays.turnover_momentum <= 0:
+            raise wrong(
+                "cosmic_rays.turnover_momentum",
+                rays.turnover_momentum,
+                'must be greater than 0 with spectrum = "kappa" (it is p0)',
+                "give p0 in m_p c, such as turnover_momentum = 1.0",
+            )
+    elif rays.kappa is not None:
+        raise wrong(
+            "cosmic_rays.kappa",
+            rays.kappa,
+            'is only used with spectrum = "kappa"',
+            "remove it or change the spectrum",
+        )
+
+
+def check_waves(waves: Waves) -> None:
+    """A non-empty range of wavenumbers."""
+    if waves.k_min >= waves.k_max:
+        raise wrong(
+            "waves.k_max",
+            waves.k_max,
+            f"must be greater than waves.k_min ({waves.k_min:g})",
+            "raise it or lower k_min",
+        )
+    if waves.k_max / waves.k_min > _WIDEST_SPECTRUM:
+        raise wrong(
+            "waves.k_max",
+            waves.k_max,
+            f"must be at most {_WIDEST_SPECTRUM:.3g} times waves.k_min ({waves.k_min:g})",
+            "lower it or raise k_min",
+        )
+    level = waves.start_level
+    if level is not None and waves.start != "seed":
+        raise wrong("waves.start_level", level, 'is used with start = "seed" only', "remove one of the two")
+    if level is not None and level < waves.seed_level:
+        raise wrong(
+            "waves.start_level",
+            level,
+            f"must not be below waves.seed_level ({waves.seed_level:g})",
+            "raise it or lower seed_level",
+        )
+
+
+def check_scattering(scattering: Scattering) -> None:
+    """Frequency and frame belong to model = constant."""
+    constant = scattering.model == "constant"
+    if constant and scattering.frequency is None:
+        raise wrong(
+            "scattering.model",
+            scattering.model,
+            "needs scattering.frequency, which is missing",
+            'add frequency = "1e-9 1/s" to [scattering]',
+        )
+    if not constant and scattering.frequency is not None:
+        raise wrong(
+            "scattering.frequency",
+            f"{scattering.frequency!r} s-1",
+            'is only used with scattering.model = "constant"',
+            "remove it or change the model",
+        )
+    if constant and scattering.gap != "empty":
+        raise wrong(
+            "scattering.gap",
+            scattering.gap,
+            'is only used with scattering.model = "spectrum"',
+            'remove it or change the model; frame = "forward" has no gap',
+        )
+    if not constant and scattering.frame != "co_moving":
+        raise wrong(
+            "scattering.frame",
+            scattering.frame,
+            'is only used with scattering.model = "constant"',
+            "remove it or change the model",
+        )
+
+
+def check_drift(drift: Drift) -> None:
+    """A time of its end only for a gradient that there is."""
+    if drift.gradient_length is None and not isinstance(drift.switch_off, str):
+        raise wrong(
+            "drift.switch_off",
+            f"{drift.switch_off!r} s",
+            "needs drift.gradient_length, which is missing",
+            'add gradient_length = "1 kpc" to [drift], or remove it',
+        )
+
+
+def check_run(run: Run) -> None:
+    """Step <= output interval <= duration, and numbers of steps and records that can be handled."""
+    for key in ("output_interval", "time_step"):
+        value = getattr(run, key)
+        if not isinstance(value, str) and value > run.duration:
+            raise wrong(
+                f"run.{key}",
+                f"{value!r} s",
+                f"must not exceed run.duration ({run.duration:g} s)",
+                "shorten it",
+            )
+    if run.duration / run.output_seconds > _MOST_RECORDS:
+        raise wrong(
+            "run.output_interval",
+            f"{run.output_seconds!r} s",
+            f"gives more than {_MOST_RECORDS} records in run.duration ({run.duration:g} s)",
+            "use a longer interval",
+        )
+    if isinstance(run.time_step, str):
+        return
+    step = f"{run.time_step!r} s"
+    if run.time_step > run.output_seconds:
+        rule = f"must not exceed run.output_interval ({run.output_seconds:g} s)"
+        raise wrong("run.time_step", step, rule, "shorten it or write output less often")
+    if run.duration / run.time_step > _MOST_STEPS:
+        rule = f"gives more than {_MOST_STEPS} steps in run.duration ({run.duration:g} s)"
+        raise wrong("run.time_step", step, rule, 'lengthen it, or use time_step = "auto"')
+    if not isinstance(run.coarse_grain_interval, str) and run.coarse_grain_interval < run.time_step:
+        raise wrong(
+            "run.coarse_grain_interval",
+            f"{run.coarse_grain_interval!r} s",
+            f"must not be shorter than run.time_step ({run.time_step:g} s)",
+            'lengthen it, or use "never"',
+        )

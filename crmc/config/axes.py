@@ -9,49 +9,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from crmc.config import Config, Section, parse_config
-from crmc.config_errors import ConfigError, did_you_mean, show
-from crmc.config_files import apply_overrides
-from crmc.quantity import Quantity
+from crmc.config.config import Config, parse_config
+from crmc.config.errors import ConfigError, did_you_mean, show
+from crmc.config.files import apply_overrides
+from crmc.config.keys import Key, number, sweepable
 from crmc.text import one_line
 
-#: Numbers in a config that fix the steps, which all points share.
-_NOT_SWEPT = {"run.scattering_per_step"}
-#: Units of the plain numbers that have one.
-_PLAIN_UNITS = {
-    "cosmic_rays.turnover_momentum": "m_p c",
-    "cosmic_rays.momentum_min": "m_p c",
-    "cosmic_rays.momentum_max": "m_p c",
-    "cosmic_rays.drift_velocity": "v_A",
-    "waves.k_min": "Omega0/c",
-    "waves.k_max": "Omega0/c",
-}
 _MOST_POINTS = 100_000
 _FORM = "write key=start:stop:n, key=start:stop:n:log or key=a,b,c"
-
-
-class Key(NamedTuple):
-    """A key that can be swept: its quantity (None: a plain number), unit and description."""
-
-    quantity: Quantity | None
-    unit: str
-    description: str
-
-    def read(self, text: str) -> float:
-        """The number that ``text`` stands for in ``unit``; ValueError if there is none."""
-        if self.quantity is not None:
-            return float(self.quantity.parse(text))
-        try:
-            value = float(text)
-        except ValueError:
-            raise ValueError("must be a plain number") from None
-        if not math.isfinite(value):
-            raise ValueError("must be a finite number")
-        return value
-
-    def write(self, value: float) -> float | str:
-        """``value`` as a config file holds it."""
-        return value if self.quantity is None else self.quantity.format(value)
 
 
 class Axis(NamedTuple):
@@ -76,23 +41,6 @@ class Point(NamedTuple):
     place: tuple[int, ...]
     config: Config
     label: str
-
-
-def sweepable() -> dict[str, Key]:
-    """Keys that change numbers only, neither shapes nor what is compiled."""
-    found = {}
-    for section, outer in Config.model_fields.items():
-        kind = outer.annotation
-        if not (isinstance(kind, type) and issubclass(kind, Section)):
-            continue
-        for name, field in kind.model_fields.items():
-            key = f"{section}.{name}"
-            if field.annotation not in (float, float | None) or key in _NOT_SWEPT:
-                continue
-            quantity = next((m for m in field.metadata if isinstance(m, Quantity)), None)
-            unit = _PLAIN_UNITS.get(key, "1") if quantity is None else quantity.unit
-            found[key] = Key(quantity, unit, field.description or key)
-    return found
 
 
 def read_axes(specifications: Sequence[str], seeds: int | None, data: Mapping[str, Any]) -> list[Axis]:
@@ -157,14 +105,6 @@ def _listing(keys: Mapping[str, Key]) -> str:
         section, _, name = key.partition(".")
         sections.setdefault(section, []).append(name)
     return "what can be swept: " + "; ".join(f"{section}: {', '.join(names)}" for section, names in sections.items())
-
-
-def number(key: Key, text: str, where: str) -> float:
-    """The number that ``text`` stands for; ConfigError that begins with ``where`` if it is none."""
-    try:
-        return key.read(text.strip())
-    except ValueError as error:
-        raise ConfigError(f"{where}: {show(text.strip())} {error}") from None
 
 
 def _listed(key: Key, rest: str, where: str) -> np.ndarray:

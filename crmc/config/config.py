@@ -1,0 +1,104 @@
+"""The configuration of a run: frozen, checked models of every section of the TOML file.
+
+A quantity with a dimension is text with a unit in the file ("1.0 uG") and a cgs float
+here; the unit is stated in each description.  Momenta are plain numbers in m_p c and
+wavenumbers plain numbers in Omega0/c, Omega0 the proton gyrofrequency at t = 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, Strict, ValidationError, model_validator
+
+from crmc.config import rules
+from crmc.config import warnings as config_warnings
+from crmc.config.errors import ConfigError, from_validation
+from crmc.config.files import apply_overrides, find_source, format_toml, parse_override, read_toml
+from crmc.config.quantity import Quantity
+from crmc.config.sections import (
+    CosmicRays,
+    Damping,
+    Drift,
+    Expansion,
+    Injection,
+    Plasma,
+    Run,
+    Scattering,
+    Section,
+    Waves,
+)
+
+__all__ = ["Config", "ConfigError", "load_config", "parse_config"]
+
+
+class Config(Section):
+    """All sections. Values are cgs floats; `to_dict` and `to_toml` write what was meant, with units."""
+
+    name: Annotated[str, Strict()] = Field("", max_length=200, description="name of the run (free)")
+    plasma: Plasma
+    expansion: Expansion = Field(default_factory=Expansion)
+    cosmic_rays: CosmicRays
+    injection: Injection = Field(default_factory=Injection)
+    drift: Drift = Field(default_factory=Drift)
+    waves: Waves = Field(default_factory=Waves)
+    damping: Damping = Field(default_factory=Damping)
+    scattering: Scattering = Field(default_factory=Scattering)
+    run: Run
+
+    @model_validator(mode="after")
+    def _sections_agree(self) -> Config:
+        rules.check_all(self)
+        return self
+
+    @property
+    def injection_index(self) -> float | None:
+        """Index of the injected power law; that of the cosmic rays where none was given."""
+        return self.cosmic_rays.index if self.injection.index is None else self.injection.index
+
+    def warnings(self) -> list[str]:
+        """One line for each choice that is legal and likely to surprise."""
+        return config_warnings.warnings(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every key as a config file holds it (text with units); `parse_config` restores this config."""
+        result: dict[str, Any] = {"name": self.name}
+        for section_name, section in self:
+            if isinstance(section, Section):
+                table = {key: _plain(section, key) for key, value in section if value is not None}
+                result |= {section_name: table} if table else {}
+        return result
+
+    def to_toml(self) -> str:
+        """The fully resolved config as a TOML file that reads back to exactly this config."""
+        return format_toml(self.to_dict())
+
+    def with_overrides(self, overrides: Mapping[str, Any]) -> Config:
+        """A checked copy with ``{"section.key": value}`` replaced; values as in a config file."""
+        return parse_config(apply_overrides(self.to_dict(), overrides))
+
+
+def _plain(section: Section, key: str) -> Any:
+    value = getattr(section, key)
+    quantities = [m for m in type(section).model_fields[key].metadata if isinstance(m, Quantity)]
+    return quantities[0].format(value) if quantities else value
+
+
+def parse_config(data: dict[str, Any]) -> Config:
+    """Check a nested dictionary as TOML would hold it; ConfigError with one line if it is bad."""
+    try:
+        return Config.model_validate(data)
+    except ValidationError as error:
+        raise from_validation(error, Config) from None
+
+
+def load_config(source: str | Path, overrides: Sequence[str] = ()) -> Config:
+    """Read a TOML file, or a shipped experiment by its bare name, and apply "section.key=value" overrides."""
+    data = read_toml(find_source(source))
+    if "qlt" in data:
+        raise ConfigError(
+            f"config {str(source)!r}: has a section [qlt]; use it with 'crmc run' or 'crmc validate' alone"
+        )
+    return parse_config(apply_overrides(data, [parse_override(text) for text in overrides]))
