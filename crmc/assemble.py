@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -17,16 +16,15 @@ import numpy as np
 
 from crmc import theory
 from crmc.config.config import Config
-from crmc.damping import ION_NEUTRAL_COLLISIONS, Damping
-from crmc.departure import Departure, Harmonics
-from crmc.equilibrium import equilibrium_amplitudes, steady_departure
-from crmc.markers import Markers, drawn_markers, markers_at
-from crmc.parameters import Model, Parameters
-from crmc.reductions import moments, wave_energy
-from crmc.spectrum import make_grid
-from crmc.state import State, zero_books
+from crmc.physics.damping import ION_NEUTRAL_COLLISIONS, Damping
+from crmc.physics.equilibrium import equilibrium_amplitudes, steady_departure
+from crmc.physics.initial import Departure, Harmonics
+from crmc.physics.markers import Markers, drawn_markers, markers_at
+from crmc.physics.parameters import Model, Parameters
+from crmc.physics.spectrum import make_grid
+from crmc.physics.state import State, zero_books
+from crmc.physics.tube import total_pressure
 from crmc.theory.distribution import Background
-from crmc.tube import magnetic_pressure
 from crmc.units import SPEED_OF_LIGHT, CodeUnits
 
 #: Room for the momenta of markers beyond those of the config, and most e-foldings of B that add to it.
@@ -249,10 +247,3 @@ def _markers(config: Config, start: Start, sample: jax.Array | None) -> Markers:
     if sample is not None:
         return markers_at(sample, *shared, count=count, dtype=dtype)
     return drawn_markers(count, *shared, seed=config.run.seed, dtype=dtype)
-
-
-@partial(jax.jit, static_argnames="model")
-def total_pressure(state: State, parameters: Parameters, model: Model) -> jax.Array:
-    """P_g + P_perp + P_m + P_waves at t = 0."""
-    rays = moments(state, parameters, model).perpendicular_pressure
-    return rays + state.gas_pressure + magnetic_pressure(parameters, state.b) + 0.5 * wave_energy(state, parameters)

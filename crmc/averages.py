@@ -19,14 +19,14 @@ from crmc.assemble import Shape, complete, shape_of, start
 from crmc.build import demand, scheduled
 from crmc.config.config import Config
 from crmc.config.keys import replaced
-from crmc.layout import Layout
 from crmc.observe import observe_with
-from crmc.parameters import Model, Parameters
+from crmc.physics.layout import Layout
+from crmc.physics.parameters import Model, Parameters
+from crmc.physics.state import State
 from crmc.record import Record
 from crmc.result import in_units
 from crmc.run import SOLVERS
 from crmc.simulate import simulate
-from crmc.state import State
 
 #: Variables of a result that have a derivative along every marker's path: neither those that count markers within
 #: sharp bounds (the growth functional, the gap) nor the books' residuals.

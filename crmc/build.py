@@ -13,9 +13,9 @@ import numpy as np
 from crmc import theory
 from crmc.assemble import Start, complete, shape_of, start
 from crmc.config.config import Config
-from crmc.departure import Departure
-from crmc.parameters import Model, Parameters
-from crmc.state import State
+from crmc.physics.initial import Departure
+from crmc.physics.parameters import Model, Parameters
+from crmc.physics.state import State
 from crmc.units import CodeUnits
 
 #: Growth from the seed overshoots its final level; the automatic step leaves room for it.

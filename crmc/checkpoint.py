@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from crmc.config.config import Config, ConfigError
+from crmc.physics.state import State
 from crmc.record import Record
-from crmc.state import State
 
 
 class Checkpoint(NamedTuple):

@@ -25,7 +25,7 @@ from crmc.text import json_ready, one_line
 
 if TYPE_CHECKING:
     from crmc.config.config import Config
-    from crmc.layout import Layout
+    from crmc.physics.layout import Layout
 
 EXIT_DONE, EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED = 0, 2, 3, 130
 _STARTER = Path(__file__).resolve().parent / "config" / "starter.toml"

@@ -13,10 +13,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from crmc.layout import sweep
-from crmc.parameters import Model, Parameters
-from crmc.reductions import moment_functions, symmetric
-from crmc.state import State
+from crmc.physics.ensemble import sweep
+from crmc.physics.moments import moment_functions, symmetric
+from crmc.physics.parameters import Model, Parameters
+from crmc.physics.state import State
 
 _ROWS, _PLACES = 32, 16
 #: Cells with fewer markers keep their weights.

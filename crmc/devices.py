@@ -15,9 +15,9 @@ from jax.experimental import multihost_utils
 from jax.sharding import NamedSharding
 
 from crmc.config.errors import ConfigError
-from crmc.layout import Layout
-from crmc.markers import padded
-from crmc.state import State
+from crmc.physics.layout import Layout
+from crmc.physics.markers import padded
+from crmc.physics.state import State
 
 #: A device with fewer markers than this waits for the others more than it works.
 _FEWEST_MARKERS = 4096

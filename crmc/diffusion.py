@@ -22,8 +22,8 @@ import jax
 import jax.numpy as jnp
 
 from crmc.mesh import Mesh, log_derivative
-from crmc.parameters import Model, Parameters
-from crmc.spectrum import SIGNS, SpectrumGrid
+from crmc.physics.parameters import Model, Parameters
+from crmc.physics.spectrum import SIGNS, SpectrumGrid
 
 #: Residual of the implicit solve relative to its right side, and most iterations.
 _TOLERANCE, _ITERATIONS = 1e-11, 60

@@ -20,21 +20,22 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from crmc import diffusion, streaming, tube
-from crmc.amplitudes import damp
-from crmc.assemble import total_pressure
+from crmc import diffusion
 from crmc.build import Setup
 from crmc.config.config import Config
-from crmc.departure import Departure
 from crmc.functional import mesh_functional
-from crmc.markers import Markers
 from crmc.mesh import Mesh, cells, initial_excess, make_mesh, mesh_of, stream
 from crmc.observe import observe_with
-from crmc.parameters import Model, Parameters
+from crmc.physics import gradient, tube
+from crmc.physics.initial import Departure
+from crmc.physics.markers import Markers
+from crmc.physics.moments import moment_functions, total
+from crmc.physics.parameters import Model, Parameters
+from crmc.physics.spectrum import wave_energy_unit
+from crmc.physics.state import State
+from crmc.physics.tube import total_pressure
+from crmc.physics.waves import damp
 from crmc.record import Record, combine, empty_record
-from crmc.reductions import moment_functions, total
-from crmc.spectrum import wave_energy_unit
-from crmc.state import State
 
 NAME = "fokker-planck"
 #: L-stable, second-order diagonally implicit coefficient.
@@ -172,7 +173,7 @@ def _sources(state: State, parameters: Parameters, model: Model, log_ratio: jax.
     if not model.gradient:
         return driven
     mesh = _mesh(state, parameters)
-    span = streaming.gradient_now(state, parameters) * parameters.dt
+    span = gradient.gradient_now(state, parameters) * parameters.dt
     return (
         driven + _velocity(mesh) * span * mesh.volume * parameters.background.density(state.amplitude, mesh.y)[:, None]
     )
@@ -188,7 +189,7 @@ def enter(state: State, parameters: Parameters, model: Model, dt: jax.Array) -> 
     """The gradient's drive of df over ``dt``, which brings in what the books then hold."""
     if not model.gradient:
         return state
-    rate = streaming.gradient_now(state, parameters) * _velocity(_mesh(state, parameters))
+    rate = gradient.gradient_now(state, parameters) * _velocity(_mesh(state, parameters))
     change = state.markers.excess * jnp.expm1(rate * dt)
     books = state.books.with_entered(total(change), total(change * moment_functions(state)[1]))
     return dataclasses.replace(_holding(state, state.markers.excess + change), books=books)

@@ -14,9 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from crmc.mesh import cosine, gap_cells, gap_edge
-from crmc.parameters import Parameters
-from crmc.spectrum import SIGNS
-from crmc.state import State
+from crmc.physics.parameters import Parameters
+from crmc.physics.spectrum import SIGNS
+from crmc.physics.state import State
 
 #: Gauss-Legendre points in ln y.
 _POINTS = 64

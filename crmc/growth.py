@@ -25,9 +25,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from crmc.markers import Markers
+from crmc.physics.markers import Markers
+from crmc.physics.spectrum import CELLS_PER_OCTAVE, DEPOSIT_CELLS, DEPOSIT_OCTAVES, SIGNS, SpectrumGrid, deposited
 from crmc.scattering import Kick, WaveFrame
-from crmc.spectrum import CELLS_PER_OCTAVE, DEPOSIT_CELLS, DEPOSIT_OCTAVES, SIGNS, SpectrumGrid, deposited
 from crmc.theory.distribution import Background
 
 #: Rows in ln p' and cells in q of the functional's histogram; quadrature nodes per row.

@@ -16,13 +16,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from crmc import growth, markers, scattering, streaming
-from crmc.kicks import scattering_tables, wave_velocities
-from crmc.layout import excerpt, joined, spread
-from crmc.markers import Markers, padded
-from crmc.parameters import Model, Parameters
-from crmc.spectrum import ScatteringTable
-from crmc.state import State
+from crmc import growth, scattering
+from crmc.kicks import scattering_tables
+from crmc.physics import gradient, markers
+from crmc.physics.ensemble import excerpt, joined, spread
+from crmc.physics.markers import Markers, padded
+from crmc.physics.parameters import Model, Parameters
+from crmc.physics.spectrum import ScatteringTable
+from crmc.physics.state import State
+from crmc.physics.waves import wave_velocities
 
 #: Steps of the run before measuring; short steps while measuring.
 RELAXING, MEASURING = 4, 2
@@ -37,7 +39,7 @@ class Sample(NamedTuple):
 
     due: jax.Array  # whether the step is one of those that are sampled
     start: jax.Array  # number of the first marker
-    changing: tuple[jax.Array, jax.Array]  # parallel momentum, rise; see `layout.excerpt`
+    changing: tuple[jax.Array, jax.Array]  # parallel momentum, rise; see `ensemble.excerpt`
 
 
 def take_sample(state: State, model: Model) -> Sample:
@@ -107,7 +109,7 @@ def functional_sample(
         state = dataclasses.replace(rest, markers=mixed)
         return (), _relaxed_histogram(state, words, parameters, tables, nu_dt, ratio, span, model)
 
-    span = streaming.gradient_now(state, parameters) * parameters.dt / refinement
+    span = gradient.gradient_now(state, parameters) * parameters.dt / refinement
     shared = rest, parameters, tables, nu_dt, b_ratio ** (1.0 / refinement), span
     count = -(-words.shape[0] // model.layout.devices) * model.layout.devices
     before, after = padded(before, count), padded(after, count)
@@ -148,7 +150,7 @@ def _relaxed_histogram(
         m = state.markers
         if model.gradient:
             full = m.weight(parameters.background, state.amplitude)
-            change = streaming.gain(m, full, state.b, span)
+            change = gradient.gain(m, full, state.b, span)
             m = dataclasses.replace(m, excess=m.excess + change.astype(dtype))
         b = state.b * ratio
         return dataclasses.replace(state, b=b, markers=markers.expand(m, state.b, b))

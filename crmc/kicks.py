@@ -9,15 +9,16 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from crmc import growth, scattering, tube
-from crmc.amplitudes import damp, grow
-from crmc.layout import held, sweep
-from crmc.markers import Markers
-from crmc.parameters import Model, Parameters
+from crmc import growth, scattering
+from crmc.physics import tube
+from crmc.physics.ensemble import held, sweep
+from crmc.physics.markers import Markers
+from crmc.physics.moments import moment_functions
+from crmc.physics.parameters import Model, Parameters
+from crmc.physics.spectrum import ScatteringTable, scattering_table
+from crmc.physics.state import State
+from crmc.physics.waves import damp, grow, wave_velocities
 from crmc.record import Record, empty_record
-from crmc.reductions import moment_functions
-from crmc.spectrum import SIGNS, ScatteringTable, scattering_table
-from crmc.state import State
 
 
 class Exchange(NamedTuple):
@@ -53,11 +54,6 @@ def scatter(
     if model.scattering == "spectrum":
         return _scatter_spectrum(state, noise, parameters, model, b)
     return _scatter_constant(state, noise, parameters, model, b)
-
-
-def wave_velocities(state: State, parameters: Parameters) -> jax.Array:
-    """d v_A of both directions, (2,)."""
-    return jnp.asarray(SIGNS) * parameters.alfven_speed * jnp.sqrt(state.b)
 
 
 def scattering_tables(state: State, parameters: Parameters, nu_dt: jax.Array) -> ScatteringTable:

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from crmc.config.errors import ConfigError
-from crmc.layout import Layout
+from crmc.physics.layout import Layout
 
 #: Arrays of one entry per marker: those of `markers.Markers`, and those that a step holds at once beside them.
 _STATE, _STEP = 5, 5

@@ -13,9 +13,9 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from crmc.departure import Departure
-from crmc.markers import Markers
-from crmc.parameters import Parameters
+from crmc.physics.initial import Departure
+from crmc.physics.markers import Markers
+from crmc.physics.parameters import Parameters
 from crmc.theory.distribution import Background
 
 #: The gap takes one in so many cells of a hemisphere, and no more than this share of mu.

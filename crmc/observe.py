@@ -7,11 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from crmc.identity import functional_rates
-from crmc.parameters import Model, Parameters
+from crmc.physics.moments import Sums, energies_of, ensemble_sums, ledger, moment_errors, moments_of
+from crmc.physics.parameters import Model, Parameters
+from crmc.physics.spectrum import wave_energy_unit
+from crmc.physics.state import State
+from crmc.physics.waves import mean_scattering
 from crmc.record import Record
-from crmc.reductions import Sums, energies_of, ensemble_sums, ledger, moment_errors, moments_of
-from crmc.spectrum import wave_energy_unit
-from crmc.state import State
 
 #: Momenta [m_p c] at which the scattering frequency is reported.
 MOMENTA = np.array([1.0, 3.0, 10.0])
@@ -107,16 +108,3 @@ def _waves(
 def _scattering(nu: jax.Array) -> dict[str, jax.Array]:
     speed = jnp.asarray(MOMENTA / np.sqrt(1.0 + MOMENTA**2))
     return {"scattering_frequency": nu, "mean_free_path": speed / jnp.where(nu > 0.0, nu, jnp.nan)}
-
-
-def mean_scattering(waves: jax.Array, b: jax.Array, parameters: Parameters, p: float) -> jax.Array:
-    """int_0^1 nu dmu at momentum p, mean of the two hemispheres; each meets both directions' waves, (2, 2, bins)."""
-    grid = parameters.grid
-    nodes, weights = np.polynomial.legendre.leggauss(128)
-    low, high = jnp.log(grid.x_gap), jnp.log(jnp.minimum(p / b, grid.x_top))
-    half = 0.5 * jnp.maximum(high - low, 0.0)
-    x = jnp.exp(low + half * (nodes + 1.0))
-    to_nu = parameters.nu_coefficient * b / np.sqrt(1.0 + p**2)
-    power = jnp.einsum("dhj,xj->x", waves, grid.resonant(x)) / 2.0
-    below = jnp.sum(waves @ grid.basis_low) / 2.0 * jnp.minimum(grid.x_gap - grid.x_low, p / b)
-    return to_nu * (jnp.sum(power * weights * half * x) + below) * b / p

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from crmc.assemble import Shape, Start, expansion_time, make_background, shape_of, start
-from crmc.damping import ION_NEUTRAL_COLLISIONS
-from crmc.equilibrium import steady_drift
-from crmc.observe import mean_scattering
+from crmc.physics.damping import ION_NEUTRAL_COLLISIONS
+from crmc.physics.equilibrium import steady_drift
+from crmc.physics.waves import mean_scattering
 from crmc.theory import (
     anisotropy_of_zeta,
     drift_of_frame,

@@ -24,9 +24,9 @@ import numpy as np
 from crmc import quasilinear
 from crmc.beside import each
 from crmc.devices import compiler_options
+from crmc.physics.spectrum import SpectrumGrid, make_grid
 from crmc.qlt_config import NARROW_COSINE, NARROW_LAGS, Study
 from crmc.slab import Modes, make_modes
-from crmc.spectrum import SpectrumGrid, make_grid
 from crmc.statistics import mean_of, ratio_of
 from crmc.transport import MOMENTS, Sample, displacements, running, slope
 

@@ -21,13 +21,13 @@ from crmc.build import Setup, build
 from crmc.checkpoint import Checkpoint, checkpoint_path, load, save
 from crmc.config.config import Config
 from crmc.devices import agree, choose_layout, collect, compiler_options, is_first, one_device, place, spread_out
-from crmc.layout import Layout
 from crmc.memory import require_memory
 from crmc.observe import observe
-from crmc.parameters import Parameters
+from crmc.physics.layout import Layout
+from crmc.physics.parameters import Parameters
+from crmc.physics.state import State
 from crmc.record import Record, empty_record
 from crmc.simulate import advance, keyed_step
-from crmc.state import State
 from crmc.text import to_json
 
 DONE, FAILED, INTERRUPTED = 0, 3, 130

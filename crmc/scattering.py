@@ -28,8 +28,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from crmc.markers import Markers
-from crmc.spectrum import (
+from crmc.physics.markers import Markers
+from crmc.physics.spectrum import (
     CELLS,
     ROWS,
     ScatteringTable,

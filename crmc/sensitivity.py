@@ -31,7 +31,7 @@ from crmc.beside import each
 from crmc.config.keys import differentiable, value_of
 from crmc.devices import compiler_options
 from crmc.fokker_planck import NAME as MESH
-from crmc.markers import unit_square
+from crmc.physics.markers import unit_square
 from crmc.statistics import Estimate, ratio_of
 
 Mode = Literal["forward", "reverse", "finite-difference"]

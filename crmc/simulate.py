@@ -8,10 +8,10 @@ from typing import Any
 import jax
 
 from crmc.identity import functional_rates
-from crmc.noise import step_noise
-from crmc.parameters import Model, Parameters
+from crmc.physics.noise import step_noise
+from crmc.physics.parameters import Model, Parameters
+from crmc.physics.state import State
 from crmc.record import Record, combine, empty_record
-from crmc.state import State
 from crmc.step import step
 
 

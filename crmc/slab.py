@@ -32,7 +32,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
 
-from crmc.spectrum import SpectrumGrid
+from crmc.physics.spectrum import SpectrumGrid
 
 #: Turns an uint32 word into an angle in [0, 2 pi).
 _ANGLE = 2.0 * np.pi * 2.0**-32

@@ -10,14 +10,14 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from crmc import streaming, tube
-from crmc.amplitudes import damp
 from crmc.coarse import coarse_grain
 from crmc.identity import functional_of, take_sample
 from crmc.kicks import scatter, settle
-from crmc.parameters import Model, Parameters
+from crmc.physics import gradient, tube
+from crmc.physics.parameters import Model, Parameters
+from crmc.physics.state import State
+from crmc.physics.waves import damp
 from crmc.record import Record, empty_record
-from crmc.state import State
 
 
 def step(state: State, noise: jax.Array, parameters: Parameters, model: Model) -> tuple[State, Record]:
@@ -30,14 +30,14 @@ def step(state: State, noise: jax.Array, parameters: Parameters, model: Model) -
     """
     half = 0.5 * parameters.dt
     state = tube.apply_sources(state, parameters, model, half)
-    state = streaming.stream(state, parameters, model, half)
+    state = gradient.stream(state, parameters, model, half)
     middle = tube.next_field(state, parameters, model, 0.5)
     if model.scattering == "none":
         state = tube.change_field(state, parameters, model, middle)
         state, record = tube.expand(state, parameters, model, 1.0), empty_record()
     else:
         state, record = _scattered(state, noise, parameters, model, middle)
-    state = streaming.stream(state, parameters, model, half)
+    state = gradient.stream(state, parameters, model, half)
     state = tube.apply_sources(state, parameters, model, half)
     state = dataclasses.replace(state, step=state.step + 1)
     if model.coarse_grain_every:

@@ -8,11 +8,11 @@ import numpy as np
 from scipy.special import gamma as gamma_function
 from scipy.stats import t as student
 
-from crmc.damping import Damping
-from crmc.markers import initial_markers
-from crmc.parameters import Parameters
-from crmc.spectrum import make_grid
-from crmc.state import State, zero_books
+from crmc.physics.damping import Damping
+from crmc.physics.markers import initial_markers
+from crmc.physics.parameters import Parameters
+from crmc.physics.spectrum import make_grid
+from crmc.physics.state import State, zero_books
 from crmc.theory.distribution import Background
 
 V_A, DENSITY = 1e-4, 1e-4

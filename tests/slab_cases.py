@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from crmc import transport
+from crmc.physics.spectrum import make_grid
 from crmc.slab import Modes, make_modes
-from crmc.spectrum import make_grid
 
 BINS, K_MIN, K_MAX = 16, 0.05, 20.0
 LENGTH, CELLS = 2048.0, 32768

@@ -11,11 +11,11 @@ import pytest
 from run_cases import SMALL
 from test_damping import DT, ready, spectrum
 
-from crmc.amplitudes import damp, grow
 from crmc.build import build
 from crmc.config.config import parse_config
-from crmc.reductions import wave_energy
-from crmc.spectrum import wave_energy_unit
+from crmc.physics.moments import wave_energy
+from crmc.physics.spectrum import wave_energy_unit
+from crmc.physics.waves import damp, grow
 from crmc.step import step
 
 

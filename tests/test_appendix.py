@@ -24,8 +24,8 @@ from scipy.stats import t as student
 
 from crmc import theory
 from crmc.kicks import scatter
-from crmc.parameters import Model
-from crmc.spectrum import SIGNS, wave_energy_unit
+from crmc.physics.parameters import Model
+from crmc.physics.spectrum import SIGNS, wave_energy_unit
 from crmc.theory.distribution import Background
 
 BRANCHES = [(1, 1), (1, -1), (-1, 1), (-1, -1)]

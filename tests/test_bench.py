@@ -17,13 +17,13 @@ from run_cases import environment
 from test_cli import assert_bad_input, call
 
 from crmc import kicks
-from crmc import tube as flux_tube
-from crmc.amplitudes import damp
 from crmc.bench import measure, report
 from crmc.bench.roofline import estimate
 from crmc.bench.worker import Unavailable, references
 from crmc.build import build
 from crmc.config.config import load_config
+from crmc.physics import tube as flux_tube
+from crmc.physics.waves import damp
 
 problem, numpy_step = references("problem"), references("numpy_step")
 MARKERS, STEPS = 3000, 4

@@ -9,7 +9,7 @@ import pytest
 from crmc import coarse
 from crmc.build import build
 from crmc.config.config import parse_config
-from crmc.reductions import moments
+from crmc.physics.moments import moments
 
 CONFIG = {
     "plasma": {

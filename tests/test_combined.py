@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scripts import load_script
 
-from crmc.equilibrium import equilibrium_amplitudes, growth_of_slope, steady_growth
+from crmc.physics.equilibrium import equilibrium_amplitudes, growth_of_slope, steady_growth
 
 combined = load_script("combined", "combined")
 LINEAR = 4e-11

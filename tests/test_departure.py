@@ -11,8 +11,8 @@ from crmc import fokker_planck
 from crmc.assemble import expansion_time, shape_of
 from crmc.build import build
 from crmc.config.config import load_config
-from crmc.departure import Harmonics, Tabulated
-from crmc.equilibrium import steady_drift
+from crmc.physics.equilibrium import steady_drift
+from crmc.physics.initial import Harmonics, Tabulated
 from crmc.theory.distribution import Background
 
 

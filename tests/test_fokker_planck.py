@@ -19,7 +19,7 @@ from crmc.cli import main
 from crmc.config.config import ConfigError, parse_config
 from crmc.fokker_planck import mesh_record
 from crmc.mesh import log_derivative, make_mesh, stream
-from crmc.reductions import energies, ledger, moments, total
+from crmc.physics.moments import energies, ledger, moments, total
 from crmc.run import run
 
 ADVANCE = jax.jit(fokker_planck.advance, static_argnames="model")

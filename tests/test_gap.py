@@ -11,8 +11,6 @@ from scipy.stats import chi2
 from test_scattering import every_word, frame_of
 
 from crmc import scattering
-from crmc.departure import Harmonics
-from crmc.equilibrium import growth_of_slope
 from crmc.growth import (
     add_deposits,
     deposits,
@@ -22,9 +20,11 @@ from crmc.growth import (
     resonant_histogram,
     wave_frame_weight,
 )
-from crmc.markers import initial_markers, markers_at
+from crmc.physics.equilibrium import growth_of_slope
+from crmc.physics.initial import Harmonics
+from crmc.physics.markers import initial_markers, markers_at
+from crmc.physics.spectrum import DEPOSIT_CELLS, SIGNS, deposited, make_grid, scattering_table, wave_energy_unit
 from crmc.scattering import energy_change, make_lookup, spectrum_kick, wave_frame
-from crmc.spectrum import DEPOSIT_CELLS, SIGNS, deposited, make_grid, scattering_table, wave_energy_unit
 from crmc.theory.distribution import Background
 
 K_MIN, K_MAX, P = 0.05, 2.0, 3.0

@@ -33,12 +33,12 @@ from crmc.growth import (
     resonant_histogram,
     wave_frame_weight,
 )
-from crmc.markers import initial_markers
 from crmc.observe import observe
-from crmc.parameters import Model
+from crmc.physics.markers import initial_markers
+from crmc.physics.parameters import Model
+from crmc.physics.spectrum import SIGNS, scattering_table, wave_energy_unit
 from crmc.record import empty_record
 from crmc.scattering import apply, energy_change, make_lookup, spectrum_kick, wave_frame
-from crmc.spectrum import SIGNS, scattering_table, wave_energy_unit
 
 COUNT, SCRAMBLES = 65536, 8
 

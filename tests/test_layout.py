@@ -17,13 +17,15 @@ import pytest
 from run_cases import SMALL, environment, result_of, small
 
 import crmc.run
-from crmc import memory, noise
+from crmc import memory
 from crmc.build import build
 from crmc.cli import main
 from crmc.config.config import Config, ConfigError, parse_config
 from crmc.devices import choose_layout, collect, compiler_options, place, spread_out
-from crmc.layout import Layout, excerpt, joined
-from crmc.markers import padded
+from crmc.physics import noise
+from crmc.physics.ensemble import excerpt, joined
+from crmc.physics.layout import Layout
+from crmc.physics.markers import padded
 from crmc.record import empty_record
 from crmc.run import DONE, INTERRUPTED, run
 from crmc.simulate import advance

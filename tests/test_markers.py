@@ -11,10 +11,10 @@ import pytest
 from scipy.integrate import quad
 
 from crmc import theory
-from crmc.markers import expand, initial_markers
-from crmc.parameters import Model
-from crmc.reductions import moments
-from crmc.state import State, zero_books
+from crmc.physics.markers import expand, initial_markers
+from crmc.physics.moments import moments
+from crmc.physics.parameters import Model
+from crmc.physics.state import State, zero_books
 from crmc.theory.distribution import Background
 
 ONE = 1.0

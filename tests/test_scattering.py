@@ -13,9 +13,9 @@ from crmc import scattering
 from crmc.build import build
 from crmc.config.config import parse_config
 from crmc.kicks import scatter
-from crmc.markers import Markers
+from crmc.physics.markers import Markers
+from crmc.physics.spectrum import CELLS, make_grid, scattering_table
 from crmc.scattering import WaveFrame, apply, constant_kick, energy_change, make_lookup, spectrum_kick, wave_frame
-from crmc.spectrum import CELLS, make_grid, scattering_table
 from crmc.units import CodeUnits
 
 #: One test in a million may fail by chance.

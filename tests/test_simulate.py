@@ -11,10 +11,10 @@ import pytest
 from run_cases import driven
 
 from crmc.build import Setup, build
-from crmc.parameters import Parameters
+from crmc.physics.parameters import Parameters
+from crmc.physics.state import State
 from crmc.run import Runner
 from crmc.simulate import simulate
-from crmc.state import State
 
 OUTPUTS, EVERY = 3, 4
 

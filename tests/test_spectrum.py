@@ -14,8 +14,8 @@ from crmc.build import build
 from crmc.config.config import parse_config
 from crmc.config.files import find_source, read_toml
 from crmc.config.sections import _WIDEST_SPECTRUM
-from crmc.equilibrium import equilibrium_amplitudes
-from crmc.spectrum import (
+from crmc.physics.equilibrium import equilibrium_amplitudes
+from crmc.physics.spectrum import (
     CELLS,
     DEPOSIT_CELLS,
     DEPOSIT_OCTAVES,

@@ -12,12 +12,13 @@ import pytest
 import xarray as xr
 from run_cases import SMALL
 
-from crmc import diffusion, fokker_planck, streaming
+from crmc import diffusion, fokker_planck
 from crmc.build import build
 from crmc.config.config import load_config, parse_config
-from crmc.equilibrium import steady_drift
 from crmc.fokker_planck import mesh_of, mesh_record
 from crmc.observe import observe
+from crmc.physics import gradient
+from crmc.physics.equilibrium import steady_drift
 from crmc.predictions import predictions
 from crmc.record import empty_record
 from crmc.run import run
@@ -134,7 +135,7 @@ def test_gradient_ends_at_its_time():
         state = dataclasses.replace(ready.state, step=jnp.asarray(step))
         on = (step + 0.5) * dt < 1e9
         want = float(ready.parameters.gradient) if on else 0.0
-        assert float(streaming.gradient_now(state, ready.parameters)) == want
+        assert float(gradient.gradient_now(state, ready.parameters)) == want
     length = 2.99792458e10 / ready.units.gyrofrequency / float(ready.parameters.gradient)
     assert length == pytest.approx(1e3 * PARSEC, rel=1e-3)
 

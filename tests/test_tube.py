@@ -14,11 +14,11 @@ from crmc import theory
 from crmc.build import build
 from crmc.config.config import parse_config
 from crmc.growth import histogram_shape
-from crmc.parameters import Model
+from crmc.physics.moments import energies, ledger, moments, wave_energy
+from crmc.physics.parameters import Model
+from crmc.physics.tube import apply_sources, balanced_field, change_field, expand, magnetic_pressure, next_field
 from crmc.record import empty_record
-from crmc.reductions import energies, ledger, moments, wave_energy
 from crmc.simulate import advance
-from crmc.tube import apply_sources, balanced_field, change_field, expand, magnetic_pressure, next_field
 
 DT, STEPS, TAU = 1e5, 200, 2e8  # s
 RATE = 3e-21  # erg/cm^3/s, so that tau_B ~ 2.4e8 s

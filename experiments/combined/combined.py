@@ -27,15 +27,10 @@ from scipy import stats
 from crmc.assemble import expansion_time, shape_of
 from crmc.build import Setup, build
 from crmc.config.config import Config, load_config
-from crmc.equilibrium import (
-    equilibrium_amplitudes,
-    growth_of_slope,
-    steady_drift,
-    steady_growth,
-)
 from crmc.fokker_planck import NAME as MESH
 from crmc.observe import MOMENTA
-from crmc.parameters import Model
+from crmc.physics.equilibrium import equilibrium_amplitudes, growth_of_slope, steady_drift, steady_growth
+from crmc.physics.parameters import Model
 from crmc.result import in_units
 from crmc.run import SOLVERS
 from crmc.theory import combined_flux, heating_combined
@@ -92,7 +87,7 @@ class Steady(NamedTuple):
 
 
 def arguments(setup: Setup) -> tuple[Any, ...]:
-    """What the functions of `crmc.equilibrium` take."""
+    """What the functions of `crmc.physics.equilibrium` take."""
     shape = shape_of(setup.config)
     return setup.parameters, setup.state.amplitude, shape.model, expansion_time(setup.config, setup.units, shape)
 

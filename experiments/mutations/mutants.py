@@ -139,7 +139,7 @@ MUTATIONS = (
     Mutation(
         "speed-of-field",
         "v_A of the kicks does not follow B",
-        "kicks.py",
+        "physics/waves.py",
         "    return jnp.asarray(SIGNS) * parameters.alfven_speed * jnp.sqrt(state.b)\n",
         "    return jnp.asarray(SIGNS) * parameters.alfven_speed\n",
         (ISOTROPIC,),
@@ -147,7 +147,7 @@ MUTATIONS = (
     Mutation(
         "waves-no-expansion",
         "(3/2)(Bdot/B) W left out",
-        "tube.py",
+        "physics/tube.py",
         "return ratio ** (-0.5) if model.adiabatic_waves",
         "return ratio ** (-2.0) if model.adiabatic_waves",
         (FOLLOW,),
@@ -155,7 +155,7 @@ MUTATIONS = (
     Mutation(
         "waves-expansion-sign",
         "-(3/2)(Bdot/B) W",
-        "tube.py",
+        "physics/tube.py",
         "return ratio ** (-0.5) if model.adiabatic_waves",
         "return ratio ** (-3.5) if model.adiabatic_waves",
         (FOLLOW,),
@@ -163,7 +163,7 @@ MUTATIONS = (
     Mutation(
         "waves-no-work",
         "the waves do no work on the wall",
-        "tube.py",
+        "physics/tube.py",
         "waves = 0.5 * waves * ratio**1.5 if",
         "waves = 0.0 * waves if",
         (WAVE_WORK,),
@@ -259,7 +259,7 @@ MUTATIONS = (
     Mutation(
         "table-without-g",
         "the metric of the kicks without g",
-        "spectrum.py",
+        "physics/spectrum.py",
         "* to_top * (P + grid.x_mid) / measure)",
         "* to_top * (P + grid.x_mid))",
         (METRIC,),
@@ -267,7 +267,7 @@ MUTATIONS = (
     Mutation(
         "no-pole-compression",
         "the bare metric near mu' = 1",
-        "spectrum.py",
+        "physics/spectrum.py",
         "    compressed = interval * pole_distance(from_pole / interval)\n",
         "    compressed = from_pole\n",
         (POLE,),
@@ -275,7 +275,7 @@ MUTATIONS = (
     Mutation(
         "expansion-sign",
         "the isotropic part of the change of y has the wrong sign",
-        "markers.py",
+        "physics/markers.py",
         "jnp.expm1(-2.0 / 3.0 * log_ratio)",
         "jnp.expm1(2.0 / 3.0 * log_ratio)",
         (ORBIT,),
@@ -283,7 +283,7 @@ MUTATIONS = (
     Mutation(
         "expansion-reversed",
         "the whole shift of ln y has the wrong sign",
-        "markers.py",
+        "physics/markers.py",
         "rise=markers.rise + shift)",
         "rise=markers.rise - shift)",
         (ORBIT,),
@@ -315,7 +315,7 @@ MUTATIONS = (
     Mutation(
         "control-variate-sign",
         "w = W + V F0 - 2 V F0(y0)",
-        "markers.py",
+        "physics/markers.py",
         "return markers.excess - jnp.sum(",
         "return markers.excess + jnp.sum(",
         (CONTROL,),
@@ -323,7 +323,7 @@ MUTATIONS = (
     Mutation(
         "damping-half",
         "wave energy decays at Gamma_d, not 2 Gamma_d",
-        "amplitudes.py",
+        "physics/waves.py",
         "jnp.exp(-2.0 * rate(middle) * dt)",
         "jnp.exp(-rate(middle) * dt)",
         (DAMPED,),
@@ -349,7 +349,7 @@ MUTATIONS = (
     Mutation(
         "damping-rate-of-start",
         "nonlinear damping at the rate of the start of each half",
-        "amplitudes.py",
+        "physics/waves.py",
         "jnp.exp(-2.0 * rate(middle) * dt)",
         "jnp.exp(-2.0 * rate(state.waves) * dt)",
         (MIDDLE,),
@@ -365,7 +365,7 @@ MUTATIONS = (
     Mutation(
         "magnetic-energy-only",
         "the kinetic half of the wave energy is left out",
-        "spectrum.py",
+        "physics/spectrum.py",
         "    return grid.knot * (alfven_speed * b) ** 2\n",
         "    return 0.5 * grid.knot * (alfven_speed * b) ** 2\n",
         (ENERGY,),
@@ -373,7 +373,7 @@ MUTATIONS = (
     Mutation(
         "growth-to-other-direction",
         "the waves of the other direction get the energy",
-        "amplitudes.py",
+        "physics/waves.py",
         "dataclasses.replace(state, waves=waves), unit",
         "dataclasses.replace(state, waves=waves[::-1]), unit",
         (MARKERS,),
@@ -389,7 +389,7 @@ MUTATIONS = (
     Mutation(
         "cooling-sign",
         "cooling heats the gas",
-        "tube.py",
+        "physics/tube.py",
         "(parameters.adiabatic_index - 1.0) * (heat - cool)",
         "(parameters.adiabatic_index - 1.0) * (heat + cool)",
         (COOLING,),
@@ -397,7 +397,7 @@ MUTATIONS = (
     Mutation(
         "cooling-not-booked",
         "what the gas radiates is not booked",
-        "tube.py",
+        "physics/tube.py",
         "radiated=state.books.radiated + cool / state.b,",
         "radiated=state.books.radiated,",
         (COOLING,),
@@ -405,7 +405,7 @@ MUTATIONS = (
     Mutation(
         "work-sign",
         "the work on the wall is booked as received",
-        "tube.py",
+        "physics/tube.py",
         "work=state.books.work + work),\n",
         "work=state.books.work - work),\n",
         (WAVE_WORK,),
@@ -413,7 +413,7 @@ MUTATIONS = (
     Mutation(
         "ledger-radiation-sign",
         "the ledger counts radiation as a gain",
-        "reductions.py",
+        "physics/moments.py",
         "+ books.radiated + books.work",
         "- books.radiated + books.work",
         (LEDGER,),
@@ -509,7 +509,7 @@ MUTATIONS = (
     Mutation(
         "gradient-sign",
         "cosmic rays stream up the gradient",
-        "streaming.py",
+        "physics/gradient.py",
         "    return full * jnp.expm1(velocity * span.astype(dtype))\n",
         "    return full * jnp.expm1(-velocity * span.astype(dtype))\n",
         (STREAMING,),
@@ -517,7 +517,7 @@ MUTATIONS = (
     Mutation(
         "gradient-without-speed",
         "the gradient's drive is mu f/L, as for v = c",
-        "streaming.py",
+        "physics/gradient.py",
         "jax.lax.rsqrt(1.0 + markers.momentum_squared(b))",
         "jax.lax.rsqrt(markers.momentum_squared(b))",
         (STREAMING,),
@@ -525,7 +525,7 @@ MUTATIONS = (
     Mutation(
         "gradient-of-the-deviation",
         "the gradient drives f - F0 alone",
-        "streaming.py",
+        "physics/gradient.py",
         "gain(m, m.weight(parameters.background, state.amplitude), state.b, span)",
         "gain(m, m.control_weight(parameters.background, state.amplitude), state.b, span)",
         (STREAMING,),
@@ -533,7 +533,7 @@ MUTATIONS = (
     Mutation(
         "gradient-not-booked",
         "what the gradient brings in is not booked",
-        "streaming.py",
+        "physics/gradient.py",
         "books=state.books.with_entered(number, energy))",
         "books=state.books)",
         (STREAMING,),
@@ -565,7 +565,7 @@ MUTATIONS = (
     Mutation(
         "gap-energy-lost",
         "the energy of scattering within the gap goes nowhere",
-        "spectrum.py",
+        "physics/spectrum.py",
         "    return found + per_power[..., None] * grid.basis_low\n",
         "    return found\n",
         (CROSSING_ENERGY,),

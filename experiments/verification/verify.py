@@ -26,8 +26,8 @@ from scipy import stats
 
 from crmc.build import Setup, build
 from crmc.config.config import Config, load_config
-from crmc.markers import initial_markers
-from crmc.reductions import moments
+from crmc.physics.markers import initial_markers
+from crmc.physics.moments import moments
 from crmc.run import SOLVERS
 
 POINTS = Path(__file__).with_name("points.toml")

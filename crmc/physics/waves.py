@@ -11,10 +11,11 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from crmc.parameters import Model, Parameters
-from crmc.spectrum import wave_energy_unit
-from crmc.state import State
+from crmc.physics.parameters import Model, Parameters
+from crmc.physics.spectrum import SIGNS, wave_energy_unit
+from crmc.physics.state import State
 
 #: e_j + gain is used while gain/e_j exceeds this; below, a C^1 exponential keeps e_j positive.
 _ADDITIVE_LIMIT = -0.6
@@ -57,3 +58,21 @@ def grow(state: State, offered: jax.Array, parameters: Parameters, model: Model)
     given = jnp.maximum(e * factor, parameters.seed) - e
     waves = e + parameters.growth_coefficient * given
     return dataclasses.replace(state, waves=waves), unit * jnp.sum(given, axis=-1)
+
+
+def wave_velocities(state: State, parameters: Parameters) -> jax.Array:
+    """d v_A of both directions, (2,)."""
+    return jnp.asarray(SIGNS) * parameters.alfven_speed * jnp.sqrt(state.b)
+
+
+def mean_scattering(waves: jax.Array, b: jax.Array, parameters: Parameters, p: float) -> jax.Array:
+    """int_0^1 nu dmu at momentum p, mean of the two hemispheres; each meets both directions' waves, (2, 2, bins)."""
+    grid = parameters.grid
+    nodes, weights = np.polynomial.legendre.leggauss(128)
+    low, high = jnp.log(grid.x_gap), jnp.log(jnp.minimum(p / b, grid.x_top))
+    half = 0.5 * jnp.maximum(high - low, 0.0)
+    x = jnp.exp(low + half * (nodes + 1.0))
+    to_nu = parameters.nu_coefficient * b / np.sqrt(1.0 + p**2)
+    power = jnp.einsum("dhj,xj->x", waves, grid.resonant(x)) / 2.0
+    below = jnp.sum(waves @ grid.basis_low) / 2.0 * jnp.minimum(grid.x_gap - grid.x_low, p / b)
+    return to_nu * (jnp.sum(power * weights * half * x) + below) * b / p

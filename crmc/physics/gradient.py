@@ -17,11 +17,11 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from crmc.layout import sweep
-from crmc.markers import Markers
-from crmc.parameters import Model, Parameters
-from crmc.reductions import moment_functions
-from crmc.state import State
+from crmc.physics.ensemble import sweep
+from crmc.physics.markers import Markers
+from crmc.physics.moments import moment_functions
+from crmc.physics.parameters import Model, Parameters
+from crmc.physics.state import State
 
 
 def gradient_now(state: State, parameters: Parameters) -> jax.Array:

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from crmc.spectrum import SpectrumGrid
+from crmc.physics.spectrum import SpectrumGrid
 
 NonlinearLandau = Literal["none", "paper", "local", "cumulative"]
 

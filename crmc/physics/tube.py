@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from crmc.layout import sweep
-from crmc.markers import expand as expand_markers
-from crmc.parameters import Model, Parameters
-from crmc.reductions import estimator_weight, moment_functions, moments, wave_energy
-from crmc.state import State
+from crmc.physics.ensemble import sweep
+from crmc.physics.markers import expand as expand_markers
+from crmc.physics.moments import estimator_weight, moment_functions, moments, wave_energy
+from crmc.physics.parameters import Model, Parameters
+from crmc.physics.state import State
 
 #: gamma_c of eqs. 1 and 3.
 COSMIC_RAY_INDEX = 4.0 / 3.0
@@ -203,3 +204,10 @@ def inject(state: State, parameters: Parameters, model: Model, dt: jax.Array) ->
         amplitude=state.amplitude + added,
         books=state.books.with_entered(number, energy),
     )
+
+
+@partial(jax.jit, static_argnames="model")
+def total_pressure(state: State, parameters: Parameters, model: Model) -> jax.Array:
+    """P_g + P_perp + P_m + P_waves at t = 0."""
+    rays = moments(state, parameters, model).perpendicular_pressure
+    return rays + state.gas_pressure + magnetic_pressure(parameters, state.b) + 0.5 * wave_energy(state, parameters)

@@ -24,7 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.stats import qmc
 
-from crmc.departure import Departure, Harmonics
+from crmc.physics.initial import Departure, Harmonics
 from crmc.theory.distribution import Background, relative_change
 
 

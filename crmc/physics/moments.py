@@ -8,10 +8,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from crmc.layout import sweep
-from crmc.parameters import Model, Parameters
-from crmc.spectrum import wave_energy_unit
-from crmc.state import State
+from crmc.physics.ensemble import sweep
+from crmc.physics.parameters import Model, Parameters
+from crmc.physics.spectrum import wave_energy_unit
+from crmc.physics.state import State
 
 
 class Moments(NamedTuple):

@@ -7,7 +7,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from crmc.markers import Markers
+from crmc.physics.markers import Markers
 
 
 @jax.tree_util.register_dataclass

@@ -15,9 +15,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from crmc.departure import Tabulated
-from crmc.parameters import Model, Parameters
-from crmc.spectrum import SIGNS
+from crmc.physics.initial import Tabulated
+from crmc.physics.parameters import Model, Parameters
+from crmc.physics.spectrum import SIGNS
 from crmc.theory import combined_flux, growth_times_power_combined
 from crmc.theory.moments import resonant_nodes
 

@@ -7,9 +7,9 @@ from typing import Literal
 
 import jax
 
-from crmc.damping import Damping, NonlinearLandau
-from crmc.layout import Layout
-from crmc.spectrum import SpectrumGrid
+from crmc.physics.damping import Damping, NonlinearLandau
+from crmc.physics.layout import Layout
+from crmc.physics.spectrum import SpectrumGrid
 from crmc.theory.distribution import Background
 
 
