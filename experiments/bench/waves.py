@@ -43,7 +43,7 @@ def _range(t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def table(c: Constants, e: np.ndarray, direction: int, b: float) -> Table:
-    """Tables of one direction's waves ``e``, (2, bins), at field b; see crmc.physics.spectrum.scattering_table."""
+    """Tables of one direction's waves ``e``, (2, bins), at field b; see `spectrum.scattering_table` of crmc."""
     velocity = SIGNS[direction] * c.alfven_speed * np.sqrt(b)
     nu_dt = c.nu_coefficient * b * c.dt
     reference = float(e.max())
