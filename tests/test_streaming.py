@@ -170,11 +170,11 @@ def test_eq_33_pointwise_and_the_drift_of_a_spectrum():
 def drift(tmp_path_factory):
     """The experiment drift_reduced by markers and by the mesh: (data, averages) each."""
     found, path = {}, tmp_path_factory.mktemp("drift")
-    for solver in ("monte-carlo", fokker_planck.NAME):
-        files = {"output": path / f"{solver}.nc", "summary": path / f"{solver}.json"}
-        outcome = run(load_config("drift_reduced"), **files, quiet=True, solver=solver)
+    for name in ("monte-carlo", fokker_planck.NAME):
+        files = {"output": path / f"{name}.nc", "summary": path / f"{name}.json"}
+        outcome = run(load_config("drift_reduced"), **files, quiet=True, solver=name)
         assert outcome.exit_code == 0, outcome.message
-        found[solver] = xr.load_dataset(files["output"]), json.loads(files["summary"].read_text())
+        found[name] = xr.load_dataset(files["output"]), json.loads(files["summary"].read_text())
     return found
 
 
@@ -211,8 +211,8 @@ def test_identity_and_books_of_drift(drift):
 
 def test_forward_branches_grow_alike_and_backward_ones_stay_at_the_seed(drift):
     """Both helicities of direction + to 4 v_A/c (mesh: finite omega) and 2 % (markers); direction - below 1e-3 of them."""
-    for solver, limit, seed in (("monte-carlo", 0.02, 1e-3), (fokker_planck.NAME, 4e-3, 1e-6)):
-        data = drift[solver][0]
+    for name, limit, seed in (("monte-carlo", 0.02, 1e-3), (fokker_planck.NAME, 4e-3, 1e-6)):
+        data = drift[name][0]
         power = data.wave_power.values[data.time.values > 0.5 * float(data.time[-1])].mean(axis=0).sum(axis=-1)
         assert abs(power[0, 0] / power[0, 1] - 1.0) < limit
         assert power[1].max() < seed * power[0].min()
