@@ -14,19 +14,19 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from crmc import fokker_planck
 from crmc.assemble import Shape, complete, shape_of, start
 from crmc.build import demand, scheduled
 from crmc.config.config import Config
 from crmc.config.keys import replaced
-from crmc.observe import observe_with
 from crmc.physics.layout import Layout
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
-from crmc.record import Record
 from crmc.result import in_units
 from crmc.run import SOLVERS
-from crmc.simulate import simulate
+from crmc.solvers.diagnostics import observe_with
+from crmc.solvers.fokker_planck import step
+from crmc.solvers.simulate import simulate
+from crmc.solvers.tally import Record
 
 #: Variables of a result that have a derivative along every marker's path: neither those that count markers within
 #: sharp bounds (the growth functional, the gap) nor the books' residuals.
@@ -77,8 +77,8 @@ class Averages:
         config = replaced(self.config, numbers)
         begun = start(config, self.shape)
         parameters, state = complete(begun, config, self.model, self.steps, sample)
-        if self.solver == fokker_planck.NAME:
-            parameters, state = fokker_planck.start_on_mesh(begun.departure, parameters, state, self.model)
+        if self.solver == step.NAME:
+            parameters, state = step.start_on_mesh(begun.departure, parameters, state, self.model)
         solver = SOLVERS[self.solver]
         _, rows = simulate(
             state,
@@ -108,9 +108,9 @@ def averages_of(config: Config, quantities: Sequence[str], solver: str = "monte-
     A run has about sqrt(steps) rows of sqrt(steps) steps: as many steps as `run.run` makes, or up to a row more.
     """
     needs = demand(config)
-    on_mesh = solver == fokker_planck.NAME
+    on_mesh = solver == step.NAME
     outputs = 2 * math.ceil(math.sqrt(needs.steps) / 2.0)
-    every = math.ceil((fokker_planck.longer(config, needs.steps) if on_mesh else needs.steps) / outputs)
+    every = math.ceil((step.longer(config, needs.steps) if on_mesh else needs.steps) / outputs)
     model = scheduled(needs.model, needs.schedule(outputs * every)._replace(functional_every=0))
-    model = dataclasses.replace(fokker_planck.on_mesh(model) if on_mesh else model, layout=Layout(1, _BLOCK))
+    model = dataclasses.replace(step.on_mesh(model) if on_mesh else model, layout=Layout(1, _BLOCK))
     return Averages(config, solver, shape_of(config), model, tuple(quantities), outputs, every)

@@ -12,7 +12,7 @@ import numpy as np
 
 from crmc.config.config import Config, ConfigError
 from crmc.physics.state import State
-from crmc.record import Record
+from crmc.solvers.tally import Record
 
 
 class Checkpoint(NamedTuple):

@@ -13,8 +13,8 @@ import numpy as np
 import xarray as xr
 
 from crmc.build import Setup
-from crmc.observe import MOMENTA
 from crmc.predictions import predictions
+from crmc.solvers.diagnostics import MOMENTA
 from crmc.statistics import mean_and_error
 from crmc.units import PARSEC, SPEED_OF_LIGHT, CodeUnits
 

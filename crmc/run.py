@@ -16,18 +16,20 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
-from crmc import fokker_planck, report, result
+from crmc import report, result
 from crmc.build import Setup, build
 from crmc.checkpoint import Checkpoint, checkpoint_path, load, save
 from crmc.config.config import Config
 from crmc.devices import agree, choose_layout, collect, compiler_options, is_first, one_device, place, spread_out
 from crmc.memory import require_memory
-from crmc.observe import observe
 from crmc.physics.layout import Layout
 from crmc.physics.parameters import Parameters
 from crmc.physics.state import State
-from crmc.record import Record, empty_record
-from crmc.simulate import advance, keyed_step
+from crmc.solvers.fokker_planck import solver
+from crmc.solvers.fokker_planck import step as fokker_planck
+from crmc.solvers.monte_carlo.solver import keyed_step, observe
+from crmc.solvers.simulate import advance
+from crmc.solvers.tally import Record, empty_record
 from crmc.text import to_json
 
 DONE, FAILED, INTERRUPTED = 0, 3, 130
@@ -56,9 +58,9 @@ SOLVERS = {
     fokker_planck.NAME: Solver(
         fokker_planck.prepare,
         fokker_planck.mesh_record,
-        fokker_planck.keyed_step,
-        fokker_planck.advance,
-        fokker_planck.observe,
+        solver.keyed_step,
+        solver.advance,
+        solver.observe,
         coarsest=math.inf,
     ),
 }

@@ -30,8 +30,8 @@ from crmc.averages import Averages
 from crmc.beside import each
 from crmc.config.keys import differentiable, value_of
 from crmc.devices import compiler_options
-from crmc.fokker_planck import NAME as MESH
 from crmc.physics.markers import unit_square
+from crmc.solvers.fokker_planck.step import NAME as MESH
 from crmc.statistics import Estimate, ratio_of
 
 Mode = Literal["forward", "reverse", "finite-difference"]

@@ -31,8 +31,8 @@ from crmc.config.errors import ConfigError
 from crmc.devices import compiler_options, cores, one_device
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
-from crmc.record import Record
 from crmc.run import DONE, FAILED, INTERRUPTED, SOLVERS, Solver, catching_signals
+from crmc.solvers.tally import Record
 
 _STATUS = {DONE: "done", FAILED: "failed", INTERRUPTED: "interrupted"}
 #: Wall time aimed at per call of the program [s], and between saves of what is finished [s].

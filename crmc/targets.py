@@ -9,8 +9,8 @@ import numpy as np
 
 from crmc.averages import averages_of
 from crmc.config.config import Config
-from crmc.fokker_planck import NAME as MESH
 from crmc.sensitivity import Differentiation, differentiate
+from crmc.solvers.fokker_planck.step import NAME as MESH
 
 
 class Target(NamedTuple):

@@ -16,7 +16,7 @@ from crmc.config.config import parse_config
 from crmc.physics.moments import wave_energy
 from crmc.physics.spectrum import wave_energy_unit
 from crmc.physics.waves import damp, grow
-from crmc.step import step
+from crmc.solvers.monte_carlo.step import step
 
 
 def test_damped_energy_heats_the_gas():

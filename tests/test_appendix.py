@@ -23,9 +23,9 @@ from growth_cases import (
 from scipy.stats import t as student
 
 from crmc import theory
-from crmc.kicks import scatter
 from crmc.physics.parameters import Model
 from crmc.physics.spectrum import SIGNS, wave_energy_unit
+from crmc.solvers.monte_carlo.scatter import scatter
 from crmc.theory.distribution import Background
 
 BRANCHES = [(1, 1), (1, -1), (-1, 1), (-1, -1)]
@@ -289,7 +289,7 @@ def agrees(found, want, allowed):
     ],
 )
 def test_markers_lose_what_the_waves_gain(name, strength, b):
-    """A10 of single short kicks by `kicks.scatter`, each branch: the markers' own energies against eq. 15's quadrature.
+    """A10 of single short kicks by `scatter.scatter`, each branch: the markers' own energies against eq. 15's quadrature.
 
     24 quasi-random ensembles: standard errors up to 0.4 % of 2 Gamma W, so a bias of 4 % is caught; without anisotropy
     errors are 0.03 %, and a bias of 0.7 %. At b = 0.7 a factor of b left out misses by 16 % or more. The waves' gain is

@@ -16,7 +16,6 @@ import pytest
 from run_cases import environment
 from test_cli import assert_bad_input, call
 
-from crmc import kicks
 from crmc.bench import measure, report
 from crmc.bench.roofline import estimate
 from crmc.bench.worker import Unavailable, references
@@ -24,6 +23,7 @@ from crmc.build import build
 from crmc.config.config import load_config
 from crmc.physics import tube as flux_tube
 from crmc.physics.waves import damp
+from crmc.solvers.monte_carlo import scatter
 
 problem, numpy_step = references("problem"), references("numpy_step")
 MARKERS, STEPS = 3000, 4
@@ -91,14 +91,14 @@ def assert_same_record(found: Any, exact: Any) -> None:
 
 @jax.jit(static_argnames="model")
 def crmc_step(state: Any, words: Any, parameters: Any, model: Any) -> tuple[Any, Any]:
-    """A step from given words, put together from the production step's own pieces as `crmc.step` does."""
+    """A step from given words, put together from the production step's own pieces as `crmc.solvers.monte_carlo.step` does."""
     half = 0.5 * parameters.dt
     state = flux_tube.apply_sources(state, parameters, model, half)
     middle = flux_tube.next_field(state, parameters, model, 0.5)
-    state, record, correction = kicks.scatter(state, words, parameters, model, middle)
+    state, record, correction = scatter.scatter(state, words, parameters, model, middle)
     state, damped = damp(state, parameters, model, half)
     end = flux_tube.next_field(state, parameters, model, 1.0)
-    state, record = kicks.settle(state, record, correction, parameters, model, end)
+    state, record = scatter.settle(state, record, correction, parameters, model, end)
     state = flux_tube.apply_sources(state, parameters, model, half)
     return dataclasses.replace(state, step=state.step + 1), record._replace(damped=record.damped + damped)
 
@@ -213,15 +213,15 @@ def test_linking_leaves_subnormal_numbers_alone() -> None:
 def test_diffrax_diffuses_alike(halo: tuple[Any, Any], words: np.ndarray) -> None:
     """R.m.s. change of mu in four steps: Euler-Maruyama at nu dt = 0.4 is within 10 % of the kicks."""
     module, (constants, tube) = reference("diffrax"), halo
-    kicks, equation = numpy_step.Reference(constants, tube.copy()), module.Reference(constants, tube.copy())
-    kicks.run(STEPS, words)
+    scatter, equation = numpy_step.Reference(constants, tube.copy()), module.Reference(constants, tube.copy())
+    scatter.run(STEPS, words)
     equation.run(STEPS)
     p, parallel = equation.momenta
     assert np.all(np.isfinite(p)) and np.all(np.abs(parallel) <= p * (1.0 + 1e-6))
     mu = tube.parallel_momentum / tube.birth_momentum
     resonant = np.abs(mu) > 0.3
-    root = np.float32(np.cbrt(kicks.tube.b))
-    other = kicks.tube.parallel_momentum / (kicks.tube.birth_momentum * np.sqrt(1 + kicks.tube.rise) * root)
+    root = np.float32(np.cbrt(scatter.tube.b))
+    other = scatter.tube.parallel_momentum / (scatter.tube.birth_momentum * np.sqrt(1 + scatter.tube.rise) * root)
     spread = [np.sqrt(np.mean((x - mu)[resonant] ** 2)) for x in (parallel / p, other)]
     assert spread[0] == pytest.approx(spread[1], rel=0.1)
     # Energy changes by v_A/c of the momentum.

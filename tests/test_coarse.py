@@ -6,10 +6,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from crmc import coarse
 from crmc.build import build
 from crmc.config.config import parse_config
 from crmc.physics.moments import moments
+from crmc.solvers.monte_carlo import coarse_graining
 
 CONFIG = {
     "plasma": {
@@ -26,7 +26,7 @@ ANISOTROPY = 1e-3
 
 def coarse_grain(state, parameters, model):
     """The state with smoothed weights."""
-    excess = coarse.coarse_grain(state, parameters, model)
+    excess = coarse_graining.coarse_grain(state, parameters, model)
     return dataclasses.replace(state, markers=dataclasses.replace(state.markers, excess=excess))
 
 

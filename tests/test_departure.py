@@ -7,12 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from crmc import fokker_planck
 from crmc.assemble import expansion_time, shape_of
 from crmc.build import build
 from crmc.config.config import load_config
 from crmc.physics.equilibrium import steady_drift
 from crmc.physics.initial import Harmonics, Tabulated
+from crmc.solvers.fokker_planck import step as fokker_planck
 from crmc.theory.distribution import Background
 
 

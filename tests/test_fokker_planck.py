@@ -13,17 +13,19 @@ import pytest
 import xarray as xr
 from run_cases import SMALL, STEPS, small
 
-from crmc import diffusion, fokker_planck, theory
+from crmc import theory
 from crmc.build import build
 from crmc.cli import main
 from crmc.config.config import ConfigError, parse_config
-from crmc.fokker_planck import mesh_record
-from crmc.mesh import log_derivative, make_mesh, stream
 from crmc.physics.moments import energies, ledger, moments, total
 from crmc.run import run
+from crmc.solvers.fokker_planck import diffusion, step
+from crmc.solvers.fokker_planck.mesh import log_derivative, make_mesh, stream
+from crmc.solvers.fokker_planck.solver import advance, observe
+from crmc.solvers.fokker_planck.step import mesh_record
 
-ADVANCE = jax.jit(fokker_planck.advance, static_argnames="model")
-OBSERVE = jax.jit(fokker_planck.observe, static_argnames="model")
+ADVANCE = jax.jit(advance, static_argnames="model")
+OBSERVE = jax.jit(observe, static_argnames="model")
 KEY = None
 #: 4e10 s of linear damping: the heating is within some per cent of its final value.
 LATE = {"run__duration": "4e10 s", "run__time_step": "4e8 s"}
@@ -38,7 +40,7 @@ def prepared(n_p=12, n_mu=64, **overrides):
         data.setdefault(section, {})[key] = value
         if value is None:
             del data[section][key]
-    return fokker_planck.prepare(build(parse_config(data)), n_p, n_mu)
+    return step.prepare(build(parse_config(data)), n_p, n_mu)
 
 
 def go(setup, steps=None, dt=None, state=None):
@@ -422,7 +424,7 @@ def test_forward_derivative_agrees_with_a_difference():
         P = dataclasses.replace(setup.parameters, expansion_rate=setup.parameters.expansion_rate * scale)
 
         def body(carry, _):
-            state, record = fokker_planck.step(carry, P, setup.model)
+            state, record = step.step(carry, P, setup.model)
             return state, jnp.sum(record.gain)
 
         return jnp.sum(jax.lax.scan(body, setup.state, length=30)[1])
@@ -446,7 +448,7 @@ def test_run_writes_the_same_result_file_and_refuses_another_solver(tmp_path, ca
     assert float(np.abs(data["heating_rate_stderr"].values[1:]).max()) == 0.0
     assert np.all(np.abs(data["energy_imbalance"].values[1:]) < 1e-10)
     summary = json.loads((tmp_path / "summary.json").read_text())
-    assert summary["cells"] == fokker_planck.MOMENTA * fokker_planck.COSINES
+    assert summary["cells"] == step.MOMENTA * step.COSINES
     with pytest.raises(ConfigError, match="was written by --solver fokker-planck"):
         run(config, output=output, resume=True, quiet=True)
     again = run(config, output=output, resume=True, quiet=True, solver="fokker-planck")

@@ -10,21 +10,15 @@ from growth_cases import BINS, DENSITY, V_A, case, deviation_and_limit, paramete
 from scipy.stats import chi2
 from test_scattering import every_word, frame_of
 
-from crmc import scattering
-from crmc.growth import (
-    add_deposits,
-    deposits,
-    empty_histogram,
-    functional_growth,
-    kick_gain,
-    resonant_histogram,
-    wave_frame_weight,
-)
 from crmc.physics.equilibrium import growth_of_slope
 from crmc.physics.initial import Harmonics
 from crmc.physics.markers import initial_markers, markers_at
-from crmc.physics.spectrum import DEPOSIT_CELLS, SIGNS, deposited, make_grid, scattering_table, wave_energy_unit
-from crmc.scattering import energy_change, make_lookup, spectrum_kick, wave_frame
+from crmc.physics.spectrum import DEPOSIT_CELLS, SIGNS, make_grid, wave_energy_unit
+from crmc.solvers.monte_carlo import kernel
+from crmc.solvers.monte_carlo.deposits import add_deposits, deposits, empty_histogram, kick_gain
+from crmc.solvers.monte_carlo.functional import functional_growth, resonant_histogram, wave_frame_weight
+from crmc.solvers.monte_carlo.kernel import energy_change, make_lookup, spectrum_kick, wave_frame
+from crmc.solvers.monte_carlo.tables import deposited, scattering_table
 from crmc.theory.distribution import Background
 
 K_MIN, K_MAX, P = 0.05, 2.0, 3.0
@@ -99,7 +93,7 @@ def test_uniform_phase_space_and_detailed_balance_across_the_gap():
 
 def test_mutation_same_table_beyond_the_gap(monkeypatch):
     """An interval that goes on in the table of its own helicity breaks the balance."""
-    monkeypatch.setattr(scattering._Rows, "opposite", lambda rows, sign: rows)
+    monkeypatch.setattr(kernel._Rows, "opposite", lambda rows, sign: rows)
     (even, limit), (pairs, most) = balance(0.3)
     assert pairs > 3.0 * most
 

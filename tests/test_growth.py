@@ -24,21 +24,15 @@ from scipy.integrate import quad
 from crmc import theory
 from crmc.build import build
 from crmc.config.config import parse_config
-from crmc.growth import (
-    add_deposits,
-    deposits,
-    empty_histogram,
-    functional_growth,
-    kick_gain,
-    resonant_histogram,
-    wave_frame_weight,
-)
-from crmc.observe import observe
 from crmc.physics.markers import initial_markers
 from crmc.physics.parameters import Model
-from crmc.physics.spectrum import SIGNS, scattering_table, wave_energy_unit
-from crmc.record import empty_record
-from crmc.scattering import apply, energy_change, make_lookup, spectrum_kick, wave_frame
+from crmc.physics.spectrum import SIGNS, wave_energy_unit
+from crmc.solvers.monte_carlo.deposits import add_deposits, deposits, empty_histogram, kick_gain
+from crmc.solvers.monte_carlo.functional import functional_growth, resonant_histogram, wave_frame_weight
+from crmc.solvers.monte_carlo.kernel import apply, energy_change, make_lookup, spectrum_kick, wave_frame
+from crmc.solvers.monte_carlo.solver import observe
+from crmc.solvers.monte_carlo.tables import scattering_table
+from crmc.solvers.tally import empty_record
 
 COUNT, SCRAMBLES = 65536, 8
 

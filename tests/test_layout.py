@@ -26,9 +26,9 @@ from crmc.physics import noise
 from crmc.physics.ensemble import excerpt, joined
 from crmc.physics.layout import Layout
 from crmc.physics.markers import padded
-from crmc.record import empty_record
 from crmc.run import DONE, INTERRUPTED, run
-from crmc.simulate import advance
+from crmc.solvers.simulate import advance
+from crmc.solvers.tally import empty_record
 
 #: Round-off of float64 sums, carried on by 40 steps.
 TOLERANCE = 1e-9

@@ -9,13 +9,22 @@ import pytest
 from scipy.interpolate import BSpline
 from scipy.stats import chi2, qmc
 
-from crmc import scattering
 from crmc.build import build
 from crmc.config.config import parse_config
-from crmc.kicks import scatter
 from crmc.physics.markers import Markers
-from crmc.physics.spectrum import CELLS, make_grid, scattering_table
-from crmc.scattering import WaveFrame, apply, constant_kick, energy_change, make_lookup, spectrum_kick, wave_frame
+from crmc.physics.spectrum import CELLS, make_grid
+from crmc.solvers.monte_carlo import kernel
+from crmc.solvers.monte_carlo.kernel import (
+    WaveFrame,
+    apply,
+    constant_kick,
+    energy_change,
+    make_lookup,
+    spectrum_kick,
+    wave_frame,
+)
+from crmc.solvers.monte_carlo.scatter import scatter
+from crmc.solvers.monte_carlo.tables import scattering_table
 from crmc.units import CodeUnits
 
 #: One test in a million may fail by chance.
@@ -130,12 +139,12 @@ def test_uniform_phase_space_stays_uniform(p, sign):
 
 
 def without_measure(frame, start, end, u, s):
-    return scattering.Kick(frame, start, end - start, u)
+    return kernel.Kick(frame, start, end - start, u)
 
 
 def test_mutation_without_the_measure(monkeypatch):
     """Landing points uniform in q, not in g dq, spoil uniformity at once."""
-    monkeypatch.setattr(scattering, "reinject", without_measure)
+    monkeypatch.setattr(kernel, "reinject", without_measure)
     statistic, limit = uniformity(0.3, 3.0, 1.0)
     assert statistic > 5.0 * limit
 
@@ -165,7 +174,7 @@ def test_detailed_balance():
 
 def test_mutation_detailed_balance_without_the_measure(monkeypatch):
     """The wrong landing measure breaks the pairwise balance too."""
-    monkeypatch.setattr(scattering, "reinject", without_measure)
+    monkeypatch.setattr(kernel, "reinject", without_measure)
     statistic, limit = exchange(0.3, 3.0)
     assert statistic > 3.0 * limit
 
@@ -317,7 +326,7 @@ def test_the_metric_is_inverted_exactly(nu_dt):
     rng = np.random.default_rng(11)
     p = 0.25 * (110.0 / 0.25) ** rng.random(count)
     frame = frame_of(2e-4, p, 0.5 * p, np.where(rng.random(count) < 0.5, -1.0, 1.0))
-    rows = scattering._rows(grid, lookup, frame, jnp.asarray(ONE))
+    rows = kernel._rows(grid, lookup, frame, jnp.asarray(ONE))
     t = jnp.asarray(CELLS * rng.random(count))
     y = rows.value(t)
     np.testing.assert_allclose(rows.inverse((y,))[0], t, rtol=0, atol=1e-10 * CELLS)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from run_cases import small
 
-from crmc import fokker_planck, sensitivity_report
+from crmc import sensitivity_report
 from crmc.assemble import code_units
 from crmc.averages import averages_of
 from crmc.cli import main
@@ -19,6 +19,7 @@ from crmc.config.config import Config, ConfigError
 from crmc.config.keys import TABLE, read_names, value_of
 from crmc.run import run
 from crmc.sensitivity import Differentiation, Mode, Slopes, differentiate, logarithmic, replica
+from crmc.solvers.fokker_planck import step
 from crmc.statistics import mean_of
 
 AVERAGES = ("heating_rate", "wave_power", "mean_free_path", "pressure_anisotropy")
@@ -87,7 +88,7 @@ def test_forward_derivatives_are_common_number_differences(found: Slopes, plain:
 
 def test_derivatives_agree_with_the_solver_on_a_mesh(config: Config, found: Slopes) -> None:
     """The mean of the replicas is the derivative of the deterministic solver within errors, which would show 0.02."""
-    mesh = averages_of(config, AVERAGES[:2], fokker_planck.NAME)
+    mesh = averages_of(config, AVERAGES[:2], step.NAME)
     oracle = differentiate(Differentiation(mesh, KEYS), 1)
     driven = found.values["wave_power"].mean(axis=0) > 1e-9
     assert driven.sum() == 16

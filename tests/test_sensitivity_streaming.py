@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from run_cases import driven
 
-from crmc import fokker_planck
 from crmc.averages import averages_of
 from crmc.config.config import Config
 from crmc.config.keys import value_of
 from crmc.sensitivity import Differentiation, Slopes, differentiate, logarithmic, replica
+from crmc.solvers.fokker_planck import step as fokker_planck
 
 AVERAGES = ("heating_rate", "drift_velocity", "mean_free_path")
 KEYS = ("drift.gradient_length", "plasma.ion_density", "damping.linear", "expansion.timescale")

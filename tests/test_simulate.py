@@ -14,7 +14,7 @@ from crmc.build import Setup, build
 from crmc.physics.parameters import Parameters
 from crmc.physics.state import State
 from crmc.run import Runner
-from crmc.simulate import simulate
+from crmc.solvers.simulate import simulate
 
 OUTPUTS, EVERY = 3, 4
 

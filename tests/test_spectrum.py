@@ -21,13 +21,11 @@ from crmc.physics.spectrum import (
     DEPOSIT_OCTAVES,
     ROWS,
     bspline,
-    deposited,
     make_grid,
-    pole_distance,
     range_fraction,
-    scattering_table,
     wave_energy_unit,
 )
+from crmc.solvers.monte_carlo.tables import deposited, pole_distance, scattering_table
 
 BINS, K_MIN, K_MAX = 12, 0.02, 5.0
 

@@ -12,23 +12,24 @@ import pytest
 import xarray as xr
 from run_cases import SMALL
 
-from crmc import diffusion, fokker_planck
 from crmc.build import build
 from crmc.config.config import load_config, parse_config
-from crmc.fokker_planck import mesh_of, mesh_record
-from crmc.observe import observe
 from crmc.physics import gradient
 from crmc.physics.equilibrium import steady_drift
 from crmc.predictions import predictions
-from crmc.record import empty_record
 from crmc.run import run
-from crmc.simulate import advance
+from crmc.solvers.fokker_planck import diffusion, solver
+from crmc.solvers.fokker_planck import step as fokker_planck
+from crmc.solvers.fokker_planck.step import mesh_of, mesh_record
+from crmc.solvers.monte_carlo.solver import observe
+from crmc.solvers.simulate import advance
+from crmc.solvers.tally import empty_record
 
 #: Standard errors at which a false alarm has probability 1e-6.
 SIGMAS = 4.9
 PARSEC = 3.0857e18
 ADVANCE = jax.jit(advance, static_argnames="model")
-MESH_ADVANCE = jax.jit(fokker_planck.advance, static_argnames="model")
+MESH_ADVANCE = jax.jit(solver.advance, static_argnames="model")
 
 
 def config(**overrides):
@@ -50,7 +51,7 @@ def end_of(ready, n_p=24, n_mu=96):
     mesh = fokker_planck.prepare(ready, n_p, n_mu)
     for setup, go, see, empty in (
         (ready, ADVANCE, observe, empty_record()),
-        (mesh, MESH_ADVANCE, fokker_planck.observe, mesh_record(mesh.parameters)),
+        (mesh, MESH_ADVANCE, solver.observe, mesh_record(mesh.parameters)),
     ):
         late = setup.steps // 4
         first = see(setup.state, empty, jnp.asarray(0), setup.parameters, setup.model)
@@ -161,7 +162,7 @@ def test_eq_33_pointwise_and_the_drift_of_a_spectrum():
     # The ends of the range in p carry what its closure adds.
     error = np.abs(left / right - 1.0)[2:-2]
     assert np.quantile(error, 0.95) < 0.02
-    row = fokker_planck.observe(state, mesh_record(P)._replace(samples=1.0), jnp.asarray(0), P, setup.model)
+    row = solver.observe(state, mesh_record(P)._replace(samples=1.0), jnp.asarray(0), P, setup.model)
     want = float(steady_drift(P, state.amplitude, setup.model, None, state.waves))
     assert float(row["drift_velocity"]) == pytest.approx(want, rel=0.02)
 
@@ -232,7 +233,7 @@ def test_hemispheres_part_where_nothing_crosses_the_gap():
         state, record = MESH_ADVANCE(
             state, mesh_record(P), jax.random.key(0), P, jnp.asarray(setup.steps // 2), model=setup.model
         )
-        rows.append(fokker_planck.observe(state, record, jnp.asarray(setup.steps // 2), P, setup.model))
+        rows.append(solver.observe(state, record, jnp.asarray(setup.steps // 2), P, setup.model))
     want = predictions(ready.config)["heating_exact_gap"]["value"] / ready.units.power_density
     assert float(rows[1]["heating_rate"]) == pytest.approx(want, rel=0.1)
     assert float(rows[1]["drift_velocity"]) > 1.5 * float(rows[0]["drift_velocity"])

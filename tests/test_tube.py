@@ -9,16 +9,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from crmc import step as step_module
 from crmc import theory
 from crmc.build import build
 from crmc.config.config import parse_config
-from crmc.growth import histogram_shape
 from crmc.physics.moments import energies, ledger, moments, wave_energy
 from crmc.physics.parameters import Model
 from crmc.physics.tube import apply_sources, balanced_field, change_field, expand, magnetic_pressure, next_field
-from crmc.record import empty_record
-from crmc.simulate import advance
+from crmc.solvers.monte_carlo import step as step_module
+from crmc.solvers.monte_carlo.functional import histogram_shape
+from crmc.solvers.simulate import advance
+from crmc.solvers.tally import empty_record
 
 DT, STEPS, TAU = 1e5, 200, 2e8  # s
 RATE = 3e-21  # erg/cm^3/s, so that tau_B ~ 2.4e8 s

@@ -33,8 +33,8 @@ def prepare(markers: int) -> Callable[[], Production]:
     from crmc.build import build
     from crmc.config.config import load_config
     from crmc.devices import choose_layout, compiler_options, place, spread_out
-    from crmc.record import empty_record
-    from crmc.simulate import advance
+    from crmc.solvers.simulate import advance
+    from crmc.solvers.tally import empty_record
 
     jax.config.update("jax_enable_x64", True)
     setup = build(load_config("halo", [f"run.markers={markers}"]))

@@ -78,7 +78,7 @@ class Tube:
 
 @dataclasses.dataclass
 class Record:
-    """What the last step measured; see crmc.record.Record."""
+    """What the last step measured; see crmc.solvers.tally.Record."""
 
     gain: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros((2, 2)))
     gain_variance: float = 0.0

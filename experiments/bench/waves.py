@@ -24,7 +24,7 @@ class Table(NamedTuple):
 
 
 def _pole_distance(distance: np.ndarray) -> np.ndarray:
-    """See crmc.physics.spectrum.pole_distance."""
+    """See crmc.solvers.monte_carlo.tables.pole_distance."""
     theta2 = distance**2
     u = 0.5 * (np.sqrt(_POLE_LINEAR**2 + 4.0 * theta2) - _POLE_LINEAR)
     for _ in range(3):
@@ -43,7 +43,7 @@ def _range(t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def table(c: Constants, e: np.ndarray, direction: int, b: float) -> Table:
-    """Tables of one direction's waves ``e``, (2, bins), at field b; see `spectrum.scattering_table` of crmc."""
+    """Tables of one direction's waves ``e``, (2, bins), at field b; see `tables.scattering_table` of crmc."""
     velocity = SIGNS[direction] * c.alfven_speed * np.sqrt(b)
     nu_dt = c.nu_coefficient * b * c.dt
     reference = float(e.max())
@@ -66,7 +66,7 @@ def table(c: Constants, e: np.ndarray, direction: int, b: float) -> Table:
 
 
 def _deposited(c: Constants, e: np.ndarray, histogram: np.ndarray) -> np.ndarray:
-    """sum_n H_n Psi_j(x_n), (2, bins), for the deposits (2, nodes); see crmc.physics.spectrum.deposited."""
+    """sum_n H_n Psi_j(x_n), (2, bins), for the deposits (2, nodes); see crmc.solvers.monte_carlo.tables.deposited."""
     above = np.cumsum(histogram[:, :0:-1], axis=-1)[:, ::-1]
     total = e @ c.basis_deposit.T
     return above * np.diff(c.x_deposit) / np.where(total > 0.0, total, 1.0) @ c.basis_deposit

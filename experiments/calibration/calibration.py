@@ -19,9 +19,9 @@ from crmc.config.config import Config, load_config
 from crmc.config.keys import value_of
 from crmc.fit import Fit, changed, fit
 from crmc.fit_report import message, progress
-from crmc.fokker_planck import NAME as MESH
 from crmc.sensitivity import replica
 from crmc.sensitivity_report import grid_of
+from crmc.solvers.fokker_planck.step import NAME as MESH
 from crmc.targets import Target
 
 TRUTH = Path(__file__).resolve().parent / "truth.toml"

@@ -59,7 +59,7 @@ MUTATIONS = (
     Mutation(
         "kick-energy-lost",
         "a kick leaves the particle's energy alone",
-        "scattering.py",
+        "solvers/monte_carlo/kernel.py",
         "    gained = f.V * change\n",
         "    gained = 0.0 * f.V * change\n",
         (ELASTIC,),
@@ -67,7 +67,7 @@ MUTATIONS = (
     Mutation(
         "kick-energy-sign",
         "d eps = -V d p_par",
-        "scattering.py",
+        "solvers/monte_carlo/kernel.py",
         "    gained = f.V * change\n",
         "    gained = -f.V * change\n",
         (ELASTIC,),
@@ -75,7 +75,7 @@ MUTATIONS = (
     Mutation(
         "kick-momentum-lost",
         "a kick leaves p_par alone",
-        "scattering.py",
+        "solvers/monte_carlo/kernel.py",
         "parallel_momentum=markers.parallel_momentum + change,",
         "parallel_momentum=markers.parallel_momentum,",
         (ELASTIC,),
@@ -83,7 +83,7 @@ MUTATIONS = (
     Mutation(
         "kick-momentum-sign",
         "d p_par with the sign turned",
-        "scattering.py",
+        "solvers/monte_carlo/kernel.py",
         "parallel_momentum=markers.parallel_momentum + change,",
         "parallel_momentum=markers.parallel_momentum - change,",
         (ELASTIC,),
@@ -91,7 +91,7 @@ MUTATIONS = (
     Mutation(
         "booked-energy-sign",
         "the energy booked for a kick has the wrong sign",
-        "scattering.py",
+        "solvers/monte_carlo/kernel.py",
         "return f.V * f.gamma * f.sign * (kick.q - f.q)",
         "return -f.V * f.gamma * f.sign * (kick.q - f.q)",
         (ELASTIC,),
@@ -131,7 +131,7 @@ MUTATIONS = (
     Mutation(
         "frequency-of-field",
         "Omega0 of the kicks does not follow B",
-        "kicks.py",
+        "solvers/monte_carlo/scatter.py",
         "    nu_dt = parameters.nu_coefficient * b * parameters.dt\n",
         "    nu_dt = parameters.nu_coefficient * parameters.dt\n",
         (ISOTROPIC,),
@@ -171,7 +171,7 @@ MUTATIONS = (
     Mutation(
         "kicks-without-f0",
         "growth by the weights before the kick alone, without the part of F0",
-        "kicks.py",
+        "solvers/monte_carlo/scatter.py",
         "        mean = [0.5 * (weight[i] + weight[i + 1]) for i in range(2)]\n",
         "        mean = weight[:2]\n",
         (ISOTROPIC,),
@@ -179,7 +179,7 @@ MUTATIONS = (
     Mutation(
         "kicks-f0-twice",
         "growth by the weights after the kick alone, with twice the part of F0",
-        "kicks.py",
+        "solvers/monte_carlo/scatter.py",
         "        mean = [0.5 * (weight[i] + weight[i + 1]) for i in range(2)]\n",
         "        mean = weight[1:]\n",
         (ISOTROPIC,),
@@ -187,7 +187,7 @@ MUTATIONS = (
     Mutation(
         "functional-f0-lost",
         "the functional without the part of F0",
-        "growth.py",
+        "solvers/monte_carlo/functional.py",
         "markers.control_weight(background, amplitude) + markers.volume * background.change(amplitude, y, rise)",
         "markers.control_weight(background, amplitude)",
         (FUNCTIONAL, REPORTED),
@@ -195,7 +195,7 @@ MUTATIONS = (
     Mutation(
         "functional-f0-sign",
         "the functional with the wrong sign of the part of F0",
-        "growth.py",
+        "solvers/monte_carlo/functional.py",
         "markers.control_weight(background, amplitude) + markers.volume * background.change(amplitude, y, rise)",
         "markers.control_weight(background, amplitude) - markers.volume * background.change(amplitude, y, rise)",
         (FUNCTIONAL, REPORTED),
@@ -203,7 +203,7 @@ MUTATIONS = (
     Mutation(
         "gap-narrowed",
         "the range of Y starts below the gap's edge",
-        "scattering.py",
+        "solvers/monte_carlo/kernel.py",
         "    q_low = (grid.x_low * b).astype(dtype)\n",
         "    q_low = (0.9 * grid.x_low * b).astype(dtype)\n",
         (GAP,),
@@ -211,7 +211,7 @@ MUTATIONS = (
     Mutation(
         "gap-left",
         "markers leave the gap",
-        "scattering.py",
+        "solvers/monte_carlo/kernel.py",
         "active = (frame.q > q_low) & (frame.q < q_top)",
         "active = frame.q < q_top",
         (GAP,),
@@ -219,7 +219,7 @@ MUTATIONS = (
     Mutation(
         "gap-jumped",
         "intervals that end at the gap reach across it to the other side",
-        "scattering.py",
+        "solvers/monte_carlo/kernel.py",
         "    return reinject(frame, start, end, u, frame.sign)\n",
         "    start = jnp.where(start > q_low, start, -start)\n    return reinject(frame, start, end, u, frame.sign)\n",
         (GAP,),
@@ -227,7 +227,7 @@ MUTATIONS = (
     Mutation(
         "no-boost",
         "kicks are elastic in the laboratory",
-        "scattering.py",
+        "solvers/monte_carlo/kernel.py",
         "    V = V.astype(parallel.dtype)\n",
         "    V = 0.0 * V.astype(parallel.dtype)\n",
         (ELASTIC,),
@@ -235,7 +235,7 @@ MUTATIONS = (
     Mutation(
         "no-boost-of-p-par",
         "p_par' = p_par",
-        "scattering.py",
+        "solvers/monte_carlo/kernel.py",
         "    p_par = gamma * (parallel - V * energy)\n",
         "    p_par = parallel\n",
         (ELASTIC,),
@@ -243,7 +243,7 @@ MUTATIONS = (
     Mutation(
         "landing-without-g",
         "landing points uniform in q, not in g dq",
-        "scattering.py",
+        "solvers/monte_carlo/kernel.py",
         "    kappa = frame.V * s / frame.energy\n",
         "    kappa = 0.0 * frame.V * s / frame.energy\n",
         (UNIFORM,),
@@ -251,7 +251,7 @@ MUTATIONS = (
     Mutation(
         "landing-g-sign",
         "landing points uniform in (2 - g) dq",
-        "scattering.py",
+        "solvers/monte_carlo/kernel.py",
         "    kappa = frame.V * s / frame.energy\n",
         "    kappa = -frame.V * s / frame.energy\n",
         (UNIFORM,),
@@ -259,7 +259,7 @@ MUTATIONS = (
     Mutation(
         "table-without-g",
         "the metric of the kicks without g",
-        "physics/spectrum.py",
+        "solvers/monte_carlo/tables.py",
         "* to_top * (P + grid.x_mid) / measure)",
         "* to_top * (P + grid.x_mid))",
         (METRIC,),
@@ -267,7 +267,7 @@ MUTATIONS = (
     Mutation(
         "no-pole-compression",
         "the bare metric near mu' = 1",
-        "physics/spectrum.py",
+        "solvers/monte_carlo/tables.py",
         "    compressed = interval * pole_distance(from_pole / interval)\n",
         "    compressed = from_pole\n",
         (POLE,),
@@ -291,7 +291,7 @@ MUTATIONS = (
     Mutation(
         "kick-helicity",
         "markers scatter off the waves of the other helicity",
-        "scattering.py",
+        "solvers/monte_carlo/kernel.py",
         "    first = jnp.where(frame.sign < 0.0, ROWS, 0)\n",
         "    first = jnp.where(frame.sign > 0.0, ROWS, 0)\n",
         (DIFFUSION,),
@@ -299,7 +299,7 @@ MUTATIONS = (
     Mutation(
         "deposit-helicity",
         "energy of the kicks goes to the other helicity",
-        "growth.py",
+        "solvers/monte_carlo/deposits.py",
         "jnp.where(kick.frame.sign * q < 0.0, DEPOSIT_CELLS + 1, 0)",
         "jnp.where(kick.frame.sign * q > 0.0, DEPOSIT_CELLS + 1, 0)",
         (DEPOSIT,),
@@ -307,7 +307,7 @@ MUTATIONS = (
     Mutation(
         "functional-helicity",
         "the functional reads the other helicity",
-        "growth.py",
+        "solvers/monte_carlo/functional.py",
         "    helicity = (frame.sign * frame.q < 0.0).astype(jnp.int32)\n",
         "    helicity = (frame.sign * frame.q > 0.0).astype(jnp.int32)\n",
         (DRIFTING,),
@@ -331,7 +331,7 @@ MUTATIONS = (
     Mutation(
         "damping-after-growth",
         "a whole step's damping after the growth, none before: the next kicks are by fully damped waves",
-        "kicks.py",
+        "solvers/monte_carlo/scatter.py",
         "    state, damped = damp(state, parameters, model, 0.5 * parameters.dt)\n"
         "    state, gain = grow(state, offered, parameters, model)\n",
         "    state, gain = grow(state, offered, parameters, model)\n"
@@ -341,7 +341,7 @@ MUTATIONS = (
     Mutation(
         "kicks-by-damped-waves",
         "kicks by the waves after the first half of their damping",
-        "kicks.py",
+        "solvers/monte_carlo/scatter.py",
         "    tables = scattering_tables(state, parameters, nu_dt)\n",
         "    tables = scattering_tables(damp(state, parameters, model, 0.5 * parameters.dt)[0], parameters, nu_dt)\n",
         (UNDAMPED,),
@@ -357,7 +357,7 @@ MUTATIONS = (
     Mutation(
         "first-half-not-recorded",
         "the heat of the first half of the damping is not recorded",
-        "step.py",
+        "solvers/monte_carlo/step.py",
         "record._replace(damped=record.damped + damped)",
         "record._replace(damped=damped)",
         (HALVES,),
@@ -381,7 +381,7 @@ MUTATIONS = (
     Mutation(
         "growth-sign",
         "the waves lose what the particles lose",
-        "growth.py",
+        "solvers/monte_carlo/deposits.py",
         "    return -(gamma * V * b * b)[:, None, None] * SIGNS[:, None] * deposited(grid, e, histogram)\n",
         "    return (gamma * V * b * b)[:, None, None] * SIGNS[:, None] * deposited(grid, e, histogram)\n",
         (DEPOSIT,),
@@ -541,7 +541,7 @@ MUTATIONS = (
     Mutation(
         "gap-own-helicity",
         "beyond the gap a kick goes on in the table of its own helicity",
-        "scattering.py",
+        "solvers/monte_carlo/kernel.py",
         "    other, origin = rows.opposite(sign), rows.node(0)\n",
         "    other, origin = rows, rows.node(0)\n",
         (CROSSING,),
@@ -549,7 +549,7 @@ MUTATIONS = (
     Mutation(
         "gap-path-jumps",
         "a kick's numbers count from q = 0 outwards in both hemispheres",
-        "scattering.py",
+        "solvers/monte_carlo/kernel.py",
         "        bits = jnp.where(frame.sign < 0.0, ~bits, bits)\n",
         "        pass\n",
         (CROSSING_PATH,),
@@ -557,7 +557,7 @@ MUTATIONS = (
     Mutation(
         "gap-energy-to-own-helicity",
         "waves of the helicity that a particle leaves get all its energy",
-        "growth.py",
+        "solvers/monte_carlo/deposits.py",
         "jnp.where(kick.frame.sign * q < 0.0, DEPOSIT_CELLS + 1, 0)",
         "jnp.where(kick.frame.sign < 0.0, DEPOSIT_CELLS + 1, 0)",
         (CROSSING_ENERGY,),
@@ -565,7 +565,7 @@ MUTATIONS = (
     Mutation(
         "gap-energy-lost",
         "the energy of scattering within the gap goes nowhere",
-        "physics/spectrum.py",
+        "solvers/monte_carlo/tables.py",
         "    return found + per_power[..., None] * grid.basis_low\n",
         "    return found\n",
         (CROSSING_ENERGY,),

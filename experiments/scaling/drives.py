@@ -22,9 +22,9 @@ from crmc.config.config import Config, load_config
 from crmc.config.keys import value_of
 from crmc.config.rules import alfven_speed
 from crmc.devices import compiler_options
-from crmc.fokker_planck import NAME as MESH
-from crmc.observe import MOMENTA
 from crmc.sensitivity import replica
+from crmc.solvers.diagnostics import MOMENTA
+from crmc.solvers.fokker_planck.step import NAME as MESH
 from crmc.units import SPEED_OF_LIGHT
 
 MARKERS = "monte-carlo"

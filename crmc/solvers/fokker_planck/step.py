@@ -20,12 +20,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from crmc import diffusion
 from crmc.build import Setup
 from crmc.config.config import Config
-from crmc.functional import mesh_functional
-from crmc.mesh import Mesh, cells, initial_excess, make_mesh, mesh_of, stream
-from crmc.observe import observe_with
 from crmc.physics import gradient, tube
 from crmc.physics.initial import Departure
 from crmc.physics.markers import Markers
@@ -35,7 +31,10 @@ from crmc.physics.spectrum import wave_energy_unit
 from crmc.physics.state import State
 from crmc.physics.tube import total_pressure
 from crmc.physics.waves import damp
-from crmc.record import Record, combine, empty_record
+from crmc.solvers.fokker_planck import diffusion
+from crmc.solvers.fokker_planck.functional import mesh_functional
+from crmc.solvers.fokker_planck.mesh import Mesh, cells, initial_excess, make_mesh, mesh_of, stream
+from crmc.solvers.tally import Record, empty_record
 
 NAME = "fokker-planck"
 #: L-stable, second-order diagonally implicit coefficient.
@@ -280,32 +279,3 @@ def _grown(state: State, change: jax.Array, parameters: Parameters, unit: jax.Ar
     seeded = unit * jnp.sum(waves - raw) / state.b
     books = dataclasses.replace(state.books, injected=state.books.injected + seeded)
     return dataclasses.replace(state, waves=waves, books=books)
-
-
-def keyed_step(
-    state: State, record: Record, key: jax.Array, parameters: Parameters, model: Model
-) -> tuple[State, Record]:
-    """One step added to ``record``; ``key`` is not used.  Same signature as ``simulate.keyed_step``."""
-    del key
-    state, part = step(state, parameters, model)
-    return state, combine(record, part)
-
-
-def advance(
-    state: State, record: Record, key: jax.Array, parameters: Parameters, count: jax.Array, model: Model
-) -> tuple[State, Record]:
-    """``count`` steps, a traced number.  Same signature as ``simulate.advance``."""
-
-    def body(_: jax.Array, carry: tuple[State, Record]) -> tuple[State, Record]:
-        return keyed_step(*carry, key, parameters, model)
-
-    return jax.lax.fori_loop(0, count, body, (state, record))
-
-
-def observe(
-    state: State, record: Record, count: jax.Array, parameters: Parameters, model: Model
-) -> dict[str, jax.Array]:
-    """Row of results as ``observe.observe`` gives; nothing is drawn, so every standard error is zero."""
-    functional = record.functional / record.samples if model.scattering == "spectrum" else None
-    row = observe_with(state, record, count, parameters, model, functional)
-    return row | {name: jnp.zeros_like(value) for name, value in row.items() if name.endswith("_stderr")}

@@ -13,10 +13,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from crmc.mesh import cosine, gap_cells, gap_edge
 from crmc.physics.parameters import Parameters
 from crmc.physics.spectrum import SIGNS
 from crmc.physics.state import State
+from crmc.solvers.fokker_planck.mesh import cosine, gap_cells, gap_edge
 
 #: Gauss-Legendre points in ln y.
 _POINTS = 64

@@ -21,9 +21,9 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from crmc.mesh import Mesh, log_derivative
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.spectrum import SIGNS, SpectrumGrid
+from crmc.solvers.fokker_planck.mesh import Mesh, log_derivative
 
 #: Residual of the implicit solve relative to its right side, and most iterations.
 _TOLERANCE, _ITERATIONS = 1e-11, 60

@@ -7,20 +7,10 @@ from typing import Any
 
 import jax
 
-from crmc.identity import functional_rates
-from crmc.physics.noise import step_noise
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
-from crmc.record import Record, combine, empty_record
-from crmc.step import step
-
-
-def keyed_step(
-    state: State, record: Record, key: jax.Array, parameters: Parameters, model: Model
-) -> tuple[State, Record]:
-    """One step with the noise of its number, added to ``record``."""
-    state, part = step(state, step_noise(key, state.step), parameters, model)
-    return state, combine(record, part)
+from crmc.solvers.monte_carlo.solver import brief, keyed_step
+from crmc.solvers.tally import Record, empty_record
 
 
 def advance(
@@ -32,14 +22,6 @@ def advance(
         return keyed_step(*carry, key, parameters, model)
 
     return jax.lax.fori_loop(0, count, body, (state, record))
-
-
-def brief(
-    state: State, record: Record, count: int, parameters: Parameters, model: Model
-) -> tuple[dict[str, jax.Array], Record]:
-    """The state but for its markers, and the record with its functional contracted to `functional_rates`."""
-    record = record._replace(functional=functional_rates(state, record.functional, parameters))
-    return {"waves": state.waves, "b": state.b, "gas_pressure": state.gas_pressure}, record
 
 
 def simulate(

@@ -6,24 +6,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from crmc.identity import functional_rates
 from crmc.physics.moments import Sums, energies_of, ensemble_sums, ledger, moment_errors, moments_of
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.spectrum import wave_energy_unit
 from crmc.physics.state import State
 from crmc.physics.waves import mean_scattering
-from crmc.record import Record
+from crmc.solvers.tally import Record
 
 #: Momenta [m_p c] at which the scattering frequency is reported.
 MOMENTA = np.array([1.0, 3.0, 10.0])
-
-
-def observe(
-    state: State, record: Record, count: jax.Array, parameters: Parameters, model: Model
-) -> dict[str, jax.Array]:
-    """Row of results; ``record`` holds ``count`` steps. Interval averages are NaN where count = 0."""
-    functional = functional_rates(state, record.functional, parameters) if model.scattering == "spectrum" else None
-    return observe_with(state, record, count, parameters, model, functional)
 
 
 def observe_with(

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from crmc import growth
+from crmc.solvers.monte_carlo import functional as growth
 
 
 class Record(NamedTuple):

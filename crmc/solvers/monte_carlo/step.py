@@ -10,14 +10,14 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from crmc.coarse import coarse_grain
-from crmc.identity import functional_of, take_sample
-from crmc.kicks import scatter, settle
 from crmc.physics import gradient, tube
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
 from crmc.physics.waves import damp
-from crmc.record import Record, empty_record
+from crmc.solvers.monte_carlo.coarse_graining import coarse_grain
+from crmc.solvers.monte_carlo.samples import functional_of, take_sample
+from crmc.solvers.monte_carlo.scatter import scatter, settle
+from crmc.solvers.tally import Record, empty_record
 
 
 def step(state: State, noise: jax.Array, parameters: Parameters, model: Model) -> tuple[State, Record]:

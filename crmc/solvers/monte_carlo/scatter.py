@@ -9,16 +9,17 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from crmc import growth, scattering
 from crmc.physics import tube
 from crmc.physics.ensemble import held, sweep
 from crmc.physics.markers import Markers
 from crmc.physics.moments import moment_functions
 from crmc.physics.parameters import Model, Parameters
-from crmc.physics.spectrum import ScatteringTable, scattering_table
 from crmc.physics.state import State
 from crmc.physics.waves import damp, grow, wave_velocities
-from crmc.record import Record, empty_record
+from crmc.solvers.monte_carlo import kernel
+from crmc.solvers.monte_carlo.deposits import add_deposits, deposits, empty_histogram, kick_gain
+from crmc.solvers.monte_carlo.tables import scattering_tables
+from crmc.solvers.tally import Record, empty_record
 
 
 class Exchange(NamedTuple):
@@ -56,12 +57,6 @@ def scatter(
     return _scatter_constant(state, noise, parameters, model, b)
 
 
-def scattering_tables(state: State, parameters: Parameters, nu_dt: jax.Array) -> ScatteringTable:
-    """Tables of both directions, stacked on a leading axis."""
-    V = wave_velocities(state, parameters)
-    return scattering_table(parameters.grid, state.waves, V, state.b, nu_dt, parameters.seed)
-
-
 def _scatter_spectrum(
     state: State, noise: jax.Array, parameters: Parameters, model: Model, b: jax.Array
 ) -> tuple[State, Record, Correction]:
@@ -72,8 +67,7 @@ def _scatter_spectrum(
     first = state.step % 2
     order = jnp.stack([first, 1 - first])
     lookups = [
-        scattering.make_lookup(jax.tree.map(lambda x, i=i: x[order[i]], tables), state.markers.rise.dtype)
-        for i in range(2)
+        kernel.make_lookup(jax.tree.map(lambda x, i=i: x[order[i]], tables), state.markers.rise.dtype) for i in range(2)
     ]
 
     def body(state: State, shared: tuple, words: jax.Array, histograms: tuple) -> tuple:
@@ -84,28 +78,26 @@ def _scatter_spectrum(
         kicked, weight = [], [weighing.estimated(state.markers, model.estimator)]
         V = wave_velocities(state, parameters)
         for lookup, direction in zip(lookups, order, strict=True):
-            frame = scattering.wave_frame(
-                state.markers.momentum_squared(b), state.markers.parallel_momentum, V[direction]
-            )
+            frame = kernel.wave_frame(state.markers.momentum_squared(b), state.markers.parallel_momentum, V[direction])
             bits = _half(words, direction)
-            kick = scattering.spectrum_kick(parameters.grid, lookup, frame, b, nu_dt, bits, across=model.broadened)
-            state = dataclasses.replace(state, markers=scattering.apply(state.markers, kick, b))
+            kick = kernel.spectrum_kick(parameters.grid, lookup, frame, b, nu_dt, bits, across=model.broadened)
+            state = dataclasses.replace(state, markers=kernel.apply(state.markers, kick, b))
             weight.append(weighing.estimated(state.markers, model.estimator))
             kicked.append(kick)
         mean = [0.5 * (weight[i] + weight[i + 1]) for i in range(2)]
-        found = [growth.deposits(parameters.grid, *x, b) for x in zip(kicked, mean, strict=True)]
+        found = [deposits(parameters.grid, *x, b) for x in zip(kicked, mean, strict=True)]
         found = held(found, state.step >= 0)
-        histograms = tuple(growth.add_deposits(*x) for x in zip(histograms, found, strict=True))
-        energy = [scattering.energy_change(kick) for kick in kicked]
+        histograms = tuple(add_deposits(*x) for x in zip(histograms, found, strict=True))
+        energy = [kernel.energy_change(kick) for kick in kicked]
         control = weight[-1] if model.estimator == "delta_f" else weighing.control(state.markers)
         return _moved(state.markers), histograms, (work, _exchange(state, full, control, energy, mean))
 
     shared = parameters, lookups, order, nu_dt, b
-    zeros = (growth.empty_histogram(),) * 2
+    zeros = (empty_histogram(),) * 2
     markers, histograms, (work, sums) = sweep(model.layout, body, before, shared, noise, zeros)
     state = tube.add_work(dataclasses.replace(state, markers=markers), before.b, work)
     kicking, V = state.waves, wave_velocities(state, parameters)
-    offered = kicking * growth.kick_gain(parameters.grid, kicking, V, jnp.stack(histograms)[order], state.b)
+    offered = kicking * kick_gain(parameters.grid, kicking, V, jnp.stack(histograms)[order], state.b)
     state, damped = damp(state, parameters, model, 0.5 * parameters.dt)
     state, gain = grow(state, offered, parameters, model)
     imbalance = -state.b * sums.exchanged - jnp.sum(gain)
@@ -131,14 +123,12 @@ def _scatter_constant(
         weight, energy, mean = weighing.estimated(state.markers, model.estimator), [], []
         V, nu = wave_velocities(state, parameters), parameters.scattering_frequency
         for direction in order:
-            frame = scattering.wave_frame(
-                state.markers.momentum_squared(b), state.markers.parallel_momentum, V[direction]
-            )
+            frame = kernel.wave_frame(state.markers.momentum_squared(b), state.markers.parallel_momentum, V[direction])
             bits = _half(words, direction)
-            kick = scattering.constant_kick(frame, nu, parameters.dt, bits, co_moving=co_moving)
-            state = dataclasses.replace(state, markers=scattering.apply(state.markers, kick, b))
+            kick = kernel.constant_kick(frame, nu, parameters.dt, bits, co_moving=co_moving)
+            state = dataclasses.replace(state, markers=kernel.apply(state.markers, kick, b))
             after = weighing.estimated(state.markers, model.estimator)
-            energy.append(scattering.energy_change(kick))
+            energy.append(kernel.energy_change(kick))
             mean.append(0.5 * (weight + after))
             weight = after
         share = tuple((w * e).astype(jnp.float64) for w, e in zip(mean, energy, strict=True))

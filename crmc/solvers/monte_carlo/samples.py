@@ -16,15 +16,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from crmc import growth, scattering
-from crmc.kicks import scattering_tables
 from crmc.physics import gradient, markers
 from crmc.physics.ensemble import excerpt, joined, spread
 from crmc.physics.markers import Markers, padded
 from crmc.physics.parameters import Model, Parameters
-from crmc.physics.spectrum import ScatteringTable
 from crmc.physics.state import State
 from crmc.physics.waves import wave_velocities
+from crmc.solvers.monte_carlo import functional, kernel
+from crmc.solvers.monte_carlo.tables import ScatteringTable, scattering_tables
 
 #: Steps of the run before measuring; short steps while measuring.
 RELAXING, MEASURING = 4, 2
@@ -80,7 +79,7 @@ def functional_of(
         scattered = dataclasses.replace(state, waves=start.waves)
         return functional_sample(before, after, words, scattered, parameters, model, (state.b / start.b) ** 2)
 
-    return jax.lax.cond(sample.due, measured, lambda: jnp.zeros((2, *growth.histogram_shape())))
+    return jax.lax.cond(sample.due, measured, lambda: jnp.zeros((2, *functional.histogram_shape())))
 
 
 def functional_sample(
@@ -133,18 +132,14 @@ def _relaxed_histogram(
     """
     velocity = wave_velocities(state, parameters)
     dtype = state.markers.rise.dtype
-    lookups = [scattering.make_lookup(jax.tree.map(lambda x, d=d: x[d], tables), dtype) for d in range(2)]
+    lookups = [kernel.make_lookup(jax.tree.map(lambda x, d=d: x[d], tables), dtype) for d in range(2)]
 
-    def kick(state: State, i: jax.Array, d: int) -> tuple[scattering.Kick, State]:
-        frame = scattering.wave_frame(
-            state.markers.momentum_squared(state.b), state.markers.parallel_momentum, velocity[d]
-        )
+    def kick(state: State, i: jax.Array, d: int) -> tuple[kernel.Kick, State]:
+        frame = kernel.wave_frame(state.markers.momentum_squared(state.b), state.markers.parallel_momentum, velocity[d])
         half = (words >> np.uint64(32 * d)).astype(jnp.uint32)
         bits = _scramble(half + (2 * i + d).astype(jnp.uint32) * jnp.uint32(0x9E3779B9))
-        kick = scattering.spectrum_kick(
-            parameters.grid, lookups[d], frame, state.b, nu_dt, bits, across=model.broadened
-        )
-        return kick, dataclasses.replace(state, markers=scattering.apply(state.markers, kick, state.b))
+        kick = kernel.spectrum_kick(parameters.grid, lookups[d], frame, state.b, nu_dt, bits, across=model.broadened)
+        return kick, dataclasses.replace(state, markers=kernel.apply(state.markers, kick, state.b))
 
     def drive(state: State) -> State:
         m = state.markers
@@ -168,32 +163,17 @@ def _relaxed_histogram(
             moved, after = kick(state, i, d)
             for q, s in ((moved.frame.q, state), (moved.q, after)):
                 frame = moved.frame._replace(q=q)
-                weights = growth.wave_frame_weight(parameters.background, s.amplitude, frame, s.markers, s.b)
-                part = growth.resonant_histogram(parameters.grid, parameters.background, frame, *weights, s.b)
+                weights = functional.wave_frame_weight(parameters.background, s.amplitude, frame, s.markers, s.b)
+                part = functional.resonant_histogram(parameters.grid, parameters.background, frame, *weights, s.b)
                 histogram = histogram.at[d].add(part)
             state = after
         return state, histogram
 
     relaxing = RELAXING * model.functional_refinement
     state = jax.lax.fori_loop(0, relaxing, relax, state)
-    carry = (state, jnp.zeros((2, *growth.histogram_shape())))
+    carry = (state, jnp.zeros((2, *functional.histogram_shape())))
     _, histogram = jax.lax.fori_loop(relaxing, relaxing + MEASURING, measure, carry)
     return histogram
-
-
-def functional_rates(state: State, histogram: jax.Array, parameters: Parameters) -> jax.Array:
-    """2 Gamma_j E_j/e_j by the functional, (2 directions, 2 helicities, bins), code units.
-
-    histogram: sum of any number of `functional_sample`; amplitudes of F0 and field are those of ``state``.
-    """
-    velocity = wave_velocities(state, parameters)
-    fixed = parameters.grid, parameters.background, state.amplitude
-    return jnp.stack(
-        [
-            growth.functional_growth(*fixed, histogram[d], velocity[d], state.b, parameters.nu_coefficient)
-            for d in range(2)
-        ]
-    )
 
 
 def _scramble(x: jax.Array) -> jax.Array:

@@ -29,16 +29,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from crmc.physics.markers import Markers
-from crmc.physics.spectrum import (
-    CELLS,
-    ROWS,
-    ScatteringTable,
-    SpectrumGrid,
-    pole_angle,
-    pole_distance,
-    range_fraction,
-    table_coordinate,
-)
+from crmc.physics.spectrum import CELLS, ROWS, SpectrumGrid, range_fraction, table_coordinate
+from crmc.solvers.monte_carlo.tables import ScatteringTable, pole_angle, pole_distance
 
 
 class WaveFrame(NamedTuple):
@@ -119,7 +111,7 @@ def reinject(frame: WaveFrame, start: jax.Array, end: jax.Array, u: jax.Array, s
 
 
 class Lookup(NamedTuple):
-    """The metric of `spectrum.ScatteringTable` ready for the markers' look-ups.
+    """The metric of `tables.ScatteringTable` ready for the markers' look-ups.
 
     values: Y, flat, in the markers' dtype.
     pairs: each Y and that of the next row in one word, if both fit: one access instead of two; else ``values``.

@@ -1,0 +1,1 @@
+"""The same equations on a mesh in momentum and pitch angle, without noise."""

@@ -1,0 +1,1 @@
+"""Markers that receive stochastic kicks from the waves."""

@@ -1,0 +1,125 @@
+"""The metric of the kicks, tabulated for each direction, helicity and momentum."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from crmc.physics.parameters import Parameters
+from crmc.physics.spectrum import CELLS, SIGNS, SpectrumGrid, range_fraction, range_slope
+from crmc.physics.state import State
+from crmc.physics.waves import wave_velocities
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class ScatteringTable:
+    """Metric of one direction's waves, in which pitch-angle diffusion has unit speed.
+
+    y: int dq sqrt(g/(e/e_ref (p'^2 - q^2))) at the table nodes, (2, ROWS, CELLS + 1), compressed
+       near mu' = 1 (``pole_distance``); piecewise linear in the table coordinate t and in ln P;
+       g = gamma/gamma' is the measure of d^3p on the shell p'.
+    reference: e_ref, the largest amplitude.
+    """
+
+    y: jax.Array
+    reference: jax.Array
+
+
+def _cumulate(steps: jax.Array) -> jax.Array:
+    """Sums 0, s_0, s_0 + s_1, ... along the last axis.
+
+    Products with small triangular matrices: XLA on CPU neither vectorises a running sum nor fuses a product into its
+    consumers, which would otherwise compute the table again at every look-up.
+    """
+    shape = steps.shape
+    rows = steps.reshape(*shape[:-1], -1, 16)
+    within = rows @ jnp.asarray(np.triu(np.ones((16, 16))))
+    before = within[..., -1] @ jnp.asarray(np.triu(np.ones((rows.shape[-2],) * 2), 1))
+    return jnp.pad((within + before[..., None]).reshape(shape), [(0, 0)] * (steps.ndim - 1) + [(1, 0)])
+
+
+#: h(u) = u^2 + 0.594 u + 0.047 (1 - e^{-5.5 u}) of ``pole_distance``.
+_POLE_LINEAR, _POLE_OFFSET, _POLE_RATE = 0.594, 0.047, 5.5
+
+
+def pole_distance(distance: jax.Array) -> jax.Array:
+    """Coordinate in which an interval clipped at the pole mu' = 1 still diffuses at the full rate.
+
+    Both lengths in units of the interval c.  Clipping shortens the intervals that reach the pole, so with the bare
+    metric the diffusion there is up to two times too slow.  Requiring E[theta'^2] = theta^2 + 4 D dt at every
+    distance theta = sqrt(h(u)) from the pole of a disc gives h(u) = (1/2) int_{u-1}^{u+1} h - 1/3, h = 0 for u <= 0,
+    solved by the h below to 1 %; this function is its inverse, u(theta).
+    """
+    theta2 = distance**2
+    u = 0.5 * (jnp.sqrt(_POLE_LINEAR**2 + 4.0 * theta2) - _POLE_LINEAR)
+    for _ in range(3):
+        decay = _POLE_OFFSET * jnp.exp(-_POLE_RATE * u)
+        residual = u**2 + _POLE_LINEAR * u + _POLE_OFFSET - decay - theta2
+        u = u - residual / (2.0 * u + _POLE_LINEAR + _POLE_RATE * decay)
+    return jnp.maximum(u, 0.0)
+
+
+def pole_angle(u: jax.Array) -> jax.Array:
+    """Inverse of ``pole_distance``: theta = sqrt(h(u)), with the h stated there."""
+    return jnp.sqrt(u**2 + _POLE_LINEAR * u - _POLE_OFFSET * jnp.expm1(-_POLE_RATE * u))
+
+
+def scattering_table(
+    grid: SpectrumGrid,
+    e: jax.Array,
+    wave_velocity: jax.Array,
+    b: jax.Array,
+    nu_dt: jax.Array,
+    seed: jax.Array,
+) -> ScatteringTable:
+    """Tables of both helicities of the waves with phase velocity ``wave_velocity`` = d v_A; ``e`` is (2, bins).
+
+    Several directions at once: ``wave_velocity`` (n,) and ``e`` (n, 2, bins).
+    nu_dt: scattering per step of a marker at rest per unit e, nu_coefficient Omega0 dt.
+    seed: floor of the amplitudes; where the splines vanish, Y is kept finite by 1e-3 of it.
+    """
+    reference = jnp.max(e, axis=(-2, -1))
+    unit = reference[..., None, None, None]
+    power = jnp.tensordot(e / reference[..., None, None], grid.basis_mid, 1)
+    P = grid.row_momentum[:, None]
+    t = (jnp.arange(CELLS) + 0.5) / CELLS
+    span = (grid.top - grid.x_low)[:, None]
+    dx_dt = span * range_slope(t)
+    # P - x without cancellation where the range ends at P.
+    to_top = span * range_fraction(1.0 - t) + (P - grid.top[:, None])
+    gamma = jnp.sqrt(1.0 + (b * P) ** 2)
+    measure = 1.0 + SIGNS[:, None, None] * wave_velocity[..., None, None, None] * b * grid.x_mid / gamma
+    speed = jnp.sqrt(jnp.maximum(power, 1e-3 * seed / unit) * to_top * (P + grid.x_mid) / measure)
+    y = _cumulate(dx_dt / speed / CELLS)
+    interval = jnp.sqrt(6.0 * nu_dt * unit / gamma)
+    from_pole = y[..., -1:] - y
+    compressed = interval * pole_distance(from_pole / interval)
+    y = jnp.where(grid.x_top >= P, -compressed, y)
+    # Y = 0 where diffusion is fast: a float32 Y has its digits there, not at the ends where e -> 0 and Y is huge.
+    fast = speed / jnp.sum(speed, axis=-1, keepdims=True)
+    return ScatteringTable(y - jnp.sum(fast * y[..., 1:], axis=-1, keepdims=True), reference)
+
+
+def deposited(grid: SpectrumGrid, e: jax.Array, histogram: jax.Array) -> jax.Array:
+    """sum_n H_n Psi_j(x_n), (..., bins), for deposits H (..., nodes); Psi_j = int S_j/e dq/b from x_low to node n.
+
+    Summed by parts, from the top, so that Psi itself is not needed.  sum_j e_j Psi_j = x - x_low exactly.
+    """
+    above = jnp.flip(_cumulate(jnp.flip(histogram[..., 1:], axis=-1))[..., 1:], axis=-1)
+    total = jnp.tensordot(e, grid.basis_deposit, 1)
+    # Beyond x_top no branch takes anything.
+    per_power = above * jnp.diff(grid.x_deposit) / jnp.where(total > 0.0, total, 1.0)
+    found = jnp.tensordot(per_power, grid.basis_deposit.T, 1)
+    below, everything = e @ grid.basis_low, above[..., 0] + histogram[..., 0]
+    per_power = everything * (grid.x_gap - grid.x_low) / jnp.where(below > 0.0, below, 1.0)
+    return found + per_power[..., None] * grid.basis_low
+
+
+def scattering_tables(state: State, parameters: Parameters, nu_dt: jax.Array) -> ScatteringTable:
+    """Tables of both directions, stacked on a leading axis."""
+    V = wave_velocities(state, parameters)
+    return scattering_table(parameters.grid, state.waves, V, state.b, nu_dt, parameters.seed)
