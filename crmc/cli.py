@@ -79,7 +79,7 @@ def _run(arguments: argparse.Namespace) -> int:
     output, summary = result_files(arguments, config)
     layout = _layout(arguments, config)
 
-    from crmc.devices import is_first
+    from crmc.machine.devices import is_first
     from crmc.run import run
 
     if is_first():
@@ -111,7 +111,7 @@ def _layout(arguments: argparse.Namespace, config: Config) -> Layout:
         raise ConfigError(f"--solver {arguments.solver} runs on one device; leave out --devices and --distributed")
     if arguments.distributed and arguments.devices is not None:
         raise ConfigError("--devices and --distributed: every process uses all its devices; leave one of the two out")
-    from crmc.devices import choose_layout, join, offer_cores
+    from crmc.machine.devices import choose_layout, join, offer_cores
 
     offer_cores()
     if arguments.distributed:

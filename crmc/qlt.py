@@ -22,8 +22,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from crmc import quasilinear
-from crmc.beside import each
-from crmc.devices import compiler_options
+from crmc.machine.devices import compiler_options
+from crmc.machine.parallel import each
 from crmc.physics.spectrum import SpectrumGrid, make_grid
 from crmc.qlt_config import NARROW_COSINE, NARROW_LAGS, Study
 from crmc.slab import Modes, make_modes

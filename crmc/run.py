@@ -20,8 +20,17 @@ from crmc import report, result
 from crmc.build import Setup, build
 from crmc.checkpoint import Checkpoint, checkpoint_path, load, save
 from crmc.config.config import Config
-from crmc.devices import agree, choose_layout, collect, compiler_options, is_first, one_device, place, spread_out
-from crmc.memory import require_memory
+from crmc.machine.devices import (
+    agree,
+    choose_layout,
+    collect,
+    compiler_options,
+    is_first,
+    one_device,
+    place,
+    spread_out,
+)
+from crmc.machine.memory import require_memory
 from crmc.physics.layout import Layout
 from crmc.physics.parameters import Parameters
 from crmc.physics.state import State

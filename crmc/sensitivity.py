@@ -27,9 +27,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from crmc.averages import Averages
-from crmc.beside import each
 from crmc.config.keys import differentiable, value_of
-from crmc.devices import compiler_options
+from crmc.machine.devices import compiler_options
+from crmc.machine.parallel import each
 from crmc.physics.markers import unit_square
 from crmc.solvers.fokker_planck.step import NAME as MESH
 from crmc.statistics import Estimate, ratio_of

@@ -28,7 +28,7 @@ from crmc import result, sweep_result
 from crmc.build import Demand, Schedule, Setup, build, demand
 from crmc.config.axes import Axis, Point
 from crmc.config.errors import ConfigError
-from crmc.devices import compiler_options, cores, one_device
+from crmc.machine.devices import compiler_options, cores, one_device
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
 from crmc.run import DONE, FAILED, INTERRUPTED, SOLVERS, Solver, catching_signals

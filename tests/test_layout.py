@@ -17,11 +17,11 @@ import pytest
 from run_cases import SMALL, environment, result_of, small
 
 import crmc.run
-from crmc import memory
 from crmc.build import build
 from crmc.cli import main
 from crmc.config.config import Config, ConfigError, parse_config
-from crmc.devices import choose_layout, collect, compiler_options, place, spread_out
+from crmc.machine import memory
+from crmc.machine.devices import choose_layout, collect, compiler_options, place, spread_out
 from crmc.physics import noise
 from crmc.physics.ensemble import excerpt, joined
 from crmc.physics.layout import Layout

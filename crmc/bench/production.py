@@ -32,7 +32,7 @@ def prepare(markers: int) -> Callable[[], Production]:
 
     from crmc.build import build
     from crmc.config.config import load_config
-    from crmc.devices import choose_layout, compiler_options, place, spread_out
+    from crmc.machine.devices import choose_layout, compiler_options, place, spread_out
     from crmc.solvers.simulate import advance
     from crmc.solvers.tally import empty_record
 

@@ -53,7 +53,7 @@ def references(name: str) -> ModuleType:
 
 def _start_production(markers: int) -> tuple[Callable[[int], None], dict[str, Any]]:
     from crmc.bench import production
-    from crmc.devices import offer_cores
+    from crmc.machine.devices import offer_cores
 
     offer_cores()
     compile_step = production.prepare(markers)

@@ -16,12 +16,12 @@ import numpy as np
 from crmc import theory
 from crmc.assemble import code_units, make_background, shape_of
 from crmc.averages import averages_of
-from crmc.beside import each
 from crmc.build import Setup, build
 from crmc.config.config import Config, load_config
 from crmc.config.keys import value_of
 from crmc.config.rules import alfven_speed
-from crmc.devices import compiler_options
+from crmc.machine.devices import compiler_options
+from crmc.machine.parallel import each
 from crmc.sensitivity import replica
 from crmc.solvers.diagnostics import MOMENTA
 from crmc.solvers.fokker_planck.step import NAME as MESH

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import jax
 
-from crmc.devices import cores
+from crmc.machine.devices import cores
 
 Item = TypeVar("Item")
 Found = TypeVar("Found")

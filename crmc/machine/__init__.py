@@ -1,0 +1,1 @@
+"""Devices, memory and cores that a run uses."""
