@@ -14,8 +14,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from crmc.assemble import Shape, complete, shape_of, start
-from crmc.build import demand, scheduled
 from crmc.config.config import Config
 from crmc.config.keys import replaced
 from crmc.physics.layout import Layout
@@ -23,8 +21,12 @@ from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
 from crmc.result import in_units
 from crmc.run import SOLVERS
+from crmc.setup import mesh
+from crmc.setup.arrays import Shape, complete, shape_of, start
+from crmc.setup.mesh import longer, start_on_mesh
+from crmc.setup.schedule import demand, scheduled
 from crmc.solvers.diagnostics import observe_with
-from crmc.solvers.fokker_planck import step
+from crmc.solvers.fokker_planck.solver import NAME
 from crmc.solvers.simulate import simulate
 from crmc.solvers.tally import Record
 
@@ -77,8 +79,8 @@ class Averages:
         config = replaced(self.config, numbers)
         begun = start(config, self.shape)
         parameters, state = complete(begun, config, self.model, self.steps, sample)
-        if self.solver == step.NAME:
-            parameters, state = step.start_on_mesh(begun.departure, parameters, state, self.model)
+        if self.solver == NAME:
+            parameters, state = start_on_mesh(begun.departure, parameters, state, self.model)
         solver = SOLVERS[self.solver]
         _, rows = simulate(
             state,
@@ -108,9 +110,9 @@ def averages_of(config: Config, quantities: Sequence[str], solver: str = "monte-
     A run has about sqrt(steps) rows of sqrt(steps) steps: as many steps as `run.run` makes, or up to a row more.
     """
     needs = demand(config)
-    on_mesh = solver == step.NAME
+    on_mesh = solver == NAME
     outputs = 2 * math.ceil(math.sqrt(needs.steps) / 2.0)
-    every = math.ceil((step.longer(config, needs.steps) if on_mesh else needs.steps) / outputs)
+    every = math.ceil((longer(config, needs.steps) if on_mesh else needs.steps) / outputs)
     model = scheduled(needs.model, needs.schedule(outputs * every)._replace(functional_every=0))
-    model = dataclasses.replace(step.on_mesh(model) if on_mesh else model, layout=Layout(1, _BLOCK))
+    model = dataclasses.replace(mesh.on_mesh(model) if on_mesh else model, layout=Layout(1, _BLOCK))
     return Averages(config, solver, shape_of(config), model, tuple(quantities), outputs, every)

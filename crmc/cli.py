@@ -198,7 +198,7 @@ def _validate(arguments: argparse.Namespace) -> int:
 def _theory(arguments: argparse.Namespace) -> int:
     config = _load(arguments)
     _warn(config)
-    from crmc.predictions import predictions
+    from crmc.setup.predictions import predictions
 
     found = predictions(config)
     if arguments.json:

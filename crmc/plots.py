@@ -105,7 +105,7 @@ def _theory(attributes: dict[str, Any]) -> dict[str, Any]:
             return {}
     # Imported here because they bring in JAX.
     from crmc.config.config import parse_config
-    from crmc.predictions import predictions
+    from crmc.setup.predictions import predictions
 
     try:
         return predictions(parse_config(tomllib.loads(str(attributes["config"]))))

@@ -12,8 +12,8 @@ import jax
 import numpy as np
 import xarray as xr
 
-from crmc.build import Setup
-from crmc.predictions import predictions
+from crmc.setup.predictions import predictions
+from crmc.setup.setup import Setup
 from crmc.solvers.diagnostics import MOMENTA
 from crmc.statistics import mean_and_error
 from crmc.units import PARSEC, SPEED_OF_LIGHT, CodeUnits

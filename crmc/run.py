@@ -17,7 +17,6 @@ import numpy as np
 from tqdm import tqdm
 
 from crmc import report, result
-from crmc.build import Setup, build
 from crmc.checkpoint import Checkpoint, checkpoint_path, load, save
 from crmc.config.config import Config
 from crmc.machine.devices import (
@@ -34,8 +33,12 @@ from crmc.machine.memory import require_memory
 from crmc.physics.layout import Layout
 from crmc.physics.parameters import Parameters
 from crmc.physics.state import State
+from crmc.setup import mesh
+from crmc.setup.build import build
+from crmc.setup.setup import Setup
 from crmc.solvers.fokker_planck import solver
 from crmc.solvers.fokker_planck import step as fokker_planck
+from crmc.solvers.fokker_planck.solver import NAME
 from crmc.solvers.monte_carlo.solver import keyed_step, observe
 from crmc.solvers.simulate import advance
 from crmc.solvers.tally import Record, empty_record
@@ -64,8 +67,8 @@ class Solver(NamedTuple):
 
 SOLVERS = {
     "monte-carlo": Solver(lambda setup: setup, lambda _: empty_record(), keyed_step, advance, observe, coarsest=2.0),
-    fokker_planck.NAME: Solver(
-        fokker_planck.prepare,
+    NAME: Solver(
+        mesh.prepare,
         fokker_planck.mesh_record,
         solver.keyed_step,
         solver.advance,

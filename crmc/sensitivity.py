@@ -31,7 +31,7 @@ from crmc.config.keys import differentiable, value_of
 from crmc.machine.devices import compiler_options
 from crmc.machine.parallel import each
 from crmc.physics.markers import unit_square
-from crmc.solvers.fokker_planck.step import NAME as MESH
+from crmc.solvers.fokker_planck.solver import NAME as MESH
 from crmc.statistics import Estimate, ratio_of
 
 Mode = Literal["forward", "reverse", "finite-difference"]

@@ -12,7 +12,7 @@ from crmc.config.keys import differentiable, value_of
 from crmc.result import unit_of
 from crmc.sensitivity import Differentiation, Slopes, logarithmic
 from crmc.solvers.diagnostics import MOMENTA
-from crmc.solvers.fokker_planck.step import NAME as MESH
+from crmc.solvers.fokker_planck.solver import NAME as MESH
 from crmc.statistics import Estimate, mean_of
 
 #: Waves weaker than this share of the strongest are left out of the table (not of the JSON).

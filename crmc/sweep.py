@@ -25,13 +25,15 @@ import numpy as np
 from tqdm import tqdm
 
 from crmc import result, sweep_result
-from crmc.build import Demand, Schedule, Setup, build, demand
 from crmc.config.axes import Axis, Point
 from crmc.config.errors import ConfigError
 from crmc.machine.devices import compiler_options, cores, one_device
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
 from crmc.run import DONE, FAILED, INTERRUPTED, SOLVERS, Solver, catching_signals
+from crmc.setup.build import build
+from crmc.setup.schedule import Demand, Schedule, demand
+from crmc.setup.setup import Setup
 from crmc.solvers.tally import Record
 
 _STATUS = {DONE: "done", FAILED: "failed", INTERRUPTED: "interrupted"}

@@ -10,9 +10,9 @@ import numpy as np
 import xarray as xr
 
 from crmc import result
-from crmc.build import Setup
 from crmc.config.axes import Axis, Point
-from crmc.predictions import predictions
+from crmc.setup.predictions import predictions
+from crmc.setup.setup import Setup
 from crmc.text import number, with_error
 
 DONE, FAILED, NOT_RUN = "done", "failed", "not run"

@@ -10,7 +10,7 @@ import numpy as np
 from crmc.averages import averages_of
 from crmc.config.config import Config
 from crmc.sensitivity import Differentiation, differentiate
-from crmc.solvers.fokker_planck.step import NAME as MESH
+from crmc.solvers.fokker_planck.solver import NAME as MESH
 
 
 class Target(NamedTuple):

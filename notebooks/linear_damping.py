@@ -17,8 +17,8 @@ import numpy as np
 import xarray as xr
 
 from crmc.config.config import load_config
-from crmc.predictions import predictions
 from crmc.run import run
+from crmc.setup.predictions import predictions
 
 full = os.environ.get("CRMC_NOTEBOOK_SIZE") == "full"
 overrides = [] if full else ["run.markers=2048", "run.duration=1e10 s", "run.scattering_per_step=0.8"]

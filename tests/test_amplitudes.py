@@ -11,11 +11,11 @@ import pytest
 from run_cases import SMALL
 from test_damping import DT, ready, spectrum
 
-from crmc.build import build
 from crmc.config.config import parse_config
 from crmc.physics.moments import wave_energy
 from crmc.physics.spectrum import wave_energy_unit
 from crmc.physics.waves import damp, grow
+from crmc.setup.build import build
 from crmc.solvers.monte_carlo.step import step
 
 

@@ -19,10 +19,10 @@ from test_cli import assert_bad_input, call
 from crmc.bench import measure, report
 from crmc.bench.roofline import estimate
 from crmc.bench.worker import Unavailable, references
-from crmc.build import build
 from crmc.config.config import load_config
 from crmc.physics import tube as flux_tube
 from crmc.physics.waves import damp
+from crmc.setup.build import build
 from crmc.solvers.monte_carlo import scatter
 
 problem, numpy_step = references("problem"), references("numpy_step")

@@ -6,9 +6,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from crmc.build import build
 from crmc.config.config import parse_config
 from crmc.physics.moments import moments
+from crmc.setup.build import build
 from crmc.solvers.monte_carlo import coarse_graining
 
 CONFIG = {

@@ -6,8 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from crmc.build import build
 from crmc.config.config import parse_config
+from crmc.setup.build import build
 
 B, N_I, T, DT = 2e-6, 3e-3, 2e5, 1e5  # G, cm^-3, K, s
 MASS, CHARGE, LIGHT, BOLTZMANN = 1.67262192e-24, 4.80320471e-10, 2.99792458e10, 1.380649e-16

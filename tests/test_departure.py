@@ -7,11 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from crmc.assemble import expansion_time, shape_of
-from crmc.build import build
 from crmc.config.config import load_config
 from crmc.physics.equilibrium import steady_drift
 from crmc.physics.initial import Harmonics, Tabulated
+from crmc.setup.arrays import expansion_time, shape_of
+from crmc.setup.build import build
+from crmc.setup.mesh import prepare
 from crmc.solvers.fokker_planck import step as fokker_planck
 from crmc.theory.distribution import Background
 
@@ -30,7 +31,7 @@ def test_steady_state_does_not_move(both):
     The rest lies where no wave scatters, |mu| < v_A/v, which leading order does not know.  Isotropic f would move at
     the drive's rate, one with either drive's sign reversed at twice that.
     """
-    setup = fokker_planck.prepare(both, 16, 128)
+    setup = prepare(both, 16, 128)
     P = dataclasses.replace(setup.parameters, dt=0.01 * setup.parameters.dt)
     step = jax.jit(fokker_planck.step, static_argnames="model")
 
@@ -54,7 +55,7 @@ def test_drift_of_the_start(both):
     number = float(rays.moments(both.state.amplitude, jnp.ones(())).number)
     velocity = m.parallel_momentum / jnp.sqrt(1.0 + m.momentum_squared(jnp.ones(())))
     assert float(jnp.sum(m.excess * velocity)) / number == pytest.approx(want, rel=0.01)
-    mesh = fokker_planck.prepare(both, 16, 128).state.markers
+    mesh = prepare(both, 16, 128).state.markers
     assert np.max(np.abs(mesh.excess.sum(axis=1))) < 1e-6 * number
 
 

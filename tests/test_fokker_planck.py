@@ -14,11 +14,12 @@ import xarray as xr
 from run_cases import SMALL, STEPS, small
 
 from crmc import theory
-from crmc.build import build
 from crmc.cli import main
 from crmc.config.config import ConfigError, parse_config
 from crmc.physics.moments import energies, ledger, moments, total
 from crmc.run import run
+from crmc.setup.build import build
+from crmc.setup.mesh import COSINES, MOMENTA, prepare
 from crmc.solvers.fokker_planck import diffusion, step
 from crmc.solvers.fokker_planck.mesh import log_derivative, make_mesh, stream
 from crmc.solvers.fokker_planck.solver import advance, observe
@@ -40,7 +41,7 @@ def prepared(n_p=12, n_mu=64, **overrides):
         data.setdefault(section, {})[key] = value
         if value is None:
             del data[section][key]
-    return step.prepare(build(parse_config(data)), n_p, n_mu)
+    return prepare(build(parse_config(data)), n_p, n_mu)
 
 
 def go(setup, steps=None, dt=None, state=None):
@@ -448,7 +449,7 @@ def test_run_writes_the_same_result_file_and_refuses_another_solver(tmp_path, ca
     assert float(np.abs(data["heating_rate_stderr"].values[1:]).max()) == 0.0
     assert np.all(np.abs(data["energy_imbalance"].values[1:]) < 1e-10)
     summary = json.loads((tmp_path / "summary.json").read_text())
-    assert summary["cells"] == step.MOMENTA * step.COSINES
+    assert summary["cells"] == MOMENTA * COSINES
     with pytest.raises(ConfigError, match="was written by --solver fokker-planck"):
         run(config, output=output, resume=True, quiet=True)
     again = run(config, output=output, resume=True, quiet=True, solver="fokker-planck")

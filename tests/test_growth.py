@@ -22,11 +22,11 @@ from growth_cases import (
 from scipy.integrate import quad
 
 from crmc import theory
-from crmc.build import build
 from crmc.config.config import parse_config
 from crmc.physics.markers import initial_markers
 from crmc.physics.parameters import Model
 from crmc.physics.spectrum import SIGNS, wave_energy_unit
+from crmc.setup.build import build
 from crmc.solvers.monte_carlo.deposits import add_deposits, deposits, empty_histogram, kick_gain
 from crmc.solvers.monte_carlo.functional import functional_growth, resonant_histogram, wave_frame_weight
 from crmc.solvers.monte_carlo.kernel import apply, energy_change, make_lookup, spectrum_kick, wave_frame

@@ -17,7 +17,6 @@ import pytest
 from run_cases import SMALL, environment, result_of, small
 
 import crmc.run
-from crmc.build import build
 from crmc.cli import main
 from crmc.config.config import Config, ConfigError, parse_config
 from crmc.machine import memory
@@ -27,6 +26,7 @@ from crmc.physics.ensemble import excerpt, joined
 from crmc.physics.layout import Layout
 from crmc.physics.markers import padded
 from crmc.run import DONE, INTERRUPTED, run
+from crmc.setup.build import build
 from crmc.solvers.simulate import advance
 from crmc.solvers.tally import empty_record
 

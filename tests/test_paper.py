@@ -29,7 +29,7 @@ from crmc.paper.equations import VERDICTS, Equation, equations
 from crmc.paper.figure import draw
 from crmc.paper.numbers import numbers
 from crmc.paper.simulation import Measured, Simulation, combine
-from crmc.predictions import predictions
+from crmc.setup.predictions import predictions
 
 ROOT = Path(__file__).resolve().parents[1]
 LABELS = [str(n) for n in range(1, 61)] + [f"A{n}" for n in range(1, 11)]

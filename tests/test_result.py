@@ -19,9 +19,9 @@ from run_cases import STEPS, compiled_once, small
 from scipy import integrate, signal, stats
 
 from crmc import theory
-from crmc.build import build
 from crmc.config.config import Config, parse_config
 from crmc.run import DONE, Outcome, run
+from crmc.setup.build import build
 from crmc.statistics import mean_and_error
 from crmc.text import to_json
 

@@ -233,7 +233,7 @@ def test_signal_while_compiling(
 
     def build(config: Config):
         signal.raise_signal(number)
-        return crmc.build.build(config)
+        return crmc.setup.build.build(config)
 
     with monkeypatch.context() as patch:
         patch.setattr(crmc.run, "build", build)

@@ -9,10 +9,10 @@ import pytest
 from scipy.interpolate import BSpline
 from scipy.stats import chi2, qmc
 
-from crmc.build import build
 from crmc.config.config import parse_config
 from crmc.physics.markers import Markers
 from crmc.physics.spectrum import CELLS, make_grid
+from crmc.setup.build import build
 from crmc.solvers.monte_carlo import kernel
 from crmc.solvers.monte_carlo.kernel import (
     WaveFrame,

@@ -12,14 +12,14 @@ import pytest
 from run_cases import small
 
 from crmc import sensitivity_report
-from crmc.assemble import code_units
 from crmc.averages import averages_of
 from crmc.cli import main
 from crmc.config.config import Config, ConfigError
 from crmc.config.keys import TABLE, read_names, value_of
 from crmc.run import run
 from crmc.sensitivity import Differentiation, Mode, Slopes, differentiate, logarithmic, replica
-from crmc.solvers.fokker_planck import step
+from crmc.setup.arrays import code_units
+from crmc.solvers.fokker_planck.solver import NAME
 from crmc.statistics import mean_of
 
 AVERAGES = ("heating_rate", "wave_power", "mean_free_path", "pressure_anisotropy")
@@ -88,7 +88,7 @@ def test_forward_derivatives_are_common_number_differences(found: Slopes, plain:
 
 def test_derivatives_agree_with_the_solver_on_a_mesh(config: Config, found: Slopes) -> None:
     """The mean of the replicas is the derivative of the deterministic solver within errors, which would show 0.02."""
-    mesh = averages_of(config, AVERAGES[:2], step.NAME)
+    mesh = averages_of(config, AVERAGES[:2], NAME)
     oracle = differentiate(Differentiation(mesh, KEYS), 1)
     driven = found.values["wave_power"].mean(axis=0) > 1e-9
     assert driven.sum() == 16
@@ -240,7 +240,7 @@ def test_command(config: Config, tmp_path: Path, capsys: pytest.CaptureFixture, 
 
 def averages_k(config: Config) -> np.ndarray:
     """Wavenumbers of the spectrum's own grid."""
-    from crmc.build import build
+    from crmc.setup.build import build
 
     return np.asarray(build(config).parameters.grid.centres)
 

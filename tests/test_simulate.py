@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from run_cases import driven
 
-from crmc.build import Setup, build
 from crmc.physics.parameters import Parameters
 from crmc.physics.state import State
 from crmc.run import Runner
+from crmc.setup.build import build
+from crmc.setup.setup import Setup
 from crmc.solvers.simulate import simulate
 
 OUTPUTS, EVERY = 3, 4

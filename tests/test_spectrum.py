@@ -10,7 +10,6 @@ from oracle_fokker_planck import cgs_problem, equilibrium, splines
 from scipy.integrate import quad
 from scipy.interpolate import BSpline
 
-from crmc.build import build
 from crmc.config.config import parse_config
 from crmc.config.files import find_source, read_toml
 from crmc.config.sections import _WIDEST_SPECTRUM
@@ -25,6 +24,7 @@ from crmc.physics.spectrum import (
     range_fraction,
     wave_energy_unit,
 )
+from crmc.setup.build import build
 from crmc.solvers.monte_carlo.tables import deposited, pole_distance, scattering_table
 
 BINS, K_MIN, K_MAX = 12, 0.02, 5.0

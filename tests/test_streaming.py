@@ -12,14 +12,15 @@ import pytest
 import xarray as xr
 from run_cases import SMALL
 
-from crmc.build import build
 from crmc.config.config import load_config, parse_config
 from crmc.physics import gradient
 from crmc.physics.equilibrium import steady_drift
-from crmc.predictions import predictions
 from crmc.run import run
+from crmc.setup.build import build
+from crmc.setup.mesh import prepare
+from crmc.setup.predictions import predictions
 from crmc.solvers.fokker_planck import diffusion, solver
-from crmc.solvers.fokker_planck import step as fokker_planck
+from crmc.solvers.fokker_planck.solver import NAME
 from crmc.solvers.fokker_planck.step import mesh_of, mesh_record
 from crmc.solvers.monte_carlo.solver import observe
 from crmc.solvers.simulate import advance
@@ -48,7 +49,7 @@ FORWARD = {"scattering__model": "constant", "scattering__frame": "forward", "wav
 def end_of(ready, n_p=24, n_mu=96):
     """(row at the start, row at the end averaged over the last quarter) of the markers' run and of the mesh's."""
     key, rows = jax.random.key(1), []
-    mesh = fokker_planck.prepare(ready, n_p, n_mu)
+    mesh = prepare(ready, n_p, n_mu)
     for setup, go, see, empty in (
         (ready, ADVANCE, observe, empty_record()),
         (mesh, MESH_ADVANCE, solver.observe, mesh_record(mesh.parameters)),
@@ -147,7 +148,7 @@ def test_eq_33_pointwise_and_the_drift_of_a_spectrum():
     To 2 % at 95 % of the faces (the rest lies at the edge of the gap), and 2 % in v_D, whose share of high momenta is slow.
     """
     ready = build(load_config("drift_reduced", ["waves.evolve=false", "run.markers=64"]))
-    setup = fokker_planck.prepare(ready, 16, 128)
+    setup = prepare(ready, 16, 128)
     P = setup.parameters
     state, _ = MESH_ADVANCE(
         setup.state, mesh_record(P), jax.random.key(0), P, jnp.asarray(3 * setup.steps), model=setup.model
@@ -171,7 +172,7 @@ def test_eq_33_pointwise_and_the_drift_of_a_spectrum():
 def drift(tmp_path_factory):
     """The experiment drift_reduced by markers and by the mesh: (data, averages) each."""
     found, path = {}, tmp_path_factory.mktemp("drift")
-    for name in ("monte-carlo", fokker_planck.NAME):
+    for name in ("monte-carlo", NAME):
         files = {"output": path / f"{name}.nc", "summary": path / f"{name}.json"}
         outcome = run(load_config("drift_reduced"), **files, quiet=True, solver=name)
         assert outcome.exit_code == 0, outcome.message
@@ -185,7 +186,7 @@ def test_drift_by_both_solvers(drift):
     That is 0.3 and 1.1 %, more than the variation within a run: waves live for its duration, and the fastest particles
     are scattered six times.  Biases of 1.5 and 5.4 % would be caught.  The mesh's heating within 0.1 % of -v_A dP_c/ds, v_D within 1 % of theory's.
     """
-    (_, markers), (_, mesh) = drift["monte-carlo"], drift[fokker_planck.NAME]
+    (_, markers), (_, mesh) = drift["monte-carlo"], drift[NAME]
     heating, want = markers["averages"]["heating_rate"], mesh["averages"]["heating_rate"]["value"]
     assert heating["stderr"] < 0.02 * want
     assert abs(heating["value"] - want) < SIGMAS * heating["stderr"]
@@ -201,7 +202,7 @@ def test_drift_by_both_solvers(drift):
 
 def test_identity_and_books_of_drift(drift):
     """Eq. 37: mesh to 0.3 %, markers within 4.9 errors; number and energy kept to 1e-12 and 1e-8 (float32 markers)."""
-    (_, markers), (_, mesh) = drift["monte-carlo"], drift[fokker_planck.NAME]
+    (_, markers), (_, mesh) = drift["monte-carlo"], drift[NAME]
     ratio = markers["averages"]["identity_ratio"]
     assert ratio["stderr"] < 0.05 and abs(ratio["value"] - 1.0) < SIGMAS * ratio["stderr"]
     assert mesh["averages"]["identity_ratio"]["value"] == pytest.approx(1.0, abs=3e-3)
@@ -212,7 +213,7 @@ def test_identity_and_books_of_drift(drift):
 
 def test_forward_branches_grow_alike_and_backward_ones_stay_at_the_seed(drift):
     """Both helicities of direction + to 4 v_A/c (mesh: finite omega) and 2 % (markers); direction - below 1e-3 of them."""
-    for name, limit, seed in (("monte-carlo", 0.02, 1e-3), (fokker_planck.NAME, 4e-3, 1e-6)):
+    for name, limit, seed in (("monte-carlo", 0.02, 1e-3), (NAME, 4e-3, 1e-6)):
         data = drift[name][0]
         power = data.wave_power.values[data.time.values > 0.5 * float(data.time[-1])].mean(axis=0).sum(axis=-1)
         assert abs(power[0, 0] / power[0, 1] - 1.0) < limit
@@ -227,7 +228,7 @@ def test_hemispheres_part_where_nothing_crosses_the_gap():
             ["scattering.gap=empty", "cosmic_rays.start=given", "run.markers=64", "run.duration=1.5e9 s"],
         )
     )
-    setup = fokker_planck.prepare(ready, 16, 128)
+    setup = prepare(ready, 16, 128)
     P, rows, state = setup.parameters, [], setup.state
     for _ in range(2):
         state, record = MESH_ADVANCE(

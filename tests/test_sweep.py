@@ -20,13 +20,13 @@ from run_cases import BOTH, EVERY, STEPS, compiled_once, driven
 
 import crmc.run
 import crmc.sweep
-from crmc.build import build
 from crmc.cli import main
 from crmc.config.axes import make_points, read_axes
 from crmc.config.files import apply_overrides
 from crmc.config.keys import sweepable
-from crmc.predictions import predictions
 from crmc.run import SOLVERS, run
+from crmc.setup.build import build
+from crmc.setup.predictions import predictions
 from crmc.sweep import Sweeper, common_schedule
 from crmc.sweep_result import point_dataset
 

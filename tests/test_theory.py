@@ -10,7 +10,7 @@ from scipy.integrate import dblquad, quad
 
 from crmc import theory
 from crmc.config.config import parse_config
-from crmc.predictions import predictions
+from crmc.setup.predictions import predictions
 from crmc.theory.distribution import Background
 from crmc.units import PARSEC, SPEED_OF_LIGHT
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from crmc import theory
-from crmc.build import build
 from crmc.config.config import parse_config
 from crmc.physics.moments import energies, ledger, moments, wave_energy
 from crmc.physics.parameters import Model
 from crmc.physics.tube import apply_sources, balanced_field, change_field, expand, magnetic_pressure, next_field
+from crmc.setup.build import build
 from crmc.solvers.monte_carlo import step as step_module
 from crmc.solvers.monte_carlo.functional import histogram_shape
 from crmc.solvers.simulate import advance

@@ -30,9 +30,9 @@ def prepare(markers: int) -> Callable[[], Production]:
     import jax
     import jax.numpy as jnp
 
-    from crmc.build import build
     from crmc.config.config import load_config
     from crmc.machine.devices import choose_layout, compiler_options, place, spread_out
+    from crmc.setup.build import build
     from crmc.solvers.simulate import advance
     from crmc.solvers.tally import empty_record
 

@@ -84,8 +84,8 @@ class Example:
 
 def example() -> Example:
     """The paper's example, from its printed numbers and the momentum range of halo."""
-    from crmc.assemble import make_background, shape_of
     from crmc.config.config import load_config
+    from crmc.setup.arrays import make_background, shape_of
 
     field = math.sqrt(8.0 * math.pi * INPUTS["magnetic_pressure"])
     hydrogen = INPUTS["balance"] / INPUTS["heating_per_atom"]

@@ -21,7 +21,7 @@ from crmc.fit import Fit, changed, fit
 from crmc.fit_report import message, progress
 from crmc.sensitivity import replica
 from crmc.sensitivity_report import grid_of
-from crmc.solvers.fokker_planck.step import NAME as MESH
+from crmc.solvers.fokker_planck.solver import NAME as MESH
 from crmc.targets import Target
 
 TRUTH = Path(__file__).resolve().parent / "truth.toml"

@@ -99,7 +99,7 @@ MUTATIONS = (
     Mutation(
         "no-pi",
         "nu without its pi (eq. 30 as printed)",
-        "assemble.py",
+        "setup/arrays.py",
         '"nu_coefficient": 1.0 if printed else math.pi,',
         '"nu_coefficient": 1.0,',
         (FREQUENCY,),

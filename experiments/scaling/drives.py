@@ -14,17 +14,18 @@ import jax.numpy as jnp
 import numpy as np
 
 from crmc import theory
-from crmc.assemble import code_units, make_background, shape_of
 from crmc.averages import averages_of
-from crmc.build import Setup, build
 from crmc.config.config import Config, load_config
 from crmc.config.keys import value_of
 from crmc.config.rules import alfven_speed
 from crmc.machine.devices import compiler_options
 from crmc.machine.parallel import each
 from crmc.sensitivity import replica
+from crmc.setup.arrays import code_units, make_background, shape_of
+from crmc.setup.build import build
+from crmc.setup.setup import Setup
 from crmc.solvers.diagnostics import MOMENTA
-from crmc.solvers.fokker_planck.step import NAME as MESH
+from crmc.solvers.fokker_planck.solver import NAME as MESH
 from crmc.units import SPEED_OF_LIGHT
 
 MARKERS = "monte-carlo"

@@ -17,7 +17,7 @@ from crmc.averages import averages_of
 from crmc.config.config import load_config
 from crmc.config.keys import value_of
 from crmc.sensitivity import Differentiation, Slopes, differentiate, logarithmic
-from crmc.solvers.fokker_planck.step import NAME as MESH
+from crmc.solvers.fokker_planck.solver import NAME as MESH
 
 AVERAGES = ("heating_rate", "scattering_frequency")
 

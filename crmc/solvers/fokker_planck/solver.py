@@ -39,3 +39,6 @@ def observe(
     functional = record.functional / record.samples if model.scattering == "spectrum" else None
     row = observe_with(state, record, count, parameters, model, functional)
     return row | {name: jnp.zeros_like(value) for name, value in row.items() if name.endswith("_stderr")}
+
+
+NAME = "fokker-planck"

@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from crmc.assemble import Shape, Start, expansion_time, make_background, shape_of, start
 from crmc.physics.damping import ION_NEUTRAL_COLLISIONS
 from crmc.physics.equilibrium import steady_drift
 from crmc.physics.waves import mean_scattering
+from crmc.setup.arrays import Shape, Start, expansion_time, make_background, shape_of, start
 from crmc.theory import (
     anisotropy_of_zeta,
     drift_of_frame,

@@ -1,4 +1,4 @@
-"""From a validated config to a run that is ready to start: its steps, its switches, and the arrays it begins with."""
+"""Choose the time step and how often a run samples and writes."""
 
 from __future__ import annotations
 
@@ -11,48 +11,32 @@ import jax.numpy as jnp
 import numpy as np
 
 from crmc import theory
-from crmc.assemble import Start, complete, shape_of, start
 from crmc.config.config import Config
-from crmc.physics.initial import Departure
 from crmc.physics.parameters import Model, Parameters
-from crmc.physics.state import State
+from crmc.setup.arrays import Start, shape_of, start
 from crmc.units import CodeUnits
 
 #: Growth from the seed overshoots its final level; the automatic step leaves room for it.
 _OVERSHOOT = 1.25
+
+
 #: Largest 2 Gamma dt of the damping by an isotropic f, for a stable exchange between waves and particles.
 _GROWTH_PER_STEP = 0.3
+
+
 #: Samples of the growth functional take steps of this nu_max dt, in no more than so many per step of the run.
 _FUNCTIONAL_STEP, _MOST_REFINED = 0.025, 16
+
+
 #: Fewest and most steps between samples; odd.
 _OFTENEST, _RAREST = 15, 31
+
+
 #: The automatic step makes at least this many steps.
 _FEWEST_STEPS = 100
 
+
 _growth_rate = jax.jit(theory.growth_rate, static_argnames="coefficients")
-
-
-@dataclasses.dataclass(frozen=True)
-class Setup:
-    """All a run needs: arrays, switches, initial state, how long to go on, and which solver to use.
-
-    departure: f - F0 of the initial state.
-    """
-
-    config: Config
-    units: CodeUnits
-    parameters: Parameters
-    model: Model
-    state: State
-    departure: Departure
-    steps: int
-    output_every: int
-    solver: str = "monte-carlo"
-
-    @property
-    def time_step(self) -> float:
-        """dt [s]."""
-        return float(self.parameters.dt) * self.units.time
 
 
 def require_double() -> None:
@@ -99,18 +83,6 @@ class Demand(NamedTuple):
             functional_every=min(max(output_every - (output_every + 1) % 2, _OFTENEST), _RAREST),
             functional_refinement=min(max(refined, 2), _MOST_REFINED),
         )
-
-
-def build(config: Config, schedule: Schedule | None = None) -> Setup:
-    """Parameters, model and initial state of ``config``; call inside ``jax.enable_x64(True)``.
-
-    schedule: one that several configs share, instead of the config's own.
-    """
-    begun, needs = _needs(config)
-    schedule = schedule or needs.schedule(needs.steps)
-    model = scheduled(needs.model, schedule)
-    parameters, state = complete(begun, config, model, schedule.steps)
-    return Setup(config, begun.units, parameters, model, state, begun.departure, schedule.steps, schedule.output_every)
 
 
 def scheduled(model: Model, schedule: Schedule) -> Model:

@@ -1,0 +1,1 @@
+"""From a config to arrays in code units that a solver starts from."""
