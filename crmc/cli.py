@@ -259,8 +259,8 @@ def _plot(arguments: argparse.Namespace) -> int:
         problem = f"cannot be drawn into {one_line(folder, 200)} ({error}); choose another folder"
     if problem:
         raise ConfigError(f"plot {one_line(source, 200)}: {problem}")
+    from crmc.orbits.figures import plot_study
     from crmc.plots import plot_file
-    from crmc.qlt_plot import plot_study
 
     try:
         paths = plot_study(source, folder) or plot_file(source, folder)

@@ -14,7 +14,7 @@ from crmc.text import json_ready
 
 def validate(arguments: argparse.Namespace) -> int:
     """Print the resolved config; returns the exit code."""
-    from crmc.qlt_config import load_study
+    from crmc.orbits.config import load_study
 
     print(load_study(arguments.config, arguments.overrides).to_toml(), end="")
     return 0
@@ -22,7 +22,7 @@ def validate(arguments: argparse.Namespace) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the study, write its result and print its tables; returns the exit code."""
-    from crmc.qlt_config import load_study
+    from crmc.orbits.config import load_study
 
     config = load_study(arguments.config, arguments.overrides)
     _refuse(arguments)
@@ -33,26 +33,27 @@ def run(arguments: argparse.Namespace) -> int:
     import jax
     from tqdm import tqdm
 
-    from crmc import qlt, qlt_report, qlt_result, result
+    from crmc import result
+    from crmc.orbits import dataset, study, table
     from crmc.run import DONE, INTERRUPTED, catching_signals
 
-    started, total = time.perf_counter(), sum(1 for _ in qlt.cases(config.qlt))
+    started, total = time.perf_counter(), sum(1 for _ in study.cases(config.qlt))
     with jax.enable_x64(True), catching_signals() as caught:
         with tqdm(total=total, unit="case", desc=config.name or "qlt", disable=arguments.quiet) as bar:
-            found = qlt.run_study(config.qlt, stop=lambda: bool(caught), progress=lambda: bar.update(1))
+            found = study.run_study(config.qlt, stop=lambda: bool(caught), progress=lambda: bar.update(1))
         status: dict[str, Any] = {
             "status": "interrupted" if caught else "done",
             "cases": len(found),
             "wall_seconds": time.perf_counter() - started,
         }
-        data = qlt_result.dataset(config, found, qlt_result.provenance(config) | status)
-    text = json.dumps(json_ready(qlt_result.summarise(config, data, status)), indent=2)
+        data = dataset.dataset(config, found, dataset.provenance(config) | status)
+    text = json.dumps(json_ready(dataset.summarise(config, data, status)), indent=2)
     data.attrs["summary"] = text
     result.write_atomically(data, output)
     if summary is not None:
         summary.write_text(text + "\n", encoding="utf-8")
     if not arguments.quiet:
-        print(qlt_report.table(data))
+        print(table.table(data))
         print(f"\n{len(found)} of {total} cases in {status['wall_seconds']:.0f} s; {output}")
     if caught:
         say("error", f"interrupted; {output} has {len(found)} of {total} cases")

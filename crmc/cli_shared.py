@@ -15,7 +15,7 @@ from crmc.text import one_line
 
 if TYPE_CHECKING:
     from crmc.config.config import Config
-    from crmc.qlt_config import QltConfig
+    from crmc.orbits.config import QltConfig
 
 
 def say(kind: str, message: object) -> None:

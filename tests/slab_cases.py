@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from crmc import transport
+from crmc.orbits import transport
+from crmc.orbits.slab import Modes, make_modes
 from crmc.physics.spectrum import make_grid
-from crmc.slab import Modes, make_modes
 
 BINS, K_MIN, K_MAX = 16, 0.05, 20.0
 LENGTH, CELLS = 2048.0, 32768

@@ -15,7 +15,7 @@ from crmc.config import files
 from crmc.config.config import Config, ConfigError, load_config, parse_config
 from crmc.config.files import apply_overrides, parse_override
 from crmc.config.quantity import Quantity
-from crmc.qlt_config import QltConfig, load_study
+from crmc.orbits.config import QltConfig, load_study
 
 STARTER = Path(files.__file__).parent / "starter.toml"
 

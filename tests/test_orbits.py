@@ -8,13 +8,13 @@ from scipy.integrate import solve_ivp
 from scipy.interpolate import BSpline
 from slab_cases import BINS, CELLS, K_MAX, K_MIN, LENGTH, grid, one_wave, spectrum
 
-from crmc import orbits
-from crmc.slab import Modes, field, make_modes, random_slab, slab_of
+from crmc.orbits import pusher
+from crmc.orbits.slab import Modes, field, make_modes, random_slab, slab_of
 
 ALL = ((1, 1), (1, -1), (-1, 1), (-1, -1))
 DOUBLE = np.dtype("float64")
-advance = jax.jit(orbits.advance)
-begin = jax.jit(orbits.start)
+advance = jax.jit(pusher.advance)
+begin = jax.jit(pusher.start)
 
 
 def particles(slab, count=64, p=1.5, seed=1):
@@ -161,7 +161,7 @@ def test_orbits_are_those_of_an_independent_integrator():
     k = np.asarray(modes.wavenumber)
     waves = [(0.3, 1, k[10], 0.2), (-0.3, -1, k[17], 0.15)]
     u, z = np.array([[0.9, 0.1, 0.7], [0.2, -0.8, -0.5]]), np.array([3.0, 40.0])
-    one = orbits.at(slab, tuple(jnp.asarray(u.T)), jnp.asarray(z))
+    one = pusher.at(slab, tuple(jnp.asarray(u.T)), jnp.asarray(z))
     want = np.stack(
         [
             solve_ivp(right_side, (0, 40.0), [z[i], *u[i]], "DOP853", rtol=1e-11, atol=1e-12, args=(waves,)).y[1:, -1]
@@ -225,7 +225,7 @@ def test_observations_are_those_of_one_run():
     """Outputs every 25 steps are the states of runs of 25, 50, 75 steps."""
     _, slab = full_slab()
     one = particles(slab)
-    found = orbits.observe(slab, one, jnp.asarray(0.2), outputs=3, steps=25, of=lambda u: u[2])
+    found = pusher.observe(slab, one, jnp.asarray(0.2), outputs=3, steps=25, of=lambda u: u[2])
     for n in (1, 2, 3):
         want = advance(slab, one, jnp.asarray(0.2), 25 * n).momentum[2]
         np.testing.assert_allclose(found[n - 1], want, atol=1e-11)

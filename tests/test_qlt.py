@@ -8,9 +8,10 @@ import pytest
 import xarray as xr
 from test_cli import assert_bad_input, call
 
-from crmc import qlt, qlt_report, qlt_result
 from crmc.config.config import ConfigError
-from crmc.qlt_config import load_study, parse_study
+from crmc.orbits import dataset, table
+from crmc.orbits import study as qlt
+from crmc.orbits.config import load_study, parse_study
 
 SMALL = [
     "qlt.realisations=4",
@@ -132,9 +133,9 @@ def test_what_was_not_reached_is_nan():
     with jax.enable_x64(True):
         found = qlt.run_study(config.qlt, stop=lambda: True)
     assert found == {}
-    data = qlt_result.dataset(config, found, {})
+    data = dataset.dataset(config, found, {})
     assert np.isnan(data.D_mu_mu.values).all() and np.isnan(data.threshold.values).all()
-    assert "10 % at" in qlt_report.table(data)
+    assert "10 % at" in table.table(data)
 
 
 def test_thresholds():
@@ -142,7 +143,7 @@ def test_thresholds():
     amplitudes = np.array([0.01, 0.1, 1.0])
     ratio = np.array([[1.0, 1.05, 1.25], [1.0, 0.7, 1.0], [0.8, 1.0, 1.0], [1.0, 1.2, 1.0]])
     stderr = np.array([[0.01] * 3, [0.01] * 3, [0.01] * 3, [0.01, 0.1, 0.01]])
-    found = qlt_result.thresholds(amplitudes, ratio, stderr)
+    found = dataset.thresholds(amplitudes, ratio, stderr)
     np.testing.assert_allclose(found[:3], [0.1 * 10**0.25, 0.01 * 10 ** (1 / 3), 0.01], rtol=1e-9)
     assert np.isnan(found[3])
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from slab_cases import BINS, COSINES, K_MAX, K_MIN, V_A, grid, measure, one_wave, spectrum
 
-from crmc import quasilinear, transport
-from crmc.slab import make_modes
+from crmc.orbits import quasilinear, transport
+from crmc.orbits.slab import make_modes
+from crmc.orbits.transport import running, slope
 from crmc.statistics import mean_of, ratio_of
 from crmc.theory.scattering import diffusion_tensor
-from crmc.transport import running, slope
 
 BRANCHES = ((1, 1), (1, -1), (-1, 1), (-1, -1))
 #: 4.9 standard errors: one test in a million may fail by chance.

@@ -421,7 +421,7 @@ MUTATIONS = (
     Mutation(
         "orbit-helicity",
         "the explicit waves turn the other way",
-        "slab.py",
+        "orbits/slab.py",
         "    right, left = ",
         "    left, right = ",
         (WAVE_HELICITY,),
@@ -429,7 +429,7 @@ MUTATIONS = (
     Mutation(
         "orbit-field-not-raised",
         "interpolation takes power from short waves",
-        "slab.py",
+        "orbits/slab.py",
         "    raised = modes.amplitude / jnp.sinc(jnp.arange(modes.cells // 2) / modes.cells) ** 2\n",
         "    raised = modes.amplitude\n",
         (WAVE_AMPLITUDE,),
@@ -437,7 +437,7 @@ MUTATIONS = (
     Mutation(
         "orbit-no-electric-field",
         "particles in explicit waves meet no electric field",
-        "orbits.py",
+        "orbits/pusher.py",
         "e_x + V * y, e_y - V * x\n",
         "e_x, e_y\n",
         (WAVE_MOMENTUM,),
@@ -445,7 +445,7 @@ MUTATIONS = (
     Mutation(
         "orbit-electric-sign",
         "E = V x dB",
-        "orbits.py",
+        "orbits/pusher.py",
         "e_x + V * y, e_y - V * x\n",
         "e_x - V * y, e_y + V * x\n",
         (WAVE_MOMENTUM,),
@@ -453,7 +453,7 @@ MUTATIONS = (
     Mutation(
         "orbit-waves-at-rest",
         "explicit waves do not move",
-        "orbits.py",
+        "orbits/pusher.py",
         "(speed - slab.velocity[d])",
         "speed",
         (INTEGRATOR,),
@@ -461,7 +461,7 @@ MUTATIONS = (
     Mutation(
         "orbit-gyration-reversed",
         "particles gyrate the other way",
-        "orbits.py",
+        "orbits/pusher.py",
         "    t_z = 0.5 * dt\n",
         "    t_z = -0.5 * dt\n",
         (GYRATION,),
@@ -469,7 +469,7 @@ MUTATIONS = (
     Mutation(
         "orbit-first-order",
         "field evaluated at the start of the step",
-        "orbits.py",
+        "orbits/pusher.py",
         "    ahead = drift(slab, particles, 0.5 * dt)\n",
         "    ahead = particles\n",
         (INTEGRATOR,),
@@ -477,7 +477,7 @@ MUTATIONS = (
     Mutation(
         "orbit-theory-printed",
         "the orbits' theory without its pi",
-        "quasilinear.py",
+        "orbits/quasilinear.py",
         "jnp.sum(basis * own, axis=-1), coefficients)",
         'jnp.sum(basis * own, axis=-1), "printed")',
         (WAVE_SCATTERING,),
@@ -485,7 +485,7 @@ MUTATIONS = (
     Mutation(
         "orbit-theory-sign",
         "the orbits' theory with the sign of D_mup turned",
-        "quasilinear.py",
+        "orbits/quasilinear.py",
         "(1.0 - mu * V / speed) / p, V / speed\n",
         "(1.0 - mu * V / speed) / p, -V / speed\n",
         (BOOSTED,),
@@ -493,7 +493,7 @@ MUTATIONS = (
     Mutation(
         "orbit-slope-twice",
         "D from displacements without its half",
-        "transport.py",
+        "orbits/transport.py",
         "    return 0.5 * (moment[..., last, :]",
         "    return (moment[..., last, :]",
         (WAVE_SCATTERING,),
@@ -501,7 +501,7 @@ MUTATIONS = (
     Mutation(
         "orbit-one-realisation",
         "all realisations are the same",
-        "transport.py",
+        "orbits/transport.py",
         "        own = jax.random.fold_in(key, number)\n",
         "        own = jax.random.fold_in(key, 0 * number)\n",
         (REALISATIONS,),

@@ -10,7 +10,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from crmc.qlt_result import by_cosine
+from crmc.orbits.dataset import by_cosine
 
 
 def plot_study(source: Path, folder: Path) -> list[Path]:

@@ -24,7 +24,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from crmc.slab import Slab, field
+from crmc.orbits.slab import Slab, field
 
 Vector = tuple[jax.Array, jax.Array, jax.Array]
 

@@ -23,8 +23,8 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.linalg import eigh_tridiagonal
 
+from crmc.orbits.slab import Modes
 from crmc.physics.spectrum import SIGNS, SpectrumGrid
-from crmc.slab import Modes
 from crmc.theory.scattering import scattering_frequency
 
 #: Cells in mu of `spread_of_diffusion`.

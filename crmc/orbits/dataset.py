@@ -10,8 +10,8 @@ import jax
 import numpy as np
 import xarray as xr
 
-from crmc.qlt import LAGS, WAVES, pooled, resonant, signed
-from crmc.qlt_config import NARROW_COSINE, NARROW_LAGS, QltConfig, Study
+from crmc.orbits.config import NARROW_COSINE, NARROW_LAGS, QltConfig, Study
+from crmc.orbits.study import LAGS, WAVES, pooled, resonant, signed
 
 Found = Mapping[tuple[str, tuple[int, ...]], Mapping[str, np.ndarray]]
 
@@ -19,7 +19,7 @@ Found = Mapping[tuple[str, tuple[int, ...]], Mapping[str, np.ndarray]]
 TOLERANCE = 0.1
 _MAIN = ("waves", "amplitude", "momentum")
 _RATIO = "measured over expected <d mu^2> at the longest lag"
-#: name -> (dimensions after waves, amplitude and momentum, unit, long name); the name is that of `qlt.measure`.
+#: name -> (dimensions after waves, amplitude and momentum, unit, long name); the name is that of `study.measure`.
 _MAIN_VARIABLES: dict[str, tuple[tuple[str, ...], str, str]] = {
     "lag_time": (("lag",), "1/Omega0", "lag T of the displacements"),
     "D_mu_mu": (("mu",), "Omega0", "measured D_mumu, slope from the second to the last lag"),

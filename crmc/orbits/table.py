@@ -7,7 +7,7 @@ import math
 import numpy as np
 import xarray as xr
 
-from crmc.qlt_result import by_cosine
+from crmc.orbits.dataset import by_cosine
 
 
 def _number(value: float, stderr: float) -> str:

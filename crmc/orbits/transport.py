@@ -20,8 +20,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
 
-from crmc import orbits
-from crmc.slab import Modes, random_slab
+from crmc.orbits import pusher
+from crmc.orbits.slab import Modes, random_slab
 
 #: Last axis of `displacements`: means of d mu^2, d mu dp, dp^2, d mu, dp, dp_z^2 and dp_z d eps.
 MOMENTS = ("mu_mu", "mu_p", "p_p", "mu", "p", "z_z", "z_energy")
@@ -36,7 +36,7 @@ class Sample(NamedTuple):
     batch: int = 1
 
 
-def moments(u: orbits.Vector, p: jax.Array, mu: jax.Array) -> jax.Array:
+def moments(u: pusher.Vector, p: jax.Array, mu: jax.Array) -> jax.Array:
     """``MOMENTS`` (n, 7) of the displacements from momentum p and cosines mu (n,), one of n groups after the other."""
     x, y, z = (component.astype(jnp.float64).reshape(mu.size, -1) for component in u)
     now = jnp.sqrt(x**2 + y**2 + z**2)
@@ -70,9 +70,9 @@ def displacements(
         own = jax.random.fold_in(key, number)
         slab = random_slab(modes, jax.random.fold_in(own, 0), dtype)
         words = jax.random.bits(jax.random.fold_in(own, 1), (2, everyone.size), "uint32")
-        particles = orbits.start(p, everyone, words, slab)
+        particles = pusher.start(p, everyone, words, slab)
         of = partial(moments, p=p, mu=mu)
-        return orbits.observe(slab, particles, dt, outputs=sample.lags, steps=steps, of=of)
+        return pusher.observe(slab, particles, dt, outputs=sample.lags, steps=steps, of=of)
 
     return jax.lax.map(one, jnp.arange(sample.realisations), batch_size=sample.batch)
 

@@ -21,14 +21,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from crmc import quasilinear
 from crmc.machine.devices import compiler_options
 from crmc.machine.parallel import each
+from crmc.orbits import quasilinear
+from crmc.orbits.config import NARROW_COSINE, NARROW_LAGS, Study
+from crmc.orbits.slab import Modes, make_modes
+from crmc.orbits.transport import MOMENTS, Sample, displacements, running, slope
 from crmc.physics.spectrum import SpectrumGrid, make_grid
-from crmc.qlt_config import NARROW_COSINE, NARROW_LAGS, Study
-from crmc.slab import Modes, make_modes
 from crmc.statistics import mean_of, ratio_of
-from crmc.transport import MOMENTS, Sample, displacements, running, slope
 
 Branches = tuple[tuple[int, int], ...]
 
