@@ -19,7 +19,7 @@ from crmc.config.keys import replaced
 from crmc.physics.layout import Layout
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
-from crmc.result import in_units
+from crmc.results.variables import in_units
 from crmc.run import SOLVERS
 from crmc.setup import mesh
 from crmc.setup.arrays import Shape, complete, shape_of, start

@@ -260,7 +260,7 @@ def _plot(arguments: argparse.Namespace) -> int:
     if problem:
         raise ConfigError(f"plot {one_line(source, 200)}: {problem}")
     from crmc.orbits.figures import plot_study
-    from crmc.plots import plot_file
+    from crmc.results.figures import plot_file
 
     try:
         paths = plot_study(source, folder) or plot_file(source, folder)

@@ -33,8 +33,8 @@ def run(arguments: argparse.Namespace) -> int:
     import jax
     from tqdm import tqdm
 
-    from crmc import result
     from crmc.orbits import dataset, study, table
+    from crmc.results import dataset as result
     from crmc.run import DONE, INTERRUPTED, catching_signals
 
     started, total = time.perf_counter(), sum(1 for _ in study.cases(config.qlt))

@@ -13,7 +13,7 @@ from crmc.config.errors import ConfigError, did_you_mean, show
 from crmc.config.keys import TABLE, differentiable, number, read_names, value_of
 from crmc.config.quantity import Quantity
 from crmc.fit import default_bounds
-from crmc.result import unit_of
+from crmc.results.variables import unit_of
 from crmc.solvers.diagnostics import MOMENTA
 from crmc.targets import Target
 from crmc.text import one_line

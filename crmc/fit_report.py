@@ -10,7 +10,7 @@ import numpy as np
 from crmc.calibration import CONVERGED
 from crmc.config.keys import differentiable
 from crmc.fit import INTERRUPTED, Fit
-from crmc.result import unit_of
+from crmc.results.variables import unit_of
 from crmc.sensitivity_report import place_name
 from crmc.targets import Point, Target
 

@@ -16,7 +16,6 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
-from crmc import report, result
 from crmc.checkpoint import Checkpoint, checkpoint_path, load, save
 from crmc.config.config import Config
 from crmc.machine.devices import (
@@ -33,6 +32,9 @@ from crmc.machine.memory import require_memory
 from crmc.physics.layout import Layout
 from crmc.physics.parameters import Parameters
 from crmc.physics.state import State
+from crmc.results import dataset
+from crmc.results import table as report
+from crmc.results.summary import summarise
 from crmc.setup import mesh
 from crmc.setup.build import build
 from crmc.setup.setup import Setup
@@ -259,8 +261,8 @@ def _store(runner: Runner, path: Path, output: Path) -> None:
     if not is_first():
         return
     save(path, runner.setup.config, checkpoint, runner.setup.solver)
-    attributes = result.provenance(runner.setup) | {"status": "running"}
-    result.write_atomically(result.dataset(runner.setup, runner.steps, runner.stacked(), attributes), output)
+    attributes = dataset.provenance(runner.setup) | {"status": "running"}
+    dataset.write_atomically(dataset.dataset(runner.setup, runner.steps, runner.stacked(), attributes), output)
 
 
 def _finish(runner: Runner, output: Path, summary: Path | None, path: Path, code: int, message: str) -> Outcome:
@@ -274,14 +276,14 @@ def _finish(runner: Runner, output: Path, summary: Path | None, path: Path, code
         "compile_seconds": runner.compile_seconds,
         "marker_steps_per_second": speed,
     }
-    data = result.dataset(setup, runner.steps, runner.stacked(), result.provenance(setup))
-    overview = result.summarise(setup, data, status)
+    data = dataset.dataset(setup, runner.steps, runner.stacked(), dataset.provenance(setup))
+    overview = summarise(setup, data, status)
     text = to_json(overview)
     data.attrs |= {"status": status["status"], "status_text": status["status_text"], "summary": text}
     checkpoint = runner.checkpoint()
     if is_first():
         save(path, setup.config, checkpoint, setup.solver)
-        result.write_atomically(data, output)
+        dataset.write_atomically(data, output)
         if summary is not None:
             summary.write_text(text + "\n", encoding="utf-8")
     return Outcome(code, message, report.table(overview), overview)

@@ -9,7 +9,7 @@ import numpy as np
 
 from crmc.config.config import Config
 from crmc.config.keys import differentiable, value_of
-from crmc.result import unit_of
+from crmc.results.variables import unit_of
 from crmc.sensitivity import Differentiation, Slopes, logarithmic
 from crmc.solvers.diagnostics import MOMENTA
 from crmc.solvers.fokker_planck.solver import NAME as MESH

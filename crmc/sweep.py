@@ -24,12 +24,13 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
-from crmc import result, sweep_result
 from crmc.config.axes import Axis, Point
 from crmc.config.errors import ConfigError
 from crmc.machine.devices import compiler_options, cores, one_device
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
+from crmc.results import dataset
+from crmc.results import sweep as sweep_result
 from crmc.run import DONE, FAILED, INTERRUPTED, SOLVERS, Solver, catching_signals
 from crmc.setup.build import build
 from crmc.setup.schedule import Demand, Schedule, demand
@@ -302,7 +303,7 @@ def _progress(sweeper: Sweeper, total: int, quiet: bool) -> tqdm:
 
 def _attributes(sweeper: Sweeper) -> dict[str, Any]:
     """Provenance of the first point but for what differs between points, and what was swept."""
-    found = result.provenance(sweeper.first)
+    found = dataset.provenance(sweeper.first)
     for name in ("time_step_s", "seed"):
         found.pop(name)
     swept = {axis.key: [float(x) for x in axis.values] for axis in sweeper.plan.axes}
@@ -318,7 +319,7 @@ def _store(sweeper: Sweeper, output: Path, more: dict[str, Any]) -> None:
     """Write what is finished, if anything is."""
     if any(track is not None for track in sweeper.tracks):
         data = sweep_result.dataset(sweeper.plan, sweeper.tracks, _attributes(sweeper) | more)
-        result.write_atomically(data, output)
+        dataset.write_atomically(data, output)
 
 
 def _finish(sweeper: Sweeper, caught: list[int], output: Path, seconds: float) -> Outcome:
@@ -334,7 +335,7 @@ def _finish(sweeper: Sweeper, caught: list[int], output: Path, seconds: float) -
     }
     data = sweep_result.dataset(sweeper.plan, sweeper.tracks, _attributes(sweeper) | more)
     data = sweep_result.summarise(data, sweeper.plan, sweeper.points)
-    result.write_atomically(data, output)
+    dataset.write_atomically(data, output)
     return Outcome(code, message, sweep_result.table(data, sweeper.plan, sweeper.points))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from crmc.report import WIDTH, table
+from crmc.results.table import WIDTH, table
 from crmc.text import number, with_error
 
 

@@ -24,11 +24,11 @@ from crmc.cli import main
 from crmc.config.axes import make_points, read_axes
 from crmc.config.files import apply_overrides
 from crmc.config.keys import sweepable
+from crmc.results.sweep import point_dataset
 from crmc.run import SOLVERS, run
 from crmc.setup.build import build
 from crmc.setup.predictions import predictions
 from crmc.sweep import Sweeper, common_schedule
-from crmc.sweep_result import point_dataset
 
 TWO_KEYS = ("--over", "expansion.timescale=3.7e12s:7.4e12s:2", "--over", "plasma.magnetic_field=1 uG,1.1 uG")
 

@@ -27,7 +27,7 @@ from scipy import stats
 from crmc.config.config import Config, load_config
 from crmc.physics.equilibrium import equilibrium_amplitudes, growth_of_slope, steady_drift, steady_growth
 from crmc.physics.parameters import Model
-from crmc.result import in_units
+from crmc.results.variables import in_units
 from crmc.run import SOLVERS
 from crmc.setup.arrays import expansion_time, shape_of
 from crmc.setup.build import build

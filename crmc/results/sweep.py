@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from crmc import result
 from crmc.config.axes import Axis, Point
+from crmc.results import dataset as result
+from crmc.results.summary import averages
+from crmc.results.variables import COORDINATES, shared_coordinates
 from crmc.setup.predictions import predictions
 from crmc.setup.setup import Setup
 from crmc.text import number, with_error
@@ -24,7 +26,7 @@ _STATUS_TEXT = "what happened at this point"
 class Track(NamedTuple):
     """What one point gave.
 
-    times: of the rows [s], NaN where none was reached;  k: bin centres;  values: `result.physical`;  status: one of
+    times: of the rows [s], NaN where none was reached;  k: bin centres;  values: `dataset.physical`;  status: one of
     the words above, and ``text`` says why;  time_step: dt [s].
     """
 
@@ -106,11 +108,11 @@ def dataset(plan: Plan, tracks: Sequence[Track | None], attributes: Mapping[str,
     }
     data = xr.Dataset(
         result.labelled(stacked, (*plan.dims, plan.time), plan.k),
-        result.shared_coordinates() | {axis.dimension: _coordinate(axis) for axis in plan.axes},
+        shared_coordinates() | {axis.dimension: _coordinate(axis) for axis in plan.axes},
         attrs=dict(attributes),
     )
     for name, own, same, dim in (("times", "time", plan.same_times, plan.time), ("k", "k", plan.same_k, plan.k)):
-        one, attrs = getattr(some, name), result.COORDINATES[own]
+        one, attrs = getattr(some, name), COORDINATES[own]
         if same:
             data = data.assign_coords({own: (dim, one, attrs)})
         else:
@@ -155,7 +157,7 @@ def summarise(data: xr.Dataset, plan: Plan, points: Sequence[Point]) -> xr.Datas
     for point in points:
         if data["status"].values[point.place] == DONE:
             one = point_dataset(data, dict(zip(plan.dims, point.place, strict=True)))
-            for name, entry in result.averages(one).items():
+            for name, entry in averages(one).items():
                 largest = name in ("energy_residual", "energy_imbalance")
                 text = f"{name}: {'largest absolute value' if largest else 'mean over the last half'} of the run"
                 put(f"average_{name}", point.place, entry["value"], entry["unit"], text)

@@ -1,0 +1,1 @@
+"""Results: labelled data, the summary, its table and its figures."""

@@ -1,0 +1,133 @@
+"""The variables of a result file: dimensions, units and descriptions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from crmc.solvers.diagnostics import MOMENTA
+from crmc.units import PARSEC, SPEED_OF_LIGHT, CodeUnits
+
+_WAVE = ("time", "direction", "helicity", "k")
+
+
+_INTERVAL = "mean over the interval that ends at this time"
+
+
+#: name -> (dimensions after time, unit, factor of the code unit, long name)
+_VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
+    "magnetic_field": ((), "G", "field", "magnetic field B"),
+    "cr_number_density": ((), "cm-3", "density", "cosmic-ray number density n_c"),
+    "cr_energy_density": ((), "erg cm-3", "energy", "cosmic-ray kinetic energy density U"),
+    "parallel_pressure": ((), "erg cm-3", "energy", "cosmic-ray parallel pressure P_par"),
+    "perpendicular_pressure": ((), "erg cm-3", "energy", "cosmic-ray perpendicular pressure P_perp"),
+    "pressure_anisotropy": ((), "1", "one", "pressure anisotropy (P_par - P_perp)/P_c"),
+    "gap_pressure_anisotropy": (
+        (),
+        "1",
+        "one",
+        "share of the pressure anisotropy held by markers in the gap",
+    ),
+    "drift_velocity": ((), "cm s-1", "speed", "bulk drift v_D of the cosmic rays along the field (eq. 17)"),
+    "gas_pressure": ((), "erg cm-3", "energy", "thermal gas pressure P_g"),
+    "heating_rate": ((), "erg cm-3 s-1", "power", f"power the markers give to waves, {_INTERVAL}"),
+    "heating_rate_stderr": ((), "erg cm-3 s-1", "power", "standard error of heating_rate (kick noise)"),
+    "spectral_heating_rate": (
+        (),
+        "erg cm-3 s-1",
+        "power",
+        "2 sum Gamma W dk with Gamma from the functional A[f]",
+    ),
+    "gas_heating_rate": ((), "erg cm-3 s-1", "power", f"wave energy damped into the gas, {_INTERVAL}"),
+    "identity_residual": ((), "1", "one", "spectral_heating_rate/heating_rate - 1 (eq. 37)"),
+    "energy_residual": ((), "1", "one", "change of the total energy relative to the cosmic rays' at t = 0"),
+    "energy_imbalance": (
+        (),
+        "1",
+        "one",
+        "sum of particle loss minus wave gain over sum |d eps| of the kicks",
+    ),
+    "max_scattering_per_step": ((), "1", "one", "largest nu dt of the interval"),
+    "balancing_correction": ((), "1", "one", "largest relative change of the markers' energy to balance a kick"),
+    "energy_cosmic_rays": ((), "erg cm-3", "energy", "cosmic-ray energy x B0/B, full weights"),
+    "energy_waves": ((), "erg cm-3", "energy", "wave energy x B0/B"),
+    "energy_gas": ((), "erg cm-3", "energy", "thermal energy x B0/B"),
+    "energy_field": ((), "erg cm-3", "energy", "energy of the mean field x B0/B"),
+    "energy_injected": (
+        (),
+        "erg cm-3",
+        "energy",
+        "energy injected x B0/B (cosmic rays, gas heating, wave seed)",
+    ),
+    "energy_radiated": (
+        (),
+        "erg cm-3",
+        "energy",
+        "energy radiated or given to waves that are not followed, x B0/B",
+    ),
+    "number_cosmic_rays": ((), "cm-3", "density", "number of cosmic rays x B0/B, full weights"),
+    "number_entered": ((), "cm-3", "density", "number that came in by injection and gradient, x B0/B"),
+    "number_residual": ((), "1", "one", "change of the number less what came in, relative to that at t = 0"),
+    "work_external": ((), "erg cm-3", "energy", "work on the surroundings, int P d(B0/B)"),
+    "scattering_frequency": (
+        ("momentum",),
+        "s-1",
+        "rate",
+        "scattering frequency, int_0^1 nu dmu, both hemispheres' mean",
+    ),
+    "mean_free_path": (("momentum",), "pc", "length", "v over the mu-averaged scattering frequency"),
+    "wave_power": (_WAVE[1:], "1", "one", "e = 8 pi k W_M/B^2 of a branch, at the bin's centre"),
+    "growth_rate": (
+        _WAVE[1:],
+        "s-1",
+        "rate",
+        f"amplitude growth rate from the functional A[f] (eq. 13), {_INTERVAL}",
+    ),
+    "damping_rate": (_WAVE[1:], "s-1", "rate", "amplitude damping rate"),
+}
+
+
+_VARIABLES["pressure_anisotropy_stderr"] = ((), "1", "one", "standard error of pressure_anisotropy")
+
+
+_VARIABLES["drift_velocity_stderr"] = ((), "cm s-1", "speed", "standard error of drift_velocity")
+
+
+def _factors(units: CodeUnits) -> dict[str, float]:
+    return {
+        "one": 1.0,
+        "field": units.magnetic_field,
+        "density": units.ion_density,
+        "energy": units.energy_density,
+        "power": units.power_density,
+        "rate": units.gyrofrequency,
+        "speed": SPEED_OF_LIGHT,
+        "length": units.time * SPEED_OF_LIGHT / PARSEC,
+    }
+
+
+#: Attributes of the coordinates of a result, and the values of those that every result shares.
+COORDINATES: dict[str, dict[str, str]] = {
+    "time": {"units": "s", "long_name": "time"},
+    "direction": {"units": "1", "long_name": "propagation direction of the waves"},
+    "helicity": {"units": "1", "long_name": "sign(p_par) of resonant particles"},
+    "k": {"units": "Omega0/c", "long_name": "wavenumber, Omega0 at t = 0"},
+    "momentum": {"units": "m_p c", "long_name": "momentum"},
+}
+
+
+_SHARED: dict[str, Any] = {"direction": [1, -1], "helicity": [1, -1], "momentum": MOMENTA}
+
+
+def shared_coordinates() -> dict[str, tuple[str, Any, dict[str, str]]]:
+    """Coordinates direction, helicity and momentum."""
+    return {name: (name, values, COORDINATES[name]) for name, values in _SHARED.items()}
+
+
+def in_units(units: CodeUnits, name: str, value: Any) -> Any:
+    """``value``, code units, of a variable of a result in the unit of the file."""
+    return value * _factors(units)[_VARIABLES[name][2]]
+
+
+def unit_of(name: str) -> str:
+    """Unit of a variable of a result."""
+    return _VARIABLES[name][1]
