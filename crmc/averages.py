@@ -20,13 +20,13 @@ from crmc.physics.layout import Layout
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
 from crmc.results.variables import in_units
-from crmc.run import SOLVERS
 from crmc.setup import mesh
 from crmc.setup.arrays import Shape, complete, shape_of, start
 from crmc.setup.mesh import longer, start_on_mesh
 from crmc.setup.schedule import demand, scheduled
 from crmc.solvers.diagnostics import observe_with
 from crmc.solvers.fokker_planck.solver import NAME
+from crmc.solvers.registry import SOLVERS
 from crmc.solvers.simulate import simulate
 from crmc.solvers.tally import Record
 

@@ -80,7 +80,7 @@ def _run(arguments: argparse.Namespace) -> int:
     layout = _layout(arguments, config)
 
     from crmc.machine.devices import is_first
-    from crmc.run import run
+    from crmc.runs.run import run
 
     if is_first():
         _warn(config)
@@ -137,7 +137,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
     if output.exists():
         say("note", f"{output} exists and will be overwritten")
 
-    from crmc.sweep import sweep
+    from crmc.runs.sweep import sweep
 
     outcome = sweep(points, axes, output=output, solver=arguments.solver, batch=arguments.batch, quiet=arguments.quiet)
     if outcome.table and not arguments.quiet:

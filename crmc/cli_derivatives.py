@@ -31,7 +31,7 @@ def sensitivity(arguments: argparse.Namespace, config: Config) -> int:
     from crmc import sensitivity_report
     from crmc.averages import QUANTITIES, averages_of
     from crmc.config.keys import read_names
-    from crmc.run import FAILED, INTERRUPTED, catching_signals
+    from crmc.runs.outcome import FAILED, INTERRUPTED, catching_signals
     from crmc.sensitivity import Differentiation, differentiate
 
     keys, names = read_names(arguments.wrt, config), _averages(arguments.of, QUANTITIES, config)
@@ -68,7 +68,7 @@ def fit(arguments: argparse.Namespace, config: Config) -> int:
     from crmc.fit import INTERRUPTED as STOPPED
     from crmc.fit import fit
     from crmc.fit_options import read_free, read_targets
-    from crmc.run import DONE, FAILED, INTERRUPTED, catching_signals
+    from crmc.runs.outcome import DONE, FAILED, INTERRUPTED, catching_signals
     from crmc.targets import Interrupted, Point
 
     def report(point: Point, steps: int) -> None:

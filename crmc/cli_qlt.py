@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from crmc.orbits import dataset, study, table
     from crmc.results import dataset as result
-    from crmc.run import DONE, INTERRUPTED, catching_signals
+    from crmc.runs.outcome import DONE, INTERRUPTED, catching_signals
 
     started, total = time.perf_counter(), sum(1 for _ in study.cases(config.qlt))
     with jax.enable_x64(True), catching_signals() as caught:

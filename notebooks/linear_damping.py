@@ -17,7 +17,7 @@ import numpy as np
 import xarray as xr
 
 from crmc.config.config import load_config
-from crmc.run import run
+from crmc.runs.run import run
 from crmc.setup.predictions import predictions
 
 full = os.environ.get("CRMC_NOTEBOOK_SIZE") == "full"

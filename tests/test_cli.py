@@ -215,7 +215,7 @@ def fake_module(monkeypatch: pytest.MonkeyPatch, name: str, **functions: Any) ->
 
 
 class FakeRun:
-    """Stands in for crmc.run.run: remembers its arguments, gives the outcome it is told to."""
+    """Stands in for crmc.runs.run.run: remembers its arguments, gives the outcome it is told to."""
 
     def __init__(self, exit_code: int = 0, message: str = "", raises: BaseException | None = None) -> None:
         self.outcome = types.SimpleNamespace(exit_code=exit_code, message=message, table="the table")

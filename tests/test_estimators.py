@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 from crmc.config.config import load_config
-from crmc.run import run
+from crmc.runs.run import run
 
 
 @pytest.fixture(scope="module")

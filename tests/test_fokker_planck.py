@@ -17,7 +17,7 @@ from crmc import theory
 from crmc.cli import main
 from crmc.config.config import ConfigError, parse_config
 from crmc.physics.moments import energies, ledger, moments, total
-from crmc.run import run
+from crmc.runs.run import run
 from crmc.setup.build import build
 from crmc.setup.mesh import COSINES, MOMENTA, prepare
 from crmc.solvers.fokker_planck import diffusion, step

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from run_cases import SMALL, environment, result_of, small
 
-import crmc.run
+import crmc.runs.run
 from crmc.cli import main
 from crmc.config.config import Config, ConfigError, parse_config
 from crmc.machine import memory
@@ -25,7 +25,8 @@ from crmc.physics import noise
 from crmc.physics.ensemble import excerpt, joined
 from crmc.physics.layout import Layout
 from crmc.physics.markers import padded
-from crmc.run import DONE, INTERRUPTED, run
+from crmc.runs.outcome import DONE, INTERRUPTED
+from crmc.runs.run import run
 from crmc.setup.build import build
 from crmc.solvers.simulate import advance
 from crmc.solvers.tally import empty_record
@@ -131,15 +132,15 @@ def test_resume_on_another_number_of_devices(tmp_path: Path, monkeypatch: pytest
     """Interrupted on four devices and resumed on two, a run ends as on one."""
     config = small(run__markers=COUNT)
     run(config, output=tmp_path / "one.nc", quiet=True, layout=Layout())
-    output, take = tmp_path / "two.nc", crmc.run.Runner.take
+    output, take = tmp_path / "two.nc", crmc.runs.run.Runner.take
 
-    def interrupted(runner: crmc.run.Runner, count: int) -> None:
+    def interrupted(runner: crmc.runs.run.Runner, count: int) -> None:
         take(runner, count)
         if runner.step >= 37:
             signal.raise_signal(signal.SIGTERM)
 
     with monkeypatch.context() as patch:
-        patch.setattr(crmc.run.Runner, "take", interrupted)
+        patch.setattr(crmc.runs.run.Runner, "take", interrupted)
         assert run(config, output=output, quiet=True, layout=Layout(4, 100)).exit_code == INTERRUPTED
     assert run(config, output=output, quiet=True, layout=Layout(2), resume=True).exit_code == DONE
     assert_close(output, tmp_path / "one.nc")

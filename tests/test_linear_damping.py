@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 from crmc.config.config import load_config
-from crmc.run import run
+from crmc.runs.run import run
 
 #: Standard errors at which a false alarm has probability 1e-6.
 SIGMAS = 4.9

@@ -276,7 +276,7 @@ def test_runs_of_other_parameters_are_not_combined(tmp_path):
 @pytest.mark.parametrize(("ended", "code", "words"), [(130, 130, "interrupted"), (3, 3, "ended early: too cold")])
 def test_a_quick_run_that_ends_early(monkeypatch, ended, code, words):
     monkeypatch.delenv("CRMC_TRACEBACK", raising=False)
-    monkeypatch.setattr("crmc.run.run", lambda *x, **y: types.SimpleNamespace(exit_code=ended, message="too cold"))
+    monkeypatch.setattr("crmc.runs.run.run", lambda *x, **y: types.SimpleNamespace(exit_code=ended, message="too cold"))
     reply = call("paper")
     assert reply[:2] == (code, "") and words in reply[2] and reply[2].count("\n") == 1
 

@@ -20,7 +20,8 @@ from scipy import integrate, signal, stats
 
 from crmc import theory
 from crmc.config.config import Config, parse_config
-from crmc.run import DONE, Outcome, run
+from crmc.runs.outcome import DONE, Outcome
+from crmc.runs.run import run
 from crmc.setup.build import build
 from crmc.statistics import mean_and_error
 from crmc.text import to_json

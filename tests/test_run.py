@@ -29,10 +29,11 @@ from run_cases import (
     result_of,
 )
 
-import crmc.run
+import crmc.runs.run
 from crmc.cli import main
 from crmc.config.config import Config, ConfigError
-from crmc.run import DONE, FAILED, INTERRUPTED, Outcome, run
+from crmc.runs.outcome import DONE, FAILED, INTERRUPTED, Outcome
+from crmc.runs.run import run
 
 #: Long enough (1 s or more of stepping, after the first progress bar) to be interrupted half-way.
 LONG = {"run__duration": "1.6e10 s"}
@@ -45,7 +46,7 @@ DRIVER = """
 import sys
 from pathlib import Path
 from crmc.config.config import load_config
-from crmc.run import run
+from crmc.runs.run import run
 config, output = sys.argv[1:]
 run(load_config(config), output=Path(output), quiet=True, save_seconds=0.0, chunk_steps=4)
 """
@@ -236,7 +237,7 @@ def test_signal_while_compiling(
         return crmc.setup.build.build(config)
 
     with monkeypatch.context() as patch:
-        patch.setattr(crmc.run, "build", build)
+        patch.setattr(crmc.runs.run, "build", build)
         output, outcome = run_into(tmp_path, driven())
     assert outcome.exit_code == INTERRUPTED and number.name in outcome.message
     assert result_of(output).attrs["status"] == "interrupted" and result_of(output).sizes["time"] == 1
@@ -248,14 +249,14 @@ def test_signal_while_compiling(
 def test_resume_inside_an_interval(reference: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An interval interrupted at step 37 of 30..45 has the same averages as an undisturbed one."""
 
-    def take(runner: crmc.run.Runner, count: int) -> None:
+    def take(runner: crmc.runs.run.Runner, count: int) -> None:
         original(runner, count)
         if runner.step == 37:
             signal.raise_signal(signal.SIGTERM)
 
-    original = crmc.run.Runner.take
+    original = crmc.runs.run.Runner.take
     with monkeypatch.context() as patch:
-        patch.setattr(crmc.run.Runner, "take", take)
+        patch.setattr(crmc.runs.run.Runner, "take", take)
         output, outcome = run_into(tmp_path, driven(), chunk_steps=1)
     assert outcome.exit_code == INTERRUPTED
     assert int(checkpoint_of(output)["recorded"]) == 7
@@ -384,13 +385,13 @@ def test_what_is_not_finite_fails(
 ) -> None:
     """Exit 3 names what is not finite in the row at step 30; the rows before it are saved."""
 
-    def take(runner: crmc.run.Runner, count: int) -> None:
+    def take(runner: crmc.runs.run.Runner, count: int) -> None:
         original(runner, count)
         if runner.step == 30:
             runner.state = dataclasses.replace(runner.state, **spoil(runner.state))
 
-    original = crmc.run.Runner.take
-    monkeypatch.setattr(crmc.run.Runner, "take", take)
+    original = crmc.runs.run.Runner.take
+    monkeypatch.setattr(crmc.runs.run.Runner, "take", take)
     output, outcome = run_into(tmp_path, driven(), chunk_steps=5, summary=tmp_path / "s.json")
     assert outcome.exit_code == FAILED
     assert f"{named} is not finite at step 30" in outcome.message

@@ -16,7 +16,7 @@ from crmc.averages import averages_of
 from crmc.cli import main
 from crmc.config.config import Config, ConfigError
 from crmc.config.keys import TABLE, read_names, value_of
-from crmc.run import run
+from crmc.runs.run import run
 from crmc.sensitivity import Differentiation, Mode, Slopes, differentiate, logarithmic, replica
 from crmc.setup.arrays import code_units
 from crmc.solvers.fokker_planck.solver import NAME

@@ -12,7 +12,7 @@ from run_cases import driven
 
 from crmc.physics.parameters import Parameters
 from crmc.physics.state import State
-from crmc.run import Runner
+from crmc.runs.run import Runner
 from crmc.setup.build import build
 from crmc.setup.setup import Setup
 from crmc.solvers.simulate import simulate

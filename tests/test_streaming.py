@@ -15,7 +15,7 @@ from run_cases import SMALL
 from crmc.config.config import load_config, parse_config
 from crmc.physics import gradient
 from crmc.physics.equilibrium import steady_drift
-from crmc.run import run
+from crmc.runs.run import run
 from crmc.setup.build import build
 from crmc.setup.mesh import prepare
 from crmc.setup.predictions import predictions

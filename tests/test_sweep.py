@@ -18,17 +18,18 @@ import tomli_w
 import xarray as xr
 from run_cases import BOTH, EVERY, STEPS, compiled_once, driven
 
-import crmc.run
-import crmc.sweep
+import crmc.runs.run
+import crmc.runs.sweep
 from crmc.cli import main
 from crmc.config.axes import make_points, read_axes
 from crmc.config.files import apply_overrides
 from crmc.config.keys import sweepable
 from crmc.results.sweep import point_dataset
-from crmc.run import SOLVERS, run
+from crmc.runs.run import run
+from crmc.runs.sweep import Sweeper, common_schedule
 from crmc.setup.build import build
 from crmc.setup.predictions import predictions
-from crmc.sweep import Sweeper, common_schedule
+from crmc.solvers.registry import SOLVERS
 
 TWO_KEYS = ("--over", "expansion.timescale=3.7e12s:7.4e12s:2", "--over", "plasma.magnetic_field=1 uG,1.1 uG")
 
@@ -77,7 +78,7 @@ def counted(config: Path, output: Path, *argv: object, code: int = 0) -> Counted
 
     counting = SOLVERS["monte-carlo"]._replace(advance=advance)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(crmc.sweep, "SOLVERS", {"monte-carlo": counting})
+        patch.setattr(crmc.runs.sweep, "SOLVERS", {"monte-carlo": counting})
         found, out, err = call("sweep", config, "-o", output, *argv)
     assert found == code, err
     return Counted(xr.load_dataset(output), out, len(traced))
@@ -113,7 +114,7 @@ def test_points_are_the_runs_they_stand_for(
     """Oracle: `run` of the point's config by the same schedule, alone.  Round-off over 100 steps: 1e-9."""
     points = make_points(BOTH, read_axes(TWO_KEYS[1::2], None, BOTH))
     schedule = common_schedule(points)
-    monkeypatch.setattr(crmc.run, "build", lambda config: build(config, schedule))
+    monkeypatch.setattr(crmc.runs.run, "build", lambda config: build(config, schedule))
     output = tmp_path / "run.nc"
     config = next(point.config for point in points if point.place == place)
     assert run(config, output=output, quiet=True).exit_code == 0
@@ -145,7 +146,7 @@ def test_side_by_side_as_one_after_the_other(
     swept: Counted, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The program of a GPU (vmap) gives the numbers of that of a CPU; round-off over 100 steps: 1e-9."""
-    monkeypatch.setattr(crmc.sweep, "_side_by_side", lambda: True)
+    monkeypatch.setattr(crmc.runs.sweep, "_side_by_side", lambda: True)
     found = counted(config, tmp_path / "sweep.nc", *TWO_KEYS, "--batch", 3)
     assert found.traced == 1
     assert_same_numbers(found.data, swept.data, 1e-9)
@@ -264,8 +265,8 @@ def test_interrupt_keeps_what_is_finished(config: Path, tmp_path: Path, monkeypa
             assert self.stop.wait(60.0)
         return original(self, *arguments)
 
-    monkeypatch.setattr(crmc.sweep, "catching_signals", lambda: _one_signal(caught))
-    monkeypatch.setattr(crmc.sweep, "cores", lambda: 1)
+    monkeypatch.setattr(crmc.runs.sweep, "catching_signals", lambda: _one_signal(caught))
+    monkeypatch.setattr(crmc.runs.sweep, "cores", lambda: 1)
     monkeypatch.setattr(Sweeper, "run_batch", run_batch)
     output = tmp_path / "sweep.nc"
     over = ("--over", "damping.linear=1e-11 1/s:3e-11 1/s:7", "--batch", 3)

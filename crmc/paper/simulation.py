@@ -58,7 +58,8 @@ def quick_run() -> Simulation:
     Raises KeyboardInterrupt if a signal ends it and RuntimeError if it fails.
     """
     from crmc.config.config import load_config
-    from crmc.run import INTERRUPTED, run
+    from crmc.runs.outcome import INTERRUPTED
+    from crmc.runs.run import run
 
     config = load_config("halo", list(QUICK))
     with tempfile.TemporaryDirectory() as folder:

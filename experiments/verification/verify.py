@@ -27,9 +27,9 @@ from scipy import stats
 from crmc.config.config import Config, load_config
 from crmc.physics.markers import initial_markers
 from crmc.physics.moments import moments
-from crmc.run import SOLVERS
 from crmc.setup.build import build
 from crmc.setup.setup import Setup
+from crmc.solvers.registry import SOLVERS
 
 POINTS = Path(__file__).with_name("points.toml")
 #: Steps of the markers at nu_max dt = 0.2, or until a flat spectrum has settled; rows averaged over the second half.

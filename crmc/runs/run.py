@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import math
 import signal
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
-from crmc.checkpoint import Checkpoint, checkpoint_path, load, save
 from crmc.config.config import Config
 from crmc.machine.devices import (
     agree,
@@ -30,63 +25,19 @@ from crmc.machine.devices import (
 )
 from crmc.machine.memory import require_memory
 from crmc.physics.layout import Layout
-from crmc.physics.parameters import Parameters
 from crmc.physics.state import State
 from crmc.results import dataset
 from crmc.results import table as report
 from crmc.results.summary import summarise
-from crmc.setup import mesh
+from crmc.runs.checkpoint import Checkpoint, checkpoint_path, load, save
+from crmc.runs.outcome import _STATUS, DONE, FAILED, INTERRUPTED, Outcome, catching_signals
 from crmc.setup.build import build
 from crmc.setup.setup import Setup
-from crmc.solvers.fokker_planck import solver
-from crmc.solvers.fokker_planck import step as fokker_planck
-from crmc.solvers.fokker_planck.solver import NAME
-from crmc.solvers.monte_carlo.solver import keyed_step, observe
-from crmc.solvers.simulate import advance
-from crmc.solvers.tally import Record, empty_record
+from crmc.solvers.registry import SOLVERS
 from crmc.text import to_json
 
-DONE, FAILED, INTERRUPTED = 0, 3, 130
-_STATUS = {DONE: "done", FAILED: "failed", INTERRUPTED: "interrupted"}
 #: Wall time aimed at per chunk, so that progress and signals stay responsive [s].
 _CHUNK_SECONDS = 0.5
-
-
-class Solver(NamedTuple):
-    """What the drivers drive: how to prepare a setup, start a record, step, advance a state and read a row from it.
-
-    ``keyed_step``, ``advance`` and ``observe`` have the signatures of those of ``simulate`` and ``observe``.
-    coarsest: nu_max dt above which a step is too coarse to trust.
-    """
-
-    prepare: Callable[[Setup], Setup]
-    record: Callable[[Parameters], Record]
-    keyed_step: Callable[..., tuple[State, Record]]
-    advance: Callable[..., Any]
-    observe: Callable[..., Any]
-    coarsest: float
-
-
-SOLVERS = {
-    "monte-carlo": Solver(lambda setup: setup, lambda _: empty_record(), keyed_step, advance, observe, coarsest=2.0),
-    NAME: Solver(
-        mesh.prepare,
-        fokker_planck.mesh_record,
-        solver.keyed_step,
-        solver.advance,
-        solver.observe,
-        coarsest=math.inf,
-    ),
-}
-
-
-class Outcome(NamedTuple):
-    """How a run ended."""
-
-    exit_code: int
-    message: str
-    table: str
-    summary: dict[str, Any]
 
 
 class Runner:
@@ -295,27 +246,6 @@ def _advice(runner: Runner) -> str:
     if peak > runner.solver.coarsest:
         return f"nu_max dt reached {peak:.2g}; lower run.scattering_per_step or set run.time_step"
     return ""
-
-
-@contextlib.contextmanager
-def catching_signals() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM instead of dying from them; a second SIGINT interrupts at once."""
-    caught: list[int] = []
-
-    def note(number: int, _frame: object) -> None:
-        if caught and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        caught.append(number)
-
-    try:
-        previous = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not in the main thread: leave signals alone
-        previous = {}
-    try:
-        yield caught
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 def _progress(setup: Setup, start: int, quiet: bool) -> tqdm:

@@ -31,10 +31,11 @@ from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
 from crmc.results import dataset
 from crmc.results import sweep as sweep_result
-from crmc.run import DONE, FAILED, INTERRUPTED, SOLVERS, Solver, catching_signals
+from crmc.runs.outcome import DONE, FAILED, INTERRUPTED, catching_signals
 from crmc.setup.build import build
 from crmc.setup.schedule import Demand, Schedule, demand
 from crmc.setup.setup import Setup
+from crmc.solvers.registry import SOLVERS, Solver
 from crmc.solvers.tally import Record
 
 _STATUS = {DONE: "done", FAILED: "failed", INTERRUPTED: "interrupted"}
@@ -256,7 +257,7 @@ def sweep(
     batch: int | None = None,
     quiet: bool = False,
 ) -> Outcome:
-    """Run all ``points`` of ``axes`` with one of `run.SOLVERS` and write ``output`` (netCDF).
+    """Run all ``points`` of ``axes`` with one of `registry.SOLVERS` and write ``output`` (netCDF).
 
     batch: points per call of the program (default: one on a CPU, as many as fit on a GPU).
     Raises ConfigError where points need different programs.

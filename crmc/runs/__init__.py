@@ -1,0 +1,1 @@
+"""Run one config or a sweep: progress, checkpoints, results, and how it ended."""
