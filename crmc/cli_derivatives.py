@@ -28,11 +28,11 @@ def sensitivity(arguments: argparse.Namespace, config: Config) -> int:
     import jax
     from tqdm import tqdm
 
-    from crmc import sensitivity_report
-    from crmc.averages import QUANTITIES, averages_of
     from crmc.config.keys import read_names
+    from crmc.inference import sensitivity_table
+    from crmc.inference.averages import QUANTITIES, averages_of
+    from crmc.inference.sensitivity import Differentiation, differentiate
     from crmc.runs.outcome import FAILED, INTERRUPTED, catching_signals
-    from crmc.sensitivity import Differentiation, differentiate
 
     keys, names = read_names(arguments.wrt, config), _averages(arguments.of, QUANTITIES, config)
     if arguments.mode == "finite-difference":
@@ -45,9 +45,9 @@ def sensitivity(arguments: argparse.Namespace, config: Config) -> int:
             say("error", "interrupted before a replica was ready")
             return INTERRUPTED
         if arguments.json:
-            print(json.dumps(json_ready(sensitivity_report.as_dict(program, found)), indent=2))
+            print(json.dumps(json_ready(sensitivity_table.as_dict(program, found)), indent=2))
         else:
-            print(sensitivity_report.text(program, found))
+            print(sensitivity_table.text(program, found))
     if caught:
         say("error", f"interrupted; the result is that of {_count(found)} of {replicas} replicas")
         return INTERRUPTED
@@ -64,16 +64,16 @@ def fit(arguments: argparse.Namespace, config: Config) -> int:
         raise ConfigError(f"--evaluations {arguments.evaluations}: must be from 2 to 10000; 30 are often plenty")
     import jax
 
-    from crmc import fit_report
-    from crmc.fit import INTERRUPTED as STOPPED
-    from crmc.fit import fit
     from crmc.fit_options import read_free, read_targets
+    from crmc.inference import fit_table
+    from crmc.inference.fit import INTERRUPTED as STOPPED
+    from crmc.inference.fit import fit
+    from crmc.inference.targets import Interrupted, Point
     from crmc.runs.outcome import DONE, FAILED, INTERRUPTED, catching_signals
-    from crmc.targets import Interrupted, Point
 
     def report(point: Point, steps: int) -> None:
         if not arguments.quiet:
-            say("note", fit_report.progress(point, steps))
+            say("note", fit_table.progress(point, steps))
 
     targets = read_targets(arguments.targets, config)
     bounds = read_free(arguments.free, arguments.bounds, config)
@@ -96,14 +96,14 @@ def fit(arguments: argparse.Namespace, config: Config) -> int:
             say("error", "interrupted before the first evaluation was ready")
             return INTERRUPTED
     if arguments.json:
-        print(json.dumps(json_ready(fit_report.as_dict(found, targets)), indent=2))
+        print(json.dumps(json_ready(fit_table.as_dict(found, targets)), indent=2))
     else:
-        print(fit_report.text(found, targets))
+        print(fit_table.text(found, targets))
     if arguments.output:
         Path(arguments.output).write_text(found.config.to_toml(), encoding="utf-8")
     if found.succeeded:
         return DONE
-    say("error", fit_report.message(found, targets))
+    say("error", fit_table.message(found, targets))
     return INTERRUPTED if found.ended == STOPPED else FAILED
 
 

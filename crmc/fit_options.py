@@ -7,15 +7,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from crmc.averages import QUANTITIES
 from crmc.config.config import Config
 from crmc.config.errors import ConfigError, did_you_mean, show
 from crmc.config.keys import TABLE, differentiable, number, read_names, value_of
 from crmc.config.quantity import Quantity
-from crmc.fit import default_bounds
+from crmc.inference.averages import QUANTITIES
+from crmc.inference.fit import default_bounds
+from crmc.inference.targets import Target
 from crmc.results.variables import unit_of
 from crmc.solvers.diagnostics import MOMENTA
-from crmc.targets import Target
 from crmc.text import one_line
 
 #: Averages that have a spectrum; a target for it is given in Python.

@@ -12,12 +12,12 @@ import pytest
 from run_cases import small
 from scipy import stats
 
-from crmc import fit as fit_module
-from crmc import fit_report
-from crmc.calibration import calibrate, descend, space
 from crmc.config.config import ConfigError
-from crmc.fit import Fit, fit
-from crmc.targets import Interrupted, Point, Target
+from crmc.inference import fit as fit_module
+from crmc.inference import fit_table
+from crmc.inference.fit import Fit, fit
+from crmc.inference.minimise import calibrate, descend, space
+from crmc.inference.targets import Interrupted, Point, Target
 
 AIM = Target("heating_rate", np.asarray(1.0), np.asarray(0.0))
 WIDE = {"a": (1e-2, 1e2), "b": (1e-2, 1e2)}
@@ -174,7 +174,7 @@ def test_unreachable_targets_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """A truth far beyond the bounds: not met, the bound is named, in a dozen evaluations or so."""
     found = fitted(monkeypatch, truth=np.array([1e-6, 2e12]))
     assert not found.succeeded and len(found.history) <= 15
-    said = fit_report.message(found, [AIM] * 2)
+    said = fit_table.message(found, [AIM] * 2)
     assert "comes no closer" in said and "damping.linear up against its upper bound" in said
 
 
@@ -189,7 +189,7 @@ def test_undetermined_numbers_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two averages that depend on the same product of numbers do not give both."""
     found = fitted(monkeypatch, exponents=np.array([[1.0, 1.0], [0.5, 0.5]]))
     assert not found.succeeded
-    assert "do not determine damping.linear, expansion.timescale separately" in fit_report.message(found, [AIM] * 2)
+    assert "do not determine damping.linear, expansion.timescale separately" in fit_table.message(found, [AIM] * 2)
 
 
 def test_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:

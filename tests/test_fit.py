@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from run_cases import small
 
-from crmc import fit as fit_module
 from crmc.cli import main
 from crmc.config.config import Config, ConfigError, load_config
-from crmc.fit import fit
 from crmc.fit_options import read_free, read_targets
-from crmc.sensitivity import differentiate, logarithmic
-from crmc.targets import Comparison, Target
+from crmc.inference import fit as fit_module
+from crmc.inference.fit import fit
+from crmc.inference.sensitivity import differentiate, logarithmic
+from crmc.inference.targets import Comparison, Target
 
 FREE = ("damping.linear", "injection.pressure_rate")
 TRUTH = (1e-11, 1.6e-25)

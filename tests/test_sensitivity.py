@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from run_cases import small
 
-from crmc import sensitivity_report
-from crmc.averages import averages_of
 from crmc.cli import main
 from crmc.config.config import Config, ConfigError
 from crmc.config.keys import TABLE, read_names, value_of
+from crmc.inference import sensitivity_table
+from crmc.inference.averages import averages_of
+from crmc.inference.sensitivity import Differentiation, Mode, Slopes, differentiate, logarithmic, replica
 from crmc.runs.run import run
-from crmc.sensitivity import Differentiation, Mode, Slopes, differentiate, logarithmic, replica
 from crmc.setup.arrays import code_units
 from crmc.solvers.fokker_planck.solver import NAME
 from crmc.statistics import mean_of
@@ -247,7 +247,7 @@ def averages_k(config: Config) -> np.ndarray:
 
 def test_table(forward: Differentiation, found: Slopes) -> None:
     """One line per scalar, momentum and driven bin; values and errors as computed."""
-    text = sensitivity_report.text(forward, found)
+    text = sensitivity_table.text(forward, found)
     lines = text.splitlines()
     assert lines[0].split()[-2:] == ["dln/dln", "cosmic_rays.index"]
     assert sum(line.startswith("wave_power") for line in lines) == 16

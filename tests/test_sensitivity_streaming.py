@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from run_cases import driven
 
-from crmc.averages import averages_of
 from crmc.config.config import Config
 from crmc.config.keys import value_of
-from crmc.sensitivity import Differentiation, Slopes, differentiate, logarithmic, replica
+from crmc.inference.averages import averages_of
+from crmc.inference.sensitivity import Differentiation, Slopes, differentiate, logarithmic, replica
 from crmc.solvers.fokker_planck.solver import NAME
 
 AVERAGES = ("heating_rate", "drift_velocity", "mean_free_path")

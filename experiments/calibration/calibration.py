@@ -14,15 +14,15 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 
-from crmc.averages import averages_of
 from crmc.config.config import Config, load_config
 from crmc.config.keys import value_of
-from crmc.fit import Fit, changed, fit
-from crmc.fit_report import message, progress
-from crmc.sensitivity import replica
-from crmc.sensitivity_report import grid_of
+from crmc.inference.averages import averages_of
+from crmc.inference.fit import Fit, changed, fit
+from crmc.inference.fit_table import message, progress
+from crmc.inference.sensitivity import replica
+from crmc.inference.sensitivity_table import grid_of
+from crmc.inference.targets import Target
 from crmc.solvers.fokker_planck.solver import NAME as MESH
-from crmc.targets import Target
 
 TRUTH = Path(__file__).resolve().parent / "truth.toml"
 FREE = ("damping.linear", "injection.pressure_rate", "cosmic_rays.pressure", "cosmic_rays.index")

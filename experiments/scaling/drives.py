@@ -14,13 +14,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from crmc import theory
-from crmc.averages import averages_of
 from crmc.config.config import Config, load_config
 from crmc.config.keys import value_of
 from crmc.config.rules import alfven_speed
+from crmc.inference.averages import averages_of
+from crmc.inference.sensitivity import replica
 from crmc.machine.devices import compiler_options
 from crmc.machine.parallel import each
-from crmc.sensitivity import replica
 from crmc.setup.arrays import code_units, make_background, shape_of
 from crmc.setup.build import build
 from crmc.setup.setup import Setup

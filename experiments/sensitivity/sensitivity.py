@@ -13,10 +13,10 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 
-from crmc.averages import averages_of
 from crmc.config.config import load_config
 from crmc.config.keys import value_of
-from crmc.sensitivity import Differentiation, Slopes, differentiate, logarithmic
+from crmc.inference.averages import averages_of
+from crmc.inference.sensitivity import Differentiation, Slopes, differentiate, logarithmic
 from crmc.solvers.fokker_planck.solver import NAME as MESH
 
 AVERAGES = ("heating_rate", "scattering_frequency")

@@ -26,8 +26,8 @@ import jax.flatten_util
 import jax.numpy as jnp
 import numpy as np
 
-from crmc.averages import Averages
 from crmc.config.keys import differentiable, value_of
+from crmc.inference.averages import Averages
 from crmc.machine.devices import compiler_options
 from crmc.machine.parallel import each
 from crmc.physics.markers import unit_square

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from crmc.averages import averages_of
 from crmc.config.config import Config
-from crmc.sensitivity import Differentiation, differentiate
+from crmc.inference.averages import averages_of
+from crmc.inference.sensitivity import Differentiation, differentiate
 from crmc.solvers.fokker_planck.solver import NAME as MESH
 
 

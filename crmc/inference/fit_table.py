@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from crmc.calibration import CONVERGED
 from crmc.config.keys import differentiable
-from crmc.fit import INTERRUPTED, Fit
+from crmc.inference.fit import INTERRUPTED, Fit
+from crmc.inference.minimise import CONVERGED
+from crmc.inference.sensitivity_table import place_name
+from crmc.inference.targets import Point, Target
 from crmc.results.variables import unit_of
-from crmc.sensitivity_report import place_name
-from crmc.targets import Point, Target
 
 #: Share of the whole range, in ln x, within which a number counts as being at a bound.
 _AT_BOUND = 0.02

@@ -9,8 +9,8 @@ import numpy as np
 
 from crmc.config.config import Config
 from crmc.config.keys import differentiable, value_of
+from crmc.inference.sensitivity import Differentiation, Slopes, logarithmic
 from crmc.results.variables import unit_of
-from crmc.sensitivity import Differentiation, Slopes, logarithmic
 from crmc.solvers.diagnostics import MOMENTA
 from crmc.solvers.fokker_planck.solver import NAME as MESH
 from crmc.statistics import Estimate, mean_of

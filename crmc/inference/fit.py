@@ -15,12 +15,12 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from scipy.optimize import least_squares
 
-from crmc.averages import averages_of
-from crmc.calibration import CONVERGED, Bounds
 from crmc.config.config import Config
 from crmc.config.errors import ConfigError
 from crmc.config.keys import differentiable, value_of
-from crmc.targets import Comparison, Interrupted, Point, Target
+from crmc.inference.averages import averages_of
+from crmc.inference.minimise import CONVERGED, Bounds
+from crmc.inference.targets import Comparison, Interrupted, Point, Target
 
 #: ln X/X_target goes on as its tangent below this ratio, so that an average of the wrong sign has a way back.
 _LEAST = 0.05

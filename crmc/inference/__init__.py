@@ -1,0 +1,1 @@
+"""Derivatives of a run's averages, and numbers of a config that give averages their target values."""
