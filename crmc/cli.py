@@ -276,7 +276,8 @@ def _plot(arguments: argparse.Namespace) -> int:
 
 
 def _bench(arguments: argparse.Namespace) -> int:
-    from crmc.bench import measure, options, report
+    from crmc.bench import measure, options
+    from crmc.bench import table as report
 
     sizes = options.sizes(arguments.markers)
     against = options.names(arguments.against)

@@ -16,7 +16,7 @@ import pytest
 from run_cases import environment
 from test_cli import assert_bad_input, call
 
-from crmc.bench import measure, report
+from crmc.bench import measure, table
 from crmc.bench.roofline import estimate
 from crmc.bench.worker import Unavailable, references
 from crmc.config.config import load_config
@@ -292,7 +292,7 @@ def test_what_is_missing_is_reported(clock: Callable[..., Clock]) -> None:
     found = measure.measure([100], ["numba", "diffrax", "numpy"], 1, 1)
     against = found["sizes"][0]["against"]
     assert [against[name]["available"] for name in ("numba", "diffrax", "numpy")] == [False, False, True]
-    text = report.text(found)
+    text = table.text(found)
     assert "numba: not available: Numba is not installed; pip install numba" in text
     assert "diffrax: not available: diffrax: out of memory" in text
     assert found["sizes"][0]["crmc"]["resident_bytes_per_marker"] is None
@@ -335,7 +335,7 @@ def test_command(monkeypatch: pytest.MonkeyPatch) -> None:
         # Binding threads to cores must not leave a reference with one of them.
         assert entry["threads"] == len(os.sched_getaffinity(0)) if entry["available"] else entry["remedy"]
     assert found["roofline"]["limited_by"] in ("bandwidth", "arithmetic")
-    assert "crmc faster by" in report.text(found)
+    assert "crmc faster by" in table.text(found)
 
 
 @pytest.mark.parametrize(
