@@ -2,7 +2,7 @@
 
 import sys
 
-from crmc.cli import main
+from crmc.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -20,8 +20,8 @@ from config_cases import BAD, valid
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import crmc.cli
-from crmc.cli import main
+import crmc.cli.main
+from crmc.cli.main import main
 from crmc.config.config import load_config
 
 
@@ -136,7 +136,7 @@ def test_bad_arguments(config_file: Path, argv: list[str], words: str) -> None:
 
 
 def test_unwritable_folder(config_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("crmc.cli.os.access", lambda path, mode: False)
+    monkeypatch.setattr("crmc.cli.main.os.access", lambda path, mode: False)
     assert_bad_input(call("run", config_file), "--output small.nc", "may not be written")
 
 
@@ -315,9 +315,9 @@ def test_plot(config_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_as_a_process(config_file: Path) -> None:
     """The exit code and the single line also reach the shell; heavy modules stay unloaded."""
-    script = "import sys; from crmc.cli import main; code = main(); print('jax' in sys.modules); sys.exit(code)"
+    script = "import sys; from crmc.cli.main import main; code = main(); print('jax' in sys.modules); sys.exit(code)"
     argv = ["validate", str(config_file), "--set", "waves.bins=1"]
-    found_at = {**os.environ, "PYTHONPATH": str(Path(crmc.cli.__file__).parents[1])}
+    found_at = {**os.environ, "PYTHONPATH": str(Path(crmc.cli.main.__file__).parents[1])}
     done = subprocess.run(
         [sys.executable, "-c", script, *argv], capture_output=True, text=True, check=False, env=found_at
     )

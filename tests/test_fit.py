@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from run_cases import small
 
-from crmc.cli import main
+from crmc.cli.fit_options import read_free, read_targets
+from crmc.cli.main import main
 from crmc.config.config import Config, ConfigError, load_config
-from crmc.fit_options import read_free, read_targets
 from crmc.inference import fit as fit_module
 from crmc.inference.fit import fit
 from crmc.inference.sensitivity import differentiate, logarithmic

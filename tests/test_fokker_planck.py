@@ -14,7 +14,7 @@ import xarray as xr
 from run_cases import SMALL, STEPS, small
 
 from crmc import theory
-from crmc.cli import main
+from crmc.cli.main import main
 from crmc.config.config import ConfigError, parse_config
 from crmc.physics.moments import energies, ledger, moments, total
 from crmc.runs.run import run

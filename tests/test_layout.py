@@ -17,7 +17,7 @@ import pytest
 from run_cases import SMALL, environment, result_of, small
 
 import crmc.runs.run
-from crmc.cli import main
+from crmc.cli.main import main
 from crmc.config.config import Config, ConfigError, parse_config
 from crmc.machine import memory
 from crmc.machine.devices import choose_layout, collect, compiler_options, place, spread_out

@@ -22,7 +22,7 @@ from astropy import constants as const
 from astropy import units as u
 
 from crmc import theory
-from crmc.cli import main
+from crmc.cli.main import main
 from crmc.config.config import load_config
 from crmc.paper import simulation, table
 from crmc.paper.equations import VERDICTS, Equation, equations

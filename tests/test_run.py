@@ -30,7 +30,7 @@ from run_cases import (
 )
 
 import crmc.runs.run
-from crmc.cli import main
+from crmc.cli.main import main
 from crmc.config.config import Config, ConfigError
 from crmc.runs.outcome import DONE, FAILED, INTERRUPTED, Outcome
 from crmc.runs.run import run

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from run_cases import small
 
-from crmc.cli import main
+from crmc.cli.main import main
 from crmc.config.config import Config, ConfigError
 from crmc.config.keys import TABLE, read_names, value_of
 from crmc.inference import sensitivity_table

@@ -20,7 +20,7 @@ from run_cases import BOTH, EVERY, STEPS, compiled_once, driven
 
 import crmc.runs.run
 import crmc.runs.sweep
-from crmc.cli import main
+from crmc.cli.main import main
 from crmc.config.axes import make_points, read_axes
 from crmc.config.files import apply_overrides
 from crmc.config.keys import sweepable

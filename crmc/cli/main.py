@@ -16,9 +16,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crmc import cli_derivatives, cli_qlt
-from crmc.cli_options import parser
-from crmc.cli_shared import check_writable, default_output, result_files, say
+from crmc.cli import derivatives, orbits
+from crmc.cli.common import check_writable, default_output, result_files, say
+from crmc.cli.options import parser
 from crmc.config.errors import ConfigError
 from crmc.config.files import is_study
 from crmc.text import json_ready, one_line
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from crmc.physics.layout import Layout
 
 EXIT_DONE, EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED = 0, 2, 3, 130
-_STARTER = Path(__file__).resolve().parent / "config" / "starter.toml"
+_STARTER = Path(__file__).resolve().parents[1] / "config" / "starter.toml"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -74,7 +74,7 @@ def _warn(config: Config) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     if is_study(arguments.config):
-        return cli_qlt.run(arguments)
+        return orbits.run(arguments)
     config = _load(arguments)
     output, summary = result_files(arguments, config)
     layout = _layout(arguments, config)
@@ -150,7 +150,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
 def _sensitivity(arguments: argparse.Namespace) -> int:
     config = _load(arguments)
     _warn(config)
-    return cli_derivatives.sensitivity(arguments, config)
+    return derivatives.sensitivity(arguments, config)
 
 
 def _fit(arguments: argparse.Namespace) -> int:
@@ -158,7 +158,7 @@ def _fit(arguments: argparse.Namespace) -> int:
     if arguments.output:
         check_writable("--output", Path(arguments.output))
     _warn(config)
-    return cli_derivatives.fit(arguments, config)
+    return derivatives.fit(arguments, config)
 
 
 def _warn_of_points(configs: Sequence[Config]) -> None:
@@ -188,7 +188,7 @@ def _init(arguments: argparse.Namespace) -> int:
 
 def _validate(arguments: argparse.Namespace) -> int:
     if is_study(arguments.config):
-        return cli_qlt.validate(arguments)
+        return orbits.validate(arguments)
     config = _load(arguments)
     _warn(config)
     print(config.to_toml(), end="")

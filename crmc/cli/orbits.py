@@ -7,7 +7,7 @@ import json
 import time
 from typing import Any
 
-from crmc.cli_shared import result_files, say
+from crmc.cli.common import result_files, say
 from crmc.config.errors import ConfigError
 from crmc.text import json_ready
 

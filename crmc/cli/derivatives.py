@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crmc.cli_shared import say
+from crmc.cli.common import say
 from crmc.config.errors import ConfigError, did_you_mean
 from crmc.text import json_ready, one_line
 
@@ -64,7 +64,7 @@ def fit(arguments: argparse.Namespace, config: Config) -> int:
         raise ConfigError(f"--evaluations {arguments.evaluations}: must be from 2 to 10000; 30 are often plenty")
     import jax
 
-    from crmc.fit_options import read_free, read_targets
+    from crmc.cli.fit_options import read_free, read_targets
     from crmc.inference import fit_table
     from crmc.inference.fit import INTERRUPTED as STOPPED
     from crmc.inference.fit import fit
