@@ -1,6 +1,7 @@
 """Every test runs on the CPU and in 64-bit JAX, as crmc does; float32 is asked for by dtype."""
 
 import os
+from pathlib import Path
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # Eight devices for the tests of layouts; everything else asks for one.
@@ -9,31 +10,32 @@ os.environ.setdefault("JAX_NUM_CPU_DEVICES", "8")
 import jax
 import pytest
 
-#: Modules that take longest: begun first, they leave no process waiting for another at the end.
+HERE = Path(__file__).resolve().parent
+#: Test files that take longest: begun first, they leave no process waiting for another at the end.
 LONGEST = (
-    "test_layout",
-    "test_fokker_planck",
-    "test_sensitivity",
-    "test_sensitivity_streaming",
-    "test_fit",
-    "test_linear_damping",
-    "test_estimators",
-    "test_run",
-    "test_bench",
-    "test_sweep",
-    "test_verification",
-    "test_simulate",
-    "test_mutations",
-    "test_result",
-    "test_coarse",
-    "test_notebooks",
+    "physics/test_ensemble",
+    "solvers/fokker_planck/test_step",
+    "inference/test_sensitivity",
+    "inference/test_sensitivity_gradient",
+    "inference/test_fit",
+    "acceptance/test_linear_damping",
+    "acceptance/test_estimators",
+    "runs/test_run",
+    "bench/test_measure",
+    "runs/test_sweep",
+    "acceptance/test_verification",
+    "solvers/test_simulate",
+    "acceptance/test_mutations",
+    "results/test_dataset",
+    "solvers/monte_carlo/test_coarse_graining",
+    "acceptance/test_notebooks",
 )
 
 
 def pytest_collection_modifyitems(items):
-    """The longest modules first, the others as they come."""
+    """The longest files first, the others as they come."""
     place = {name: i for i, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: place.get(item.module.__name__, len(place)))
+    items.sort(key=lambda item: place.get(item.path.relative_to(HERE).with_suffix("").as_posix(), len(place)))
 
 
 @pytest.fixture(autouse=True)

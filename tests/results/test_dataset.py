@@ -1,0 +1,419 @@
+"""The result file, its summary, and the averages in it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+import xarray as xr
+from scipy import integrate, signal, stats
+from support.run_cases import STEPS, compiled_once, small
+
+from crmc import theory
+from crmc.config.config import Config, parse_config
+from crmc.runs.outcome import DONE, Outcome
+from crmc.runs.run import run
+from crmc.setup.build import build
+from crmc.statistics import mean_and_error
+from crmc.text import to_json
+
+# cgs, written out here: the units of the file must not come from the code under test.
+C, M_P, ELECTRON_CHARGE, PARSEC = 2.99792458e10, 1.67262192e-24, 4.80320471e-10, 3.0856775814913673e18
+FIELD, DENSITY, PRESSURE, GAS, TAU, DAMPING = 1e-6, 1.3233e-3, 8.2e-14, 3.2e-13, 3.7e12, 1e-11
+
+SCALAR = (
+    "magnetic_field cr_number_density cr_energy_density parallel_pressure perpendicular_pressure "
+    "pressure_anisotropy cr_number_density_stderr cr_energy_density_stderr parallel_pressure_stderr "
+    "perpendicular_pressure_stderr pressure_anisotropy_stderr heating_rate heating_rate_stderr "
+    "spectral_heating_rate identity_residual gas_pressure energy_cosmic_rays energy_waves energy_gas "
+    "energy_field energy_injected energy_radiated work_external energy_residual"
+)
+DIMENSIONS = (
+    dict.fromkeys(re.findall(r"\w+", SCALAR), ("time",))
+    | dict.fromkeys(("scattering_frequency", "mean_free_path"), ("time", "momentum"))
+    | dict.fromkeys(("wave_power", "growth_rate", "damping_rate"), ("time", "direction", "helicity", "k"))
+)
+UNITS = {
+    "magnetic_field": "G",
+    "cr_number_density": "cm-3",
+    "parallel_pressure": "erg cm-3",
+    "pressure_anisotropy": "1",
+    "gas_pressure": "erg cm-3",
+    "heating_rate": "erg cm-3 s-1",
+    "wave_power": "1",
+    "growth_rate": "s-1",
+    "scattering_frequency": "s-1",
+    "mean_free_path": "pc",
+    "work_external": "erg cm-3",
+    "time": "s",
+    "momentum": "m_p c",
+    "k": "Omega0/c",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A finished run and what it wrote."""
+
+    config: Config
+    outcome: Outcome
+    data: xr.Dataset
+    summary: dict[str, Any]
+
+
+def run_into(folder: Path, config: Config) -> Run:
+    paths = folder / "run.nc", folder / "summary.json"
+    outcome = run(config, output=paths[0], summary=paths[1], quiet=True)
+    assert outcome.exit_code == DONE
+    summary = json.loads(paths[1].read_text(encoding="utf-8"), parse_constant=pytest.fail)
+    return Run(config, outcome, xr.load_dataset(paths[0]), summary)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled() -> Iterator[None]:
+    """What is compiled here serves other tests."""
+    with compiled_once():
+        yield
+
+
+@pytest.fixture(scope="module")
+def double(compiled: None, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The small run in float64 with a row every step, so that its last half holds 50."""
+    return run_into(tmp_path_factory.mktemp("double"), small(run__output_interval="2e7 s"))
+
+
+@pytest.fixture(scope="module")
+def single(compiled: None, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The same in float32."""
+    overrides = {"run__output_interval": "2e7 s", "run__precision": "float32"}
+    return run_into(tmp_path_factory.mktemp("single"), small(**overrides))
+
+
+@pytest.fixture(scope="module")
+def spectrum() -> dict[str, float]:
+    """Moments of f0 ~ (p^2 + 1)^(-4.7/2) on 0.5..100 m_p c with the pressure of the config, cgs, by scipy."""
+
+    def moment(phi) -> float:
+        def integrand(log_p: float) -> float:
+            p = math.exp(log_p)
+            return p**3 * (p**2 + 1.0) ** -2.35 * phi(p)
+
+        return integrate.quad(integrand, math.log(0.5), math.log(100.0), epsabs=0.0, epsrel=1e-11)[0]
+
+    rest = M_P * C**2
+    unit = PRESSURE / moment(lambda p: rest * p**2 / math.sqrt(1.0 + p**2) / 3.0)
+    return {
+        "cr_number_density": unit * moment(lambda p: 1.0),
+        "cr_energy_density": unit * moment(lambda p: rest * (math.sqrt(1.0 + p**2) - 1.0)),
+    }
+
+
+# -- the file ---------------------------------------------------------------------------------
+
+
+def test_variables_and_dimensions(double: Run) -> None:
+    """Every variable of the contract is there with its dimensions."""
+    for name, dimensions in DIMENSIONS.items():
+        assert double.data[name].dims == dimensions, name
+    sizes = {"time": STEPS + 1, "direction": 2, "helicity": 2, "k": 8, "momentum": 3}
+    assert dict(double.data.sizes) == sizes
+
+
+def test_units_and_long_names(double: Run) -> None:
+    """Every variable and coordinate says what it is and in which unit."""
+    for name, variable in double.data.variables.items():
+        assert variable.attrs["long_name"] and variable.attrs["units"], name
+    assert {name: double.data[name].attrs["units"] for name in UNITS} == UNITS
+
+
+def test_coordinates(double: Run) -> None:
+    """Time in seconds, signs +1 and -1, momenta 1, 3, 10, wavenumbers evenly spaced in ln k within the range."""
+    data = double.data
+    np.testing.assert_allclose(data.time, 2e7 * np.arange(STEPS + 1), rtol=1e-13)
+    assert data.direction.values.tolist() == data.helicity.values.tolist() == [1, -1]
+    assert data.momentum.values.tolist() == [1.0, 3.0, 10.0]
+    assert 0.01 < data.k[0] < data.k[-1] < 5.0
+    np.testing.assert_allclose(np.diff(np.log(data.k), 2), 0.0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("magnetic_field", FIELD),
+        ("parallel_pressure", PRESSURE),
+        ("perpendicular_pressure", PRESSURE),
+        ("gas_pressure", GAS),
+        ("energy_gas", 1.5 * GAS),
+        ("energy_field", FIELD**2 / (8.0 * math.pi)),
+    ],
+)
+def test_start_in_cgs(double: Run, name: str, expected: float) -> None:
+    """The first row repeats what the config says."""
+    np.testing.assert_allclose(double.data[name][0], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["cr_number_density", "cr_energy_density"])
+def test_moments_in_cgs(double: Run, spectrum: dict[str, float], name: str) -> None:
+    """n_c and U at t = 0 by an independent quadrature of f0."""
+    np.testing.assert_allclose(double.data[name][0], spectrum[name], rtol=1e-6)
+
+
+def test_start_is_isotropic_to_round_off(double: Run) -> None:
+    """With the control variate an isotropic start has no anisotropy and no error."""
+    assert abs(float(double.data.pressure_anisotropy[0])) < 1e-15
+    assert float(double.data.pressure_anisotropy_stderr[0]) < 1e-15
+
+
+def test_field_in_time(double: Run) -> None:
+    """B = B0 exp(-t/tau_B) to round-off."""
+    expected = FIELD * np.exp(-double.data.time / TAU)
+    np.testing.assert_allclose(double.data.magnetic_field, expected, rtol=1e-13)
+
+
+def test_wave_power_starts_in_equilibrium(double: Run) -> None:
+    """The co-moving branches start where theory balances growth and damping, the others at the seed."""
+    power = double.data.wave_power.isel(time=0)
+    with jax.enable_x64(True):
+        setup = build(double.config)
+        scales = float(setup.parameters.alfven_speed), TAU * setup.units.gyrofrequency
+        background = setup.parameters.background
+        rate = DAMPING * setup.units.time
+        expected = theory.equilibrium_wave_power(
+            double.data.k.values, background, setup.state.amplitude, *scales, rate, k_max=5.0
+        )
+        expected = np.asarray(expected)
+    for sign in (1, -1):
+        np.testing.assert_allclose(power.sel(direction=sign, helicity=sign)[1:-1], expected[1:-1], rtol=0.03)
+        # The splines of the outermost bins lack a neighbour: 7/8 at the centre.
+        level = 1e-14 * np.array([0.875, *[1.0] * 6, 0.875])
+        np.testing.assert_allclose(power.sel(direction=sign, helicity=-sign), level, rtol=1e-9)
+
+
+def test_wave_energy_in_cgs(double: Run) -> None:
+    """Energy of the waves = 2 int W_M dk = B^2/4pi sum int e dln k: trapezia over the bins' centres, 10 %."""
+    power = double.data.wave_power.isel(time=0).sum(["direction", "helicity"])
+    expected = FIELD**2 / (4.0 * math.pi) * np.trapezoid(power, np.log(double.data.k))
+    assert 1.0 < float(double.data.energy_waves[0]) / expected < 1.1
+
+
+def test_heating_of_the_gas_in_cgs(double: Run) -> None:
+    """Linear damping turns 2 Gamma_d of the wave energy, its mean over each step, into heat per second."""
+    data = double.data
+    np.testing.assert_allclose(data.damping_rate[1:], DAMPING, rtol=1e-12)
+    energy = (data.energy_waves * data.magnetic_field / FIELD).values
+    mean = 0.5 * (energy[1:] + energy[:-1])
+    np.testing.assert_allclose(data.gas_heating_rate[1:], 2.0 * DAMPING * mean, rtol=1e-4)
+
+
+def test_mean_free_path_in_parsec(double: Run) -> None:
+    """lambda = v/nu, and nu at mid-spectrum agrees with pi Omega0 e/gamma averaged over mu by theory."""
+    data = double.data.isel(time=0)
+    speed = C * data.momentum / np.sqrt(1.0 + data.momentum**2)
+    np.testing.assert_allclose(data.mean_free_path, speed / data.scattering_frequency / PARSEC, rtol=1e-8)
+    for p in ("1", "3", "10"):
+        expected = double.summary["theory"][f"mean_free_path_p{p}"]["value"]
+        np.testing.assert_allclose(data.mean_free_path.sel(momentum=float(p)), expected, rtol=0.05)
+
+
+def test_gyrofrequency_in_cgs(double: Run) -> None:
+    """The unit of time, on which every rate depends, is m_p c/(e B0)."""
+    expected = ELECTRON_CHARGE * FIELD / (M_P * C)
+    np.testing.assert_allclose(double.summary["theory"]["gyrofrequency"]["value"], expected, rtol=1e-7)
+
+
+def test_attributes(double: Run) -> None:
+    """Provenance: the config reads back to the one that ran; seed, generator, versions, status."""
+    attributes = double.data.attrs
+    assert parse_config(tomllib.loads(attributes["config"])) == double.config
+    assert attributes["seed"] == 0 and "threefry" in attributes["prng"]
+    assert f"jax {jax.__version__}" in attributes["versions"] and "numpy" in attributes["versions"]
+    assert attributes["status"] == "done" and attributes["title"] == "small"
+    np.testing.assert_allclose(attributes["time_step_s"], 2e7, rtol=1e-13)
+    assert json.loads(attributes["summary"], parse_constant=pytest.fail) == double.summary
+
+
+def test_energy_is_conserved(double: Run) -> None:
+    """Each kick gives the waves what the particles lose to round-off, and the ledger closes."""
+    imbalance = double.data.energy_imbalance.values
+    assert np.isnan(imbalance[0]) and np.abs(imbalance[1:]).max() < 1e-12
+    residual = double.data.energy_residual.values
+    assert residual[0] == 0.0 and np.abs(residual).max() < 1e-8
+    # Not because nothing happened: waves and particles exchanged far more than that.
+    lost = double.data.energy_cosmic_rays
+    assert abs(float(lost[-1] / lost[0]) - 1.0) > 1e-4
+
+
+def test_energy_residual_is_the_sum_of_the_stores(double: Run) -> None:
+    """The residual can be formed from the published terms alone."""
+    data = double.data
+    stores = data.energy_cosmic_rays + data.energy_waves + data.energy_gas + data.energy_field
+    books = data.energy_radiated + data.work_external - data.energy_injected
+    change = stores + books - (stores + books)[0]
+    np.testing.assert_allclose(change / data.energy_cosmic_rays[0], data.energy_residual, atol=1e-13)
+
+
+def test_heating_is_what_the_waves_gained(double: Run) -> None:
+    """Integrated heating_rate = change of wave energy + heat + adiabatic loss, in one unit."""
+    data = double.data
+    dt = 2e7
+    gained = float(data.heating_rate[1:].sum()) * dt
+    spent = float(data.gas_heating_rate[1:].sum()) * dt
+    stored = float(data.energy_waves[-1] - data.energy_waves[0])
+    # Expansion over 5e-4 tau_B takes some 5e-4 of the wave energy.
+    assert abs(gained - spent - stored) < 2e-3 * float(data.energy_waves[0])
+    assert abs(gained - spent) > 5e-3 * float(data.energy_waves[0])
+
+
+# -- the summary ------------------------------------------------------------------------------
+
+
+def test_summary_keys(double: Run) -> None:
+    """All that the contract names, with values and units."""
+    summary = double.summary
+    averages, predicted = summary["averages"], summary["theory"]
+    paths = [f"mean_free_path_p{p}" for p in (1, 3, 10)]
+    for name in (
+        "heating_rate",
+        *paths,
+        "pressure_anisotropy",
+        "identity_residual",
+        "energy_residual",
+    ):
+        assert {"value", "stderr", "unit"} <= averages[name].keys(), name
+        assert isinstance(averages[name]["value"], float), name
+    for name in ("heating_exact", "heating_bound", "threshold"):
+        assert isinstance(predicted[name]["value"], float), name
+    assert summary["status"] == "done" and summary["steps"] == STEPS and summary["markers"] == 512
+    assert summary["wall_seconds"] > 0.0 and summary["compile_seconds"] >= 0.0
+    speed = STEPS * 512 / summary["wall_seconds"]
+    np.testing.assert_allclose(summary["marker_steps_per_second"], speed, rtol=1e-12)
+    assert double.outcome.summary["averages"] == averages
+
+
+def test_summary_averages_the_last_half(double: Run) -> None:
+    """Means over t > T/2, with an error from batches; residuals are the largest of the run."""
+    half = double.data.isel(time=slice(STEPS // 2 + 1, None))
+    averages = double.summary["averages"]
+    assert half.sizes["time"] == 50
+    for name in ("heating_rate", "pressure_anisotropy"):
+        np.testing.assert_allclose(averages[name]["value"], half[name].mean(), rtol=1e-12)
+        assert averages[name]["stderr"] > 0.0
+    path = half.mean_free_path.sel(momentum=3.0).mean()
+    np.testing.assert_allclose(averages["mean_free_path_p3"]["value"], path, rtol=1e-12)
+    largest = np.abs(double.data.energy_residual).max()
+    np.testing.assert_allclose(averages["energy_residual"]["value"], largest, rtol=1e-12)
+
+
+def test_anisotropy_has_the_size_and_sign_of_expansion(double: Run) -> None:
+    """15 scattering times from isotropy, P_par exceeds P_perp by a few v_A/c, by far more than the error."""
+    anisotropy = double.summary["averages"]["pressure_anisotropy"]
+    speed = FIELD / math.sqrt(4.0 * math.pi * DENSITY * M_P) / C
+    assert 1.0 < anisotropy["value"] / speed < 3.0
+    assert anisotropy["stderr"] < 0.05 * anisotropy["value"]
+
+
+def test_json_is_strict() -> None:
+    """NaN and infinities become null at any depth, numpy's too; other values stay."""
+    nan, infinity = float("nan"), float("inf")
+    text = to_json({"a": {"b": nan, "c": {"d": -infinity}}, "e": np.float64(nan), "f": 1.5, "g": "x", "h": None})
+    assert json.loads(text, parse_constant=pytest.fail) == {
+        "a": {"b": None, "c": {"d": None}},
+        "e": None,
+        "f": 1.5,
+        "g": "x",
+        "h": None,
+    }
+
+
+# -- mean and standard error ------------------------------------------------------------------
+
+
+def ar1(rng: np.random.Generator, count: int, length: int, correlation: float) -> np.ndarray:
+    """Stationary series of mean 0 and variance 1, (count, length)."""
+    noise = rng.standard_normal((count, length + 200)) * math.sqrt(1.0 - correlation**2)
+    return signal.lfilter([1.0], [1.0, -correlation], noise, axis=1)[:, 200:]
+
+
+@pytest.mark.parametrize(("correlation", "length"), [(0.0, 50), (0.5, 200), (0.8, 1000)])
+@pytest.mark.parametrize("slope", [0.0, 5.0])
+def test_error_covers_the_mean(correlation: float, length: int, slope: float) -> None:
+    """The mean of a correlated series, trend or not, deviates by its error as Student's t with 8 degrees does."""
+    series = ar1(np.random.default_rng(1), 2000, length, correlation)
+    series = series + 3.0 + slope * np.linspace(-0.5, 0.5, length)
+    found = np.array([mean_and_error(values) for values in series])
+    deviation = np.abs(found[:, 0] - 3.0) / found[:, 1]
+    for probability in (0.68, 0.95):
+        covered = np.mean(deviation < stats.t.ppf(0.5 + 0.5 * probability, df=8))
+        # Three standard deviations of 2000 trials, and 3 % for the correlation of neighbouring batches.
+        assert abs(covered - probability) < 0.03 + 3.0 * math.sqrt(probability * (1.0 - probability) / 2000)
+
+
+def test_naive_error_would_not_cover() -> None:
+    """The series above are correlated enough for the test to tell: independent errors are three times too small."""
+    series = ar1(np.random.default_rng(2), 500, 1000, 0.8)
+    found = np.array([mean_and_error(values)[1] for values in series])
+    naive = series.std(axis=1) / math.sqrt(1000)
+    assert 2.6 < np.mean(found) / np.mean(naive) < 3.2
+
+
+@pytest.mark.parametrize("slope", [1e-30, 4.0])
+def test_pure_trend_has_no_error(slope: float) -> None:
+    """A straight line has a mean and no error but round-off."""
+    mean, error = mean_and_error(slope * (1.0 + np.arange(50.0)))
+    np.testing.assert_allclose(mean, slope * 25.5, rtol=1e-13)
+    assert error < 1e-13 * mean
+
+
+@pytest.mark.parametrize(
+    ("values", "mean"),
+    [([], math.nan), ([math.nan], math.nan), ([2.0], 2.0), ([1.0, math.nan, 3.0], 2.0)],
+)
+def test_too_few_values_have_no_error(values: list[float], mean: float) -> None:
+    """Missing values are skipped, and fewer than four give no error."""
+    found = mean_and_error(np.array(values))
+    np.testing.assert_equal(found, (mean, math.nan))
+
+
+# -- precision --------------------------------------------------------------------------------
+
+
+def test_float32_starts_with_the_same_markers(double: Run, single: Run) -> None:
+    """Both precisions start from one sample, rounded, in arrays of their own type; small arrays stay float64."""
+    with jax.enable_x64(True):
+        wide, narrow = (build(run.config).state for run in (double, single))
+    for field in dataclasses.fields(wide.markers):
+        one, other = getattr(wide.markers, field.name), getattr(narrow.markers, field.name)
+        assert (one.dtype, other.dtype) == (np.float64, np.float32)
+        np.testing.assert_array_equal(np.asarray(one).astype(np.float32), other)
+    assert narrow.waves.dtype == narrow.b.dtype == narrow.amplitude.dtype == np.float64
+
+
+def test_float32_agrees_with_float64(double: Run, single: Run) -> None:
+    """Same noise: field to the bit, moments within 1 % of their statistical error, waves as far as noise allows."""
+    a, b = double.data, single.data
+    np.testing.assert_array_equal(a.magnetic_field, b.magnetic_field)
+    for name in (
+        "cr_number_density",
+        "cr_energy_density",
+        "parallel_pressure",
+        "perpendicular_pressure",
+        "pressure_anisotropy",
+    ):
+        error = a[f"{name}_stderr"]
+        assert (np.abs(a[name] - b[name])[1:] < 0.01 * error[1:]).all(), name
+        np.testing.assert_allclose(error[1:], b[f"{name}_stderr"][1:], rtol=1e-3)
+    np.testing.assert_allclose(a.heating_rate[1:].mean(), b.heating_rate[1:].mean(), rtol=0.01)
+    for sign in (1, -1):
+        driven, idle = {"direction": sign, "helicity": sign}, {"direction": sign, "helicity": -sign}
+        np.testing.assert_allclose(a.wave_power.sel(driven), b.wave_power.sel(driven), rtol=1e-4)
+        # Noise alone lifts these over the seed, exponentially, and so magnifies rounding.
+        np.testing.assert_allclose(a.wave_power.sel(idle), b.wave_power.sel(idle), rtol=0.3)

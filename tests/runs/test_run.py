@@ -1,0 +1,430 @@
+"""The host loop: chunks, schedules, signals, checkpoints, failures. Equal means equal to the bit."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import xarray as xr
+from support.run_cases import (
+    STEPS,
+    assert_same_bits,
+    assert_same_run,
+    checkpoint_of,
+    compiled_once,
+    driven,
+    environment,
+    final_state,
+    result_of,
+)
+
+import crmc.runs.run
+from crmc.cli.main import main
+from crmc.config.config import Config, ConfigError
+from crmc.runs.outcome import DONE, FAILED, INTERRUPTED, Outcome
+from crmc.runs.run import run
+
+#: Long enough (1 s or more of stepping, after the first progress bar) to be interrupted half-way.
+LONG = {"run__duration": "1.6e10 s"}
+LONG_STEPS = 8 * STEPS
+#: P_g falls from 3.2e-13 erg cm-3 to zero at half of SMALL's duration.
+HUNGRY = {"plasma__cooling": "4.8e-22 erg/(cm3 s)"}
+DEADLINE = 240.0  # s, for a process on a busy machine
+
+DRIVER = """
+import sys
+from pathlib import Path
+from crmc.config.config import load_config
+from crmc.runs.run import run
+config, output = sys.argv[1:]
+run(load_config(config), output=Path(output), quiet=True, save_seconds=0.0, chunk_steps=4)
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled() -> Iterator[None]:
+    """What this process compiles serves those it starts."""
+    with compiled_once():
+        yield
+
+
+def run_into(folder: Path, config: Config, **options: object) -> tuple[Path, Outcome]:
+    output = folder / "run.nc"
+    return output, run(config, output=output, quiet=True, **options)
+
+
+@pytest.fixture(scope="module")
+def reference(compiled: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """BOTH, uninterrupted."""
+    output, outcome = run_into(tmp_path_factory.mktemp("reference"), driven())
+    assert outcome.exit_code == DONE
+    return output
+
+
+@pytest.fixture(scope="module")
+def long_reference(compiled: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The long run, uninterrupted."""
+    output, outcome = run_into(tmp_path_factory.mktemp("long"), driven(**LONG))
+    assert outcome.exit_code == DONE
+    return output
+
+
+@pytest.fixture
+def long_config(tmp_path: Path) -> Path:
+    """The long run as a file."""
+    path = tmp_path / "small.toml"
+    path.write_text(driven(**LONG).to_toml(), encoding="utf-8")
+    return path
+
+
+def call(*argv: object) -> tuple[int, str, str]:
+    """The command line in this process: exit code, stdout, stderr."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main([str(word) for word in argv])
+    return code, out.getvalue(), err.getvalue()
+
+
+@contextlib.contextmanager
+def started(*argv: object, **options: object) -> Iterator[subprocess.Popen]:
+    """A Python process that is gone at the end whatever happens."""
+    process = subprocess.Popen(
+        [sys.executable, *(str(word) for word in argv)], env=environment(), stderr=subprocess.PIPE, **options
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def wait_for(condition: Callable[[], bool], process: subprocess.Popen) -> None:
+    """Until ``condition`` holds; the process must not end before."""
+    deadline = time.monotonic() + DEADLINE
+    while not condition():
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def read_until(stream: io.BufferedReader, word: bytes) -> bytes:
+    """What a process says up to and including ``word``."""
+    said = b""
+    while word not in said:
+        byte = stream.read(1)
+        assert byte, said
+        said += byte
+    return said
+
+
+# -- the schedule does not matter -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("chunk_steps", [1, 7])
+def test_chunks_do_not_change_a_bit(reference: Path, tmp_path: Path, chunk_steps: int) -> None:
+    """Chunks of fixed length give the checkpoint and the result of chunks chosen by speed."""
+    output, outcome = run_into(tmp_path, driven(), chunk_steps=chunk_steps)
+    assert outcome.exit_code == DONE
+    assert_same_run(output, reference)
+
+
+@pytest.mark.parametrize("interval", ["2e7 s", "1.1e9 s", "2e9 s"])
+def test_output_interval_does_not_change_the_state(reference: Path, tmp_path: Path, interval: str) -> None:
+    """Rows every step, twice and once lead to the same final state."""
+    output, _ = run_into(tmp_path, driven(run__output_interval=interval))
+    assert_same_bits(final_state(output), final_state(reference))
+    assert result_of(output).sizes["time"] == 1 + int(np.ceil(2e9 / float(interval.split()[0])))
+
+
+def test_rows_fall_on_the_schedule(reference: Path) -> None:
+    """A row at t = 0, every 15 steps and at the end, which is no multiple of 15."""
+    steps = [*range(0, STEPS, 15), STEPS]
+    assert checkpoint_of(reference)["steps"].tolist() == steps
+    np.testing.assert_allclose(result_of(reference).time, np.array(steps) * 2e7, rtol=1e-14)
+
+
+def test_saving_does_not_change_a_bit(reference: Path, tmp_path: Path) -> None:
+    """A checkpoint after every chunk leaves the run as it is."""
+    output, _ = run_into(tmp_path, driven(), save_seconds=0.0, chunk_steps=20)
+    assert_same_run(output, reference)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run.nc", "run.nc.checkpoint.npz"]
+
+
+def test_the_seed_matters(reference: Path, tmp_path: Path) -> None:
+    """Another seed gives other bits, so the comparisons above can fail."""
+    output, _ = run_into(tmp_path, driven(run__seed=1))
+    with pytest.raises(AssertionError):
+        assert_same_bits(final_state(output), final_state(reference))
+
+
+# -- interruption and resumption --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_signal_and_resume(long_reference: Path, long_config: Path, tmp_path: Path, number: signal.Signals) -> None:
+    """A signal ends `crmc run` with 130 and a readable part; --resume ends at the bits of an undisturbed run."""
+    output = tmp_path / "run.nc"
+    command = ("-m", "crmc", "run", long_config, "--output", output, "--summary", tmp_path / "summary.json")
+    with started(*command, stdout=subprocess.PIPE) as process:
+        said = read_until(process.stderr, b"0%|")  # the loop has begun
+        process.send_signal(number)
+        table, rest = process.communicate(timeout=DEADLINE)
+        assert process.returncode == INTERRUPTED, said + rest
+    last = rest.decode().splitlines()[-1]
+    assert last.startswith(f"crmc: error: interrupted by {number.name} at step ")
+    assert "--resume" in last and b"Traceback" not in rest
+    assert b"interrupted" in table
+
+    part, whole = xr.load_dataset(output), result_of(long_reference)
+    step = json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"))["steps"]
+    assert part.attrs["status"] == "interrupted"
+    assert 0 <= step < LONG_STEPS and f"at step {step};" in last
+    assert 1 <= part.sizes["time"] < whole.sizes["time"]
+    assert part.drop_attrs().equals(whole.isel(time=slice(part.sizes["time"])).drop_attrs())
+
+    arguments = ("run", long_config, "--output", output, "--resume")
+    if number == signal.SIGTERM:
+        with started("-m", "crmc", *arguments, stdout=subprocess.DEVNULL) as process:
+            _, said = process.communicate(timeout=DEADLINE)
+            assert process.returncode == DONE, said
+    else:
+        code, table, _ = call(*arguments)
+        assert code == DONE and "done" in table
+    assert xr.load_dataset(output).attrs["status"] == "done"
+    assert_same_run(output, long_reference)
+
+
+def test_kill_and_resume(long_reference: Path, long_config: Path, tmp_path: Path) -> None:
+    """kill -9 at any moment leaves a whole checkpoint and result; --resume ends at the bits of an undisturbed run."""
+    output = tmp_path / "run.nc"
+    path = output.with_name("run.nc.checkpoint.npz")
+
+    def third_checkpoint() -> bool:
+        with contextlib.suppress(FileNotFoundError):
+            versions.add(path.stat().st_mtime_ns)
+        return len(versions) >= 3
+
+    versions: set[int] = set()
+    with started("-c", DRIVER, long_config, output) as process:
+        wait_for(third_checkpoint, process)
+        process.kill()
+        process.wait(timeout=DEADLINE)
+    assert xr.load_dataset(output).attrs["status"] == "running"
+    assert 0 < int(checkpoint_of(output)["state0"]) < LONG_STEPS
+    assert call("run", long_config, "--output", output, "--resume", "--quiet")[0] == DONE
+    assert_same_run(output, long_reference)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_signal_while_compiling(
+    reference: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    """A signal before the first step, too, ends with 130 and a result, and can be resumed."""
+
+    def build(config: Config):
+        signal.raise_signal(number)
+        return crmc.setup.build.build(config)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(crmc.runs.run, "build", build)
+        output, outcome = run_into(tmp_path, driven())
+    assert outcome.exit_code == INTERRUPTED and number.name in outcome.message
+    assert result_of(output).attrs["status"] == "interrupted" and result_of(output).sizes["time"] == 1
+    _, outcome = run_into(tmp_path, driven(), resume=True)
+    assert outcome.exit_code == DONE
+    assert_same_run(output, reference)
+
+
+def test_resume_inside_an_interval(reference: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interval interrupted at step 37 of 30..45 has the same averages as an undisturbed one."""
+
+    def take(runner: crmc.runs.run.Runner, count: int) -> None:
+        original(runner, count)
+        if runner.step == 37:
+            signal.raise_signal(signal.SIGTERM)
+
+    original = crmc.runs.run.Runner.take
+    with monkeypatch.context() as patch:
+        patch.setattr(crmc.runs.run.Runner, "take", take)
+        output, outcome = run_into(tmp_path, driven(), chunk_steps=1)
+    assert outcome.exit_code == INTERRUPTED
+    assert int(checkpoint_of(output)["recorded"]) == 7
+    assert run_into(tmp_path, driven(), resume=True)[1].exit_code == DONE
+    assert_same_run(output, reference)
+
+
+def test_signal_handlers_are_restored(reference: Path, tmp_path: Path) -> None:
+    """After a run, Ctrl-C and SIGTERM do what they did before."""
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    run_into(tmp_path, driven())
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_resume_of_a_finished_run(reference: Path, tmp_path: Path) -> None:
+    """Nothing is left to do, and nothing changes."""
+    output, _ = run_into(tmp_path, driven())
+    assert run_into(tmp_path, driven(), resume=True)[1].exit_code == DONE
+    assert_same_run(output, reference)
+
+
+# -- checkpoints that cannot be resumed -------------------------------------------------------
+
+
+def refused(folder: Path, *more: str) -> str:
+    """The one line with which `crmc run --resume` refuses."""
+    config = folder / "small.toml"
+    config.write_text(driven().to_toml(), encoding="utf-8")
+    code, out, err = call("run", config, "--output", folder / "run.nc", "--resume", "--quiet", *more)
+    lines = [line for line in err.splitlines() if not line.startswith("crmc: warning: ")]
+    assert (code, out, len(lines)) == (2, "", 1), err
+    assert lines[0].startswith("crmc: error: --resume ") and "run without --resume" in lines[0]
+    return lines[0]
+
+
+def test_resume_without_checkpoint(reference: Path, tmp_path: Path) -> None:
+    """No checkpoint: exit 2, one line, and no file is made."""
+    assert "no such checkpoint" in refused(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["small.toml"]
+
+
+def damaged(whole: bytes) -> dict[str, bytes]:
+    """A checkpoint spoilt in several ways."""
+    name = whole.rindex(b"state3.npy")  # in the directory at the end
+    compressed, encrypted = bytearray(whole), bytearray(whole)
+    compressed[name - 36] = 9
+    encrypted[name - 38] |= 1
+    return {
+        "empty": b"",
+        "text": b"not a checkpoint",
+        "pickle": b"\x80\x04N.",
+        "half": whole[: len(whole) // 2],
+        "end cut off": whole[:-30],
+        "bit flipped": whole[:5000] + bytes([whole[5000] ^ 1]) + whole[5001:],
+        "odd compression": bytes(compressed),
+        "encrypted": bytes(encrypted),
+    }
+
+
+@pytest.mark.parametrize("how", list(damaged(b"state3.npy".rjust(6000))))
+def test_resume_from_damaged_checkpoint(reference: Path, tmp_path: Path, how: str) -> None:
+    """A damaged checkpoint: exit 2 and one line, and the file is left as it is."""
+    path = tmp_path / "run.nc.checkpoint.npz"
+    spoilt = damaged(reference.with_name(path.name).read_bytes())[how]
+    path.write_bytes(spoilt)
+    assert "not a readable checkpoint" in refused(tmp_path)
+    assert path.read_bytes() == spoilt
+
+
+def test_resume_from_checkpoint_of_another_shape(reference: Path, tmp_path: Path) -> None:
+    """Arrays that do not fit the config are refused, not broadcast."""
+    arrays = checkpoint_of(reference)
+    name = next(name for name in arrays if name.startswith("state") and arrays[name].shape == (512,))
+    np.savez(tmp_path / "run.nc.checkpoint.npz", **arrays | {name: arrays[name][:1]})
+    assert "not a readable checkpoint (ValueError)" in refused(tmp_path)
+
+
+def test_resume_with_another_config(reference: Path, tmp_path: Path) -> None:
+    """Another config is refused, and the line names the key that differs."""
+    (tmp_path / "run.nc.checkpoint.npz").write_bytes(checkpoint_bytes(reference))
+    line = refused(tmp_path, "--set", "run.seed=7")
+    assert "another config" in line and "seed = 7" in line
+    with pytest.raises(ConfigError, match="another config.*linear"):
+        run_into(tmp_path, driven(damping__linear="2e-11 1/s"), resume=True)
+
+
+def checkpoint_bytes(output: Path) -> bytes:
+    return output.with_name(f"{output.name}.checkpoint.npz").read_bytes()
+
+
+# -- failures ---------------------------------------------------------------------------------
+
+
+def test_gas_that_cools_to_nothing(reference: Path, tmp_path: Path) -> None:
+    """Exit 3 with the reason and a table, the part up to the failure saved; --resume fails likewise."""
+    config, output = tmp_path / "small.toml", tmp_path / "run.nc"
+    config.write_text(driven(**HUNGRY).to_toml(), encoding="utf-8")
+    for more in ([], ["--resume"]):
+        code, out, err = call("run", config, "--output", output, "--summary", tmp_path / "s.json", *more)
+        last = err.splitlines()[-1]
+        assert code == FAILED and "Traceback" not in err
+        assert last.startswith("crmc: error: the gas pressure fell to zero by step 60; ")
+        assert "plasma.cooling" in last
+        assert "failed" in out and "Heating of waves" in out
+        data = xr.load_dataset(output)
+        assert data.attrs["status"] == "failed" and "gas pressure" in data.attrs["status_text"]
+        assert data.gas_pressure[-2] > 0 >= data.gas_pressure[-1]
+        assert checkpoint_of(output)["steps"].tolist() == [0, 15, 30, 45, 60]
+        assert json.loads((tmp_path / "s.json").read_text(encoding="utf-8"))["status"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "named"),
+    [
+        (lambda s: {"gas_pressure": s.gas_pressure * jnp.nan}, "gas_pressure"),
+        (lambda s: {"waves": s.waves.at[0, 0, 3].set(jnp.inf)}, "wave_power"),
+        (
+            lambda s: {"markers": dataclasses.replace(s.markers, rise=s.markers.rise.at[5].set(jnp.nan))},
+            "perpendicular_pressure",
+        ),
+    ],
+    ids=["gas", "waves", "markers"],
+)
+def test_what_is_not_finite_fails(
+    reference: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoil: Callable, named: str
+) -> None:
+    """Exit 3 names what is not finite in the row at step 30; the rows before it are saved."""
+
+    def take(runner: crmc.runs.run.Runner, count: int) -> None:
+        original(runner, count)
+        if runner.step == 30:
+            runner.state = dataclasses.replace(runner.state, **spoil(runner.state))
+
+    original = crmc.runs.run.Runner.take
+    monkeypatch.setattr(crmc.runs.run.Runner, "take", take)
+    output, outcome = run_into(tmp_path, driven(), chunk_steps=5, summary=tmp_path / "s.json")
+    assert outcome.exit_code == FAILED
+    assert f"{named} is not finite at step 30" in outcome.message
+    assert result_of(output).attrs["status"] == "failed"
+    assert result_of(output).isel(time=slice(2)).equals(result_of(reference).isel(time=slice(2)))
+    json.loads((tmp_path / "s.json").read_text(encoding="utf-8"), parse_constant=pytest.fail)
+
+
+def test_failure_in_the_last_interval_stays_a_failure(reference: Path, tmp_path: Path) -> None:
+    """A run that fails at its very end is not called done when resumed."""
+    config = driven(plasma__cooling="2.47e-22 erg/(cm3 s)")
+    output, outcome = run_into(tmp_path, config)
+    assert outcome.exit_code == FAILED and "by step 100;" in outcome.message
+    assert run_into(tmp_path, config, resume=True)[1].exit_code == FAILED
+    assert result_of(output).attrs["status"] == "failed"
+
+
+def test_coarse_steps_are_told(reference: Path, tmp_path: Path) -> None:
+    """A run whose kicks were too coarse to trust says so and what to do."""
+    _, outcome = run_into(
+        tmp_path, driven(run__duration="3e11 s", run__time_step="3e9 s", run__output_interval="3e11 s")
+    )
+    assert outcome.exit_code == DONE
+    assert "lower run.scattering_per_step" in outcome.summary["status_text"]
+
+
+def test_process_without_main_thread(reference: Path, tmp_path: Path) -> None:
+    """A run in another thread leaves signals alone and gives the same bits."""
+    import threading
+
+    outcomes: list[Outcome] = []
+    thread = threading.Thread(target=lambda: outcomes.append(run_into(tmp_path, driven())[1]))
+    thread.start()
+    thread.join(DEADLINE)
+    assert [outcome.exit_code for outcome in outcomes] == [DONE]
+    assert_same_run(tmp_path / "run.nc", reference)

@@ -1,0 +1,84 @@
+"""The two drivers of a step agree to the bit, and the pure one can be differentiated."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+
+import jax
+import numpy as np
+import pytest
+from support.run_cases import driven
+
+from crmc.physics.parameters import Parameters
+from crmc.physics.state import State
+from crmc.runs.run import Runner
+from crmc.setup.build import build
+from crmc.setup.setup import Setup
+from crmc.solvers.simulate import simulate
+
+OUTPUTS, EVERY = 3, 4
+
+
+@pytest.fixture(scope="module", autouse=True)
+def double_precision() -> Iterator[None]:
+    """Also for the module's fixtures."""
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.fixture(scope="module")
+def setup(double_precision: None) -> Setup:
+    return build(driven())
+
+
+@pytest.fixture(scope="module")
+def runner(setup: Setup) -> Runner:
+    """After 12 steps of the host loop's driver, in chunks of 5, 4 and 3."""
+    runner = Runner(setup)
+    for count in (5, 4, 3):
+        runner.take(count)
+    return runner
+
+
+def simulated(setup: Setup, state: State, parameters: Parameters) -> tuple:
+    """12 steps of the pure driver."""
+    key = jax.random.key(setup.config.run.seed, impl="threefry2x32")
+    return simulate(state, key, parameters, setup.model, outputs=OUTPUTS, steps_per_output=EVERY)
+
+
+@pytest.fixture(scope="module")
+def run(setup: Setup) -> tuple:
+    """(final state, (small states, records)) of the pure driver."""
+    # State and parameters are arguments: constants would be folded, which rounds differently.
+    return jax.jit(functools.partial(simulated, setup))(setup.state, setup.parameters)
+
+
+def test_drivers_agree_to_the_bit(run: tuple, runner: Runner) -> None:
+    """Nested scans and chunks of a loop of dynamic length end in the same state."""
+    final, _ = run
+    pairs = zip(jax.tree.leaves_with_path(final), jax.tree.leaves(runner.state), strict=True)
+    different = [
+        jax.tree_util.keystr(path)
+        for (path, one), other in pairs
+        if one.dtype != other.dtype or np.asarray(one).tobytes() != np.asarray(other).tobytes()
+    ]
+    assert not different
+
+
+def test_records_agree(run: tuple, runner: Runner) -> None:
+    """The sums of the records over all outputs are those of one interval, and the rows have one row per output."""
+    final, (small_state, record) = run
+    assert small_state["waves"].shape == (OUTPUTS, *final.waves.shape)
+    np.testing.assert_array_equal(small_state["waves"][-1], final.waves)
+    np.testing.assert_allclose(record.gain.sum(axis=0), runner.record.gain, rtol=1e-12)
+    np.testing.assert_allclose(record.damped.sum(), runner.record.damped, rtol=1e-12)
+    np.testing.assert_array_equal(record.peak.max(), runner.record.peak)
+
+
+def test_time_is_counted_in_steps(run: tuple, setup: Setup) -> None:
+    """12 steps of the prescribed expansion: B = exp(-12 dt/tau_B) to round-off."""
+    final, _ = run
+    assert int(final.step) == OUTPUTS * EVERY
+    rate, dt = float(setup.parameters.expansion_rate), float(setup.parameters.dt)
+    np.testing.assert_allclose(final.b, np.exp(-rate * dt * OUTPUTS * EVERY), rtol=1e-15)
