@@ -32,9 +32,9 @@ def prepare(markers: int) -> Callable[[], Production]:
 
     from crmc.config.config import load_config
     from crmc.machine.devices import choose_layout, compiler_options, place, spread_out
+    from crmc.physics.noise import run_key
     from crmc.setup.build import build
-    from crmc.solvers.simulate import advance
-    from crmc.solvers.tally import empty_record
+    from crmc.solvers.monte_carlo.solver import MONTE_CARLO
 
     jax.config.update("jax_enable_x64", True)
     setup = build(load_config("halo", [f"run.markers={markers}"]))
@@ -42,14 +42,14 @@ def prepare(markers: int) -> Callable[[], Production]:
     model = dataclasses.replace(setup.model, functional_every=2**30, coarse_grain_every=0, layout=layout)
     # The functional is sampled at step 0.
     state = place(dataclasses.replace(setup.state, step=jnp.ones((), jnp.int64)), layout)
-    carry = [state, spread_out(empty_record(), layout)]
+    carry = [state, spread_out(MONTE_CARLO.init(setup.parameters), layout)]
     parameters = spread_out(setup.parameters, layout)
     del setup, state
-    key = jax.random.key(0, impl="threefry2x32")
+    key = run_key(0)
 
     def compile_step() -> Production:
         places = tuple(jax.tree.map(lambda x: x.sharding, part) for part in carry)
-        step = jax.jit(advance, static_argnames="model", donate_argnums=0, out_shardings=places)
+        step = jax.jit(MONTE_CARLO.advance, static_argnames="model", donate_argnums=0, out_shardings=places)
         compiled = step.lower(*carry, key, parameters, jnp.zeros((), jnp.int64), model=model).compile(
             compiler_options()
         )

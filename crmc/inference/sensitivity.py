@@ -31,7 +31,8 @@ from crmc.inference.averages import Averages
 from crmc.machine.devices import compiler_options
 from crmc.machine.parallel import each
 from crmc.physics.markers import unit_square
-from crmc.solvers.fokker_planck.solver import NAME as MESH
+from crmc.physics.noise import run_key
+from crmc.solvers.fokker_planck.solver import FOKKER_PLANCK
 from crmc.statistics import Estimate, ratio_of
 
 Mode = Literal["forward", "reverse", "finite-difference"]
@@ -50,8 +51,8 @@ class Replica(NamedTuple):
 
 def replica(averages: Averages, seed: int) -> Replica:
     """The replica that ``crmc run`` with run.seed = ``seed`` follows; nothing is random for the solver on a mesh."""
-    count = 1 if averages.solver == MESH else averages.config.run.markers
-    return Replica(jnp.asarray(unit_square(count, seed)), jax.random.key(seed, impl="threefry2x32"))
+    count = 1 if averages.solver == FOKKER_PLANCK.name else averages.config.run.markers
+    return Replica(jnp.asarray(unit_square(count, seed)), run_key(seed))
 
 
 class Slopes(NamedTuple):

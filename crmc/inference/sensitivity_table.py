@@ -12,7 +12,7 @@ from crmc.config.keys import differentiable, value_of
 from crmc.inference.sensitivity import Differentiation, Slopes, logarithmic
 from crmc.results.variables import unit_of
 from crmc.solvers.diagnostics import MOMENTA
-from crmc.solvers.fokker_planck.solver import NAME as MESH
+from crmc.solvers.fokker_planck.solver import FOKKER_PLANCK
 from crmc.statistics import Estimate, mean_of
 
 #: Waves weaker than this share of the strongest are left out of the table (not of the JSON).
@@ -40,7 +40,7 @@ def as_dict(program: Differentiation, found: Slopes) -> dict[str, Any]:
         "mode": program.mode,
         "solver": averages.solver,
         "replicas": next(iter(found.values.values())).shape[0],
-        "markers": None if averages.solver == MESH else averages.config.run.markers,
+        "markers": None if averages.solver == FOKKER_PLANCK.name else averages.config.run.markers,
         "steps": averages.steps,
         "seed": averages.config.run.seed,
         "average": "mean over the last half of the run",
@@ -92,7 +92,7 @@ def text(program: Differentiation, found: Slopes) -> str:
     body = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
     count = next(iter(found.values.values())).shape[0]
     note = f"{count} replica{'s' * (count != 1)} of {averages.config.run.markers} markers and {averages.steps} steps"
-    if averages.solver == MESH:
+    if averages.solver == FOKKER_PLANCK.name:
         note = f"{averages.steps} steps"
     tables = [key for key in program.keys if key not in scalars]
     more = f"; {', '.join(tables)} is in the JSON only" if tables else ""

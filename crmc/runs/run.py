@@ -25,6 +25,7 @@ from crmc.machine.devices import (
 )
 from crmc.machine.memory import require_memory
 from crmc.physics.layout import Layout
+from crmc.physics.noise import run_key
 from crmc.physics.state import State
 from crmc.results import dataset
 from crmc.results import table as report
@@ -33,6 +34,7 @@ from crmc.runs.checkpoint import Checkpoint, checkpoint_path, load, save
 from crmc.runs.outcome import _STATUS, DONE, FAILED, INTERRUPTED, Outcome, catching_signals
 from crmc.setup.build import build
 from crmc.setup.setup import Setup
+from crmc.solvers.monte_carlo.solver import MONTE_CARLO
 from crmc.solvers.registry import SOLVERS
 from crmc.text import to_json
 
@@ -51,21 +53,21 @@ class Runner:
         self.setup = dataclasses.replace(
             setup, state=jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), setup.state)
         )
-        self.record, self.recorded = spread_out(self.solver.record(setup.parameters), layout), 0
+        self.tally, self.tallied = spread_out(self.solver.init(setup.parameters), layout), 0
         self.steps: list[int] = []
         self.rows: dict[str, list[np.ndarray]] = {}
-        self.key = jax.random.key(setup.config.run.seed, impl="threefry2x32")
+        self.key = run_key(setup.config.run.seed)
         started = time.perf_counter()
         count = jnp.zeros((), jnp.int64)
-        places = jax.tree.map(lambda x: x.sharding, (self.state, self.record))
+        places = jax.tree.map(lambda x: x.sharding, (self.state, self.tally))
         self._advance = (
             jax.jit(self.solver.advance, static_argnames="model", donate_argnums=0, out_shardings=places)
-            .lower(self.state, self.record, self.key, self.parameters, count, model=setup.model)
+            .lower(self.state, self.tally, self.key, self.parameters, count, model=setup.model)
             .compile(compiler_options())
         )
         self._observe = (
             jax.jit(self.solver.observe, static_argnames="model", out_shardings=layout.everywhere)
-            .lower(self.state, self.record, count, self.parameters, model=setup.model)
+            .lower(self.state, self.tally, count, self.parameters, model=setup.model)
             .compile(compiler_options())
         )
         self.compile_seconds = time.perf_counter() - started
@@ -82,19 +84,19 @@ class Runner:
 
     def observe_now(self) -> None:
         """Append a row and start a new interval."""
-        row = self._observe(self.state, self.record, jnp.asarray(self.recorded, jnp.int64), self.parameters)
+        row = self._observe(self.state, self.tally, jnp.asarray(self.tallied, jnp.int64), self.parameters)
         for name, value in row.items():
             self.rows.setdefault(name, []).append(np.asarray(value))
         self.steps.append(self.step)
-        self.record, self.recorded = spread_out(self.solver.record(self.parameters), self.setup.model.layout), 0
+        self.tally, self.tallied = spread_out(self.solver.init(self.parameters), self.setup.model.layout), 0
 
     def take(self, count: int) -> None:
         """Advance ``count`` steps."""
         started = time.perf_counter()
         steps = jnp.asarray(count, jnp.int64)
-        self.state, self.record = self._advance(self.state, self.record, self.key, self.parameters, steps)
+        self.state, self.tally = self._advance(self.state, self.tally, self.key, self.parameters, steps)
         jax.block_until_ready(self.state.step)
-        self.recorded += count
+        self.tallied += count
         self.stepping_seconds += time.perf_counter() - started
         self.steps_taken += count
 
@@ -114,14 +116,14 @@ class Runner:
 
     def checkpoint(self) -> Checkpoint:
         count = self.setup.state.markers.rise.size
-        state, record = collect(self.state, count), collect(self.record, count)
-        return Checkpoint(state, record, self.recorded, self.steps, self.stacked())
+        state, tally = collect(self.state, count), collect(self.tally, count)
+        return Checkpoint(state, tally, self.tallied, self.steps, self.stacked())
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint."""
         layout = self.setup.model.layout
-        self.state, self.recorded = self._placed(checkpoint.state, layout), checkpoint.recorded
-        self.record = spread_out(checkpoint.record, layout)
+        self.state, self.tallied = self._placed(checkpoint.state, layout), checkpoint.tallied
+        self.tally = spread_out(checkpoint.tally, layout)
         self.steps = list(checkpoint.steps)
         self.rows = {name: list(values) for name, values in checkpoint.rows.items()}
 
@@ -133,7 +135,7 @@ def run(
     summary: Path | None = None,
     resume: bool = False,
     quiet: bool = False,
-    solver: str = "monte-carlo",
+    solver: str = MONTE_CARLO.name,
     layout: Layout | None = None,
     save_seconds: float = 10.0,
     chunk_steps: int | None = None,
@@ -146,13 +148,12 @@ def run(
     more markers than fit into memory.
     """
     with jax.enable_x64(True), catching_signals() as caught:
-        if solver != "monte-carlo":
+        if solver != MONTE_CARLO.name:
             layout = one_device()
         else:
             layout = layout or choose_layout(config.run.markers)
             require_memory(config.run.markers, config.run.precision, layout)
-        setup = SOLVERS[solver].prepare(build(config))
-        setup = dataclasses.replace(setup, model=dataclasses.replace(setup.model, layout=layout))
+        setup = build(config, solver=solver, layout=layout)
         path = checkpoint_path(output)
         stored = _resumed(path, setup) if resume else None
         runner = Runner(setup)
@@ -166,7 +167,7 @@ def run(
 
 
 def _resumed(path: Path, setup: Setup) -> Checkpoint:
-    return load(path, setup.config, setup.state, SOLVERS[setup.solver].record(setup.parameters), setup.solver)
+    return load(path, setup.config, setup.state, SOLVERS[setup.solver].init(setup.parameters), setup.solver)
 
 
 def _loop(
@@ -192,14 +193,14 @@ def _loop(
             if due:
                 _store(runner, path, output)
                 saved = time.monotonic()
-            count = min(chunk, setup.output_every - runner.recorded, setup.steps - runner.step)
+            count = min(chunk, setup.output_every - runner.tallied, setup.steps - runner.step)
             before = runner.stepping_seconds
             runner.take(count)
             bar.update(count)
             if chunk_steps is None:
                 speed = count / max(runner.stepping_seconds - before, 1e-9)
                 chunk = max(1, int(min(2 * chunk, _CHUNK_SECONDS * speed)))
-            if runner.recorded == setup.output_every or runner.step == setup.steps:
+            if runner.tallied == setup.output_every or runner.step == setup.steps:
                 runner.observe_now()
                 if trouble := runner.trouble():
                     return FAILED, trouble

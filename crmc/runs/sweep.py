@@ -27,16 +27,19 @@ from tqdm import tqdm
 from crmc.config.axes import Axis, Point
 from crmc.config.errors import ConfigError
 from crmc.machine.devices import compiler_options, cores, one_device
+from crmc.physics.noise import run_key
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
 from crmc.results import dataset
 from crmc.results import sweep as sweep_result
 from crmc.runs.outcome import DONE, FAILED, INTERRUPTED, catching_signals
 from crmc.setup.build import build
-from crmc.setup.schedule import Demand, Schedule, demand
+from crmc.setup.schedule import Demand, Schedule, begin
 from crmc.setup.setup import Setup
-from crmc.solvers.registry import SOLVERS, Solver
-from crmc.solvers.tally import Record
+from crmc.solvers.monte_carlo.solver import MONTE_CARLO
+from crmc.solvers.registry import SOLVERS
+from crmc.solvers.simulate import Solver
+from crmc.solvers.tally import Tally
 
 _STATUS = {DONE: "done", FAILED: "failed", INTERRUPTED: "interrupted"}
 #: Wall time aimed at per call of the program [s], and between saves of what is finished [s].
@@ -58,7 +61,7 @@ def common_schedule(points: Sequence[Point]) -> Schedule:
 
     Raises ConfigError where two points need different programs.
     """
-    demands = [demand(point.config) for point in points]
+    demands = [begin(point.config)[1] for point in points]
     first = dataclasses.asdict(demands[0].model)
     for point, other in zip(points, demands, strict=True):
         if differing := [name for name, value in dataclasses.asdict(other.model).items() if value != first[name]]:
@@ -89,7 +92,7 @@ def _each(function: Callable[..., Any], side_by_side: bool, arguments: tuple[Any
 
 def advance_batch(
     states: State,
-    records: Record,
+    tallies: Tally,
     keys: jax.Array,
     parameters: Parameters,
     count: jax.Array,
@@ -98,30 +101,30 @@ def advance_batch(
     model: Model,
     side_by_side: bool,
     one_key: bool,
-) -> tuple[State, Record]:
-    """``count`` steps of every point of a batch: stacked states, records, keys and parameters.
+) -> tuple[State, Tally]:
+    """``count`` steps of every point of a batch: stacked states, tallies, keys and parameters.
 
     one_key: all points draw the same numbers.
     """
     if not side_by_side:
 
-        def alone(state: State, record: Record, key: jax.Array, own: Parameters) -> tuple[State, Record]:
-            return solver.advance(state, record, key, own, count, model)
+        def alone(state: State, tally: Tally, key: jax.Array, own: Parameters) -> tuple[State, Tally]:
+            return solver.advance(state, tally, key, own, count, model)
 
-        return _each(alone, False, (states, records, keys, parameters))
+        return _each(alone, False, (states, tallies, keys, parameters))
     # One number of steps for all: what depends on it alone stays a branch that is taken or not, for all at once.
     step = states.step[0]
 
-    def beside(state: State, record: Record, key: jax.Array, own: Parameters) -> tuple[State, Record]:
+    def beside(state: State, tally: Tally, key: jax.Array, own: Parameters) -> tuple[State, Tally]:
         key = keys[0] if one_key else key
-        return solver.advance(dataclasses.replace(state, step=step), record, key, own, count, model)
+        return solver.advance(dataclasses.replace(state, step=step), tally, key, own, count, model)
 
-    return _each(beside, True, (states, records, keys, parameters))
+    return _each(beside, True, (states, tallies, keys, parameters))
 
 
 def observe_batch(
     states: State,
-    records: Record,
+    tallies: Tally,
     count: jax.Array,
     parameters: Parameters,
     *,
@@ -129,12 +132,12 @@ def observe_batch(
     model: Model,
     side_by_side: bool,
 ) -> dict[str, jax.Array]:
-    """One row of every point of a batch, stacked; the records hold ``count`` steps."""
+    """One row of every point of a batch, stacked; the tallies hold ``count`` steps."""
 
-    def one(state: State, record: Record, own: Parameters) -> dict[str, jax.Array]:
-        return solver.observe(state, record, count, own, model)
+    def one(state: State, tally: Tally, own: Parameters) -> dict[str, jax.Array]:
+        return solver.observe(state, tally, count, own, model)
 
-    return _each(one, side_by_side, (states, records, parameters))
+    return _each(one, side_by_side, (states, tallies, parameters))
 
 
 def _stacked(trees: Sequence[Any]) -> Any:
@@ -146,7 +149,7 @@ class _Batch(NamedTuple):
 
     setups: list[Setup]
     states: State
-    records: Record
+    tallies: Tally
     keys: jax.Array
     parameters: Parameters
 
@@ -177,7 +180,7 @@ class Sweeper:
         return -(-len(self.points) // batches)
 
     def _setup(self, point: Point) -> Setup:
-        return self.solver.prepare(build(point.config, self.schedule))
+        return build(point.config, self.schedule, solver=self.solver.name, layout=one_device())
 
     def _prepare(self, points: Sequence[Point]) -> _Batch:
         setups = [self._setup(point) for point in points]
@@ -186,23 +189,22 @@ class Sweeper:
             setups,
             _stacked([setup.state for setup in filled]),
             self._empty(filled),
-            jnp.stack([jax.random.key(setup.config.run.seed, impl="threefry2x32") for setup in filled]),
+            jnp.stack([run_key(setup.config.run.seed) for setup in filled]),
             _stacked([setup.parameters for setup in filled]),
         )
 
-    def _empty(self, setups: Sequence[Setup]) -> Record:
-        return _stacked([self.solver.record(setup.parameters) for setup in setups])
+    def _empty(self, setups: Sequence[Setup]) -> Tally:
+        return _stacked([self.solver.init(setup.parameters) for setup in setups])
 
     def _compile(self, side_by_side: bool, one_key: bool) -> None:
         """The one program of all batches, compiled ahead so that a batch of another shape cannot slip in."""
-        _, states, records, keys, parameters = self._prepare(self.points[:1])
+        _, states, tallies, keys, parameters = self._prepare(self.points[:1])
         started, count = time.perf_counter(), jnp.zeros((), jnp.int64)
-        model = dataclasses.replace(self.first.model, layout=one_device())
-        static: dict[str, Any] = {"solver": self.solver, "model": model, "side_by_side": side_by_side}
+        static: dict[str, Any] = {"solver": self.solver, "model": self.first.model, "side_by_side": side_by_side}
         advance, observe = partial(advance_batch, **static, one_key=one_key), partial(observe_batch, **static)
-        lowered = jax.jit(advance, donate_argnums=0).lower(states, records, keys, parameters, count)
+        lowered = jax.jit(advance, donate_argnums=0).lower(states, tallies, keys, parameters, count)
         self._advance = lowered.compile(compiler_options())
-        self._observe = jax.jit(observe).lower(states, records, count, parameters).compile(compiler_options())
+        self._observe = jax.jit(observe).lower(states, tallies, count, parameters).compile(compiler_options())
         self.compile_seconds = time.perf_counter() - started
 
     def batches(self) -> Iterator[list[int]]:
@@ -215,9 +217,9 @@ class Sweeper:
         with jax.enable_x64(True):
             if self.stop.is_set():
                 return {}
-            setups, states, records, keys, parameters = self._prepare([self.points[i] for i in numbers])
-            empty = records
-            rows = [self._observe(states, records, jnp.zeros((), jnp.int64), parameters)]
+            setups, states, tallies, keys, parameters = self._prepare([self.points[i] for i in numbers])
+            empty = tallies
+            rows = [self._observe(states, tallies, jnp.zeros((), jnp.int64), parameters)]
             chunk = 1
             for start, end in zip(self.times, self.times[1:], strict=False):
                 done = start
@@ -225,15 +227,15 @@ class Sweeper:
                     if self.stop.is_set():
                         return {}
                     began, count = time.perf_counter(), min(chunk, end - done)
-                    states, records = self._advance(states, records, keys, parameters, jnp.asarray(count, jnp.int64))
+                    states, tallies = self._advance(states, tallies, keys, parameters, jnp.asarray(count, jnp.int64))
                     jax.block_until_ready(states.step)
                     done += count
                     speed = count / max(time.perf_counter() - began, 1e-9)
                     chunk = max(1, int(min(2 * chunk, _CHUNK_SECONDS * speed)))
                     with self._lock:
                         bar.update(count * len(setups))
-                rows.append(self._observe(states, records, jnp.asarray(end - start, jnp.int64), parameters))
-                records = empty
+                rows.append(self._observe(states, tallies, jnp.asarray(end - start, jnp.int64), parameters))
+                tallies = empty
             series = {name: np.stack([np.asarray(row[name]) for row in rows], axis=1) for name in rows[0]}
             return {
                 number: sweep_result.track(
@@ -253,7 +255,7 @@ def sweep(
     axes: Sequence[Axis],
     *,
     output: Path,
-    solver: str = "monte-carlo",
+    solver: str = MONTE_CARLO.name,
     batch: int | None = None,
     quiet: bool = False,
 ) -> Outcome:

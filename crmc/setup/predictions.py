@@ -11,7 +11,7 @@ import numpy as np
 from crmc.physics.damping import ION_NEUTRAL_COLLISIONS
 from crmc.physics.equilibrium import steady_drift
 from crmc.physics.waves import mean_scattering
-from crmc.setup.arrays import Shape, Start, expansion_time, make_background, shape_of, start
+from crmc.setup.arrays import Shape, Start, expansion_time, make_background, shape_of, start_of
 from crmc.theory import (
     anisotropy_of_zeta,
     drift_of_frame,
@@ -142,7 +142,7 @@ def _constant_drift(config: Config, units: CodeUnits, begun: Start) -> float:
 
 def _drift_values(config: Config, units: CodeUnits, shape: Shape) -> tuple[dict[str, float], Start]:
     """Predictions that need a gradient, beside the start of a run of this config."""
-    begun = start(config, shape)
+    begun = start_of(config, shape)
     parameters, amplitude = begun.parameters, begun.amplitude
     background, v_alfven, model = parameters.background, units.alfven_speed, shape.model
     length, tau_B = 1.0 / float(parameters.gradient), expansion_time(config, units, shape)

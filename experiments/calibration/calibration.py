@@ -22,7 +22,9 @@ from crmc.inference.fit_table import message, progress
 from crmc.inference.sensitivity import replica
 from crmc.inference.sensitivity_table import grid_of
 from crmc.inference.targets import Target
-from crmc.solvers.fokker_planck.solver import NAME as MESH
+
+#: The solver on a mesh in momentum and pitch angle.
+MESH = "fokker-planck"
 
 TRUTH = Path(__file__).resolve().parent / "truth.toml"
 FREE = ("damping.linear", "injection.pressure_rate", "cosmic_rays.pressure", "cosmic_rays.index")

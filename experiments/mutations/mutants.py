@@ -356,10 +356,10 @@ MUTATIONS = (
     ),
     Mutation(
         "first-half-not-recorded",
-        "the heat of the first half of the damping is not recorded",
+        "the heat of the first half of the damping is not tallied",
         "solvers/monte_carlo/step.py",
-        "record._replace(damped=record.damped + damped)",
-        "record._replace(damped=damped)",
+        "tally._replace(damped=tally.damped + damped)",
+        "tally._replace(damped=damped)",
         (HALVES,),
     ),
     Mutation(

@@ -25,8 +25,10 @@ from crmc.setup.arrays import code_units, make_background, shape_of
 from crmc.setup.build import build
 from crmc.setup.setup import Setup
 from crmc.solvers.diagnostics import MOMENTA
-from crmc.solvers.fokker_planck.solver import NAME as MESH
 from crmc.units import SPEED_OF_LIGHT
+
+#: The solver on a mesh in momentum and pitch angle.
+MESH = "fokker-planck"
 
 MARKERS = "monte-carlo"
 #: Refits of the markers' weights in a run.

@@ -71,7 +71,7 @@ def _row(state, parameters, model) -> dict[str, jax.Array]:
 
 def prepare(config: Config, solver: str, steps: int, span: float | None = None) -> Setup:
     """Setup of ``steps`` steps, over ``span`` [code] instead of at the config's own time step."""
-    setup = SOLVERS[solver].prepare(build(config))
+    setup = build(config, solver=solver)
     dt = setup.parameters.dt if span is None else jnp.asarray(span / steps)
     model = dataclasses.replace(setup.model, functional_every=_NEVER)
     parameters = dataclasses.replace(setup.parameters, dt=dt)
@@ -84,14 +84,14 @@ def observe(setup: Setup, seed: int = 0) -> dict[str, np.ndarray]:
     parameters, model, key = setup.parameters, setup.model, jax.random.key(seed)
     assert setup.steps % (2 * ROWS) == 0
     state, _ = advance(
-        setup.state, SOLVERS[setup.solver].record(parameters), key, parameters, setup.steps // 2, model=model
+        setup.state, SOLVERS[setup.solver].init(parameters), key, parameters, setup.steps // 2, model=model
     )
-    record, rows = SOLVERS[setup.solver].record(parameters), []
+    tally, rows = SOLVERS[setup.solver].init(parameters), []
     for _ in range(ROWS):
-        state, record = advance(state, record, key, parameters, setup.steps // (2 * ROWS), model=model)
+        state, tally = advance(state, tally, key, parameters, setup.steps // (2 * ROWS), model=model)
         rows.append(row(state, parameters, model))
     found = {name: np.mean([np.asarray(r[name]) for r in rows], axis=0) for name in rows[0]}
-    heating = float(jnp.sum(record.gain) / (0.5 * setup.steps * parameters.dt))
+    heating = float(jnp.sum(tally.gain) / (0.5 * setup.steps * parameters.dt))
     return found | {"heating_rate": np.asarray(heating)}
 
 

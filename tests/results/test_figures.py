@@ -274,7 +274,7 @@ def test_constant_scattering_has_no_spectra(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_a_run_that_has_just_begun(tmp_path: Path, count: int) -> None:
-    """The first record, of which no interval mean exists, and the few next ones."""
+    """The first tally, of which no interval mean exists, and the few next ones."""
     data = synthetic().isel(time=slice(0, count))
     assert figures.plot_file(saved(data, tmp_path / "young.nc"), tmp_path)
 
