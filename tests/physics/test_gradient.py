@@ -225,9 +225,9 @@ def test_hemispheres_part_where_nothing_crosses_the_gap():
             state, FOKKER_PLANCK.init(P), jax.random.key(0), P, jnp.asarray(setup.steps // 2), model=setup.model
         )
         rows.append(FOKKER_PLANCK.observe(state, tally, jnp.asarray(setup.steps // 2), P, setup.model))
-    want = predictions(setup.config)["heating_exact_gap"]["value"] / ready.units.power_density
+    want = predictions(setup.config)["heating_exact_gap"]["value"] / setup.units.power_density
     assert float(rows[1]["heating_rate"]) == pytest.approx(want, rel=0.1)
     assert float(rows[1]["drift_velocity"]) > 1.5 * float(rows[0]["drift_velocity"])
     assert math.isclose(
-        want, 0.2 * predictions(setup.config)["heating_drift"]["value"] / ready.units.power_density, rel_tol=0.2
+        want, 0.2 * predictions(setup.config)["heating_drift"]["value"] / setup.units.power_density, rel_tol=0.2
     )
