@@ -18,7 +18,7 @@ import xarray as xr
 
 from crmc.config.config import load_config
 from crmc.runs.run import run
-from crmc.setup.predictions import predictions
+from crmc.setup.predictions import predict
 
 full = os.environ.get("CRMC_NOTEBOOK_SIZE") == "full"
 overrides = [] if full else ["run.markers=2048", "run.duration=1e10 s", "run.scattering_per_step=0.8"]
@@ -28,7 +28,7 @@ config = load_config("linear_damping", overrides)
 # Theory first: the exact heating with the 90-degree gap, and the bound of eq. 48.
 
 # %%
-theory = predictions(config)
+theory = predict(config)
 for name in ("expansion_time", "threshold", "heating_exact_gap", "heating_bound"):
     print(f"{name:20s} {theory[name]['value']:.4g} {theory[name]['unit']}")
 

@@ -101,14 +101,15 @@ class Averages:
 
 
 def averages_of(config: Config, quantities: Sequence[str], solver: str = "monte-carlo") -> Averages:
-    """The averages of a config; call inside ``jax.enable_x64(True)``.
+    """Return the averages of a config as a function of its numbers; call that inside ``jax.enable_x64(True)``.
 
     A run has about sqrt(steps) rows of sqrt(steps) steps: as many steps as `run.run` makes, or up to a row more.
     """
-    _, demand = begin(config)
-    on_mesh = solver == FOKKER_PLANCK.name
-    outputs = 2 * math.ceil(math.sqrt(demand.steps) / 2.0)
-    every = math.ceil((steps_on_mesh(config, demand.steps) if on_mesh else demand.steps) / outputs)
-    model = scheduled(demand.model, demand.schedule(outputs * every)._replace(functional_every=0))
-    model = dataclasses.replace(model_on_mesh(model) if on_mesh else model, layout=Layout(1, _BLOCK))
-    return Averages(config, solver, shape_of(config), model, tuple(quantities), outputs, every)
+    with jax.enable_x64(True):
+        _, demand = begin(config)
+        on_mesh = solver == FOKKER_PLANCK.name
+        outputs = 2 * math.ceil(math.sqrt(demand.steps) / 2.0)
+        every = math.ceil((steps_on_mesh(config, demand.steps) if on_mesh else demand.steps) / outputs)
+        model = scheduled(demand.model, demand.schedule(outputs * every)._replace(functional_every=0))
+        model = dataclasses.replace(model_on_mesh(model) if on_mesh else model, layout=Layout(1, _BLOCK))
+        return Averages(config, solver, shape_of(config), model, tuple(quantities), outputs, every)

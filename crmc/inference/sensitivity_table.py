@@ -9,9 +9,9 @@ import numpy as np
 
 from crmc.config.config import Config
 from crmc.config.keys import differentiable, value_of
-from crmc.inference.sensitivity import Differentiation, Slopes, logarithmic
+from crmc.inference.derivatives import Differentiation, Slopes, logarithmic
+from crmc.physics.waves import MOMENTA
 from crmc.results.variables import unit_of
-from crmc.solvers.diagnostics import MOMENTA
 from crmc.solvers.fokker_planck.solver import FOKKER_PLANCK
 from crmc.statistics import Estimate, mean_of
 

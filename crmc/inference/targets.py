@@ -9,7 +9,7 @@ import numpy as np
 
 from crmc.config.config import Config
 from crmc.inference.averages import averages_of
-from crmc.inference.sensitivity import Differentiation, differentiate
+from crmc.inference.derivatives import Differentiation, differentiate
 from crmc.solvers.fokker_planck.solver import FOKKER_PLANCK
 
 

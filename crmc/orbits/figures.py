@@ -20,7 +20,7 @@ def plot_study(source: Path, folder: Path) -> list[Path]:
             if file.attrs.get("kind") != "qlt":
                 return []
             data = file.load()
-    except (OSError, ValueError):  # no result at all, as `figures.plot_file` will say
+    except (OSError, ValueError):  # no result at all, as `figures.plot` will say
         return []
     path = folder / f"{source.stem}-breakdown.png"
     draw(data, path)

@@ -20,7 +20,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from crmc.config.config import parse_config
 from crmc.config.errors import ConfigError
+from crmc.results.dataset import read
+from crmc.setup.predictions import predict
 from crmc.text import one_line
 
 # Okabe & Ito (2008): told apart by colour-blind readers too.
@@ -61,12 +64,20 @@ class Result(NamedTuple):
         return float(value) if isinstance(value, (int, float)) and np.isfinite(value) and value else None
 
 
-def plot_file(nc_path: str | Path, out_dir: str | Path) -> list[Path]:
-    """Draw the result ``nc_path`` into ``out_dir``, return the PNG files; ConfigError where it is no result."""
-    source, folder = Path(nc_path), Path(out_dir)
-    result = read(source)
+def plot(result: str | Path | xr.Dataset, folder: str | Path = ".") -> list[Path]:
+    """Draw a result, or a result file, into ``folder`` and return the PNG files.
+
+    Raises ConfigError where ``result`` is none, or holds nothing to draw.
+    """
+    folder = Path(folder)
+    if isinstance(result, xr.Dataset):
+        source, data = Path(str(result.attrs.get("title", "crmc")).replace("/", "_")), result
+    else:
+        source = Path(result)
+        data = read(source)
+    shown = drawn_from(data, str(source))
     try:
-        figures = {name: figure for name, draw in FIGURES.items() if (figure := draw(result)) is not None}
+        figures = {name: figure for name, draw in FIGURES.items() if (figure := draw(shown)) is not None}
     except (LookupError, TypeError, ValueError) as error:
         raise ConfigError(f"{source}: does not have the form of a result ({error}); {_ADVICE}") from error
     if not figures:
@@ -79,21 +90,15 @@ def plot_file(nc_path: str | Path, out_dir: str | Path) -> list[Path]:
     return list(paths.values())
 
 
-def read(path: Path) -> Result:
-    """The result stored in ``path``; ConfigError where there is none."""
-    try:
-        with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as file:
-            data = file.load()
-        if data.sizes.get("time", 0) == 0 or "time" not in data.coords:
-            raise ValueError("it has no times")
-        time = np.asarray(data["time"].values, float)
-    except Exception as error:  # a damaged HDF5 file raises nearly anything
-        raise ConfigError(f"{path}: cannot be read as a result ({one_line(error, 200)}); {_ADVICE}") from error
+def drawn_from(data: xr.Dataset, name: str) -> Result:
+    """Return what the figures draw of ``data``; ConfigError, which begins with ``name``, where it has no times."""
+    if data.sizes.get("time", 0) == 0 or "time" not in data.coords:
+        raise ConfigError(f"{name}: cannot be read as a result (it has no times); {_ADVICE}")
     try:
         seed = float(tomllib.loads(str(data.attrs["config"]))["waves"]["seed_level"])
     except (KeyError, TypeError, ValueError):
         seed = None
-    return Result(data, _theory(data.attrs), seed, time)
+    return Result(data, _theory(data.attrs), seed, np.asarray(data["time"].values, float))
 
 
 def _theory(attributes: dict[str, Any]) -> dict[str, Any]:
@@ -103,12 +108,8 @@ def _theory(attributes: dict[str, Any]) -> dict[str, Any]:
     except (KeyError, TypeError, ValueError):
         if "config" not in attributes:
             return {}
-    # Imported here because they bring in JAX.
-    from crmc.config.config import parse_config
-    from crmc.setup.predictions import predictions
-
     try:
-        return predictions(parse_config(tomllib.loads(str(attributes["config"]))))
+        return predict(parse_config(tomllib.loads(str(attributes["config"]))))
     except ValueError:  # of another version; ConfigError and TOMLDecodeError are ValueErrors
         return {}
 

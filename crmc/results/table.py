@@ -10,13 +10,12 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from crmc.physics.waves import MOMENTA
 from crmc.text import _finite, number, one_line, with_error
-from crmc.units import SPEED_OF_LIGHT
+from crmc.units import SPEED_OF_LIGHT, YEAR
 
 #: Width of the table [characters], and of the column of row titles.
 WIDTH, TITLE = 96, 30
-_MOMENTA = ("1", "3", "10")
-_YEAR = 365.25 * 86400.0  # s
 
 Row = tuple[str, list[str]]
 
@@ -118,7 +117,7 @@ def _plasma_rows(theory: Mapping[str, Any]) -> list[Row]:
             text, unit = number(_value(theory, name)), str(_value(theory, name, "unit") or "")
             unit = "" if name == "alfven_speed" or text == "-" else f" {unit}"
             years = _finite(_value(theory, name)) if name == "expansion_time" else None
-            extra = "" if years is None else f"  ({number(years / _YEAR, 3)} yr)"
+            extra = "" if years is None else f"  ({number(years / YEAR, 3)} yr)"
             rows.append((title, [text + unit + extra]))
     return rows
 
@@ -162,15 +161,15 @@ def _scattering(averages: Mapping[str, Any], theory: Mapping[str, Any]) -> str:
     """nu and mean free path, measured and by theory, one row per momentum."""
     names = ("scattering_frequency", "mean_free_path")
     rows: list[Row] = []
-    for p in _MOMENTA:
-        keys = [f"{name}_p{p}" for name in names]
+    for p in MOMENTA:
+        keys = [f"{name}_p{p:g}" for name in names]
         if not any(key in averages or key in theory for key in keys):
             continue
         cells = []
         for key in keys:
             cells.append(with_error(_value(averages, key), _value(averages, key, "stderr")))
             cells.append(number(_value(theory, key), 3))
-        rows.append((f"p = {p} m_p c", cells))
+        rows.append((f"p = {p:g} m_p c", cells))
     head = ["nu [s-1]", "theory", "v/nu [pc]", "theory"]
     return _section("Scattering, mean over mu", rows, head, widths=(24, 12, 20, 10))
 

@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,8 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
-from crmc.config.axes import Axis, Point
+from crmc.config.axes import Axis, Point, make_points, read_axes
+from crmc.config.config import Config
 from crmc.config.errors import ConfigError
 from crmc.machine.devices import compiler_options, cores, one_device
 from crmc.physics.noise import run_key
@@ -32,7 +33,7 @@ from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
 from crmc.results import dataset
 from crmc.results import sweep as sweep_result
-from crmc.runs.outcome import DONE, FAILED, INTERRUPTED, catching_signals
+from crmc.runs.outcome import DONE, FAILED, INTERRUPTED, STATUS, Outcome, catching_signals
 from crmc.setup.build import build
 from crmc.setup.schedule import Demand, Schedule, begin
 from crmc.setup.setup import Setup
@@ -41,19 +42,10 @@ from crmc.solvers.registry import SOLVERS
 from crmc.solvers.simulate import Solver
 from crmc.solvers.tally import Tally
 
-_STATUS = {DONE: "done", FAILED: "failed", INTERRUPTED: "interrupted"}
 #: Wall time aimed at per call of the program [s], and between saves of what is finished [s].
 _CHUNK_SECONDS, _SAVE_SECONDS = 0.5, 60.0
 #: Markers that a batch on a GPU has in all.
 _MARKERS_PER_BATCH = 2**23
-
-
-class Outcome(NamedTuple):
-    """How a sweep ended."""
-
-    exit_code: int
-    message: str
-    table: str
 
 
 def common_schedule(points: Sequence[Point]) -> Schedule:
@@ -251,16 +243,42 @@ def _side_by_side() -> bool:
 
 
 def sweep(
-    points: Sequence[Point],
-    axes: Sequence[Axis],
+    config: Config | Mapping[str, Any],
+    over: Sequence[str] = (),
     *,
-    output: Path,
+    seeds: int | None = None,
+    output: str | Path | None = None,
     solver: str = MONTE_CARLO.name,
     batch: int | None = None,
     quiet: bool = False,
 ) -> Outcome:
-    """Run all ``points`` of ``axes`` with one of `registry.SOLVERS` and write ``output`` (netCDF).
+    """Run ``config`` at every point of the outer product of ``over`` and return how it ended, with its result.
 
+    config: a config, or the dictionary of one, which may lack what is swept.
+    over: texts "key=start:stop:n", "key=start:stop:n:log" or "key=a,b,c", with units where the key has one.
+    seeds: number of seeds, from run.seed on, as one more dimension.
+    output, solver, batch, quiet: as for `run_points`.
+    Raises ConfigError for a bad axis or point, and where points need different programs.
+    """
+    data = config.to_dict() if isinstance(config, Config) else config
+    axes = read_axes(over, seeds, data)
+    points = make_points(data, axes)
+    file = None if output is None else Path(output)
+    return run_points(points, axes, output=file, solver=solver, batch=batch, quiet=quiet)
+
+
+def run_points(
+    points: Sequence[Point],
+    axes: Sequence[Axis],
+    *,
+    output: Path | None = None,
+    solver: str = MONTE_CARLO.name,
+    batch: int | None = None,
+    quiet: bool = False,
+) -> Outcome:
+    """Run all ``points`` of ``axes`` with one of `registry.SOLVERS` and return how it ended, with its result.
+
+    output: result file (netCDF); none is written by default.
     batch: points per call of the program (default: one on a CPU, as many as fit on a GPU).
     Raises ConfigError where points need different programs.
     """
@@ -275,7 +293,7 @@ def sweep(
         return _finish(sweeper, caught, output, time.perf_counter() - started)
 
 
-def _loop(sweeper: Sweeper, caught: list[int], output: Path, quiet: bool) -> None:
+def _loop(sweeper: Sweeper, caught: list[int], output: Path | None, quiet: bool) -> None:
     """Run batch after batch until all are done or a signal is in ``caught``."""
     total, saved = sweeper.steps * len(sweeper.points), time.monotonic()
     with ThreadPoolExecutor(sweeper.workers) as pool, _progress(sweeper, total, quiet) as bar:
@@ -318,19 +336,19 @@ def _attributes(sweeper: Sweeper) -> dict[str, Any]:
     }
 
 
-def _store(sweeper: Sweeper, output: Path, more: dict[str, Any]) -> None:
-    """Write what is finished, if anything is."""
-    if any(track is not None for track in sweeper.tracks):
+def _store(sweeper: Sweeper, output: Path | None, more: dict[str, Any]) -> None:
+    """Write what is finished, if anything is and a file is wanted."""
+    if output is not None and any(track is not None for track in sweeper.tracks):
         data = sweep_result.dataset(sweeper.plan, sweeper.tracks, _attributes(sweeper) | more)
         dataset.write_atomically(data, output)
 
 
-def _finish(sweeper: Sweeper, caught: list[int], output: Path, seconds: float) -> Outcome:
+def _finish(sweeper: Sweeper, caught: list[int], output: Path | None, seconds: float) -> Outcome:
     code, message = _verdict(sweeper, caught)
     if all(track is None for track in sweeper.tracks):
         return Outcome(code, f"{message}; nothing to save", "")
     more = {
-        "status": _STATUS[code],
+        "status": STATUS[code],
         "status_text": message,
         "wall_seconds": seconds,
         "compile_seconds": sweeper.compile_seconds,
@@ -338,8 +356,9 @@ def _finish(sweeper: Sweeper, caught: list[int], output: Path, seconds: float) -
     }
     data = sweep_result.dataset(sweeper.plan, sweeper.tracks, _attributes(sweeper) | more)
     data = sweep_result.summarise(data, sweeper.plan, sweeper.points)
-    dataset.write_atomically(data, output)
-    return Outcome(code, message, sweep_result.table(data, sweeper.plan, sweeper.points))
+    if output is not None:
+        dataset.write_atomically(data, output)
+    return Outcome(code, message, sweep_result.table(data, sweeper.plan, sweeper.points), data=data)
 
 
 def _verdict(sweeper: Sweeper, caught: list[int]) -> tuple[int, str]:

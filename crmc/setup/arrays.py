@@ -16,7 +16,7 @@ import numpy as np
 
 from crmc import theory
 from crmc.config.config import Config
-from crmc.physics.damping import ION_NEUTRAL_COLLISIONS, Damping
+from crmc.physics.damping import ION_NEUTRAL_COLLISIONS, DampingRates
 from crmc.physics.equilibrium import equilibrium_amplitudes, steady_departure
 from crmc.physics.initial import Departure, Harmonics
 from crmc.physics.markers import Markers, drawn_markers, markers_at
@@ -185,7 +185,7 @@ def _parameters(
     config: Config, units: CodeUnits, shape: Shape, background: Background, tau_B: jax.Array | float | None
 ) -> Parameters:
     """Parameters but for dt and P_ext, which need the initial state."""
-    plasma, damping, rays = config.plasma, config.damping, config.cosmic_rays
+    plasma, rays = config.plasma, config.cosmic_rays
     printed = config.waves.coefficients == "printed"
     # A field that falls by b moves the scaled momenta p/b up by 1/b at most.
     fall = jnp.ones(())
@@ -199,8 +199,6 @@ def _parameters(
         rays.momentum_max * _MARGIN * jnp.maximum(fall, 1.0),
         broadened=shape.model.broadened,
     )
-    neutral = 0.5 * ION_NEUTRAL_COLLISIONS * damping.ion_neutral_density * (plasma.temperature / 1e4) ** 0.4
-    epsilon = damping.turbulent_dissipation * units.time / SPEED_OF_LIGHT**2
     rate = 1.0 / tau_B if tau_B is not None and config.expansion.mode == "prescribed" else 0.0
     scalars = {
         "dt": 0.0,
@@ -219,18 +217,26 @@ def _parameters(
         "gradient": gradient(config, units),
         "gradient_end": math.inf if isinstance(until := config.drift.switch_off, str) else until / units.time,
     }
-    rates = {
-        "linear": damping.linear * units.time,
-        "ion_neutral": neutral * units.time,
-        "thermal_speed": units.thermal_speed(plasma.temperature),
-        "turbulent": _root(epsilon / units.alfven_speed),
-    }
     return Parameters(
         **{name: jnp.asarray(value, jnp.float64) for name, value in scalars.items()},
-        damping=Damping(**{name: jnp.asarray(value, jnp.float64) for name, value in rates.items()}),
+        damping=damping_of(config, units),
         background=background,
         grid=grid,
     )
+
+
+def damping_of(config: Config, units: CodeUnits) -> DampingRates:
+    """Return the rates of every damping mechanism [code]."""
+    damping, temperature = config.damping, config.plasma.temperature
+    neutral = 0.5 * ION_NEUTRAL_COLLISIONS * damping.ion_neutral_density * (temperature / 1e4) ** 0.4
+    epsilon = damping.turbulent_dissipation * units.time / SPEED_OF_LIGHT**2
+    rates = {
+        "linear": damping.linear * units.time,
+        "ion_neutral": neutral * units.time,
+        "thermal_speed": units.thermal_speed(temperature),
+        "turbulent": _root(epsilon / units.alfven_speed),
+    }
+    return DampingRates(**{name: jnp.asarray(value, jnp.float64) for name, value in rates.items()})
 
 
 def _root(x: jax.Array | float) -> jax.Array:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+import jax
+
 from crmc.config.config import Config
 from crmc.physics.layout import Layout
 from crmc.setup.arrays import complete, markers_of, time_step
@@ -22,13 +24,20 @@ def build(
     layout: Layout | None = None,
     cells: tuple[int, int] = CELLS,
 ) -> Setup:
-    """Build parameters, model and initial state of ``config``; call inside ``jax.enable_x64(True)``.
+    """Build parameters, model and initial state of ``config``, in 64-bit JAX.
 
     schedule: of the markers, shared by several configs, instead of the config's own.
     solver: a name of `registry.SOLVERS`.
     layout: how the markers are cut for devices and caches; no result depends on it.
     cells: momenta and cosines of the mesh; the markers do not use it.
     """
+    with jax.enable_x64(True):
+        return _build(config, schedule, solver, layout, cells)
+
+
+def _build(
+    config: Config, schedule: Schedule | None, solver: str, layout: Layout | None, cells: tuple[int, int]
+) -> Setup:
     start, demand = begin(config)
     schedule = schedule or demand.schedule(demand.steps)
     model, dt = demand.model, time_step(config, schedule.steps)

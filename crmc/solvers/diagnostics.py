@@ -10,11 +10,8 @@ from crmc.physics.moments import Sums, energies_of, ensemble_sums, ledger, momen
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.spectrum import wave_energy_unit
 from crmc.physics.state import State
-from crmc.physics.waves import mean_scattering
+from crmc.physics.waves import MOMENTA, mean_scattering
 from crmc.solvers.tally import Tally
-
-#: Momenta [m_p c] at which the scattering frequency is reported.
-MOMENTA = np.array([1.0, 3.0, 10.0])
 
 
 def row_of(

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
@@ -73,8 +74,26 @@ def simulate(
     Returns the final state and what ``read`` (default: the solver's ``observe``) says of each interval, stacked.
     Backwards, the states at the outputs and within one interval are kept and all else is computed again: memory grows
     as outputs + steps_per_output.
+
+    Spectrum, tube and sums are float64 whatever the markers' precision.  Called by itself it sees to that; a function
+    that is compiled around it must be called inside ``jax.enable_x64(True)``, or this raises RuntimeError.
     """
-    read = read or solver.observe
+    if state.b.dtype != jnp.float64:
+        raise RuntimeError("crmc needs 64-bit JAX for its small arrays: use `with jax.enable_x64(True):`")
+    with jax.enable_x64(True):
+        return _simulated(solver, state, key, parameters, model, outputs, steps_per_output, read or solver.observe)
+
+
+def _simulated(
+    solver: Solver,
+    state: State,
+    key: jax.Array,
+    parameters: Parameters,
+    model: Model,
+    outputs: int,
+    steps_per_output: int,
+    read: Callable[[State, Tally, jax.Array, Parameters, Model], Any],
+) -> tuple[State, Any]:
 
     @jax.checkpoint
     def inner(carry: tuple[State, Tally], _: None) -> tuple[tuple[State, Tally], None]:
@@ -83,6 +102,6 @@ def simulate(
     @jax.checkpoint
     def outer(state: State, _: None) -> tuple[State, Any]:
         (state, tally), _ = jax.lax.scan(inner, (state, solver.init(parameters)), length=steps_per_output)
-        return state, read(state, tally, jax.numpy.asarray(steps_per_output), parameters, model)
+        return state, read(state, tally, jnp.asarray(steps_per_output), parameters, model)
 
     return jax.lax.scan(outer, state, length=outputs)

@@ -17,9 +17,9 @@ import numpy as np
 from crmc.config.config import Config, load_config
 from crmc.config.keys import value_of
 from crmc.inference.averages import averages_of
+from crmc.inference.derivatives import replica
 from crmc.inference.fit import Fit, changed, fit
 from crmc.inference.fit_table import message, progress
-from crmc.inference.sensitivity import replica
 from crmc.inference.sensitivity_table import grid_of
 from crmc.inference.targets import Target
 

@@ -27,11 +27,11 @@ from scipy import stats
 from crmc.config.config import Config, load_config
 from crmc.physics.equilibrium import equilibrium_amplitudes, growth_of_slope, steady_drift, steady_growth
 from crmc.physics.parameters import Model
+from crmc.physics.waves import MOMENTA
 from crmc.results.variables import in_units
 from crmc.setup.arrays import expansion_time, shape_of
 from crmc.setup.build import build
 from crmc.setup.setup import Setup
-from crmc.solvers.diagnostics import MOMENTA
 from crmc.solvers.registry import SOLVERS
 from crmc.theory import combined_flux, heating_combined
 from crmc.theory.distribution import Background

@@ -18,13 +18,13 @@ from crmc.config.config import Config, load_config
 from crmc.config.keys import value_of
 from crmc.config.rules import alfven_speed
 from crmc.inference.averages import averages_of
-from crmc.inference.sensitivity import replica
+from crmc.inference.derivatives import replica
 from crmc.machine.devices import compiler_options
 from crmc.machine.parallel import each
+from crmc.physics.waves import MOMENTA
 from crmc.setup.arrays import code_units, make_background, shape_of
 from crmc.setup.build import build
 from crmc.setup.setup import Setup
-from crmc.solvers.diagnostics import MOMENTA
 from crmc.units import SPEED_OF_LIGHT
 
 #: The solver on a mesh in momentum and pitch angle.

@@ -18,7 +18,7 @@ import numpy as np
 from drives import DRIVES, MARKERS, MESH, base, measure, power_law_paths, predicted
 
 from crmc.config.rules import alfven_speed
-from crmc.solvers.diagnostics import MOMENTA
+from crmc.physics.waves import MOMENTA
 from crmc.statistics import Estimate, mean_of
 
 #: Power laws are fitted up to here; beyond, the laws' own corrections show.

@@ -16,7 +16,7 @@ import numpy as np
 from crmc.config.config import load_config
 from crmc.config.keys import value_of
 from crmc.inference.averages import averages_of
-from crmc.inference.sensitivity import Differentiation, Slopes, differentiate, logarithmic
+from crmc.inference.derivatives import Differentiation, Slopes, differentiate, logarithmic
 
 #: The solver on a mesh in momentum and pitch angle.
 MESH = "fokker-planck"

@@ -29,7 +29,7 @@ from crmc.paper.equations import VERDICTS, Equation, equations
 from crmc.paper.figure import draw
 from crmc.paper.numbers import numbers
 from crmc.paper.simulation import Measured, Simulation, combine
-from crmc.setup.predictions import predictions
+from crmc.setup.predictions import predict
 
 ROOT = Path(__file__).resolve().parents[2]
 LABELS = [str(n) for n in range(1, 61)] + [f"A{n}" for n in range(1, 11)]
@@ -62,7 +62,7 @@ def summary(seed: int = 0, **changes) -> dict:
         "status": "done",
         "markers": 64,
         "averages": {name: {"value": x, "stderr": 0.01 * x, "unit": ""} for name, x in averages.items()},
-        "theory": predictions(load_config("halo")),
+        "theory": predict(load_config("halo")),
         **changes,
     }
 
@@ -267,7 +267,7 @@ def test_results_of_several_seeds_are_combined(tmp_path):
 
 
 def test_runs_of_other_parameters_are_not_combined(tmp_path):
-    other = predictions(load_config("halo", ["expansion.timescale=4e12 s"]))
+    other = predict(load_config("halo", ["expansion.timescale=4e12 s"]))
     paths = [write_result(tmp_path / "a.nc"), write_result(tmp_path / "b.nc", 1, theory=other)]
     code, out, err = call("paper", "--result", paths[0], "--result", paths[1])
     assert (code, out) == (2, "") and "different parameters" in err and err.count("\n") == 1

@@ -16,7 +16,7 @@ from crmc.config.config import Config, ConfigError
 from crmc.config.keys import TABLE, read_names, value_of
 from crmc.inference import sensitivity_table
 from crmc.inference.averages import averages_of
-from crmc.inference.sensitivity import Differentiation, Mode, Slopes, differentiate, logarithmic, replica
+from crmc.inference.derivatives import Differentiation, Mode, Slopes, differentiate, logarithmic, replica
 from crmc.runs.run import run
 from crmc.setup.arrays import code_units
 from crmc.solvers.fokker_planck.solver import FOKKER_PLANCK

@@ -13,7 +13,7 @@ from support.run_cases import driven
 from crmc.config.config import Config
 from crmc.config.keys import value_of
 from crmc.inference.averages import averages_of
-from crmc.inference.sensitivity import Differentiation, Slopes, differentiate, logarithmic, replica
+from crmc.inference.derivatives import Differentiation, Slopes, differentiate, logarithmic, replica
 from crmc.solvers.fokker_planck.solver import FOKKER_PLANCK
 
 AVERAGES = ("heating_rate", "drift_velocity", "mean_free_path")

@@ -17,7 +17,7 @@ from crmc.physics import gradient
 from crmc.physics.equilibrium import steady_drift
 from crmc.runs.run import run
 from crmc.setup.build import build
-from crmc.setup.predictions import predictions
+from crmc.setup.predictions import predict
 from crmc.solvers.fokker_planck import diffusion
 from crmc.solvers.fokker_planck.solver import FOKKER_PLANCK
 from crmc.solvers.fokker_planck.step import mesh_of
@@ -101,7 +101,7 @@ def test_heating_and_drift_of_constant_nu(constant_nu):
     Mesh to 0.5 %; markers within their errors, of 3 % at most: a heating without the dipole's frame would be zero.
     """
     ready, ((_, markers), (_, mesh)) = constant_nu
-    found = predictions(ready.config)
+    found = predict(ready.config)
     heating = found["heating_drift"]["value"] / ready.units.power_density
     drift = found["drift_velocity"]["value"] / 2.99792458e10
     assert drift > 2.0 * ready.units.alfven_speed
@@ -225,9 +225,9 @@ def test_hemispheres_part_where_nothing_crosses_the_gap():
             state, FOKKER_PLANCK.init(P), jax.random.key(0), P, jnp.asarray(setup.steps // 2), model=setup.model
         )
         rows.append(FOKKER_PLANCK.observe(state, tally, jnp.asarray(setup.steps // 2), P, setup.model))
-    want = predictions(setup.config)["heating_exact_gap"]["value"] / setup.units.power_density
+    want = predict(setup.config)["heating_exact_gap"]["value"] / setup.units.power_density
     assert float(rows[1]["heating_rate"]) == pytest.approx(want, rel=0.1)
     assert float(rows[1]["drift_velocity"]) > 1.5 * float(rows[0]["drift_velocity"])
     assert math.isclose(
-        want, 0.2 * predictions(setup.config)["heating_drift"]["value"] / setup.units.power_density, rel_tol=0.2
+        want, 0.2 * predict(setup.config)["heating_drift"]["value"] / setup.units.power_density, rel_tol=0.2
     )

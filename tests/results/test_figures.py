@@ -19,6 +19,7 @@ from support.config_cases import valid
 
 from crmc.config.config import ConfigError
 from crmc.results import figures
+from crmc.results.dataset import read
 
 WAVE = ("time", "direction", "helicity", "k")
 V_ALFVEN, SEED = 2e-4, 1e-14
@@ -109,7 +110,7 @@ def saved(data: xr.Dataset, path: Path) -> Path:
 @pytest.fixture(scope="module")
 def result(tmp_path_factory: pytest.TempPathFactory) -> figures.Result:
     """The synthetic result, read from its file."""
-    return figures.read(saved(synthetic(), tmp_path_factory.mktemp("plots") / "run.nc"))
+    return figures.drawn_from(read(saved(synthetic(), tmp_path_factory.mktemp("plots") / "run.nc")), "run.nc")
 
 
 def changed(result: figures.Result, **values: Any) -> figures.Result:
@@ -246,7 +247,7 @@ def test_the_order_of_the_axes_does_not_matter(result: figures.Result) -> None:
 @pytest.mark.filterwarnings("error")
 def test_plot_file_writes_every_figure(tmp_path: Path) -> None:
     before = dict(matplotlib.rcParams)
-    paths = figures.plot_file(saved(synthetic(), tmp_path / "run.nc"), tmp_path / "new" / "folder")
+    paths = figures.plot(saved(synthetic(), tmp_path / "run.nc"), tmp_path / "new" / "folder")
     names = [path.name for path in paths]
     assert names == [f"run-{name}.png" for name in ("pressures", "spectra", "heating", "ledger", "scattering")]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths)
@@ -255,7 +256,7 @@ def test_plot_file_writes_every_figure(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("error")
 def test_free_expansion_leaves_out_what_is_not_there(tmp_path: Path) -> None:
-    paths = figures.plot_file(saved(without_waves(), tmp_path / "free.nc"), tmp_path)
+    paths = figures.plot(saved(without_waves(), tmp_path / "free.nc"), tmp_path)
     assert [path.name for path in paths] == ["free-pressures.png", "free-ledger.png"]
     result = figures.read(tmp_path / "free.nc")
     changes, _ = drawn(figures.ledger(result))
@@ -267,7 +268,7 @@ def test_free_expansion_leaves_out_what_is_not_there(tmp_path: Path) -> None:
 def test_constant_scattering_has_no_spectra(tmp_path: Path) -> None:
     data = without_waves().assign({n: synthetic()[n] for n in ("heating_rate", "mean_free_path")})
     data["scattering_frequency"] = synthetic()["scattering_frequency"]
-    paths = figures.plot_file(saved(data, tmp_path / "constant.nc"), tmp_path)
+    paths = figures.plot(saved(data, tmp_path / "constant.nc"), tmp_path)
     assert {path.stem.split("-")[1] for path in paths} == {"pressures", "heating", "ledger", "scattering"}
 
 
@@ -276,7 +277,7 @@ def test_constant_scattering_has_no_spectra(tmp_path: Path) -> None:
 def test_a_run_that_has_just_begun(tmp_path: Path, count: int) -> None:
     """The first tally, of which no interval mean exists, and the few next ones."""
     data = synthetic().isel(time=slice(0, count))
-    assert figures.plot_file(saved(data, tmp_path / "young.nc"), tmp_path)
+    assert figures.plot(saved(data, tmp_path / "young.nc"), tmp_path)
 
 
 def test_missing_variables_leave_the_rest(result: figures.Result) -> None:
@@ -310,7 +311,7 @@ def test_a_config_of_another_version_is_no_obstacle(tmp_path: Path, config: str)
 
 def test_a_name_that_is_no_formula(tmp_path: Path) -> None:
     data = synthetic().assign_attrs(title="a$b_{ \n" + "x" * 200, status="interrupted")
-    assert len(figures.plot_file(saved(data, tmp_path / "odd.nc"), tmp_path)) == 5
+    assert len(figures.plot(saved(data, tmp_path / "odd.nc"), tmp_path)) == 5
 
 
 def bad_files(folder: Path) -> dict[str, Path]:
@@ -341,7 +342,7 @@ def bad_files(folder: Path) -> dict[str, Path]:
 def test_bad_files_are_refused_in_one_line(tmp_path: Path, kind: str) -> None:
     path, target = bad_files(tmp_path)[kind], tmp_path / "figures"
     with pytest.raises(ConfigError) as caught:
-        figures.plot_file(path, target)
+        figures.plot(path, target)
     message = str(caught.value)
     assert message.isprintable() and str(path) in message and "crmc run" in message
     assert not target.exists()

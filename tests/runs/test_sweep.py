@@ -28,7 +28,7 @@ from crmc.results.sweep import point_dataset
 from crmc.runs.run import run
 from crmc.runs.sweep import Sweeper, common_schedule
 from crmc.setup.build import build
-from crmc.setup.predictions import predictions
+from crmc.setup.predictions import predict
 from crmc.solvers.monte_carlo.solver import MONTE_CARLO
 
 TWO_KEYS = ("--over", "expansion.timescale=3.7e12s:7.4e12s:2", "--over", "plasma.magnetic_field=1 uG,1.1 uG")
@@ -168,10 +168,10 @@ def test_building_points_compiles_nothing_more(caplog: pytest.LogCaptureFixture)
     points = make_points(BOTH, axes)
     for point in points[:2]:
         build(point.config, common_schedule(points))
-        predictions(point.config)
+        predict(point.config)
     with jax.log_compiles(), caplog.at_level(logging.DEBUG):
         build(points[2].config, common_schedule(points))
-        predictions(points[2].config)
+        predict(points[2].config)
     assert not [record for record in caplog.records if "Compiling" in record.getMessage()]
 
 

@@ -10,7 +10,7 @@ from scipy.integrate import dblquad, quad
 
 from crmc import theory
 from crmc.config.config import parse_config
-from crmc.setup.predictions import predictions
+from crmc.setup.predictions import predict
 from crmc.theory.distribution import Background
 from crmc.units import PARSEC, SPEED_OF_LIGHT
 
@@ -254,7 +254,7 @@ def config(**sections):
 
 
 def test_predictions_of_the_linear_problem():
-    values = predictions(config(damping={"linear": "1e-11 1/s"}))
+    values = predict(config(damping={"linear": "1e-11 1/s"}))
     assert all(set(row) == {"value", "unit", "description", "source"} for row in values.values())
     assert values["alfven_speed"]["value"] == pytest.approx(2e-4, rel=1e-4)
     assert values["expansion_time"]["value"] == pytest.approx(3.7e12)
@@ -277,7 +277,7 @@ def test_predictions_of_the_linear_problem():
     ],
 )
 def test_predictions_leave_out_what_does_not_apply(sections, absent):
-    values = predictions(config(**sections))
+    values = predict(config(**sections))
     assert absent not in values
     assert all(math.isfinite(row["value"]) for row in values.values())
 
@@ -285,25 +285,23 @@ def test_predictions_leave_out_what_does_not_apply(sections, absent):
 def test_predictions_of_other_closures():
     injection = {"pressure_rate": "1.67e-25 erg/(cm3 s)"}
     for mode in ("injection", "pressure_balance"):
-        values = predictions(
-            config(expansion={"mode": mode}, injection=injection, damping={"nonlinear_landau": "paper"})
-        )
+        values = predict(config(expansion={"mode": mode}, injection=injection, damping={"nonlinear_landau": "paper"}))
         assert values["expansion_time"]["value"] == pytest.approx(4.325e12, rel=1e-3)
         assert values["scattering_frequency_p1"]["value"] > 0
-    constant = predictions(config(scattering={"model": "constant", "frequency": "1e-9 1/s"}))
+    constant = predict(config(scattering={"model": "constant", "frequency": "1e-9 1/s"}))
     stress = quad(lambda p: A * p**6 / (1 + p**2) * (1 + p**2) ** (-A / 2 - 0.5), 0.5, 100)[0]
     pressure = quad(lambda p: 2 / 3 * p**4 * (1 + p**2) ** (-A / 2 - 0.5), 0.5, 100)[0]
     assert constant["anisotropy_constant_nu"]["value"] == pytest.approx(
         0.4 * stress / pressure * (0.625 * 2e-4 + 1 / (9 * 1e-9 * 3.7e12)), rel=1e-4
     )
     rays = {"pressure": "8.2e-14 erg/cm3", "spectrum": "kappa", "kappa": 1.25, "turnover_momentum": 1.0}
-    kappa = predictions(config(cosmic_rays=rays))
+    kappa = predict(config(cosmic_rays=rays))
     assert kappa["threshold"]["value"] == pytest.approx(float(theory.threshold_anisotropy(4.5)) * 2e-4, rel=1e-4)
 
 
 def test_predictions_leave_the_precision_switch_alone():
     with jax.enable_x64(False):
-        values = predictions(config(damping={"linear": "1e-11 1/s"}))
+        values = predict(config(damping={"linear": "1e-11 1/s"}))
         assert jnp.zeros(()).dtype == jnp.float32
-    again = predictions(config(damping={"linear": "1e-11 1/s"}))
+    again = predict(config(damping={"linear": "1e-11 1/s"}))
     assert values == again
