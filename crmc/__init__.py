@@ -23,7 +23,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from crmc import inference, machine, physics, results, statistics, theory, units
     from crmc.config.config import Config, load_config, parse_config
     from crmc.config.errors import ConfigError
     from crmc.inference.fit import fit

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from crmc.paper.rows import Number
-from crmc.results.figures import BLUE, GREEN, GREY, ORANGE, RED
+from crmc.results.colours import BLUE, GREEN, GREY, ORANGE, RED
 
 #: Column -> (legend, marker, colour, vertical offset in rows, size).
 _STYLES = {

@@ -85,13 +85,13 @@ class Example:
 def example() -> Example:
     """The paper's example, from its printed numbers and the momentum range of halo."""
     from crmc.config.config import load_config
-    from crmc.setup.arrays import make_background, shape_of
+    from crmc.setup.arrays import background_of, shape_of
 
     field = math.sqrt(8.0 * math.pi * INPUTS["magnetic_pressure"])
     hydrogen = INPUTS["balance"] / INPUTS["heating_per_atom"]
     units = CodeUnits(field, hydrogen)
     halo = load_config("halo")
-    background, _ = make_background(halo, units, shape_of(halo))
+    background, _ = background_of(halo, units, shape_of(halo))
     amplitude = background.amplitude_for_pressure(jnp.array([INPUTS["cr_pressure"] / units.energy_density]))
     return Example(field, hydrogen, units, units.thermal_speed(INPUTS["temperature"]), background, amplitude)
 

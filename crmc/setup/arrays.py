@@ -92,7 +92,7 @@ def code_units(config: Config) -> CodeUnits:
 def start_of(config: Config, shape: Shape) -> Start:
     """Return all that a run starts from but its markers and its time step."""
     units = code_units(config)
-    background, amplitude = make_background(config, units, shape)
+    background, amplitude = background_of(config, units, shape)
     tau_B = expansion_time(config, units, shape)
     parameters = _parameters(config, units, shape, background, tau_B)
     predicted = None
@@ -140,7 +140,7 @@ def markers_of(config: Config, start: Start, sample: jax.Array | None = None) ->
     return drawn_markers(count, *shared, seed=config.run.seed, dtype=dtype)
 
 
-def make_background(config: Config, units: CodeUnits, shape: Shape) -> tuple[Background, jax.Array]:
+def background_of(config: Config, units: CodeUnits, shape: Shape) -> tuple[Background, jax.Array]:
     """F0 and its amplitudes; a second, initially empty component takes what is injected."""
     rays = config.cosmic_rays
     index, turnover = rays.index, rays.turnover_momentum

@@ -10,7 +10,7 @@ import numpy as np
 
 from crmc.physics.equilibrium import steady_drift
 from crmc.physics.waves import MOMENTA, mean_scattering
-from crmc.setup.arrays import Shape, Start, damping_of, expansion_time, make_background, shape_of, start_of
+from crmc.setup.arrays import Shape, Start, background_of, damping_of, expansion_time, shape_of, start_of
 from crmc.theory import (
     anisotropy_of_zeta,
     drift_of_frame,
@@ -66,7 +66,7 @@ for _p in MOMENTA:
 def _steady_arguments(config: Config, units: CodeUnits) -> tuple[Any, ...]:
     """(background, amplitude, v_A, |tau_B|) at t = 0 [code]; tau_B is None without expansion."""
     shape = shape_of(config)
-    background, amplitude = make_background(config, units, shape)
+    background, amplitude = background_of(config, units, shape)
     tau_B = expansion_time(config, units, shape)
     return background, amplitude, units.alfven_speed, None if tau_B is None else abs(tau_B)
 

@@ -24,18 +24,10 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import stats
 
-from crmc.config.config import Config, load_config
-from crmc.physics.equilibrium import equilibrium_amplitudes, growth_of_slope, steady_drift, steady_growth
-from crmc.physics.parameters import Model
-from crmc.physics.waves import MOMENTA
-from crmc.results.variables import in_units
-from crmc.setup.arrays import expansion_time, shape_of
-from crmc.setup.build import build
-from crmc.setup.setup import Setup
-from crmc.solvers.registry import SOLVERS
-from crmc.theory import combined_flux, heating_combined
-from crmc.theory.distribution import Background
-from crmc.theory.moments import resonant_nodes
+from crmc import SOLVERS, Config, Setup, build, load_config
+from crmc.physics import MOMENTA, Model, equilibrium_amplitudes, growth_of_slope, steady_drift, steady_growth
+from crmc.results import in_units
+from crmc.theory import Background, combined_flux, heating_combined, resonant_nodes
 from crmc.units import SPEED_OF_LIGHT
 
 #: The solver on a mesh in momentum and pitch angle.
@@ -90,9 +82,8 @@ class Steady(NamedTuple):
 
 
 def arguments(setup: Setup) -> tuple[Any, ...]:
-    """What the functions of `crmc.physics.equilibrium` take."""
-    shape = shape_of(setup.config)
-    return setup.parameters, setup.state.amplitude, shape.model, expansion_time(setup.config, setup.units, shape)
+    """What the functions of `physics.equilibrium` take."""
+    return setup.parameters, setup.state.amplitude, setup.model, setup.tau_B
 
 
 def steady(setup: Setup) -> Steady:

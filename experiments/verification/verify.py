@@ -24,12 +24,8 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import stats
 
-from crmc.config.config import Config, load_config
-from crmc.physics.markers import initial_markers
-from crmc.physics.moments import moments
-from crmc.setup.build import build
-from crmc.setup.setup import Setup
-from crmc.solvers.registry import SOLVERS
+from crmc import SOLVERS, Config, Setup, build, load_config
+from crmc.physics import ensemble_moments, initial_markers
 
 POINTS = Path(__file__).with_name("points.toml")
 #: Steps of the markers at nu_max dt = 0.2, or until a flat spectrum has settled; rows averaged over the second half.
@@ -64,7 +60,7 @@ def _compiled(solver: str) -> tuple[Any, Any]:
 
 
 def _row(state, parameters, model) -> dict[str, jax.Array]:
-    now = moments(state, parameters, model)
+    now = ensemble_moments(state, parameters, model)
     power = jnp.einsum("dhj,kj->dhk", state.waves, parameters.grid.basis(1.0 / parameters.grid.centres))
     return {"pressure_anisotropy": now.anisotropy, "energy_density": now.energy, "wave_power": power}
 

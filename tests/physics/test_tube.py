@@ -11,7 +11,7 @@ import pytest
 
 from crmc import theory
 from crmc.config.config import parse_config
-from crmc.physics.moments import energies, ledger, moments, wave_energy
+from crmc.physics.moments import energies, ensemble_moments, ledger, wave_energy
 from crmc.physics.parameters import Model
 from crmc.physics.tube import apply_sources, balanced_field, change_field, expand, magnetic_pressure, next_field
 from crmc.setup.build import build
@@ -56,7 +56,7 @@ MODES = {
 }
 
 run = functools.partial(jax.jit, static_argnums=5)(MONTE_CARLO.advance)
-measure = functools.partial(jax.jit, static_argnums=2)(moments)
+measure = functools.partial(jax.jit, static_argnums=2)(ensemble_moments)
 
 
 def ready(mode, **changes):
@@ -117,7 +117,7 @@ def test_mutation_of_the_ledger():
     state = setup.state
     b = jnp.asarray(0.99)
     end = change_field(state, setup.parameters, setup.model, b)
-    rays = moments(state, setup.parameters, dataclasses.replace(setup.model, estimator="full_f"))
+    rays = ensemble_moments(state, setup.parameters, dataclasses.replace(setup.model, estimator="full_f"))
     wrong = (rays.parallel_pressure - rays.perpendicular_pressure) * (1.0 / b - 1.0)
     scale = flows(state, end, setup.parameters)
     assert abs(sum_of_books(end, setup) - sum_of_books(state, setup)) < 1e-11 * scale
@@ -131,10 +131,10 @@ def test_free_expansion_obeys_eq_43():
     there = change_field(setup.state, setup.parameters, model, jnp.asarray(0.8))
     h = 1e-4
     up, down = (
-        moments(change_field(there, setup.parameters, model, 0.8 * jnp.exp(s * h)), setup.parameters, model)
+        ensemble_moments(change_field(there, setup.parameters, model, 0.8 * jnp.exp(s * h)), setup.parameters, model)
         for s in (1.0, -1.0)
     )
-    now = moments(there, setup.parameters, model)
+    now = ensemble_moments(there, setup.parameters, model)
     slope = float(up.energy - down.energy) / (2.0 * h)
     assert slope == pytest.approx(float(now.energy + now.perpendicular_pressure), rel=1e-8)
 
@@ -158,7 +158,7 @@ def test_energy_equation_of_a_run():
 
 def total_pressure(state, setup):
     """P_perp + P_g + P_m + W/2 from the moments of the state itself."""
-    rays = moments(state, setup.parameters, setup.model).perpendicular_pressure
+    rays = ensemble_moments(state, setup.parameters, setup.model).perpendicular_pressure
     field = magnetic_pressure(setup.parameters, state.b)
     return float(rays + state.gas_pressure + field + 0.5 * wave_energy(state, setup.parameters))
 
@@ -200,7 +200,7 @@ def test_injection_raises_the_pressure_at_the_stated_rate(estimator, b):
     end = state
     for _ in range(10):
         end = apply_sources(end, setup.parameters, setup.model, setup.parameters.dt)
-    before, after = (moments(s, setup.parameters, setup.model) for s in (state, end))
+    before, after = (ensemble_moments(s, setup.parameters, setup.model) for s in (state, end))
     raised = float(after.pressure - before.pressure) * setup.units.energy_density
     # Differences of 0.5 % of P_c: round-off 1e-12; 2048 markers sample the source to better than 1 %.
     assert raised == pytest.approx(RATE * 10 * DT, rel=1e-10 if estimator == "delta_f" else 0.01)

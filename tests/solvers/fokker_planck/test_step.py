@@ -16,7 +16,7 @@ from support.run_cases import SMALL, STEPS, small
 from crmc import theory
 from crmc.cli.main import main
 from crmc.config.config import ConfigError, parse_config
-from crmc.physics.moments import energies, ledger, moments, total
+from crmc.physics.moments import energies, ensemble_moments, ledger, total
 from crmc.runs.run import run
 from crmc.setup.build import build
 from crmc.setup.mesh import CELLS
@@ -162,7 +162,7 @@ def test_agrees_with_the_leading_order_solver():
         damping=float(P.damping.linear),
         b="exponential",
         wave_adiabatic=True,
-    ).with_pressure(float(moments(state, P, setup.model).pressure))
+    ).with_pressure(float(ensemble_moments(state, P, setup.model).pressure))
     start = np.stack([state.waves[0, 0], state.waves[0, 1]])
     solution = oracle.solve(problem, start, float(P.dt) * setup.steps, setup.steps, n_p=24, n_mu=256)
     state, _ = go(setup, setup.steps - 20)
@@ -299,9 +299,9 @@ def test_free_expansion_of_ultrarelativistic_particles():
         run__duration=f"{3.7e12 * ratio} s",
         run__time_step=f"{3.7e10 * ratio} s",
     )
-    before = moments(setup.state, setup.parameters, setup.model)
+    before = ensemble_moments(setup.state, setup.parameters, setup.model)
     state, _ = go(setup)
-    after = moments(state, setup.parameters, setup.model)
+    after = ensemble_moments(state, setup.parameters, setup.model)
     exact = theory.free_expansion(0.97)
     assert float(state.b) == pytest.approx(0.97, rel=1e-12)
     assert float(after.energy / before.energy) == pytest.approx(float(exact.energy), rel=3e-5)
@@ -387,7 +387,7 @@ def test_constant_scattering_reaches_the_exact_anisotropy():
     state, tally = go(setup)
     P = setup.parameters
     zeta = 5.0 / 8.0 * P.alfven_speed * jnp.sqrt(state.b) + P.expansion_rate / (9.0 * P.scattering_frequency)
-    anisotropy = moments(state, P, setup.model).anisotropy
+    anisotropy = ensemble_moments(state, P, setup.model).anisotropy
     assert float(zeta * theory.anisotropy_of_zeta(P.background, state.amplitude)) == pytest.approx(
         float(anisotropy), rel=1e-2
     )
@@ -409,7 +409,7 @@ def test_forward_scattering_damps_the_second_harmonic():
         setup, parameters=dataclasses.replace(setup.parameters, alfven_speed=jnp.asarray(1e-9))
     )
     state, _ = go(frozen)
-    before, after = (moments(x, setup.parameters, setup.model).anisotropy for x in (frozen.state, state))
+    before, after = (ensemble_moments(x, setup.parameters, setup.model).anisotropy for x in (frozen.state, state))
     assert float(after / before) == pytest.approx(math.exp(-3.0), rel=2e-3)
 
 
