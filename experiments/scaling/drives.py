@@ -16,7 +16,6 @@ import numpy as np
 from crmc import theory
 from crmc.config.config import Config, load_config
 from crmc.config.keys import value_of
-from crmc.config.rules import alfven_speed
 from crmc.inference.averages import averages_of
 from crmc.inference.sensitivity import replica
 from crmc.machine.devices import compiler_options
@@ -94,7 +93,7 @@ def base(drive: str, solver: str, markers: int) -> Config:
 
 def numbers_at(config: Config, drive: str, speed: float) -> dict[str, Any]:
     """The numbers of ``config`` that are others at v_A/c = ``speed``."""
-    ratio, powers = speed / alfven_speed(config), _COMMON | DRIVES[drive].powers
+    ratio, powers = speed / config.code_units.alfven_speed, _COMMON | DRIVES[drive].powers
     numbers = {key: value_of(config, key) * ratio**power for key, power in powers.items()}
     if "expansion.timescale" in numbers:
         fall = _MEASURED * numbers["run.duration"] / numbers["expansion.timescale"]
@@ -196,7 +195,7 @@ def measure(drive: str, solver: str, speeds: Sequence[float], markers: int = 64,
     lowered = jax.jit(averages.__call__).lower(numbers_at(config, drive, speeds[0]), *replica(averages, 0))
     compiled, rows = lowered.compile(compiler_options()), []
     for place, speed in enumerate(speeds):
-        numbers, length = numbers_at(config, drive, speed), gradient * (speed / alfven_speed(config)) ** -2.0
+        numbers, length = numbers_at(config, drive, speed), gradient * (speed / config.code_units.alfven_speed) ** -2.0
 
         def one(seed: int, numbers: dict = numbers, first: int = 1000 * place) -> dict[str, np.ndarray]:
             return jax.tree.map(np.asarray, compiled(numbers, *replica(averages, first + seed)))

@@ -17,7 +17,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 from drives import DRIVES, MARKERS, MESH, base, measure, power_law_paths, predicted
 
-from crmc.config.rules import alfven_speed
 from crmc.solvers.diagnostics import MOMENTA
 from crmc.statistics import Estimate, mean_of
 
@@ -113,7 +112,7 @@ def print_laws(tables: Mapping[str, Sequence[Row]], theory_ratio: Mapping[str, f
 def theory_ratios() -> dict[str, float]:
     """Prefactors of H_pa/H_d in v_A/c, and of the others in c/v_A."""
     below, above, config = predicted("drift"), predicted("expansion"), base("drift", MESH, 64)
-    speed = alfven_speed(config)
+    speed = config.code_units.alfven_speed
     return {name: above[name] / below[name] * (1.0 / speed if name == "heating" else speed) for name in RATIOS}
 
 
