@@ -22,7 +22,7 @@ from crmc.cli.options import parser
 from crmc.config.errors import ConfigError
 from crmc.config.files import is_study
 from crmc.runs.outcome import BAD_INPUT, DONE, FAILED, INTERRUPTED
-from crmc.text import json_ready, one_line
+from crmc.text import aligned, json_ready, one_line
 
 if TYPE_CHECKING:
     from crmc.config.config import Config
@@ -68,7 +68,9 @@ def _load(arguments: argparse.Namespace) -> Config:
 
 
 def _warn(config: Config) -> None:
-    for warning in config.warnings():
+    from crmc.config.warnings import warnings
+
+    for warning in warnings(config):
         say("warning", warning)
 
 
@@ -165,9 +167,11 @@ def _fit(arguments: argparse.Namespace) -> int:
 
 def _warn_of_points(configs: Sequence[Config]) -> None:
     """One line for each key that warnings name, whatever its value, with the number of points it concerns."""
+    from crmc.config.warnings import warnings
+
     found: dict[str, list[str]] = {}
     for config in configs:
-        for warning in config.warnings():
+        for warning in warnings(config):
             found.setdefault(re.split(" = |: ", warning)[0], []).append(warning)
     for texts in found.values():
         say("warning", texts[0] if len(texts) == 1 else f"{texts[0]} (one of {len(texts)} such warnings)")
@@ -218,9 +222,7 @@ def _table(predictions: Mapping[str, Mapping[str, object]]) -> str:
         number = f"{value:.6g}" if isinstance(value, (int, float)) else "-" if value is None else str(value)
         source = f" ({entry['source']})" if entry.get("source") else ""
         rows.append((name, number, str(entry["unit"]), f"{entry['description']}{source}"))
-    widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)) for row in rows]
-    return "\n".join(line.rstrip() for line in lines)
+    return aligned(rows)
 
 
 def _paper(arguments: argparse.Namespace) -> int:

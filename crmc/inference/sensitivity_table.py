@@ -14,6 +14,7 @@ from crmc.physics.waves import MOMENTA
 from crmc.results.variables import unit_of
 from crmc.solvers.fokker_planck.solver import FOKKER_PLANCK
 from crmc.statistics import Estimate, mean_of
+from crmc.text import aligned
 
 #: Waves weaker than this share of the strongest are left out of the table (not of the JSON).
 _SHOWN = 1e-3
@@ -88,15 +89,13 @@ def text(program: Differentiation, found: Slopes) -> str:
                 estimate = mean_of(slopes) if number == 0.0 else logarithmic(values, slopes, number)
                 cells.append(_with_error(float(estimate.value[place]), float(estimate.stderr[place])))
             lines.append([label, *cells])
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    body = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
     count = next(iter(found.values.values())).shape[0]
     note = f"{count} replica{'s' * (count != 1)} of {averages.config.run.markers} markers and {averages.steps} steps"
     if averages.solver == FOKKER_PLANCK.name:
         note = f"{averages.steps} steps"
     tables = [key for key in program.keys if key not in scalars]
     more = f"; {', '.join(tables)} is in the JSON only" if tables else ""
-    return "\n".join([*body, "", f"{program.mode} derivatives, {averages.solver}; {note}{more}"])
+    return f"{aligned(lines)}\n\n{program.mode} derivatives, {averages.solver}; {note}{more}"
 
 
 def _heading(config: Config, key: str) -> str:

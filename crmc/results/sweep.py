@@ -16,7 +16,7 @@ from crmc.results.summary import averages
 from crmc.results.variables import COORDINATES, shared_coordinates
 from crmc.setup.predictions import predict
 from crmc.setup.setup import Setup
-from crmc.text import number, with_error
+from crmc.text import aligned, number, with_error
 
 DONE, FAILED, NOT_RUN = "done", "failed", "not run"
 _STATUS_TEXT = "what happened at this point"
@@ -175,6 +175,4 @@ def table(data: xr.Dataset, plan: Plan, points: Sequence[Point]) -> str:
             cells[-1] = cells[-1] or number(value(name, point.place))
         word = str(data["status"].values[point.place])
         lines.append([*cells, "" if word == DONE else word])
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
-    return "\n".join([*text, "", "Measured: mean over the last half of the run +- standard error."])
+    return f"{aligned(lines)}\n\nMeasured: mean over the last half of the run +- standard error."

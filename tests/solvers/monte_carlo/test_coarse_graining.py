@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from crmc.config.config import parse_config
+from crmc.physics.moments import ensemble_moments
 from crmc.setup.build import build
 from crmc.solvers.monte_carlo import coarse_graining
 
