@@ -85,8 +85,8 @@ def _damping(config: Config, units: CodeUnits, k):
     rate = (damping.linear + neutral) * units.time + jnp.sqrt(epsilon * k / units.alfven_speed)
     if damping.nonlinear_landau == "none":
         return rate, 0.0
-    options = {"form": damping.nonlinear_landau, "coefficients": config.waves.coefficients}
-    return rate, landau_slope(k, units.thermal_speed(temperature), **options)
+    speed, coefficients = units.thermal_speed(temperature), config.waves.coefficients
+    return rate, landau_slope(k, speed, damping.nonlinear_landau, coefficients=coefficients)
 
 
 def _mean_nu(config: Config, units: CodeUnits, arguments: tuple, p: float) -> float | None:
