@@ -50,7 +50,7 @@ def resonance_mismatch(k: Real, p: Real, mu: Real, v_alfven: Real, *, direction:
 def anisotropy_functional(df_dp: Real, df_dmu: Real, p: Real, mu: Real, phase_speed: Real, v: Real = 1.0) -> Real:
     """Return the functional A = df/dp + (v/(omega/k) - mu)(1/p) df/dmu that drives waves (eq. 14), [f/momentum].
 
-    df_dp: df/dp [f/momentum]; df_dmu: df/dmu [f]; p: momentum; mu: pitch-angle cosine;
+    df_dp: df/dp [f/momentum]; df_dmu: df/dmu [f]; p: momentum [momentum]; mu: pitch-angle cosine;
     phase_speed: omega/k = d v_A [velocity]; v: particle speed [velocity].
     """
     return df_dp + (v / phase_speed - mu) / p * df_dmu

@@ -29,7 +29,7 @@ def legendre(degree: int, mu: Real) -> Real:
 
 
 def legendre_series(coefficients: Iterable[Real], mu: Real) -> Real:
-    """Return the Legendre series f = sum_l f_l P_l(mu) (eq. 7).
+    """Return the Legendre series f = sum_l f_l P_l(mu) (eq. 7), [f].
 
     coefficients: f_l, (L, ...) [f], the axes after the first broadcast against mu; mu: pitch-angle cosine.
     """

@@ -35,7 +35,7 @@ def diffusion_tensor(
     """Return the diffusion tensor of waves of one direction (eqs. 27-29).
 
     D_mup = d (p v_A/v) D_mumu; the tensor is singular, because scattering is elastic in the frame of the waves.
-    p: momentum; mu: pitch-angle cosine; nu: scattering frequency [1/time]; v_alfven: v_A [velocity];
+    p: momentum [momentum]; mu: pitch-angle cosine; nu: scattering frequency [1/time]; v_alfven: v_A [velocity];
     v: particle speed [velocity]; direction: d = +-1.
     """
     lever = p * v_alfven / v
@@ -47,7 +47,7 @@ def co_moving_tensor(p: Real, mu: Real, nu: Real, v_alfven: Real, v: Real = 1.0)
     """Return the diffusion tensor where each hemisphere meets the waves that move with it (eqs. 27, 29, 40, 41).
 
     The direction of the waves is d = sign(mu).
-    p: momentum; mu: pitch-angle cosine; nu: scattering frequency [1/time]; v_alfven: v_A [velocity];
+    p: momentum [momentum]; mu: pitch-angle cosine; nu: scattering frequency [1/time]; v_alfven: v_A [velocity];
     v: particle speed [velocity].
     """
     return diffusion_tensor(p, mu, nu, v_alfven, v, jnp.sign(mu))
@@ -67,7 +67,7 @@ def pitch_angle_flux(
 ) -> Real:
     """Return F_mu = d (nu/2)(1 - mu^2)(p v_A/v) A, the flux in pitch-angle cosine (eq. 31), [f/time].
 
-    p: momentum; mu: pitch-angle cosine; nu: scattering frequency [1/time]; v_alfven: v_A [velocity];
+    p: momentum [momentum]; mu: pitch-angle cosine; nu: scattering frequency [1/time]; v_alfven: v_A [velocity];
     functional: A of eq. 14 for omega/k = d v_A [f/momentum]; v: particle speed [velocity]; direction: d = +-1.
     """
     return direction * 0.5 * nu * (1.0 - mu**2) * (p * v_alfven / v) * functional
@@ -77,7 +77,7 @@ def momentum_flux(p: Real, mu: Real, nu: Real, v_alfven: Real, functional: Real,
     """Return F_p = (nu/2)(1 - mu^2)(p v_A/v)^2 A, the flux in momentum (eq. 32), [f momentum/time].
 
     Waves of both directions give this form.
-    p: momentum; mu: pitch-angle cosine; nu: scattering frequency [1/time]; v_alfven: v_A [velocity];
+    p: momentum [momentum]; mu: pitch-angle cosine; nu: scattering frequency [1/time]; v_alfven: v_A [velocity];
     functional: A of eq. 14 [f/momentum]; v: particle speed [velocity].
     """
     return 0.5 * nu * (1.0 - mu**2) * (p * v_alfven / v) ** 2 * functional

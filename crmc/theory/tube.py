@@ -77,7 +77,7 @@ def orbit_rates(p: Real, mu: Real, field_rate: Real) -> tuple[Real, Real]:
     """Return dp/dt [momentum/time] and dmu/dt [1/time] with p_par and p_perp^2/B conserved, as in eq. 6.
 
     dp/dt = (Bdot/2B) p (1 - mu^2),  dmu/dt = -(Bdot/2B) mu (1 - mu^2).
-    p: momentum; mu: pitch-angle cosine; field_rate: Bdot/B [1/time].
+    p: momentum [momentum]; mu: pitch-angle cosine; field_rate: Bdot/B [1/time].
     """
     half = 0.5 * field_rate * (1.0 - mu**2)
     return half * p, -half * mu

@@ -7,25 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.integrate import dblquad, quad
+from support.theory_cases import N0, TAU, V_A, A, background
 
 from crmc import theory
 from crmc.config.config import parse_config
 from crmc.setup.predictions import predictions
-from crmc.theory.distribution import Background
 from crmc.units import PARSEC, SPEED_OF_LIGHT
-
-A = 4.7
-V_A, TAU, AMPLITUDE = 2e-4, 3.54e10, 6.8e-8  # code units of the linear-damping problem
-
-
-@pytest.fixture(autouse=True)
-def _double_precision():
-    with jax.enable_x64(True):
-        yield
-
-
-def background(index=A, turnover=1.0, low=0.5, high=100.0):
-    return Background(jnp.array([index]), jnp.array([turnover]), jnp.asarray(low), jnp.asarray(high))
 
 
 def test_free_expansion_values():
@@ -112,12 +99,12 @@ def test_kappa_growth_rates():
 
 @pytest.mark.parametrize("k_max", [None, 5.0, 0.5])
 def test_heating_is_the_double_integral_of_the_flux(k_max):
-    rays, amplitude = background(), jnp.array([AMPLITUDE])
+    rays, amplitude = background(), jnp.array([N0])
 
     def integrand(mu, s):
         p = math.exp(s)
         mu_c = 0.0 if k_max is None else min(1 / (k_max * p), 1.0)
-        source = A * p * p / (1 + p * p) * AMPLITUDE * (1 + p * p) ** (-A / 2) / (3 * TAU)
+        source = A * p * p / (1 + p * p) * N0 * (1 + p * p) ** (-A / 2) / (3 * TAU)
         flux = source / 2 * (mu * (1 - mu**2) - mu_c * (1 + mu_c) * (1 - mu))
         return 2 * V_A * p**4 * flux if mu > mu_c else 0.0
 
@@ -139,7 +126,7 @@ def test_heating_ultrarelativistic_limit_and_bound():
 
 def test_heating_of_a_truncated_power_law_depends_on_the_ends():
     """Local in p, so a/4 of the integral by parts; the pressure-only form needs a turnover."""
-    rays, amplitude = background(turnover=0.0), jnp.array([AMPLITUDE])
+    rays, amplitude = background(turnover=0.0), jnp.array([N0])
     local = theory.heating(rays, amplitude, V_A, TAU)
     whole = theory.heating_whole_range(rays, amplitude, V_A, TAU)
     assert float(local / whole) == pytest.approx(A / 4, rel=1e-12)
@@ -148,7 +135,7 @@ def test_heating_of_a_truncated_power_law_depends_on_the_ends():
 @pytest.mark.parametrize("k_max", [5.0, 50.0])
 def test_growth_of_the_steady_spectrum_is_the_heating(k_max):
     """2 sum_branches int Gamma W dk = H (eq. 37) with k W = e v_A^2 per co-moving branch."""
-    rays, amplitude = background(), jnp.array([AMPLITUDE])
+    rays, amplitude = background(), jnp.array([N0])
     power = lambda x: float(  # noqa: E731
         theory.growth_times_power(math.exp(x), rays, amplitude, V_A, TAU, k_max=k_max)
     )
@@ -159,13 +146,13 @@ def test_growth_of_the_steady_spectrum_is_the_heating(k_max):
 
 def test_growth_times_power_is_the_functional_of_the_steady_state():
     """Gamma from eq. 15 with A = (v/v_A)(S0/p)(...)/nu, nu = pi e/gamma for some e."""
-    rays, amplitude, k, e = background(), jnp.array([AMPLITUDE]), 0.4, 3e-8
+    rays, amplitude, k, e = background(), jnp.array([N0]), 0.4, 3e-8
     p1, mu_c = 1 / k, lambda p: 1 / (5.0 * p)
 
     def integrand(s):
         p = math.exp(s)
         gamma, mu = math.hypot(1, p), p1 / p
-        source = A * p * p / (1 + p * p) * AMPLITUDE * (1 + p * p) ** (-A / 2) / (3 * TAU)
+        source = A * p * p / (1 + p * p) * N0 * (1 + p * p) ** (-A / 2) / (3 * TAU)
         flux = source / 2 * (1 - mu) * (mu - mu_c(p)) * (1 + mu + mu_c(p))
         nu = np.pi * e / gamma
         functional = flux / (nu * (1 - mu**2) / 2 * gamma * V_A)  # eq. 31: F = D (p v_A/v) A

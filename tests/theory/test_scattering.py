@@ -9,16 +9,11 @@ import pytest
 from astropy import constants as const
 from scipy.integrate import quad
 from scipy.optimize import brentq
+from support.theory_cases import V_A, A, power_law
 
 from crmc import theory
 from crmc.theory.distribution import Background
 from crmc.units import CodeUnits
-
-A, V_A = 4.7, 2e-4
-
-
-def power_law(low=1.0, high=1e12, index=A):
-    return Background(jnp.array([index]), jnp.array([0.0]), jnp.asarray(low), jnp.asarray(high)), jnp.array([1e-6])
 
 
 @pytest.mark.parametrize(("direction", "helicity"), [(1, 1), (1, -1), (-1, 1), (-1, -1)])

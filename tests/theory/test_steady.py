@@ -9,23 +9,9 @@ import numpy as np
 import pytest
 from scipy.integrate import quad, solve_ivp
 from scipy.optimize import brentq
+from support.theory_cases import TAU, V_A, A, f0, rays, slope
 
 from crmc import theory
-from crmc.theory.distribution import Background
-
-A, V_A, TAU, N0 = 4.7, 2e-4, 3.54e10, 6.8e-8
-
-
-def rays(low=0.5, high=100.0, turnover=1.0, n0=N0):
-    return Background(jnp.array([A]), jnp.array([turnover]), jnp.asarray(low), jnp.asarray(high)), jnp.array([n0])
-
-
-def f0(p):
-    return N0 * (1 + p * p) ** (-A / 2)
-
-
-def slope(p):
-    return -A * p * p / (1 + p * p) * f0(p)
 
 
 @pytest.mark.parametrize("mu_c", [0.0, 0.02, 0.3])
