@@ -79,8 +79,8 @@ def _damping(config: Config, units: CodeUnits, k: jax.Array) -> tuple[jax.Array,
     rate = damping.linear_rate(k)
     if config.damping.nonlinear_landau == "none":
         return rate, 0.0
-    options = {"form": config.damping.nonlinear_landau, "coefficients": config.waves.coefficients}
-    return rate, landau_slope(k, damping.thermal_speed, **options)
+    form, coefficients = config.damping.nonlinear_landau, config.waves.coefficients
+    return rate, landau_slope(k, damping.thermal_speed, form, coefficients=coefficients)
 
 
 def _mean_nu(config: Config, units: CodeUnits, arguments: tuple, p: float) -> float | None:
