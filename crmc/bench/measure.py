@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import crmc
 from crmc.bench.roofline import estimate
 from crmc.bench.worker import PRODUCTION, REFERENCES
 
@@ -98,8 +97,8 @@ class Worker:
 
 
 def _python_path() -> str:
-    """The search path with which a child finds the crmc that runs here."""
-    return os.pathsep.join([str(Path(crmc.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])])
+    """Return the search path with which a child process finds the crmc that runs here."""
+    return os.pathsep.join([str(Path(__file__).resolve().parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 @contextlib.contextmanager

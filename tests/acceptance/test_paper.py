@@ -26,7 +26,7 @@ from crmc.cli.main import main
 from crmc.config.config import load_config
 from crmc.paper import simulation, table
 from crmc.paper.equations import VERDICTS, Equation, equations
-from crmc.paper.figure import draw
+from crmc.paper.figures import draw
 from crmc.paper.numbers import numbers
 from crmc.paper.simulation import Measured, Simulation, combine
 from crmc.setup.predictions import predictions
@@ -341,7 +341,7 @@ def test_text_and_figure_with_results(tmp_path):
 
 def test_figure_without_simulation_has_no_simulated_legend(tmp_path, monkeypatch):
     seen = {}
-    monkeypatch.setattr("crmc.paper.figure.Figure.savefig", lambda self, path, dpi: seen.update(figure=self))
+    monkeypatch.setattr("crmc.paper.figures.Figure.savefig", lambda self, path, dpi: seen.update(figure=self))
     draw(numbers(), tmp_path / "x.png")
     figure = seen["figure"]
     texts = [entry.get_text() for entry in figure.legends[0].get_texts()]
