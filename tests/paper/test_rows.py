@@ -53,8 +53,15 @@ def test_a_row_holds_what_it_is_given():
     for simulation in (None, run):
         rows = Rows(None, simulation)
         rows.add(
-            "key", "6", "1", "name", 2.0, formula=np.float32(1.5), simulated=lambda s: s["x"], expected=lambda s: s.theory["y"]
-        )  # fmt: skip
+            "key",
+            "6",
+            "1",
+            "name",
+            2.0,
+            formula=np.float32(1.5),
+            simulated=lambda s: s["x"],
+            expected=lambda s: s.theory["y"],
+        )
         rows.given("index", "3", "23", "spectral index a", 4.7)
         one, given = rows.rows
         assert (one.recomputed, type(one.recomputed), one.exact) == (1.5, float, None)
