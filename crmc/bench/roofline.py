@@ -46,7 +46,7 @@ def machine() -> dict[str, float]:
 
 
 def _best(work: Callable[[], Any]) -> float:
-    """Return the shortest of six times, of which the first includes compilation [s]."""
+    """Return the shortest of five run times, after a first run that is not counted [s]."""
     times = []
     for _ in range(6):
         started = time.perf_counter()
