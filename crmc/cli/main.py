@@ -243,7 +243,7 @@ def _paper(arguments: argparse.Namespace) -> int:
     rows = numbers(run)
     print((table.as_json if arguments.json else table.text)(equations(), rows, run))
     if figure is not None:
-        from crmc.paper.figure import draw
+        from crmc.paper.figures import draw
 
         draw(rows, figure)
         if not arguments.json:
