@@ -1,8 +1,8 @@
 # %% [markdown]
-# # Heating by pressure anisotropy, from a script
+# # Heating by pressure anisotropy
 #
-# The linear-damping problem: waves damped at a constant rate, so that the steady state is known exactly. A small
-# ensemble shows the way; set `CRMC_NOTEBOOK_SIZE=full` for the shipped size.
+# This notebook runs the linear-damping problem from Python. Waves are damped at a constant rate, so that the steady
+# state is known exactly. A small ensemble keeps the run short; set `CRMC_NOTEBOOK_SIZE=full` for the shipped size.
 
 # %%
 import os
@@ -22,7 +22,7 @@ overrides = [] if full else ["run.markers=2048", "run.duration=1e10 s", "run.sca
 config = crmc.load_config("linear_damping", overrides)
 
 # %% [markdown]
-# Theory first: the exact heating with the 90-degree gap, and the bound of eq. 48.
+# Theory predicts the exact heating rate with the 90-degree gap, and a lower bound (eq. 48).
 
 # %%
 theory = crmc.predict(config)
@@ -38,8 +38,8 @@ print(run)
 result = run.data
 
 # %% [markdown]
-# Heating settles at the exact value once the anisotropy has built up, after a few scattering times; the spectrum
-# of the co-moving branches barely moves, since damping is slow.
+# After a few scattering times the anisotropy has built up and heating settles at the exact value. The spectrum of the
+# co-moving branches barely changes, since damping is slow.
 
 # %%
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")

@@ -1,1 +1,1 @@
-"""References for `crmc bench`: the same time step written without JAX, on the halo problem."""
+"""References for `crmc bench`: the time step of crmc written without JAX, on the halo problem."""

@@ -1,4 +1,4 @@
-"""The step in C++17 and OpenMP as one would write it first (plain.cpp): one loop over markers."""
+"""Run the step in plain C++17 and OpenMP, plain.cpp: one loop over markers, as one would write it first."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from . import cpp_step
 
 
 def available() -> str:
-    """Why this reference cannot run here ("" if it can)."""
+    """Say why this reference cannot run here ("" if it can)."""
     return cpp_step.available(Reference.source)
 
 
 class Reference(cpp_step.Reference):
-    """The halo problem advanced by plain C++; float32 markers only."""
+    """Advance the halo problem by plain C++; float32 markers only."""
 
     source = "plain.cpp"

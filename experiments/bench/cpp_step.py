@@ -1,4 +1,4 @@
-"""The step in C++17 and OpenMP, compiled here and called through ctypes: reference.cpp, by blocks that vectorise."""
+"""Run the step in vectorised C++17 and OpenMP: compile reference.cpp and call it through ctypes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _RECORDED = _structure("_RECORDED", [("gain", ctypes.c_double * 4), *((name, cty
 
 
 def available(source: str = "reference.cpp") -> str:
-    """Why this reference cannot run here ("" if it can)."""
+    """Say why this reference cannot run here ("" if it can)."""
     try:
         _library(source)
     except RuntimeError as problem:
@@ -53,7 +53,7 @@ def available(source: str = "reference.cpp") -> str:
 
 @functools.cache
 def _library(source: str) -> ctypes.CDLL:
-    """The compiled step of a file beside this one; RuntimeError with a remedy if there is no compiler that makes it."""
+    """Compile a file beside this one and load its step; RuntimeError with a remedy if no compiler can."""
     compiler = os.environ.get("CXX") or shutil.which("c++") or shutil.which("g++")
     if not compiler:
         raise RuntimeError("no C++ compiler; install g++ (Debian: apt install g++) or set CXX")
@@ -84,7 +84,7 @@ def _address(array: np.ndarray, dtype: type) -> int:
 
 
 class Reference:
-    """The halo problem advanced by C++; float32 markers only."""
+    """Advance the halo problem by C++; float32 markers only."""
 
     source = "reference.cpp"
 
@@ -95,7 +95,7 @@ class Reference:
         self._seed, self._run = seed, library.crmc_bench_run
 
     def run(self, steps: int, words: np.ndarray | None = None) -> None:
-        """Advance ``steps`` steps; ``words``, (steps, N) uint64, replace the generator's."""
+        """Advance by ``steps`` steps; random words ``words``, (steps, N) uint64, replace the generator's."""
         c, tube, out = self.constants, self.tube, _RECORDED()
         values = {f.name: getattr(c, f.name) for f in dataclasses.fields(c)}
         arrays = {n: np.ascontiguousarray(x, np.float64) for n, x in values.items() if isinstance(x, np.ndarray)}

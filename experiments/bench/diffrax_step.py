@@ -1,6 +1,7 @@
-"""The stochastic equation of the kicks integrated by diffrax (Euler-Maruyama): less than a step of crmc.
+"""Integrate the stochastic equation of the kicks by diffrax (Euler-Maruyama), which is less than a step of crmc.
 
-In the frame of each direction's waves, at fixed p', q = |p_par'| follows the equation of scattering.py,
+In the frame of each direction's waves, at fixed p', q = |p_par'| follows the equation of
+crmc/solvers/monte_carlo/kernel.py,
 
     dq = D'(q)/g dt + sqrt(2 D/g) dW,   D = (nu/2)(p'^2 - q^2),   g = 1 + V s q/eps',
 
@@ -19,12 +20,12 @@ from .problem import SIGNS, Constants, Record, Tube
 
 
 def available() -> str:
-    """Why this reference cannot run here ("" if it can)."""
+    """Say why this reference cannot run here ("" if it can)."""
     return "" if importlib.util.find_spec("diffrax") else "diffrax is not installed; pip install 'crmc[bench]'"
 
 
 class Reference:
-    """Kicks of the halo problem by diffrax on JAX's default device; waves stay as they are."""
+    """Kick the markers of the halo problem by diffrax on JAX's default device; waves stay as they are."""
 
     def __init__(self, constants: Constants, tube: Tube, seed: int = 0):
         import jax
@@ -39,7 +40,7 @@ class Reference:
         self._advance = jax.jit(_advance(constants, tube.waves.astype(np.float32)), donate_argnums=0)
 
     def run(self, steps: int) -> None:
-        """Advance ``steps`` steps."""
+        """Advance by ``steps`` steps."""
         import jax
         import jax.numpy as jnp
 
@@ -56,7 +57,7 @@ class Reference:
 
 
 def _advance(c: Constants, waves: np.ndarray) -> Any:
-    """Function of ((p, p_par), key, first step, steps) to (p, p_par) after them."""
+    """Return a function of ((p, p_par), key, first step, steps) that gives (p, p_par) after those steps."""
     import jax
     import jax.numpy as jnp
 
@@ -68,7 +69,7 @@ def _advance(c: Constants, waves: np.ndarray) -> Any:
         return jnp.sqrt(parallel**2 + perp2 * ratio), parallel
 
     def diffusion(q, P, energy, e, b):
-        """D_q; e(ln k) from the three splines that overlap at k = b/q."""
+        """Return D_q, with e(ln k) from the three splines that overlap at k = b/q."""
         u = (jnp.log(b / q) - log_k_min) / c.knot
         j = jnp.clip(u.astype(jnp.int32), 0, c.bins + 1)
         x = jnp.clip(u - j, 0.0, 1.0)
@@ -108,7 +109,7 @@ def _advance(c: Constants, waves: np.ndarray) -> Any:
 
 
 def _solve(diffusion, dt, e, V, b, q, P, energy, sign, key):
-    """q of one marker after one Euler-Maruyama step of diffrax."""
+    """Return q of one marker after one Euler-Maruyama step of diffrax."""
     import diffrax
     import jax
     import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""The step as a loop over markers compiled by Numba, all cores, thread-private histograms."""
+"""Run the step as a loop over markers that Numba compiles, on all cores, with thread-private histograms."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _CHUNKS = 8
 
 
 def available() -> str:
-    """Why this reference cannot run here ("" if it can)."""
+    """Say why this reference cannot run here ("" if it can)."""
     return "" if importlib.util.find_spec("numba") else "Numba is not installed; pip install 'crmc[bench]'"
 
 
 class Reference:
-    """The halo problem advanced by Numba; float32 markers."""
+    """Advance the halo problem by Numba; float32 markers."""
 
     def __init__(self, constants: Constants, tube: Tube, seed: int = 0):
         import numba
@@ -34,7 +34,7 @@ class Reference:
         self._kick, self._settle = _compiled()
 
     def run(self, steps: int, words: np.ndarray | None = None) -> None:
-        """Advance ``steps`` steps; ``words``, (steps, N) uint64, replace the generator's."""
+        """Advance by ``steps`` steps; random words ``words``, (steps, N) uint64, replace the generator's."""
         for i in range(steps):
             if words is not None:
                 self._words = words[i]
@@ -42,7 +42,7 @@ class Reference:
         self._words = np.zeros(0, np.uint64)
 
     def kick(self, tables: tuple[waves.Table, waves.Table], order: tuple[int, int], x: waves.Expansion) -> waves.Kicked:
-        """First half of the expansion and both kicks."""
+        """Make the first half of the expansion and both kicks."""
         c, t, f = self.constants, self.tube, np.float32
         b = x.b_new
         y = np.stack([tables[0].y, tables[1].y]).astype(f).ravel()
@@ -62,7 +62,7 @@ class Reference:
         return waves.Kicked(total[:2], histogram.sum(axis=0).reshape(2, 2, _NODES), total[2:])
 
     def settle(self, strength: float, mean: float, x: waves.Expansion) -> tuple[np.ndarray, float]:
-        """Balancing and second half of the expansion."""
+        """Balance the energy and make the second half of the expansion."""
         chunks = self.threads * _CHUNKS
         sums = self._settle(*self._markers(), self._shape(), self._expansion(x), strength, mean, chunks)
         total = sums.sum(axis=0)
@@ -85,7 +85,7 @@ class Reference:
 
 @functools.cache
 def _compiled() -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """The two passes over the markers; compiled when first called."""
+    """Return the two passes over the markers, which Numba compiles when they are first called."""
     import numba
 
     f, one, half = np.float32, np.float32(1.0), np.float32(0.5)
@@ -134,12 +134,12 @@ def _compiled() -> tuple[Callable[..., Any], Callable[..., Any]]:
 
     @inline
     def squared(y2, risen, change):
-        """p^2 at the field at which b^(2/3) - 1 is ``change``."""
+        """Return p^2 at the field at which b^(2/3) - 1 is ``change``."""
         return y2 + y2 * (risen + change + risen * change)
 
     @inline
     def expanded(p2, par, W, x, sums):
-        """Change of rise by 1 + rise, and the work's sums."""
+        """Return the change of rise by 1 + rise, and add to the sums of the work."""
         par2 = par * par
         perp2 = max(p2 - par2, f(0.0))
         low, high = perp2 * x[1], perp2 * x[2]
@@ -150,7 +150,7 @@ def _compiled() -> tuple[Callable[..., Any], Callable[..., Any]]:
 
     @inline
     def landing(q, P, energy, sign, V, word, geometry, y, direction, scale):
-        """|p_par'| after the kick."""
+        """Return |p_par'| after the kick."""
         gap, top = geometry[0], min(P, geometry[1])
         if not (gap < q < top):
             return q

@@ -1,4 +1,4 @@
-"""The step in vectorised NumPy, by blocks of markers that stay in the cache; one thread."""
+"""Run the step in vectorised NumPy, by blocks of markers that stay in the cache, on one thread."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ BLOCK = 8192
 
 
 def available() -> str:
-    """Why this reference cannot run here ("" if it can)."""
+    """Say why this reference cannot run here ("" if it can)."""
     return ""
 
 
 class Reference:
-    """The halo problem advanced by NumPy."""
+    """Advance the halo problem by NumPy."""
 
     threads = 1
 
@@ -28,13 +28,13 @@ class Reference:
         self._words: np.ndarray | None = None
 
     def run(self, steps: int, words: np.ndarray | None = None) -> None:
-        """Advance ``steps`` steps; ``words``, (steps, N) uint64, replace the generator's."""
+        """Advance by ``steps`` steps; random words ``words``, (steps, N) uint64, replace the generator's."""
         for i in range(steps):
             self._words = None if words is None else words[i]
             waves.step(self.constants, self.tube, self.record, self)
 
     def kick(self, tables: tuple[waves.Table, waves.Table], order: tuple[int, int], x: waves.Expansion) -> waves.Kicked:
-        """First half of the expansion and both kicks."""
+        """Make the first half of the expansion and both kicks."""
         c, tube = self.constants, self.tube
         found = [_MarkerTable(c, table, x.b_new, tube.rise.dtype) for table in tables]
         carried, histogram, sums = np.zeros(2), np.zeros((2, 2 * _NODES)), np.zeros(6)
@@ -47,7 +47,7 @@ class Reference:
         return waves.Kicked(carried, histogram.reshape(2, 2, _NODES), sums)
 
     def settle(self, strength: float, mean: float, x: waves.Expansion) -> tuple[np.ndarray, float]:
-        """Balancing and second half of the expansion."""
+        """Balance the energy and make the second half of the expansion."""
         carried, supplied = np.zeros(2), 0.0
         for block in _blocks(self.tube.count):
             m = _Block(self.constants, self.tube, block)
@@ -61,7 +61,7 @@ def _blocks(count: int) -> list[slice]:
 
 
 class _Block:
-    """Views of one block of markers and what is known of them."""
+    """One block of markers: views of their arrays, and quantities derived from them."""
 
     def __init__(self, c: Constants, tube: Tube, block: slice):
         self.c, self.dtype = c, tube.rise.dtype.type
@@ -79,13 +79,13 @@ class _Block:
         return square + square * (self.rise + change + self.rise * change)
 
     def control(self) -> np.ndarray:
-        """w = W - V F0(y)."""
+        """Return the control weight w = W - V F0(y)."""
         f, y2 = self.dtype, self.y0**2
         share = y2 / (f(self.c.turnover) ** 2 + y2)
         return self.excess - self.rest * np.expm1(f(-0.5 * self.c.index) * np.log1p(share * self.rise))
 
     def expand(self, x: waves.Expansion, carried: np.ndarray) -> None:
-        """Constant p_par and magnetic moment; adds W p_perp^2/(2 gamma) at the nodes to ``carried``."""
+        """Expand at constant p_par and magnetic moment; add W p_perp^2/(2 gamma) at the nodes to ``carried``."""
         f, log_ratio = self.dtype, np.log(x.b_new / x.b)
         p2, par2 = self.momentum_squared(x.b), self.par**2
         perp2 = np.maximum(p2 - par2, 0)
@@ -96,7 +96,7 @@ class _Block:
         self.rise += (1 + self.rise) * (grown + frame + grown * frame)
 
     def balance(self, b: float, strength: float, mean: float) -> float:
-        """Correct the excess; the energy this gave, per b."""
+        """Correct the excess and return the energy that this gave, per b."""
         p2 = self.momentum_squared(b)
         energy = p2 / (np.sqrt(1 + p2) + 1)
         envelope = self.weight - self.control()
@@ -113,7 +113,7 @@ class _Block:
         histogram: np.ndarray,
         sums: np.ndarray,
     ) -> None:
-        """Both directions' kicks, their deposits, and the sums of `_step`."""
+        """Kick by the waves of both directions; add the deposits and the sums of `waves.Kicked`."""
         f = self.dtype
         halves = (word & np.uint64(0xFFFFFFFF)).astype(np.uint32), (word >> np.uint64(32)).astype(np.uint32)
         before = self.control()
@@ -140,7 +140,7 @@ class _Block:
 
 
 class _Frame:
-    """Marker variables seen by waves of phase velocity V."""
+    """Marker variables in the frame of waves of phase velocity V."""
 
     def __init__(self, p2: np.ndarray, par: np.ndarray, V: np.floating):
         self.V, self.gamma = V, 1 / np.sqrt(1 - V**2)
@@ -153,7 +153,7 @@ class _Frame:
 
 
 class _MarkerTable:
-    """A table in the markers' dtype, and the kicks and deposits made with it."""
+    """A scattering table in the markers' dtype, with the kicks and deposits made from it."""
 
     def __init__(self, c: Constants, table: waves.Table, b: float, dtype: np.dtype):
         self.c, self.table, self.b, self.dtype = c, table, b, dtype.type
@@ -162,7 +162,7 @@ class _MarkerTable:
         self.scale = self.dtype(np.sqrt(6.0 * c.nu_coefficient * b * c.dt * table.reference))
 
     def kick(self, frame: _Frame, bits: np.ndarray) -> np.ndarray:
-        """q after the kick."""
+        """Return q after the kick."""
         c, f = self.c, self.dtype
         o = ((bits >> 16).astype(f) + f(0.5)) * f(2.0**-16)
         u = ((bits & 0xFFFF).astype(f) + f(0.5)) * f(2.0**-16)
@@ -191,7 +191,7 @@ class _MarkerTable:
         return _reinject(frame, start, end, u)
 
     def deposit(self, frame: _Frame, q_after: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        """Histogram of ``weight`` at q' minus at q, (2 helicities x nodes,)."""
+        """Return the histogram of ``weight`` at q' minus that at q, (2 helicities x nodes,)."""
         c, f = self.c, self.dtype
         base = (frame.sign < 0) * np.int32(_NODES)
         histogram = np.zeros(2 * _NODES)
@@ -204,7 +204,7 @@ class _MarkerTable:
 
 
 def _deposit_position(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Deposit cell of x, in units of the gap, and the weight of its upper node: the leading and the other bits of x."""
+    """Return the deposit cell of x [gap], and the weight of its upper node: the leading and the other bits of x."""
     single = x.dtype == np.float32
     kind, mantissa, one = (np.uint32, 23, 127) if single else (np.uint64, 52, 1023)
     shift = kind(mantissa - (CELLS_PER_OCTAVE.bit_length() - 1))
@@ -215,7 +215,7 @@ def _deposit_position(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _coordinate(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    """Table coordinate at distances ``above`` from the gap and ``below`` from the top."""
+    """Return the table coordinate at distances ``above`` from the gap and ``below`` from the top."""
     f = above.dtype.type
     a, b = np.sqrt(above), np.sqrt(below)
     half = f(1.0 + SHAPE) * b + f(1.0 - SHAPE) * a
@@ -223,7 +223,7 @@ def _coordinate(above: np.ndarray, below: np.ndarray) -> np.ndarray:
 
 
 def _place(node, base: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Fraction of the range at which Y is ``y``: bisection on the nodes, then linear.
+    """Find the fraction of the range at which Y is ``y`` by bisection on the nodes, then linearly.
 
     One read more than in the other programs, but without np.where, which takes longer than a read.
     """
@@ -241,7 +241,7 @@ def _place(node, base: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _reinject(frame: _Frame, start: np.ndarray, end: np.ndarray, u: np.ndarray) -> np.ndarray:
-    """Landing point uniform in g dq on [start, end]."""
+    """Return a landing point uniform in g dq on [start, end]."""
     kappa = frame.V * frame.sign / frame.energy
     length = end - start
     g = 1 + kappa * start

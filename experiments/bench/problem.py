@@ -1,4 +1,4 @@
-"""The halo problem as plain arrays, handed to every reference, and what a step measures."""
+"""The halo problem as plain arrays for the references, and the quantities that a step measures."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import dataclasses
 
 import numpy as np
 
-#: Rows in ln P and cells between gap and top of the scattering tables; cells of the deposit; as in crmc.spectrum.
+#: Rows in ln P and cells between gap and top of the scattering tables; cells of the deposit; as in
+#: crmc.physics.spectrum.
 ROWS, CELLS = 48, 128
 DEPOSIT_OCTAVES, CELLS_PER_OCTAVE = 20, 64
 DEPOSIT_CELLS = DEPOSIT_OCTAVES * CELLS_PER_OCTAVE
-#: c of the tables' coordinate, see crmc.spectrum.range_fraction.
+#: c of the tables' coordinate, see crmc.physics.spectrum.range_fraction.
 SHAPE = 4.0 / 7.0
 #: Signs along the direction and helicity axes.
 SIGNS = np.array([1.0, -1.0])
@@ -18,7 +19,10 @@ SIGNS = np.array([1.0, -1.0])
 
 @dataclasses.dataclass(frozen=True)
 class Constants:
-    """Numbers (code units) and the fixed geometry of the spectrum, all float64; see crmc's Parameters, SpectrumGrid."""
+    """Numbers [code] and the fixed geometry of the spectrum, all float64.
+
+    See Parameters in crmc.physics.parameters and SpectrumGrid in crmc.physics.spectrum.
+    """
 
     dt: float
     alfven_speed: float
@@ -52,7 +56,10 @@ class Constants:
 
 @dataclasses.dataclass
 class Tube:
-    """State that a reference advances in place: markers (N,) of one dtype, waves (2 directions, 2 helicities, bins)."""
+    """State that a reference advances in place.
+
+    Markers are arrays (N,) of one dtype; waves: amplitudes, (2 directions, 2 helicities, bins).
+    """
 
     step: int
     birth_momentum: np.ndarray
@@ -78,7 +85,7 @@ class Tube:
 
 @dataclasses.dataclass
 class Record:
-    """What the last step measured; see crmc.solvers.tally.Record."""
+    """Quantities measured in the last step; see crmc.solvers.tally."""
 
     gain: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros((2, 2)))
     gain_variance: float = 0.0
@@ -90,7 +97,10 @@ class Record:
 
 
 def from_setup(setup) -> tuple[Constants, Tube]:
-    """Arrays of a crmc Setup with prescribed expansion, one component of F0 and the paper's nonlinear damping."""
+    """Return the arrays of a crmc Setup.
+
+    The setup has a prescribed expansion, one component of F0 and the paper's nonlinear damping.
+    """
     parameters, model, state = setup.parameters, setup.model, setup.state
     if (model.expansion, model.scattering, model.nonlinear_landau) != ("prescribed", "spectrum", "paper"):
         raise ValueError("the references know the halo problem only")
@@ -130,7 +140,7 @@ def from_setup(setup) -> tuple[Constants, Tube]:
 
 
 def halo(markers: int, *, steps_in: int = 1) -> tuple[Constants, Tube]:
-    """The shipped halo experiment with ``markers`` markers, float32, at step number ``steps_in``."""
+    """Return the shipped halo experiment with ``markers`` markers, float32, at step number ``steps_in``."""
     import jax
 
     from crmc import build, load_config

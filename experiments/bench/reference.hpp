@@ -141,7 +141,7 @@ void make_row(const Constants &c, const Geometry &g, const Direction &d, const d
     for (int i = 0; i <= cells; i++) y[i] -= zero;
 }
 
-// sum_n H_n Psi_j(x_n) of one branch by parts, from the top: see crmc.spectrum.deposited.
+// sum_n H_n Psi_j(x_n) of one branch by parts, from the top: see crmc.solvers.monte_carlo.tables.deposited.
 void deposited(const Constants &c, const Geometry &g, const double *e, const Pair *pair, double *moved) {
     std::fill(moved, moved + c.bins, 0.0);
     double above = 0.0, kept = 0.0;

@@ -1,4 +1,7 @@
-"""The small arrays of a step in NumPy, float64: tables, growth, damping, sources.  They cost the same at any N."""
+"""Advance the small arrays of a step in NumPy, float64: tables, growth, damping, sources.
+
+Their cost does not depend on the number of markers.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ class Table(NamedTuple):
 
 
 def _pole_distance(distance: np.ndarray) -> np.ndarray:
-    """See crmc.solvers.monte_carlo.tables.pole_distance."""
+    """Return the coordinate at ``distance`` from the pole; see crmc.solvers.monte_carlo.tables.pole_distance."""
     theta2 = distance**2
     u = 0.5 * (np.sqrt(_POLE_LINEAR**2 + 4.0 * theta2) - _POLE_LINEAR)
     for _ in range(3):
@@ -35,7 +38,10 @@ def _pole_distance(distance: np.ndarray) -> np.ndarray:
 
 
 def _range(t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Fraction of the range at table coordinate t, and its slope; see crmc.physics.spectrum.range_fraction."""
+    """Return the fraction of the range at table coordinate t, and its slope.
+
+    See crmc.physics.spectrum.range_fraction.
+    """
     one, two = t * (1.0 + SHAPE * (1.0 - t)), (1.0 - t) * (1.0 + SHAPE * t)
     d_one, d_two = 1.0 + SHAPE * (1.0 - 2.0 * t), -1.0 + SHAPE * (1.0 - 2.0 * t)
     both = one**2 + two**2
@@ -43,7 +49,10 @@ def _range(t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def table(c: Constants, e: np.ndarray, direction: int, b: float) -> Table:
-    """Tables of one direction's waves ``e``, (2, bins), at field b; see `tables.scattering_table` of crmc."""
+    """Return the tables of one direction's waves ``e``, (2, bins), at field b.
+
+    See crmc.solvers.monte_carlo.tables.scattering_table.
+    """
     velocity = SIGNS[direction] * c.alfven_speed * np.sqrt(b)
     nu_dt = c.nu_coefficient * b * c.dt
     reference = float(e.max())
@@ -66,19 +75,25 @@ def table(c: Constants, e: np.ndarray, direction: int, b: float) -> Table:
 
 
 def _deposited(c: Constants, e: np.ndarray, histogram: np.ndarray) -> np.ndarray:
-    """sum_n H_n Psi_j(x_n), (2, bins), for the deposits (2, nodes); see crmc.solvers.monte_carlo.tables.deposited."""
+    """Return sum_n H_n Psi_j(x_n), (2, bins), for the deposits (2, nodes).
+
+    See crmc.solvers.monte_carlo.tables.deposited.
+    """
     above = np.cumsum(histogram[:, :0:-1], axis=-1)[:, ::-1]
     total = e @ c.basis_deposit.T
     return above * np.diff(c.x_deposit) / np.where(total > 0.0, total, 1.0) @ c.basis_deposit
 
 
 def _wave_energy_unit(c: Constants, b: float) -> float:
-    """Energy density of one bin per unit e."""
+    """Return the energy density of one bin per unit e."""
     return c.knot * (c.alfven_speed * b) ** 2
 
 
 def _offered(c: Constants, tube: Tube, tables: tuple[Table, Table], histogram: np.ndarray) -> np.ndarray:
-    """Energy density that the kicks by ``tube.waves`` offer each bin, from ``histogram`` (2 directions, 2, nodes)."""
+    """Return the energy density that the kicks by ``tube.waves`` offer each bin.
+
+    histogram: deposits, (2 directions, 2 helicities, nodes).
+    """
     offered = np.empty_like(tube.waves)
     for direction, found in enumerate(tables):
         V, e = found.velocity, tube.waves[direction]
@@ -88,7 +103,7 @@ def _offered(c: Constants, tube: Tube, tables: tuple[Table, Table], histogram: n
 
 
 def _grow(c: Constants, tube: Tube, offered: np.ndarray, record: Record) -> None:
-    """Amplitudes after growth by ``offered``."""
+    """Let the amplitudes grow by the energy ``offered``."""
     unit, e = _wave_energy_unit(c, tube.b), tube.waves
     relative, limit = offered / (unit * e), 1.0 + _ADDITIVE_LIMIT
     soft = limit * np.exp(np.minimum(relative - _ADDITIVE_LIMIT, 0.0) / limit)
@@ -99,7 +114,7 @@ def _grow(c: Constants, tube: Tube, offered: np.ndarray, record: Record) -> None
 
 
 def _damping_rate(c: Constants, e: np.ndarray, b: float) -> np.ndarray:
-    """Nonlinear Landau damping in the paper's form, eq. 58, by amplitudes ``e``."""
+    """Return the rate of nonlinear Landau damping in the paper's form, eq. 58, by amplitudes ``e``."""
     padded = np.pad(e, [(0, 0), (0, 0), (1, 1)])
     centred = 0.125 * padded[..., :-2] + 0.75 * e + 0.125 * padded[..., 2:]
     gamma = np.sqrt(1.0 + (b / c.centres) ** 2)
@@ -107,7 +122,7 @@ def _damping_rate(c: Constants, e: np.ndarray, b: float) -> np.ndarray:
 
 
 def _damp(c: Constants, tube: Tube) -> float:
-    """Damping over half a step at the rate of its middle; the energy, which is returned, heats the gas."""
+    """Damp the waves over half a step at the rate of its middle; return the energy, which heats the gas."""
     e, dt = tube.waves, 0.5 * c.dt
     middle = e * np.exp(-_damping_rate(c, e, tube.b) * dt)
     damped = e * np.exp(-2.0 * _damping_rate(c, middle, tube.b) * dt)
@@ -121,7 +136,7 @@ def _damp(c: Constants, tube: Tube) -> float:
 
 
 def _apply_sources(c: Constants, tube: Tube) -> None:
-    """Heating and cooling of the gas over half a step."""
+    """Heat and cool the gas over half a step."""
     heat, cool = 0.5 * c.heating * tube.b * c.dt, 0.5 * c.cooling * tube.b**2 * c.dt
     tube.injected += heat / tube.b
     tube.radiated += cool / tube.b
@@ -137,7 +152,7 @@ class Expansion(NamedTuple):
 
 
 def _next_field(c: Constants, tube: Tube, end: float) -> Expansion:
-    """To ``end`` of the step."""
+    """Return the change of the field to ``end``, a fraction of the step."""
     b_new = float(np.exp(-c.expansion_rate * c.dt * (tube.step + end)))
     log_ratio = np.log(b_new / tube.b)
     low, high = (float(tube.b * np.exp(0.5 * (1.0 + node) * log_ratio)) for node in _GAUSS)
@@ -145,7 +160,7 @@ def _next_field(c: Constants, tube: Tube, end: float) -> Expansion:
 
 
 def _expand_surroundings(c: Constants, tube: Tube, x: Expansion, carried: np.ndarray) -> None:
-    """Waves, gas, field and work done."""
+    """Expand waves, gas and field, and add the work done."""
     log_ratio = np.log(x.b_new / tube.b)
     waves = _wave_energy_unit(c, tube.b) * float(tube.waves.sum())
     for b, rays in zip(x.nodes, carried, strict=True):
@@ -160,7 +175,7 @@ def _expand_surroundings(c: Constants, tube: Tube, x: Expansion, carried: np.nda
 
 
 class Kicked(NamedTuple):
-    """Sums over markers of the first half of a step.
+    """Sums over markers in the first half of a step.
 
     carried: W p_perp^2/(2 gamma) at the nodes, (2,); histogram: deposits, (2 directions, 2 helicities, nodes).
     sums: (wbar d eps)^2, |W d eps|, W d eps over both kicks; then V F0(y) times 1, eps and eps^2 after them, (6,).
@@ -175,14 +190,17 @@ class Passes(Protocol):
     """The two passes over the markers of a step."""
 
     def kick(self, tables: tuple[Table, Table], order: tuple[int, int], x: Expansion) -> Kicked:
-        """First half of the expansion and both kicks."""
+        """Make the first half of the expansion and both kicks."""
 
     def settle(self, strength: float, mean: float, x: Expansion) -> tuple[np.ndarray, float]:
-        """Balancing and second half of the expansion: carried sums, and the sum of the correction times eps."""
+        """Balance the energy and make the second half of the expansion.
+
+        Returns the carried sums, and the sum of the correction times eps.
+        """
 
 
 def step(c: Constants, tube: Tube, record: Record, passes: Passes) -> None:
-    """One step of what is not a marker, around the passes over the markers."""
+    """Make one step: everything that is not a marker, around the two passes over the markers."""
     _apply_sources(c, tube)
     x = _next_field(c, tube, 0.5)
     waves = tube.waves * (x.b_new / tube.b) ** -0.5

@@ -1,4 +1,4 @@
-"""Find damping, injection, pressure and slope of the cosmic rays again from a spectrum of waves and two pressures.
+"""Recover damping, injection, and pressure and index of the cosmic rays from a wave spectrum and two pressures.
 
 python experiments/calibration/calibration.py [--markers 8192] [--replicas 8] [--figure FILE.png]
 """
@@ -22,21 +22,21 @@ MESH = "fokker-planck"
 
 TRUTH = Path(__file__).resolve().parent / "truth.toml"
 FREE = ("damping.linear", "injection.pressure_rate", "cosmic_rays.pressure", "cosmic_rays.index")
-#: Relative errors of what is observed.
+#: Relative errors of the observations.
 ERRORS = {"wave_power": 0.05, "parallel_pressure": 0.01, "pressure_anisotropy": 0.05}
-#: Where fits start, relative to the truth in the order of FREE.
+#: Starting points of the fits relative to the truth, in the order of FREE.
 STARTS = ((3.0, 3.0, 3.0, 0.9), (1 / 3, 1 / 3, 1 / 3, 1.1), (3.0, 1 / 3, 3.0, 1.1))
 
 
 def exact(config: Config) -> dict[str, np.ndarray]:
-    """Averages by the solver on a mesh, which shares no kicks and no noise with the fitted runs."""
+    """Return averages by the Fokker-Planck solver, which shares no kicks and no noise with the fitted runs."""
     averages = averages_of(config, tuple(ERRORS), MESH)
     found = jax.jit(averages)({}, *replica(averages, 0))
     return {name: np.asarray(found[name]) for name in ERRORS}
 
 
 def observed(truth: dict[str, np.ndarray], generator: np.random.Generator) -> list[Target]:
-    """The truth with errors; of the waves, those that are driven."""
+    """Return the truth with random errors; of the waves, only those that are driven."""
     targets = []
     for name, value in truth.items():
         error = ERRORS[name] * np.abs(value)
@@ -46,7 +46,7 @@ def observed(truth: dict[str, np.ndarray], generator: np.random.Generator) -> li
 
 
 def draw(path: str, k: np.ndarray, truth: np.ndarray, data: Target, found: Fit, numbers: dict[str, float]) -> None:
-    """The spectrum of one branch as observed and fitted, and the numbers on the way."""
+    """Draw the spectrum of one branch as observed and fitted, and the numbers during the fit."""
     matplotlib.use("Agg")
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
     place = (0, 0)
@@ -66,7 +66,7 @@ def draw(path: str, k: np.ndarray, truth: np.ndarray, data: Target, found: Fit, 
 
 
 def main() -> None:
-    """Fit from every start, print the table, draw the last fit."""
+    """Fit from every starting point, print the table and draw the last fit."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--markers", type=int, default=8192)
     parser.add_argument("--replicas", type=int, default=8)

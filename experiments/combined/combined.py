@@ -1,10 +1,10 @@
-"""Drift and expansion together: the plane of both drives, the flip of the excited direction, and the bottleneck.
+"""Study drift and expansion together: the plane of both drives, the flip of the direction of waves, the bottleneck.
 
 python experiments/combined/combined.py [--small] [--seeds 4] [--figure combined.png] [--json FILE]
 
-Strengths are in units in which the drives are equal: expansion x = tau_0/tau_B (negative: compression) with
-tau_0 = 3.7e12 s, gradient y = L_0/L with L_0 = 3 c tau_0/a, so that mu* = -y/x for v = c.  Every run starts from the
-steady state of theory, whose waves and f then have to hold their own.
+The strengths are x = tau_0/tau_B of the expansion (negative: compression) with tau_0 = 3.7e12 s, and y = L_0/L of the
+gradient with L_0 = 3 c tau_0/a; the drives are equal at x = y, and mu* = -y/x for v = c.  Every run starts with
+waves and f in the steady state of theory, which then evolve freely.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ MESH = "fokker-planck"
 
 EXPANSION_TIME, INDEX = 3.7e12, 4.7
 EQUAL_LENGTH = 3.0 * SPEED_OF_LIGHT * EXPANSION_TIME / INDEX
-#: No drive, yet the same program.
+#: Strength that stands for no drive, so that all points share one program.
 _NEVER = 1e-8
 EXPANSIONS, GRADIENTS = (-1.0, -0.5, 0.0, 0.5, 1.0), (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
-#: Where the markers run too.
+#: Points at which the markers run as well.
 SAMPLED = tuple((x, y) for x in (-1.0, 0.0, 1.0) for y in (0.0, 0.25, 0.5, 0.75, 1.5) if (x, y) != (0.0, 0.0))
 FLIP = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2)
 #: Seconds per step of the mesh; steps of the markers (nu_max dt = 0.2) between refits of their weights.
@@ -48,7 +48,7 @@ BRANCHES = ("+ +", "+ -", "- +", "- -")
 
 
 class Size(NamedTuple):
-    """How much is run: points, markers and seeds."""
+    """Size of the study: points, markers and seeds."""
 
     expansions: Sequence[float] = EXPANSIONS
     gradients: Sequence[float] = GRADIENTS
@@ -64,7 +64,7 @@ SMALL = Size((0.0, 1.0), (0.0, 1.5), ((1.0, 1.5),), (0.2, 0.5, 0.8), (1.0,), mar
 
 
 def configured(x: float, y: float, *more: str) -> Config:
-    """The shipped config with strengths ``x`` of expansion and ``y`` of the gradient."""
+    """Return the shipped config with strengths ``x`` of expansion and ``y`` of the gradient."""
     timescale = EXPANSION_TIME / (x if x else _NEVER)
     length = EQUAL_LENGTH / (y if y else _NEVER)
     sets = (f"expansion.timescale={timescale!r} s", f"drift.gradient_length={length!r} cm")
@@ -72,7 +72,12 @@ def configured(x: float, y: float, *more: str) -> Config:
 
 
 class Steady(NamedTuple):
-    """Theory's steady state: amplitudes and growth rates (2, 2, bins), heating, that of int |F_mu|, v_D/c; [code]."""
+    """Steady state of theory.
+
+    waves, growth: amplitudes and growth rates of each branch and bin, (2, 2, bins) [code].
+    heating, pointwise: heating by wave number, and by int |F_mu| [code].
+    drift: v_D/c.
+    """
 
     waves: jax.Array
     growth: jax.Array
@@ -82,12 +87,12 @@ class Steady(NamedTuple):
 
 
 def arguments(setup: Setup) -> tuple[Any, ...]:
-    """What the functions of `physics.equilibrium` take."""
+    """Return the arguments of the functions of `crmc.physics.equilibrium`."""
     return setup.parameters, setup.state.amplitude, setup.model, setup.tau_B
 
 
 def steady(setup: Setup) -> Steady:
-    """Theory of a setup with gradient and expansion."""
+    """Return the steady state of theory of a setup with gradient and expansion."""
     parameters, amplitude, model, tau_B = arguments(setup)
     waves = equilibrium_amplitudes(parameters, amplitude, model, tau_B)
     drives = parameters.background, amplitude, parameters.alfven_speed, 1.0 / parameters.gradient, tau_B
@@ -102,7 +107,7 @@ def steady(setup: Setup) -> Steady:
 
 @jax.jit
 def pointwise_heating(background, amplitude, v_alfven, length, tau_B) -> jax.Array:
-    """v_A sum_h int |F_mu| p^2 dp dmu [code]: what it would be if each mu had its own direction."""
+    """Return v_A sum_h int |F_mu| p^2 dp dmu [code], the heating if each mu had its own direction of waves."""
     p, dp = resonant_nodes(background, background.momentum_min)
     node, weight = np.polynomial.legendre.leggauss(512)
     f0, slope = background.density(amplitude, p), background.slope(amplitude, p)
@@ -112,13 +117,13 @@ def pointwise_heating(background, amplitude, v_alfven, length, tau_B) -> jax.Arr
 
 
 def in_steps(setup: Setup, steps: int, model: Model) -> Setup:
-    """The setup in so many steps, with ``model``."""
+    """Return the setup with ``steps`` steps and with ``model``."""
     dt = jnp.asarray(setup.config.run.duration * setup.units.gyrofrequency / steps)
     return dataclasses.replace(setup, parameters=dataclasses.replace(setup.parameters, dt=dt), model=model, steps=steps)
 
 
 def prepared(config: Config, solver: str, mesh_step: float = MESH_STEP, rows: int = 2 * ROWS) -> Setup:
-    """Setup with a program that all points share; the time step is the point's own."""
+    """Return a setup whose program all points share; the time step is the point's own."""
     setup = build(config, solver=solver)
     every = {"coarse_grain_every": 0, "functional_every": 1} if solver == MESH else _EVERY
     model = dataclasses.replace(setup.model, functional_refinement=8, **every)
@@ -128,13 +133,13 @@ def prepared(config: Config, solver: str, mesh_step: float = MESH_STEP, rows: in
 
 @cache
 def compiled(solver: str) -> tuple[Any, Any]:
-    """Steps, and a row of results."""
+    """Compile the solver's functions that take steps and that make a row of results."""
     advance, observe = SOLVERS[solver].advance, SOLVERS[solver].observe
     return jax.jit(advance, static_argnames="model"), jax.jit(observe, static_argnames="model")
 
 
 def row_of(setup: Setup, state: Any = None, tally: Any = None, count: int = 1) -> dict[str, np.ndarray]:
-    """A row in the units of a result file after ``count`` steps, by default of the start, where rates mean nothing."""
+    """Return a row in the units of a result file after ``count`` steps; at the start, rates have no meaning."""
     state = setup.state if state is None else state
     tally = SOLVERS[setup.solver].init(setup.parameters) if tally is None else tally
     row = compiled(setup.solver)[1](state, tally, jnp.asarray(count), setup.parameters, model=setup.model)
@@ -143,7 +148,7 @@ def row_of(setup: Setup, state: Any = None, tally: Any = None, count: int = 1) -
 
 
 def series(setup: Setup, seed: int, rows: int) -> dict[str, np.ndarray]:
-    """``rows`` rows of results, the amplitudes, and their times [s]."""
+    """Run a setup and return ``rows`` rows of results with wave amplitudes and times [s]."""
     parameters, state, key = setup.parameters, setup.state, jax.random.key(seed)
     count, found = setup.steps // rows, []
     for _ in range(rows):
@@ -155,16 +160,17 @@ def series(setup: Setup, seed: int, rows: int) -> dict[str, np.ndarray]:
 
 
 def late(setup: Setup, seed: int = 0) -> dict[str, np.ndarray]:
-    """Means over the second half."""
+    """Run a setup and return means over the second half."""
     found = series(setup, seed, 2 * ROWS)
     return {name: np.nanmean(values[ROWS:], axis=0) for name, values in found.items()}
 
 
 def numbers(found: dict[str, np.ndarray], reference: np.ndarray, speed: float) -> dict[str, float]:
-    """What is compared: heating, v_D/v_A, mean free paths, the strongest bins, and the growth rates of branches.
+    """Return the numbers compared: heating, v_D/v_A, mean free paths, strongest bins and growth rates of branches.
 
-    reference: amplitudes (2, 2, bins) that say which branches are driven, with 1 % of the energy at least, and which
-    are at the seed; in between lies what the noise of markers decides.  speed: v_A [cm/s].
+    reference: amplitudes, (2, 2, bins); branches with at least 1 % of their energy count as driven.  Branches neither
+        driven nor at the seed are left out, because the noise of markers decides their level.
+    speed: v_A [cm/s].
     """
     values = {"heating": float(found["heating_rate"]), "v_D/v_A": float(found["drift_velocity"]) / speed}
     values |= {f"path({p:g})": float(x) for p, x in zip(MOMENTA, found["mean_free_path"], strict=True)}
@@ -179,14 +185,14 @@ def numbers(found: dict[str, np.ndarray], reference: np.ndarray, speed: float) -
 
 
 def branch_growth(rate: np.ndarray, power: np.ndarray, most: float) -> float:
-    """Mean growth rate of a branch: weighted by its power where it is driven, of bins 1 to -3 where it is not."""
+    """Return the mean growth rate of a branch: weighted by power if it is driven, else over bins 1 to -3."""
     if power.max() > 1e-3 * most:
         return float(np.sum(rate * power) / np.sum(power))
     return float(np.mean(rate[1:-2]))
 
 
 def plane_point(x: float, y: float, bins: int = 13) -> dict[str, Any]:
-    """Mesh beside theory at one point: shares of the waves' energy, v_D/v_A, mean free paths, heating, growth."""
+    """Compare mesh and theory at one point: shares of the wave energy, v_D/v_A, mean free paths, heating, growth."""
     with jax.enable_x64(True):
         setup = prepared(configured(x, y, f"waves.bins={bins}"), MESH)
         exact, found = steady(setup), late(setup)
@@ -216,7 +222,7 @@ def plane_point(x: float, y: float, bins: int = 13) -> dict[str, Any]:
 
 
 def aged(setup: Setup, field: float) -> float:
-    """v_A P_c at ``field`` [G] over that at t = 0: theory's heating falls with the field until it is measured."""
+    """Return v_A P_c, to which heating is proportional, at ``field`` [G] over that at t = 0."""
     b, rays = jnp.asarray(field / setup.units.magnetic_field), setup.parameters.background
     moments = jax.jit(Background.moments)
     pressures = [moments(rays, setup.state.amplitude, x).pressure for x in (b, jnp.ones(()))]
@@ -229,14 +235,14 @@ def _at_centres(setup: Setup, waves: jax.Array) -> np.ndarray:
 
 
 def in_parallel(function: Any, items: Iterable[tuple]) -> list[Any]:
-    """``function(*item)`` of every item, two at a time but for the first, which compiles: no run fills two cores."""
+    """Return ``function(*item)`` of every item: the first alone, since it compiles, then two at a time."""
     first, *others = items
     with ThreadPoolExecutor(2) as pool:
         return [function(*first), *pool.map(lambda item: function(*item), others)]
 
 
 def pulls_of(x: float, y: float, markers: int, seeds: int) -> list[dict[str, Any]]:
-    """Rows of quantity, theory, mesh, mean over seeds of the markers, standard error, and the pull from the mesh."""
+    """Return rows of quantity, theory, mesh, mean over seeds of markers, standard error, and pull from the mesh."""
     with jax.enable_x64(True):
         setup = prepared(configured(x, y), MESH)
         exact, found = steady(setup), late(setup)
@@ -269,9 +275,9 @@ def pulls_of(x: float, y: float, markers: int, seeds: int) -> list[dict[str, Any
 
 
 def onset(x: float, y: float) -> list[dict[str, Any]]:
-    """Each branch from weak waves: its growth rate before they scatter, mesh beside theory, and its share in the end.
+    """Start from weak waves: compare growth rates of mesh and theory before they scatter, and return the final shares.
 
-    f drifts freely from F0: df/dmu = t (v F0/L - mu p F0'/tau_B).
+    Before that, f drifts freely from F0: df/dmu = t (v F0/L - mu p F0'/tau_B).
     """
     rows, every, early = 40, 10, 3
     with jax.enable_x64(True):
@@ -293,7 +299,7 @@ def onset(x: float, y: float) -> list[dict[str, Any]]:
 
 
 def _freely(setup: Setup, time: float) -> np.ndarray:
-    """Growth rates after free streaming of F0 over ``time``, (2, 2, bins) [code]."""
+    """Return growth rates after free streaming of F0 over ``time``, (2, 2, bins) [code]."""
     parameters, amplitude, _, tau_B = arguments(setup)
     rays = parameters.background
 
@@ -307,7 +313,7 @@ def _freely(setup: Setup, time: float) -> np.ndarray:
 def bottleneck(
     x: float, solver: str = MESH, markers: int = 8192, duration: float = 1.6e11, mesh_step: float = 2e8
 ) -> dict[str, Any]:
-    """Series of a run whose gradient, y = 1.5, vanishes at 2e10 s; x = 1 with and x = 0 without expansion."""
+    """Run with a gradient, y = 1.5, that vanishes at 2e10 s, with (x = 1) or without (x = 0) expansion."""
     more = (
         f"drift.switch_off={SWITCH_OFF} s",
         f"run.duration={duration} s",
@@ -329,7 +335,7 @@ def bottleneck(
     return {"x": x, "solver": solver, "columns": list(rows), "before": before, "after": after} | series_of
 
 
-#: Part -> how to run it, and the columns printed.
+#: Part -> function that runs it, and the columns printed.
 PARTS: dict[str, tuple[Callable[[Size], list[dict[str, Any]]], tuple[str, ...]]] = {
     "plane": (
         lambda size: in_parallel(plane_point, [(x, y) for y in size.gradients for x in size.expansions if x or y]),

@@ -1,4 +1,7 @@
-"""Tables and the figure of the numbers that combined.py writes: python report.py combined.json combined.png"""
+"""Draw the figure and format the tables of the numbers that combined.py writes.
+
+python experiments/combined/report.py combined.json combined.png
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ _SMALL: dict[str, Any] = {"fontsize": 8, "frameon": False}
 
 
 def draw(found: dict[str, Any], path: Path) -> None:
-    """Plane, flip and bottleneck in one figure."""
+    """Draw plane, flip and bottleneck in one figure."""
     figure = Figure(figsize=(14.5, 8.4), layout="constrained")
     top = figure.subplots(2, 3)
     _plane(figure, top[0, 0], found["plane"])
@@ -40,7 +43,7 @@ def draw(found: dict[str, Any], path: Path) -> None:
 
 
 def _plane(figure: Figure, axes: Axes, points: list[dict[str, Any]]) -> None:
-    """v_D/v_A as colour, and at each point a pie of the energy in the four branches."""
+    """Draw v_D/v_A as grey level, and at each point a pie chart of the energy in the four branches."""
     xs, ys = (np.array(sorted({point[name] for point in points})) for name in "xy")
     drift = np.zeros((len(ys), len(xs)))
     for point in points:
@@ -72,7 +75,7 @@ def _pie(axes: Axes, centre: tuple[int, int], shares: list[float]) -> None:
 
 
 def _flip_spectra(axes: Axes, points: list[dict[str, Any]]) -> None:
-    """What scatters the backward hemisphere at three places of the flip, mesh and theory."""
+    """Draw the waves that scatter the backward hemisphere at three points of the flip, by mesh and theory."""
     chosen = [points[i] for i in np.linspace(0, len(points) - 1, 5).round().astype(int)[1:4]]
     for point, marker in zip(chosen, "osD", strict=True):
         k = np.array(point["k"])
@@ -97,7 +100,7 @@ def _flip_spectra(axes: Axes, points: list[dict[str, Any]]) -> None:
 
 
 def _flip_line(axes: Axes, points: list[dict[str, Any]]) -> None:
-    """Heating over the two theories, drift and the share of backward waves across the flip."""
+    """Draw heating over the two theories, drift and the share of backward waves across the flip."""
     y = np.array([point["y"] for point in points])
 
     def values(name: str) -> np.ndarray:
@@ -118,7 +121,7 @@ def _flip_line(axes: Axes, points: list[dict[str, Any]]) -> None:
 
 
 def _bottleneck(panels: Any, runs: list[dict[str, Any]]) -> None:
-    """Mean free path, v_D/v_A and heating of runs with and without expansion."""
+    """Draw mean free path, v_D/v_A and heating of runs with and without expansion."""
     names = (
         ("path(3)", "mean free path at 3 $m_p c$ [pc]"),
         ("drift", "$v_D/v_A$"),
@@ -138,7 +141,7 @@ def _bottleneck(panels: Any, runs: list[dict[str, Any]]) -> None:
 
 
 def table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
-    """Markdown table."""
+    """Return a Markdown table."""
 
     def cell(value: Any) -> str:
         if isinstance(value, float):
@@ -151,7 +154,10 @@ def table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
 
 
 def summary(pulls: Sequence[dict[str, Any]]) -> str:
-    """Mean, width and largest of the pulls; points are independent, the pulls of one point are not."""
+    """Return mean, width and largest of the pulls.
+
+    The error of the mean takes points as independent, but not the pulls of one point.
+    """
     values = np.array([row["pull"] for row in pulls])
     points = sorted({row["point"] for row in pulls})
     means = [np.mean([row["pull"] for row in pulls if row["point"] == name]) for name in points]

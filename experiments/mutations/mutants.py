@@ -1,4 +1,4 @@
-"""The mutants: what is wrong with each, and the test that ought to notice."""
+"""List the mutants: the error that each contains, and the test that should notice."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Mutation(NamedTuple):
-    """``old``, which occurs once in crmc/``file``, becomes ``new``; one of ``tests`` (tests/FILE::NAME) must fail."""
+    """Replace ``old``, once in crmc/``file``, by ``new``; one of ``tests`` (tests/FILE::NAME) must then fail."""
 
     name: str
     what: str

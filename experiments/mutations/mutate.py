@@ -1,4 +1,4 @@
-"""Break the program in one place at a time, and see that a named test notices.
+"""Break the program in one place at a time, and check that a named test notices.
 
     python experiments/mutations/mutate.py [--only NAME ...] [--list]
 
@@ -28,11 +28,11 @@ LIMIT, BASELINE_LIMIT = 240, 900
 
 
 class Broken(Exception):
-    """The check itself does not work."""
+    """The check itself does not work: its texts or tests are out of date."""
 
 
 def mutated(mutation: Mutation, source: str) -> str:
-    """Text of the file after the mutation.  Raises Broken unless the text to replace occurs exactly once."""
+    """Return the text of the file after the mutation; raise Broken unless the text to replace occurs exactly once."""
     found = source.count(mutation.old)
     if found != 1:
         raise Broken(f"{mutation.name}: crmc/{mutation.file} has the text to replace {found} times:\n{mutation.old}")
@@ -40,7 +40,7 @@ def mutated(mutation: Mutation, source: str) -> str:
 
 
 def copy_into(folder: Path) -> None:
-    """The package, its tests and what these read, without what was compiled."""
+    """Copy the package, its tests and the files that these read, without compiled files."""
     for name in ("crmc", "tests", "experiments"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.nc"))
     for name in ("pyproject.toml", "README.md"):
@@ -48,7 +48,7 @@ def copy_into(folder: Path) -> None:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Environment in which ``import crmc`` finds the copy, and what one process compiles serves the next."""
+    """Return an environment in which ``import crmc`` finds the copy, and processes share compiled programs."""
     return os.environ | {
         "PYTHONPATH": str(folder),
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -68,7 +68,7 @@ def check_import(folder: Path) -> None:
 
 
 def run_tests(folder: Path, tests: Iterable[str], limit: float) -> tuple[int, str]:
-    """Exit status of pytest (-1: out of time) and what it wrote."""
+    """Run tests; return the exit status of pytest (-1: out of time) and its output."""
     names = [f"tests/{test}" for test in tests]
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--tb=line", "-rf", *names]
     try:
@@ -81,7 +81,7 @@ def run_tests(folder: Path, tests: Iterable[str], limit: float) -> tuple[int, st
 
 
 def failed_test(mutation: Mutation, status: int, output: str) -> str:
-    """Name of the test that failed by an assertion, empty if all passed.  Raises Broken for any other outcome."""
+    """Return the name of the test that failed by an assertion, empty if all passed; else raise Broken."""
     if status == 0:
         return ""
     found = re.search(r"^FAILED tests/(\S+)(?: - (.*))?$", output, re.MULTILINE)
@@ -91,7 +91,7 @@ def failed_test(mutation: Mutation, status: int, output: str) -> str:
 
 
 def check(mutation: Mutation, folder: Path) -> tuple[str, float]:
-    """The test that notices the mutation ("" if none does), and seconds; the copy is as before afterwards."""
+    """Return the test that notices the mutation ("" if none does), and seconds; the copy is restored afterwards."""
     path, start = folder / "crmc" / mutation.file, time.monotonic()
     source = path.read_text(encoding="utf-8")
     path.write_text(mutated(mutation, source), encoding="utf-8")
@@ -106,7 +106,7 @@ def row(*cells: str) -> str:
 
 
 def run(mutations: Iterable[Mutation], folder: Path) -> int:
-    """Check all mutations in an empty folder and print a table; number of survivors.  Raises Broken."""
+    """Check all mutations in an empty folder and print a table; return the number of survivors or raise Broken."""
     mutations = tuple(mutations)
     copy_into(folder)
     for mutation in mutations:

@@ -1,6 +1,6 @@
-"""Runs with a gradient and runs with an expansion at like conditions, and what theory says of both.
+"""Run a gradient and an expansion under equal conditions, and predict both by theory.
 
-H in P_c v_A/L, lengths in L, diffusivities in c L; L is the length of the gradient, and tau_B = L/v_A.
+Heating H is in P_c v_A/L, lengths are in L, diffusivities in c L; L is the length of the gradient, and tau_B = L/v_A.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from crmc.units import SPEED_OF_LIGHT
 MESH = "fokker-planck"
 
 MARKERS = "monte-carlo"
-#: Refits of the markers' weights in a run.
+#: Number of refits of the markers' weights in a run.
 COARSE_GRAINED = 40
-#: Part of a run at which conditions are those of config.toml: the middle of what is averaged.
+#: Fraction of a run at which conditions are those of config.toml: the middle of the averaged interval.
 _MEASURED = 0.75
 _QUANTITIES = (
     "heating_rate",
@@ -41,9 +41,9 @@ _QUANTITIES = (
 
 
 class Drive(NamedTuple):
-    """What a drive changes in config.toml, and the powers of v_A with which its numbers scale.
+    """Changes of config.toml that make a drive, and the powers of v_A with which its numbers scale.
 
-    steps: of the markers and of the mesh.
+    steps: number of steps of the markers and of the mesh.
     """
 
     changes: dict[str, Any]
@@ -79,7 +79,7 @@ DRIVES = {
 
 
 def base(drive: str, solver: str, markers: int) -> Config:
-    """Config of a drive at the reference v_A/c."""
+    """Return the config of a drive at the reference v_A/c."""
     config = load_config(Path(__file__).with_name("config.toml")).with_overrides(DRIVES[drive].changes)
     steps = DRIVES[drive].steps[solver == MESH]
     changes = {"time_step": config.run.duration / steps, "coarse_grain_interval": config.run.duration / COARSE_GRAINED}
@@ -88,7 +88,7 @@ def base(drive: str, solver: str, markers: int) -> Config:
 
 
 def numbers_at(config: Config, drive: str, speed: float) -> dict[str, Any]:
-    """The numbers of ``config`` that are others at v_A/c = ``speed``."""
+    """Return the numbers of ``config`` that change with v_A/c, at v_A/c = ``speed``."""
     ratio, powers = speed / config.code_units.alfven_speed, _COMMON | DRIVES[drive].powers
     numbers = {key: value_of(config, key) * ratio**power for key, power in powers.items()}
     if "expansion.timescale" in numbers:
@@ -98,9 +98,9 @@ def numbers_at(config: Config, drive: str, speed: float) -> dict[str, Any]:
 
 
 def _earlier(config: Config, density: float, fall: float) -> dict[str, Any]:
-    """Numbers with which a tube starts that has those of ``config`` once B has fallen by ``fall`` e-foldings.
+    """Return initial numbers of a tube that reaches those of ``config`` once B has fallen by ``fall`` e-foldings.
 
-    Density as B, momenta as B^(1/3) and F0 as it was at these; k stays, in units of a larger Omega0.
+    Density scales as B and momenta as B^(1/3), at which F0 keeps its value; k stays, in units of a larger Omega0.
     """
     rays = config.cosmic_rays
     background, amplitude = background_of(config, config.code_units, shape_of(config))
@@ -117,7 +117,7 @@ def _earlier(config: Config, density: float, fall: float) -> dict[str, Any]:
 
 
 class Scatterer(NamedTuple):
-    """nu(p, mu) = pi b e(p mu/b)/gamma [code] of waves e(x = 1/k), mean of both hemispheres."""
+    """Scattering at nu(p, mu) = pi b e(p mu/b)/gamma [code] by waves e(x = 1/k), mean of both hemispheres."""
 
     power: Callable[[jax.Array], jax.Array]
     b: float = 1.0
@@ -126,34 +126,34 @@ class Scatterer(NamedTuple):
         return jnp.pi * self.b / jnp.sqrt(1.0 + p**2) * self.power(p * mu / self.b)
 
     def path(self, p: float) -> jax.Array:
-        """v over the mean of nu over mu."""
+        """Return the mean free path, v over the mean of nu over mu."""
         mu, dmu = _cosines()
         return p / np.sqrt(1.0 + p**2) / jnp.sum(self.rate(jnp.asarray(p), mu) * dmu)
 
     def diffusivity(self, p: jax.Array) -> jax.Array:
-        """(v^2/2) int_0^1 (1 - mu^2)/nu dmu, shape of ``p``; it depends on what scatters in the gap."""
+        """Return (v^2/2) int_0^1 (1 - mu^2)/nu dmu, of the shape of ``p``; it depends on the scattering in the gap."""
         mu, dmu = _cosines()
         inverse = jnp.sum((1.0 - mu**2) / self.rate(p[..., None], mu) * dmu, axis=-1)
         return 0.5 * p**2 / (1.0 + p**2) * inverse
 
     def mean_diffusivity(self, setup: Setup) -> jax.Array:
-        """Mean over all particles of the background: L (v_D - v_frame) where a gradient drives them."""
+        """Return the mean over all particles of the background: L (v_D - v_frame) where a gradient drives them."""
         p, dp = setup.parameters.background.quadrature()
         weight = p**2 * setup.parameters.background.density(setup.state.amplitude, p) * dp
         return jnp.sum(self.diffusivity(p) * weight) / jnp.sum(weight)
 
 
 def _cosines() -> tuple[jax.Array, jax.Array]:
-    """Nodes in (0, 1), uniform in ln mu, and weights; below 1e-5 nothing varies."""
+    """Return nodes in (0, 1), uniform in ln mu, and weights; below 1e-5 nothing varies."""
     nodes, weights = np.polynomial.legendre.leggauss(400)
     mu = np.exp(0.5 * np.log(1e-5) * (1.0 - nodes))
     return jnp.asarray(mu), jnp.asarray(-0.5 * np.log(1e-5) * weights * mu)
 
 
 def frame_velocity(setup: Setup) -> float:
-    """v_D/v_A of what is isotropic in the frame of forward waves, -int p^3 f0' dp/(3 int p^2 f0 dp).
+    """Return v_D/v_A of an f that is isotropic in the frame of forward waves, -int p^3 f0' dp/(3 int p^2 f0 dp).
 
-    1 for a whole spectrum; more where the momentum range cuts off what moves down from higher p.
+    It is 1 for a whole spectrum, and more where the momentum range cuts off particles that come from higher p.
     """
     background, amplitude = setup.parameters.background, setup.state.amplitude
     p, dp = background.quadrature()
@@ -162,7 +162,10 @@ def frame_velocity(setup: Setup) -> float:
 
 
 def reduced(found: Mapping[str, np.ndarray], config: Config, setup: Setup, speed: float, length: float) -> dict:
-    """Averages of a run in units of L, c and P_c v_A/L, with P_c and v_A those of the time; ``length`` L [cm]."""
+    """Return averages of a run in units of L, c and P_c v_A/L, with P_c and v_A of the same time.
+
+    length: L [cm].
+    """
     b = found["magnetic_field"] / config.plasma.magnetic_field
     pressure = (found["parallel_pressure"] + 2.0 * found["perpendicular_pressure"]) / 3.0
     crossing = length / SPEED_OF_LIGHT
@@ -183,7 +186,10 @@ def reduced(found: Mapping[str, np.ndarray], config: Config, setup: Setup, speed
 
 
 def measure(drive: str, solver: str, speeds: Sequence[float], markers: int = 64, replicas: int = 1) -> list[dict]:
-    """For each v_A/c the reduced averages of the last half, name -> (replicas,), seeds different at each."""
+    """Run a drive at each v_A/c and return the reduced averages of the last half, name -> (replicas,).
+
+    Seeds differ between the v_A/c.
+    """
     config = base(drive, solver, markers)
     averages = averages_of(config, _QUANTITIES, solver)
     setup = build(base("drift", MESH, 64))
@@ -202,7 +208,10 @@ def measure(drive: str, solver: str, speeds: Sequence[float], markers: int = 64,
 
 
 def predicted(drive: str) -> dict[str, float]:
-    """The same at leading order in v_A/c: exact heating, and the waves in which growth balances damping."""
+    """Return the reduced averages of theory at leading order in v_A/c.
+
+    Heating is exact; paths and diffusivity are those of the waves in which growth balances damping.
+    """
     setup, config = build(base("drift", MESH, 64)), base("drift", MESH, 64)
     background, amplitude, w = setup.parameters.background, setup.state.amplitude, setup.units.alfven_speed
     length = 1.0 / float(setup.parameters.gradient)
@@ -225,5 +234,5 @@ def predicted(drive: str) -> dict[str, float]:
 
 
 def power_law_paths(index: float) -> float:
-    """lambda_pa/lambda_d x v_A/c of f0 ~ p^-a without bounds, v = c: 3 (a - 2)/((a - 1)(a - 3))."""
+    """Return lambda_pa/lambda_d x v_A/c of f0 ~ p^-a without bounds, v = c: 3 (a - 2)/((a - 1)(a - 3))."""
     return 3.0 * (index - 2.0) / ((index - 1.0) * (index - 3.0))

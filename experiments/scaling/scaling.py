@@ -1,8 +1,8 @@
-"""Heating and diffusivity of the two drives against v_A/c, from runs at like conditions (sections 4.3 and 5).
+"""Measure how heating and diffusivity of the two drives scale with v_A/c (sections 4.3 and 5 of the paper).
 
 python experiments/scaling/scaling.py [--markers 8192] [--replicas 8] [--speeds 1e-5:1e-2:7] [--figure FILE.png]
 
-H in P_c v_A/L, lengths in L, diffusivities in c L; L is the length of the gradient, and tau_B = L/v_A.
+Heating H is in P_c v_A/L, lengths are in L, diffusivities in c L; L is the length of the gradient, and tau_B = L/v_A.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from drives import DRIVES, MARKERS, MESH, base, measure, power_law_paths, predic
 from crmc.physics import MOMENTA
 from crmc.statistics import Estimate, mean_of
 
-#: Power laws are fitted up to here; beyond, the laws' own corrections show.
+#: Power laws are fitted up to this v_A/c; beyond, corrections to the laws appear.
 LARGEST_FITTED = 1.01e-3
-#: What the ratio of the two drives is taken of: H, lambda at the momenta of `MOMENTA`, and kappa with its gap.
+#: Quantities whose ratio of both drives is taken: H, lambda at the momenta of `MOMENTA`, and kappa with its gap.
 RATIOS = ("heating", "path 1", "path 3", "path 10", "diffusivity")
 
 
 class Row(NamedTuple):
-    """One v_A/c: what each drive gave, and the ratio expansion over gradient of all `RATIOS`."""
+    """Results at one v_A/c: those of each drive, and the ratio expansion over gradient of all `RATIOS`."""
 
     speed: float
     drift: dict[str, Estimate]
@@ -36,7 +36,10 @@ class Row(NamedTuple):
 
 
 def compare(speeds: Sequence[float], drift: list[dict], expansion: list[dict]) -> list[Row]:
-    """Means over replicas; the ratio's relative errors add in quadrature, since the drives' runs are independent."""
+    """Return means over replicas and their ratios.
+
+    Relative errors of a ratio add in quadrature, since the runs of both drives are independent.
+    """
     rows = []
     for speed, below, above in zip(speeds, drift, expansion, strict=True):
         means = [{name: mean_of(values) for name, values in one.items()} for one in (below, above)]
@@ -50,7 +53,7 @@ def compare(speeds: Sequence[float], drift: list[dict], expansion: list[dict]) -
 
 
 class Law(NamedTuple):
-    """ratio = prefactor (v_A/c)^power with the exponent that theory gives, and the exponent fitted."""
+    """Prefactor in ratio = prefactor (v_A/c)^power with the exponent of theory, and the fitted exponent."""
 
     prefactor: Estimate
     exponent: Estimate
@@ -58,10 +61,10 @@ class Law(NamedTuple):
 
 
 def fit(rows: Sequence[Row], name: str) -> Law:
-    """Least squares of ln ratio on ln(v_A/c) up to `LARGEST_FITTED`.
+    """Fit ln ratio against ln(v_A/c) by least squares up to `LARGEST_FITTED`.
 
-    Runs at different v_A/c are copies of each other up to scale, so that one relative error, the root mean square of
-    those of all, holds for each: errors of few replicas scatter too much to be weights.  NaN without errors.
+    Runs at different v_A/c are copies of each other up to scale.  One relative error, the root mean square of all,
+    therefore holds for each; errors of few replicas scatter too much to be weights.  chi^2 is NaN without errors.
     """
     kept = [row for row in rows if row.speed <= LARGEST_FITTED]
     x, y = (np.log([f(row) for row in kept]) for f in (lambda r: r.speed, lambda r: float(r.ratio[name].value)))
@@ -78,13 +81,13 @@ def fit(rows: Sequence[Row], name: str) -> Law:
 
 
 def pair(estimate: Estimate, scale: float = 1.0, digits: int = 4) -> str:
-    """Value and error; the value alone where there is no error."""
+    """Format value and error, or the value alone where there is no error."""
     value, error = float(estimate.value) * scale, float(estimate.stderr) * scale
     return f"{value:.{digits}f}" + (f" +- {error:.{digits}f}" if np.isfinite(error) else "")
 
 
 def print_drives(rows: Sequence[Row], solver: str) -> None:
-    """What each drive gave."""
+    """Print the results of each drive."""
     print(f"\n{solver}\n\n| v_A/c | drive | H | H/H_gas | path 1 | path 3 | path 10 | kappa | kappa of the flux |")
     print("| --- " * 9 + "|")
     for row in rows:
@@ -98,7 +101,7 @@ def print_drives(rows: Sequence[Row], solver: str) -> None:
 
 
 def print_laws(tables: Mapping[str, Sequence[Row]], theory_ratio: Mapping[str, float]) -> None:
-    """Exponents and prefactors of all ratios."""
+    """Print exponents and prefactors of all ratios."""
     print(
         "\n| expansion/drift | solver | exponent | prefactor | theory | chi^2 |\n| --- | --- | --- | --- | --- | --- |"
     )
@@ -110,14 +113,14 @@ def print_laws(tables: Mapping[str, Sequence[Row]], theory_ratio: Mapping[str, f
 
 
 def theory_ratios() -> dict[str, float]:
-    """Prefactors of H_pa/H_d in v_A/c, and of the others in c/v_A."""
+    """Return prefactors by theory: of v_A/c for H_pa/H_d, and of c/v_A for the others."""
     below, above, config = predicted("drift"), predicted("expansion"), base("drift", MESH, 64)
     speed = config.code_units.alfven_speed
     return {name: above[name] / below[name] * (1.0 / speed if name == "heating" else speed) for name in RATIOS}
 
 
 def draw(tables: Mapping[str, Sequence[Row]], theory_ratio: Mapping[str, float], path: str) -> None:
-    """Ratios above, the same over theory below; error bars of one standard error."""
+    """Draw the ratios above and the ratios over theory below, with error bars of one standard error."""
     matplotlib.use("Agg")
     figure, panels = plt.subplots(2, 2, figsize=(9.6, 6.2), sharex=True, layout="constrained", height_ratios=(2.0, 1.2))
     groups = (RATIOS[:1], RATIOS[1:4])
@@ -149,7 +152,7 @@ def draw(tables: Mapping[str, Sequence[Row]], theory_ratio: Mapping[str, float],
 
 
 def _finish(panels: np.ndarray) -> None:
-    """Titles, the simple laws of the paper, and what the symbols mean."""
+    """Add axis labels, the simple laws of the paper, and the legend."""
     left, right = panels[0]
     speed = np.array(left.get_xlim())
     left.plot(speed, 0.5 * speed, "k:", lw=1.0, label=r"$\frac{1}{2}\,v_A/c$")
@@ -164,7 +167,7 @@ def _finish(panels: np.ndarray) -> None:
 
 
 def main() -> None:
-    """Print the tables and draw the figure."""
+    """Run everything, print the tables and draw the figure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--markers", type=int, default=8192)
     parser.add_argument("--replicas", type=int, default=8)

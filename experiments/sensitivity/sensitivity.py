@@ -1,4 +1,4 @@
-"""Which parameters control heating, and which scattering: derivatives of the markers, of the mesh, and of theory.
+"""Find the parameters that control heating and scattering, by derivatives of markers, mesh and theory.
 
 python experiments/sensitivity/sensitivity.py [--markers 8192] [--replicas 8] [--figure FILE.png]
 """
@@ -23,7 +23,11 @@ AVERAGES = ("heating_rate", "scattering_frequency")
 
 
 class Number(NamedTuple):
-    """A parameter: its name, the key that changes it, d ln key/d ln parameter, and theory's exponents of H and nu."""
+    """A parameter of the study.
+
+    name: symbol printed;  key: key of the config that changes it;  power: d ln key/d ln parameter.
+    heating, scattering: exponents of H and nu by theory.
+    """
 
     name: str
     key: str
@@ -50,7 +54,7 @@ CASES = {
 
 
 class Row(NamedTuple):
-    """Exponents of one average: theory's, the mesh's, the markers' and their standard error."""
+    """Exponents of one average by theory, mesh and markers, with the standard error of the markers."""
 
     case: str
     average: str
@@ -62,7 +66,7 @@ class Row(NamedTuple):
 
 
 def rows(case: str, markers: int, replicas: int) -> list[Row]:
-    """Table of one case; nu is the one at 3 m_p c."""
+    """Return the table of one case; nu is that at 3 m_p c."""
     config, numbers = load_config(case, [f"run.markers={markers}"]), CASES[case]
     keys = [number.key for number in numbers]
     drawn = differentiate(Differentiation(averages_of(config, AVERAGES), keys), replicas)
@@ -84,7 +88,10 @@ def rows(case: str, markers: int, replicas: int) -> list[Row]:
 
 
 class Length(NamedTuple):
-    """d ln H/d ln Gamma_d of a run, and how much it and ln H vary between replicas."""
+    """d ln H/d ln Gamma_d of a run of one duration.
+
+    varies, heating_varies: standard deviations between replicas, of the derivative and of ln H.
+    """
 
     duration: float
     mesh: float
@@ -95,7 +102,7 @@ class Length(NamedTuple):
 
 
 def lengths(markers: int, replicas: int) -> list[Length]:
-    """linear_damping, from 1 to 8 x 1e10 s: the approach to the limit of 0, and the noise on the way."""
+    """Differentiate linear_damping for 1 to 8 x 1e10 s: the approach to the limit of 0, and its noise."""
     table, key = [], "damping.linear"
     for seconds in (1e10, 2e10, 4e10, 8e10):
         changes = {"run.markers": markers, "run.duration": f"{seconds} s", "run.output_interval": "auto"}
@@ -114,7 +121,7 @@ def lengths(markers: int, replicas: int) -> list[Length]:
 
 
 def draw(table: list[Row], path: str) -> None:
-    """Exponents side by side, one panel per case; error bars of 3 standard errors are mostly too small to be seen."""
+    """Draw the exponents, one panel per case; error bars of 3 standard errors are mostly too small to be seen."""
     matplotlib.use("Agg")
     figure, panels = plt.subplots(1, len(CASES), figsize=(10, 4.4), sharey=True, layout="constrained")
     for axes, case in zip(panels, CASES, strict=True):
@@ -138,7 +145,7 @@ def draw(table: list[Row], path: str) -> None:
 
 
 def main() -> None:
-    """Print the table and draw the figure."""
+    """Run everything, print the tables and draw the figure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--markers", type=int, default=8192)
     parser.add_argument("--replicas", type=int, default=8)

@@ -1,10 +1,10 @@
-"""Markers against the deterministic solver at many points, as pulls; convergence in markers, time step and bins.
+"""Compare markers with the Fokker-Planck solver at many points, and test convergence in markers, steps and bins.
 
     python experiments/verification/verify.py [--points a,b] [--seeds 8] [--markers 8192] [--convergence] [--json FILE]
 
-A pull is the difference of the mean over seeds from the deterministic value over the standard error of that mean, as a
-standard normal deviate: Student's t of the seeds is mapped to the normal distribution of equal probability.  If both
-solve the same equations, and the seeds scatter as they should, pulls are normal with mean 0 and width 1.
+A pull is the difference of the mean over seeds from the deterministic value, divided by the standard error of that
+mean, as a standard normal deviate: Student's t of the seeds is mapped to the normal distribution of equal probability.
+If both solve the same equations and the errors are right, pulls are normal with mean 0 and width 1.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ COLUMNS = "point", "quantity", "deterministic", "markers", "stderr", "ratio", "p
 
 @dataclasses.dataclass(frozen=True)
 class Point:
-    """A config and what is special about it."""
+    """A config with its name and a description."""
 
     name: str
     what: str
@@ -44,7 +44,7 @@ class Point:
 
 
 def points(*extra: str) -> dict[str, Point]:
-    """The points of points.toml, with ``extra`` overrides of all."""
+    """Read the points of points.toml; ``extra`` overrides apply to all."""
     table = tomllib.loads(POINTS.read_text(encoding="utf-8"))["point"]
     common = ("run.scattering_per_step=0.2", "run.coarse_grain_interval=never", "run.precision=float32", *extra)
     return {
@@ -66,7 +66,7 @@ def _row(state, parameters, model) -> dict[str, jax.Array]:
 
 
 def prepare(config: Config, solver: str, steps: int, span: float | None = None) -> Setup:
-    """Setup of ``steps`` steps, over ``span`` [code] instead of at the config's own time step."""
+    """Set up a run of ``steps`` steps, at the config's own time step or over a time ``span`` [code]."""
     setup = build(config, solver=solver)
     dt = setup.parameters.dt if span is None else jnp.asarray(span / steps)
     model = dataclasses.replace(setup.model, functional_every=_NEVER)
@@ -75,7 +75,7 @@ def prepare(config: Config, solver: str, steps: int, span: float | None = None) 
 
 
 def observe(setup: Setup, seed: int = 0) -> dict[str, np.ndarray]:
-    """Mean heating of the second half [code], and means over its rows of anisotropy, energy and spectrum."""
+    """Run a setup; return means over the second half of heating [code], anisotropy, energy and spectrum."""
     advance, row = _compiled(setup.solver)
     parameters, model, key = setup.parameters, setup.model, jax.random.key(seed)
     assert setup.steps % (2 * ROWS) == 0
@@ -92,7 +92,7 @@ def observe(setup: Setup, seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def seeded(setup: Setup, seed: int) -> Setup:
-    """The setup with another quasi-random ensemble; for runs that start isotropic."""
+    """Return the setup with another quasi-random ensemble; only for runs that start isotropic."""
     p, state, config = setup.parameters, setup.state, setup.config
     assert config.cosmic_rays.anisotropy == config.cosmic_rays.drift_velocity == 0.0
     dtype = np.dtype(config.run.precision)
@@ -101,7 +101,7 @@ def seeded(setup: Setup, seed: int) -> Setup:
 
 
 def select(found: dict[str, np.ndarray], reference: dict[str, np.ndarray]) -> dict[str, float]:
-    """The numbers compared: moments, heating, and each driven branch at four wavenumbers spread over its bins."""
+    """Return the numbers compared: moments, heating, and the driven branches at four wavenumbers each."""
     values = {name: float(found[name]) for name in ("heating_rate", "pressure_anisotropy", "energy_density")}
     power, exact = found["wave_power"], reference["wave_power"]
     bins = np.linspace(1, power.shape[-1] - 2, 4).round().astype(int)
@@ -115,10 +115,11 @@ def select(found: dict[str, np.ndarray], reference: dict[str, np.ndarray]) -> di
 
 
 def compare(point: Point, seeds: int, steps: int = STEPS, refine: int = 1) -> list[dict[str, Any]]:
-    """Rows of quantity, deterministic value, mean over seeds, its standard error, their ratio and the pull.
+    """Compare both solvers at one point.
 
-    refine: steps so many times more and shorter.  No two points share a seed: points that differ by a scaling would
-    have the same noise.
+    Returns rows of quantity, deterministic value, mean over seeds, its standard error, their ratio and the pull.
+    refine: factor by which the steps of the markers are shorter and more.  No two points share a seed, because points
+    that differ by a scaling would have the same noise.
     """
     first = zlib.crc32(point.name.encode()) % 2**30
     with jax.enable_x64(True):
@@ -146,13 +147,16 @@ def compare(point: Point, seeds: int, steps: int = STEPS, refine: int = 1) -> li
 
 
 def normal_deviate(t: float, freedom: int) -> float:
-    """Standard normal deviate as probable as ``t`` of Student's distribution."""
+    """Return the standard normal deviate that is as probable as ``t`` of Student's distribution."""
     return float(np.sign(t) * stats.norm.isf(stats.t.sf(abs(t), freedom)))
 
 
 def distribution(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """Mean of the pulls with its standard error (points are independent, pulls of one point are not), width, and the
-    probability of a larger Anderson-Darling distance from the standard normal distribution."""
+    """Return mean, width and Anderson-Darling statistic of the pulls.
+
+    The standard error of the mean takes points as independent, but not the pulls of one point.  probability: that of a
+    larger Anderson-Darling distance from the standard normal distribution.
+    """
     pulls = np.array([row["pull"] for row in rows])
     names = sorted({row["point"] for row in rows})
     means = np.array([np.mean([row["pull"] for row in rows if row["point"] == name]) for name in names])
@@ -170,7 +174,7 @@ def distribution(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
 
 
 def anderson_darling_probability(square: float) -> float:
-    """P(A^2 > square) of a fully specified distribution, by simulation of 20000 samples of 100."""
+    """Return P(A^2 > square) of a fully specified distribution, by simulation of 20000 samples of 100."""
     u = np.sort(np.random.default_rng(0).random((20000, 100)), axis=1)
     i = np.arange(1, 101)
     drawn = -100.0 - np.sum((2 * i - 1) * (np.log(u) + np.log1p(-u[:, ::-1])), axis=1) / 100.0
@@ -178,8 +182,11 @@ def anderson_darling_probability(square: float) -> float:
 
 
 def convergence(seeds: int = 3) -> list[dict[str, Any]]:
-    """linear_damping over equal times: relative error of heating and r.m.s. of the driven spectra against the
-    deterministic solver with the same bins; for bins also that of the deterministic solver against 48 bins."""
+    """Run linear_damping over equal times with different numbers of markers, steps and bins.
+
+    Returns the relative error of heating and the r.m.s. error of the driven spectra against the Fokker-Planck solver
+    with the same bins, and the relative error of heating of that solver against 48 bins.
+    """
     rows = []
     levels = {"markers": (4096, 16384, 65536), "scattering_per_step": (0.8, 0.4, 0.2, 0.1), "bins": (8, 16, 32)}
     fixed = {"markers": 16384, "scattering_per_step": 0.4, "bins": 16}
@@ -206,7 +213,7 @@ def convergence(seeds: int = 3) -> list[dict[str, Any]]:
 
 
 def _solve(size: dict[str, float], solver: str, seed: int = 0) -> tuple[dict[str, np.ndarray], Setup]:
-    """linear_damping over 8e9 s, some 60/nu_max."""
+    """Run linear_damping over 8e9 s, some 60/nu_max."""
     sets = [f"run.markers={size['markers']}", f"waves.bins={size['bins']}", "run.coarse_grain_interval=never"]
     config = load_config("linear_damping", sets)
     span = 8e9
@@ -226,7 +233,7 @@ def _spectral_error(found: dict[str, np.ndarray], exact: dict[str, np.ndarray]) 
 
 
 def table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
-    """Markdown table."""
+    """Return a Markdown table."""
 
     def cell(value: Any) -> str:
         return f"{value:.4g}" if isinstance(value, float) else str(value)
