@@ -95,7 +95,7 @@ class Averages:
     def _read(
         self, state: State, tally: Tally, count: jax.Array, parameters: Parameters, model: Model
     ) -> dict[str, jax.Array]:
-        functional = jnp.zeros_like(state.waves) if model.scattering == "spectrum" else None
+        functional = jnp.zeros_like(state.e) if model.scattering == "spectrum" else None
         row = row_of(state, tally, count, parameters, model, functional)
         return {name: row[name] for name in self.quantities}
 

@@ -4,7 +4,7 @@ Names that experiments build on: the steady state of both drives (`equilibrium`)
 """
 
 from crmc.physics.equilibrium import (
-    equilibrium_amplitudes,
+    equilibrium_spectrum,
     growth_of_slope,
     steady_departure,
     steady_drift,
@@ -23,7 +23,7 @@ __all__ = [
     "Parameters",
     "State",
     "ensemble_moments",
-    "equilibrium_amplitudes",
+    "equilibrium_spectrum",
     "growth_of_slope",
     "initial_markers",
     "steady_departure",

@@ -63,7 +63,7 @@ def joined(layout: Layout, shares: Any) -> Any:
     return jax.tree.map(lambda x: jnp.sum(x.reshape(layout.devices, -1), axis=0), shares)
 
 
-def sweep(
+def pass_over(
     layout: Layout,
     body: Callable[..., tuple[Any, Any, Any]],
     state: State,

@@ -65,7 +65,7 @@ def _power(
 
 
 @partial(jax.jit, static_argnames="model")
-def equilibrium_amplitudes(
+def equilibrium_spectrum(
     parameters: Parameters, amplitude: jax.Array, model: Model, tau_B: jax.Array | float | None
 ) -> jax.Array:
     """e_j of all branches, (2, 2, bins), those that nothing drives at the seed; tau_B [code], None: no expansion.
@@ -95,7 +95,7 @@ class _Drives(NamedTuple):
 
     length: jax.Array | float
     tau_B: jax.Array | float
-    waves: jax.Array
+    e: jax.Array
 
 
 def _tilt(
@@ -107,7 +107,7 @@ def _tilt(
     """
     background, v = parameters.background, p / jnp.sqrt(1.0 + p**2)
     f0, slope = background.density(amplitude, p), background.slope(amplitude, p)
-    e = jnp.einsum("...j,dj->d...", parameters.grid.resonant(p * mu), drives.waves[:, h])
+    e = jnp.einsum("...j,dj->d...", parameters.grid.resonant(p * mu), drives.e[:, h])
     total = e[0] + e[1]
     diffusion = 0.5 * parameters.nu_coefficient / jnp.sqrt(1.0 + p**2) * total
     flux = combined_flux(SIGNS[h] * mu, f0, slope, v, drives.length, drives.tau_B) / (1.0 - mu**2)
@@ -129,7 +129,7 @@ def _cosines(parameters: Parameters) -> tuple[jax.Array, jax.Array]:
 
 @partial(jax.jit, static_argnames="model")
 def steady_drift(
-    parameters: Parameters, amplitude: jax.Array, model: Model, tau_B: jax.Array | float | None, waves: jax.Array
+    parameters: Parameters, amplitude: jax.Array, model: Model, tau_B: jax.Array | float | None, e: jax.Array
 ) -> jax.Array:
     """v_D/c (eq. 17) of the steady state that ``waves`` (2, 2, bins), which scatter down to mu = 0, keep up.
 
@@ -138,7 +138,7 @@ def steady_drift(
     """
     p, dp = parameters.background.quadrature()
     p, (mu, dmu) = p[:, None], _cosines(parameters)
-    drives = _Drives(*_lengths(parameters, model, tau_B), waves)
+    drives = _Drives(*_lengths(parameters, model, tau_B), e)
     tilt = _tilt(parameters, amplitude, drives, 0, p, mu) + _tilt(parameters, amplitude, drives, 1, p, mu)
     current = p**3 / jnp.sqrt(1.0 + p**2) * dp[:, None] * 0.5 * (1.0 - mu**2) * tilt * dmu
     return jnp.sum(current) / parameters.background.moments(amplitude, jnp.ones(())).number
@@ -167,7 +167,7 @@ def growth_of_slope(
 
 @partial(jax.jit, static_argnames="model")
 def steady_growth(
-    parameters: Parameters, amplitude: jax.Array, model: Model, tau_B: jax.Array | float | None, waves: jax.Array
+    parameters: Parameters, amplitude: jax.Array, model: Model, tau_B: jax.Array | float | None, e: jax.Array
 ) -> jax.Array:
     """Growth rates of all branches, (2, 2, bins) [code], by the steady f that ``waves`` of that shape keep up.
 
@@ -175,19 +175,19 @@ def steady_growth(
     those that are driven; if alone at their k and helicity, the other direction's is 2 Gamma_0 - Gamma_d, Gamma_0 < 0
     that of isotropic f.
     """
-    drives = _Drives(*_lengths(parameters, model, tau_B), waves)
+    drives = _Drives(*_lengths(parameters, model, tau_B), e)
     return growth_of_slope(parameters, amplitude, partial(_tilt, parameters, amplitude, drives))
 
 
 @partial(jax.jit, static_argnames="model")
 def steady_departure(
-    parameters: Parameters, amplitude: jax.Array, model: Model, tau_B: jax.Array | float | None, waves: jax.Array
+    parameters: Parameters, amplitude: jax.Array, model: Model, tau_B: jax.Array | float | None, e: jax.Array
 ) -> Tabulated:
     """f - F0 of the steady state that ``waves``, which scatter down to mu = 0, keep up; without mean over mu.
 
     The integral over mu of df/dmu of `steady_drift`, by the midpoint rule in ln |mu|.
     """
-    background, drives = parameters.background, _Drives(*_lengths(parameters, model, tau_B), waves)
+    background, drives = parameters.background, _Drives(*_lengths(parameters, model, tau_B), e)
     low = _lowest(parameters)
     step = -low / _TABLED[1]
     face = jnp.exp(low + step * jnp.arange(_TABLED[1] + 1))

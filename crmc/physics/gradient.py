@@ -17,7 +17,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from crmc.physics.ensemble import sweep
+from crmc.physics.ensemble import pass_over
 from crmc.physics.markers import Markers
 from crmc.physics.moments import moment_functions
 from crmc.physics.parameters import Model, Parameters
@@ -36,7 +36,7 @@ def gain(markers: Markers, full: jax.Array, b: jax.Array, span: jax.Array) -> ja
     return full * jnp.expm1(velocity * span.astype(dtype))
 
 
-def stream(state: State, parameters: Parameters, model: Model, dt: jax.Array) -> State:
+def apply_gradient(state: State, parameters: Parameters, model: Model, dt: jax.Array) -> State:
     """The gradient's drive over ``dt`` on the markers' weights, with the books of number and energy."""
     if not model.gradient:
         return state
@@ -49,5 +49,5 @@ def stream(state: State, parameters: Parameters, model: Model, dt: jax.Array) ->
         return {"excess": excess}, histograms, (change, change * moment_functions(state)[1])
 
     span = gradient_now(state, parameters) * dt
-    markers, _, (number, energy) = sweep(model.layout, body, state, (parameters, span))
+    markers, _, (number, energy) = pass_over(model.layout, body, state, (parameters, span))
     return dataclasses.replace(state, markers=markers, books=state.books.with_entered(number, energy))

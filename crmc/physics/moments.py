@@ -8,7 +8,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from crmc.physics.ensemble import sweep
+from crmc.physics.ensemble import pass_over
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.spectrum import wave_energy_unit
 from crmc.physics.state import State
@@ -107,7 +107,7 @@ def ensemble_sums(state: State, parameters: Parameters, model: Model) -> Sums:
         )
         return {}, histograms, sums
 
-    return sweep(model.layout, body, state, parameters)[2]
+    return pass_over(model.layout, body, state, parameters)[2]
 
 
 def symmetric(upper: Sequence[jax.Array]) -> jax.Array:
@@ -174,7 +174,7 @@ def energies_of(sums: Sums, state: State, parameters: Parameters) -> Energies:
 
 def wave_energy(state: State, parameters: Parameters) -> jax.Array:
     """Total energy density of all branches, magnetic and kinetic."""
-    return wave_energy_unit(parameters.grid, parameters.alfven_speed, state.b) * jnp.sum(state.waves)
+    return wave_energy_unit(parameters.grid, parameters.alfven_speed, state.b) * jnp.sum(state.e)
 
 
 def ledger(store: Energies, state: State) -> jax.Array:

@@ -40,7 +40,7 @@ class State:
     step: integer; time is step*dt.
     markers: the ensemble.
     amplitude: amplitudes c_k of the background F0, (K,), float64.
-    waves: spline amplitudes e_j, (2 directions, 2 helicities, bins), float64.
+    e: wave power e_j of each branch and bin, (2 directions, 2 helicities, bins), float64.
     b: B/B0.
     gas_pressure: P_g, code units.
     """
@@ -48,7 +48,7 @@ class State:
     step: jax.Array
     markers: Markers
     amplitude: jax.Array
-    waves: jax.Array
+    e: jax.Array
     b: jax.Array
     gas_pressure: jax.Array
     books: Books

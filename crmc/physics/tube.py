@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from crmc.physics.ensemble import sweep
+from crmc.physics.ensemble import pass_over
 from crmc.physics.markers import expand as expand_markers
 from crmc.physics.moments import ensemble_moments, estimator_weight, moment_functions, wave_energy
 from crmc.physics.parameters import Model, Parameters
@@ -41,7 +41,7 @@ def change_field(state: State, parameters: Parameters, model: Model, b_new: jax.
         state, terms = carry(state, full, b_new)
         return {"rise": state.markers.rise}, histograms, terms
 
-    markers, _, sums = sweep(model.layout, body, state, (parameters, b_new))
+    markers, _, sums = pass_over(model.layout, body, state, (parameters, b_new))
     moved = add_work(change_surroundings(state, parameters, model, b_new), state.b, sums)
     return dataclasses.replace(moved, markers=markers)
 
@@ -79,7 +79,7 @@ def change_surroundings(state: State, parameters: Parameters, model: Model, b_ne
     return dataclasses.replace(
         state,
         b=b_new,
-        waves=state.waves * _wave_factor(ratio, model),
+        e=state.e * _wave_factor(ratio, model),
         gas_pressure=state.gas_pressure * ratio**parameters.adiabatic_index,
         books=dataclasses.replace(state.books, work=state.books.work + work),
     )
@@ -139,7 +139,7 @@ def balanced_field(state: State, parameters: Parameters, model: Model) -> jax.Ar
 
     def pressure(log_b: jax.Array) -> jax.Array:
         b = jnp.exp(log_b)
-        total = b * sweep(model.layout, body, state, (parameters, b))[2]
+        total = b * pass_over(model.layout, body, state, (parameters, b))[2]
         if model.estimator == "delta_f":
             total += _background_perpendicular(state, parameters, b)
         return total + _other_pressures(state, parameters, model, b)
@@ -197,7 +197,7 @@ def inject(state: State, parameters: Parameters, model: Model, dt: jax.Array) ->
         gained = (m.volume * background.density(added, y)).astype(jnp.float64)
         return {"excess": excess}, histograms, (gained, gained * moment_functions(state)[1])
 
-    markers, _, (number, energy) = sweep(model.layout, body, state, (background, added))
+    markers, _, (number, energy) = pass_over(model.layout, body, state, (background, added))
     return dataclasses.replace(
         state,
         markers=markers,

@@ -32,25 +32,23 @@ def damp(state: State, parameters: Parameters, model: Model, dt: jax.Array) -> t
     if model.scattering != "spectrum" or not model.evolve_waves:
         return state, jnp.zeros(())
 
-    def rate(waves: jax.Array) -> jax.Array:
-        return parameters.damping.rate(
-            parameters.grid, waves, state.b, model.nonlinear_landau, parameters.nu_coefficient
-        )
+    def rate(e: jax.Array) -> jax.Array:
+        return parameters.damping.rate(parameters.grid, e, state.b, model.nonlinear_landau, parameters.nu_coefficient)
 
-    middle = state.waves * jnp.exp(-rate(state.waves) * dt)
-    damped = state.waves * jnp.exp(-2.0 * rate(middle) * dt)
+    middle = state.e * jnp.exp(-rate(state.e) * dt)
+    damped = state.e * jnp.exp(-2.0 * rate(middle) * dt)
     floored = jnp.maximum(damped, parameters.seed)
     unit = wave_energy_unit(parameters.grid, parameters.alfven_speed, state.b)
-    heat = unit * jnp.sum(state.waves - damped)
+    heat = unit * jnp.sum(state.e - damped)
     seeded = unit * jnp.sum(floored - damped)
     books = dataclasses.replace(state.books, injected=state.books.injected + seeded / state.b)
     gas = state.gas_pressure + (parameters.adiabatic_index - 1.0) * heat
-    return dataclasses.replace(state, waves=floored, gas_pressure=gas, books=books), heat
+    return dataclasses.replace(state, e=floored, gas_pressure=gas, books=books), heat
 
 
 def grow(state: State, offered: jax.Array, parameters: Parameters, model: Model) -> tuple[State, jax.Array]:
     """Waves with the energy density ``offered`` to each bin, (2, 2, bins), and what each branch took of it, (2, 2)."""
-    unit, e = wave_energy_unit(parameters.grid, parameters.alfven_speed, state.b), state.waves
+    unit, e = wave_energy_unit(parameters.grid, parameters.alfven_speed, state.b), state.e
     if not model.evolve_waves:
         return state, jnp.sum(offered, axis=-1)
     relative, limit = offered / (unit * e), 1.0 + _ADDITIVE_LIMIT
@@ -58,8 +56,8 @@ def grow(state: State, offered: jax.Array, parameters: Parameters, model: Model)
     factor = jnp.where(relative > _ADDITIVE_LIMIT, 1.0 + relative, soft)
     # A branch at its seed has nothing left to give back to the particles.
     given = jnp.maximum(e * factor, parameters.seed) - e
-    waves = e + parameters.growth_coefficient * given
-    return dataclasses.replace(state, waves=waves), unit * jnp.sum(given, axis=-1)
+    grown = e + parameters.growth_coefficient * given
+    return dataclasses.replace(state, e=grown), unit * jnp.sum(given, axis=-1)
 
 
 def wave_velocities(state: State, parameters: Parameters) -> jax.Array:
@@ -67,7 +65,7 @@ def wave_velocities(state: State, parameters: Parameters) -> jax.Array:
     return jnp.asarray(SIGNS) * parameters.alfven_speed * jnp.sqrt(state.b)
 
 
-def mean_scattering(waves: jax.Array, b: jax.Array, parameters: Parameters, p: float) -> jax.Array:
+def mean_scattering(e: jax.Array, b: jax.Array, parameters: Parameters, p: float) -> jax.Array:
     """int_0^1 nu dmu at momentum p, mean of the two hemispheres; each meets both directions' waves, (2, 2, bins)."""
     grid = parameters.grid
     nodes, weights = np.polynomial.legendre.leggauss(128)
@@ -75,6 +73,6 @@ def mean_scattering(waves: jax.Array, b: jax.Array, parameters: Parameters, p: f
     half = 0.5 * jnp.maximum(high - low, 0.0)
     x = jnp.exp(low + half * (nodes + 1.0))
     to_nu = parameters.nu_coefficient * b / np.sqrt(1.0 + p**2)
-    power = jnp.einsum("dhj,xj->x", waves, grid.resonant(x)) / 2.0
-    below = jnp.sum(waves @ grid.basis_low) / 2.0 * jnp.minimum(grid.x_gap - grid.x_low, p / b)
+    power = jnp.einsum("dhj,xj->x", e, grid.resonant(x)) / 2.0
+    below = jnp.sum(e @ grid.basis_low) / 2.0 * jnp.minimum(grid.x_gap - grid.x_low, p / b)
     return to_nu * (jnp.sum(power * weights * half * x) + below) * b / p

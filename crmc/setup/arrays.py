@@ -17,7 +17,7 @@ import numpy as np
 from crmc import theory
 from crmc.config.config import Config
 from crmc.physics.damping import ION_NEUTRAL_COLLISIONS, DampingRates
-from crmc.physics.equilibrium import equilibrium_amplitudes, steady_departure
+from crmc.physics.equilibrium import equilibrium_spectrum, steady_departure
 from crmc.physics.initial import Departure, Harmonics
 from crmc.physics.markers import Markers, drawn_markers, markers_at
 from crmc.physics.parameters import Model, Parameters
@@ -57,7 +57,7 @@ class Start(NamedTuple):
     parameters: Parameters
     tau_B: jax.Array | float | None
     amplitude: jax.Array
-    waves: jax.Array
+    e: jax.Array
     departure: Departure
     predicted: jax.Array | None
 
@@ -97,13 +97,13 @@ def start_of(config: Config, shape: Shape) -> Start:
     parameters = _parameters(config, units, shape, background, tau_B)
     predicted = None
     if shape.predicts:
-        predicted = equilibrium_amplitudes(parameters, amplitude, shape.model, tau_B)
-    waves = _initial_waves(config, predicted)
+        predicted = equilibrium_spectrum(parameters, amplitude, shape.model, tau_B)
+    e = _initial_spectrum(config, predicted)
     if config.cosmic_rays.start == "equilibrium":
-        departure: Departure = steady_departure(parameters, amplitude, shape.model, tau_B, waves)
+        departure: Departure = steady_departure(parameters, amplitude, shape.model, tau_B, e)
     else:
         departure = _harmonics(config, units, background, amplitude)
-    return Start(units, parameters, tau_B, amplitude, waves, departure, predicted)
+    return Start(units, parameters, tau_B, amplitude, e, departure, predicted)
 
 
 def time_step(config: Config, steps: int) -> jax.Array:
@@ -118,7 +118,7 @@ def complete(start: Start, config: Config, model: Model, dt: jax.Array, markers:
         step=jnp.zeros((), jnp.int64),
         markers=markers,
         amplitude=start.amplitude,
-        waves=start.waves,
+        e=start.e,
         b=jnp.ones(()),
         gas_pressure=jnp.asarray(config.plasma.gas_pressure / units.energy_density, jnp.float64),
         books=zero_books(),
@@ -245,11 +245,11 @@ def _root(x: jax.Array | float) -> jax.Array:
     return jnp.where(present, jnp.sqrt(jnp.where(present, x, 1.0)), 0.0)
 
 
-def _initial_waves(config: Config, predicted: jax.Array | None) -> jax.Array:
+def _initial_spectrum(config: Config, predicted: jax.Array | None) -> jax.Array:
     level = config.waves.seed_level if config.waves.start_level is None else config.waves.start_level
-    waves = jnp.full((2, 2, config.waves.bins), jnp.asarray(level, jnp.float64))
+    e = jnp.full((2, 2, config.waves.bins), jnp.asarray(level, jnp.float64))
     if config.waves.start != "equilibrium":
-        return waves
+        return e
     assert predicted is not None
     return predicted
 

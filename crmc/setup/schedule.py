@@ -90,16 +90,16 @@ def begin(config: Config) -> tuple[Start, Demand]:
     require_double()
     shape = shape_of(config)
     begun = start_of(config, shape)
-    waves = np.asarray(begun.waves)
+    e = np.asarray(begun.e)
     predicted = None if begun.predicted is None else np.asarray(begun.predicted)
     isotropic = _isotropic_damping(config, begun.parameters, begun.amplitude)
-    steps = _fewest_steps(config, begun.units, waves, predicted, isotropic)
-    strongest = max(float(waves.max()), 0.0 if predicted is None else float(predicted.max()))
+    steps = _fewest_steps(config, begun.units, e, predicted, isotropic)
+    strongest = max(float(e.max()), 0.0 if predicted is None else float(predicted.max()))
     return begun, Demand(config, shape.model, steps, strongest)
 
 
 def _fewest_steps(
-    config: Config, units: CodeUnits, waves: np.ndarray, predicted: np.ndarray | None, isotropic: float
+    config: Config, units: CodeUnits, e: np.ndarray, predicted: np.ndarray | None, isotropic: float
 ) -> int:
     """Number of steps of the longest dt that divides the duration; it does not depend on when output is written.
 
@@ -112,7 +112,7 @@ def _fewest_steps(
         if config.scattering.model == "constant":
             nu = (config.scattering.frequency or 0.0) * units.time
         else:
-            nu = math.pi * float(waves.max())
+            nu = math.pi * float(e.max())
             if predicted is not None and config.waves.evolve:
                 overshoot = _OVERSHOOT if config.waves.start == "seed" else 1.0
                 nu = max(nu, overshoot * math.pi * float(predicted.max()))

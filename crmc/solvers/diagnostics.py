@@ -27,7 +27,7 @@ def row_of(
     heating = jnp.sum(tally.gain) / span
     if model.scattering == "spectrum":
         unit = wave_energy_unit(parameters.grid, parameters.alfven_speed, state.b)
-        spectral = jnp.sum(2.0 * row["growth_rate"] * unit * state.waves)
+        spectral = jnp.sum(2.0 * row["growth_rate"] * unit * state.e)
     else:
         spectral = jnp.asarray(jnp.nan)
     store, books = energies_of(sums, state, parameters), state.books
@@ -83,16 +83,16 @@ def _waves(
     grid = parameters.grid
     centre = 1.0 / grid.centres
     if functional is None:
-        empty = jnp.full_like(state.waves, jnp.nan)
+        empty = jnp.full_like(state.e, jnp.nan)
         nu = jnp.where(model.scattering == "none", 0.0, parameters.scattering_frequency) * jnp.ones(3)
         return {"wave_power": empty, "growth_rate": empty, "damping_rate": empty} | _scattering(nu)
     unit = wave_energy_unit(grid, parameters.alfven_speed, state.b)
     # The particles' loss is 2 Gamma W with the coefficient that conserves energy.
     sampled = jnp.where(tally.samples > 0.0, 1.0, jnp.nan)
     rate = sampled * parameters.growth_coefficient * functional / (2.0 * unit)
-    damping = parameters.damping.rate(grid, state.waves, state.b, model.nonlinear_landau, parameters.nu_coefficient)
-    power = jnp.einsum("dhj,kj->dhk", state.waves, grid.basis(centre))
-    nu = jnp.stack([mean_scattering(state.waves, state.b, parameters, p) for p in MOMENTA])
+    damping = parameters.damping.rate(grid, state.e, state.b, model.nonlinear_landau, parameters.nu_coefficient)
+    power = jnp.einsum("dhj,kj->dhk", state.e, grid.basis(centre))
+    nu = jnp.stack([mean_scattering(state.e, state.b, parameters, p) for p in MOMENTA])
     return {"wave_power": power, "growth_rate": rate, "damping_rate": damping} | _scattering(nu)
 
 

@@ -129,7 +129,7 @@ def from_setup(setup) -> tuple[Constants, Tube]:
     tube = Tube(
         step=int(state.step),
         **{name: np.array(getattr(markers, name)) for name in names},
-        waves=np.array(state.waves),
+        waves=np.array(state.e),
         b=float(state.b),
         gas_pressure=float(state.gas_pressure),
         injected=float(state.books.injected),

@@ -25,7 +25,7 @@ import numpy as np
 from scipy import stats
 
 from crmc import SOLVERS, Config, Setup, build, load_config
-from crmc.physics import MOMENTA, Model, equilibrium_amplitudes, growth_of_slope, steady_drift, steady_growth
+from crmc.physics import MOMENTA, Model, equilibrium_spectrum, growth_of_slope, steady_drift, steady_growth
 from crmc.results import in_units
 from crmc.theory import Background, combined_flux, heating_combined, resonant_nodes
 from crmc.units import SPEED_OF_LIGHT
@@ -74,12 +74,12 @@ def configured(x: float, y: float, *more: str) -> Config:
 class Steady(NamedTuple):
     """Steady state of theory.
 
-    waves, growth: amplitudes and growth rates of each branch and bin, (2, 2, bins) [code].
+    e, growth: wave power and growth rates of each branch and bin, (2, 2, bins) [code].
     heating, pointwise: heating by wave number, and by int |F_mu| [code].
     drift: v_D/c.
     """
 
-    waves: jax.Array
+    e: jax.Array
     growth: jax.Array
     heating: float
     pointwise: float
@@ -94,14 +94,14 @@ def arguments(setup: Setup) -> tuple[Any, ...]:
 def steady(setup: Setup) -> Steady:
     """Return the steady state of theory of a setup with gradient and expansion."""
     parameters, amplitude, model, tau_B = arguments(setup)
-    waves = equilibrium_amplitudes(parameters, amplitude, model, tau_B)
+    e = equilibrium_spectrum(parameters, amplitude, model, tau_B)
     drives = parameters.background, amplitude, parameters.alfven_speed, 1.0 / parameters.gradient, tau_B
     return Steady(
-        waves,
-        steady_growth(parameters, amplitude, model, tau_B, waves),
+        e,
+        steady_growth(parameters, amplitude, model, tau_B, e),
         float(jax.jit(heating_combined)(*drives)),
         float(pointwise_heating(*drives)),
-        float(steady_drift(parameters, amplitude, model, tau_B, waves)),
+        float(steady_drift(parameters, amplitude, model, tau_B, e)),
     )
 
 
@@ -154,7 +154,7 @@ def series(setup: Setup, seed: int, rows: int) -> dict[str, np.ndarray]:
     for _ in range(rows):
         empty = SOLVERS[setup.solver].init(parameters)
         state, tally = compiled(setup.solver)[0](state, empty, key, parameters, jnp.asarray(count), model=setup.model)
-        found.append(row_of(setup, state, tally, count) | {"waves": np.asarray(state.waves)})
+        found.append(row_of(setup, state, tally, count) | {"waves": np.asarray(state.e)})
     time = setup.time_step * count * np.arange(1, rows + 1)
     return {name: np.stack([row[name] for row in found]) for name in found[0]} | {"time": time}
 
@@ -197,9 +197,9 @@ def plane_point(x: float, y: float, bins: int = 13) -> dict[str, Any]:
         setup = prepared(configured(x, y, f"waves.bins={bins}"), MESH)
         exact, found = steady(setup), late(setup)
         ageing = aged(setup, float(found["magnetic_field"]))
-        centres = _at_centres(setup, exact.waves)
+        centres = _at_centres(setup, exact.e)
     power, v_A = setup.units.power_density * ageing, setup.units.alfven_speed
-    energy, expected = found["waves"].sum(axis=-1), np.asarray(exact.waves).sum(axis=-1)
+    energy, expected = found["waves"].sum(axis=-1), np.asarray(exact.e).sum(axis=-1)
     rate, most = np.asarray(exact.growth) * setup.units.gyrofrequency, found["waves"].max()
     mine = numbers(found, found["waves"], v_A * SPEED_OF_LIGHT)
     return {
@@ -229,9 +229,9 @@ def aged(setup: Setup, field: float) -> float:
     return float(pressures[0] / pressures[1] * jnp.sqrt(b))
 
 
-def _at_centres(setup: Setup, waves: jax.Array) -> np.ndarray:
+def _at_centres(setup: Setup, e: jax.Array) -> np.ndarray:
     grid = setup.parameters.grid
-    return np.asarray(jnp.einsum("dhj,kj->dhk", waves, grid.basis(1.0 / grid.centres)))
+    return np.asarray(jnp.einsum("dhj,kj->dhk", e, grid.basis(1.0 / grid.centres)))
 
 
 def in_parallel(function: Any, items: Iterable[tuple]) -> list[Any]:
@@ -252,7 +252,7 @@ def pulls_of(x: float, y: float, markers: int, seeds: int) -> list[dict[str, Any
             "heating_rate": exact.heating * setup.units.power_density,
             "drift_velocity": exact.drift * SPEED_OF_LIGHT,
             "mean_free_path": row_of(setup)["mean_free_path"],
-            "wave_power": _at_centres(setup, exact.waves),
+            "wave_power": _at_centres(setup, exact.e),
             "growth_rate": np.asarray(exact.growth) * setup.units.gyrofrequency,
         }
         expected, drawn = numbers(theory, reference, speed), []

@@ -351,7 +351,7 @@ MUTATIONS = (
         "nonlinear damping at the rate of the start of each half",
         "physics/waves.py",
         "jnp.exp(-2.0 * rate(middle) * dt)",
-        "jnp.exp(-2.0 * rate(state.waves) * dt)",
+        "jnp.exp(-2.0 * rate(state.e) * dt)",
         (MIDDLE,),
     ),
     Mutation(
@@ -374,8 +374,8 @@ MUTATIONS = (
         "growth-to-other-direction",
         "the waves of the other direction get the energy",
         "physics/waves.py",
-        "dataclasses.replace(state, waves=waves), unit",
-        "dataclasses.replace(state, waves=waves[::-1]), unit",
+        "dataclasses.replace(state, e=grown), unit",
+        "dataclasses.replace(state, e=grown[::-1]), unit",
         (MARKERS,),
     ),
     Mutation(

@@ -61,7 +61,7 @@ def _compiled(solver: str) -> tuple[Any, Any]:
 
 def _row(state, parameters, model) -> dict[str, jax.Array]:
     now = ensemble_moments(state, parameters, model)
-    power = jnp.einsum("dhj,kj->dhk", state.waves, parameters.grid.basis(1.0 / parameters.grid.centres))
+    power = jnp.einsum("dhj,kj->dhk", state.e, parameters.grid.basis(1.0 / parameters.grid.centres))
     return {"pressure_anisotropy": now.anisotropy, "energy_density": now.energy, "wave_power": power}
 
 

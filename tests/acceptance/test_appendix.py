@@ -222,14 +222,14 @@ def exchanged(name, strength, b, coefficients, seed):
     for i, d in enumerate(SIGNS):
         # The helicity that a marker resonates with: sign of p_par', to which the boost by v_A belongs.
         helicity = np.where(par - d * V_A * math.sqrt(b) * energy < 0.0, 1, 0)
-        start = dataclasses.replace(everything, waves=jnp.full_like(everything.waves, ABSENT).at[i].set(WAVES[i]))
+        start = dataclasses.replace(everything, e=jnp.full_like(everything.e, ABSENT).at[i].set(WAVES[i]))
         for word in words:
             both = np.uint64(word) * np.uint64(2**32 + 1)
             end, *_ = run_scatter(start, jnp.full(COUNT, both), parameters, model, start.b)
             after, energy_after = weight_and_energy(end, rays)
             share = b * 0.5 * (before + after) * (energy_after - energy)
             lost[i] -= np.bincount(helicity, share, minlength=2)
-            change = np.asarray(end.waves - start.waves)
+            change = np.asarray(end.e - start.e)
             assert np.all(np.abs(change[1 - i]) < 1e-12 * WAVES.min())
             gained[i] += unit * change[i].sum(axis=-1)
     return np.stack([lost, gained]) / words.size / float(parameters.dt)

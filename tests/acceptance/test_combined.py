@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from support.scripts import load_script
 
-from crmc.physics.equilibrium import equilibrium_amplitudes, growth_of_slope, steady_growth
+from crmc.physics.equilibrium import equilibrium_spectrum, growth_of_slope, steady_growth
 
 combined = load_script("combined", "combined")
 LINEAR = 4e-11
@@ -46,7 +46,7 @@ def test_steady_growth_of_an_undriven_direction():
     with jax.enable_x64(True):
         setup = combined.build(combined.configured(1.0, 1.5))
         common, unit = combined.arguments(setup), setup.units.gyrofrequency
-        rates = np.asarray(steady_growth(*common, equilibrium_amplitudes(*common))) * unit
+        rates = np.asarray(steady_growth(*common, equilibrium_spectrum(*common))) * unit
         resting = jax.jit(partial(growth_of_slope, df_dmu=lambda i, p, mu: 0.0 * p))
         isotropic = np.asarray(resting(*common[:2])) * unit
     np.testing.assert_allclose(rates[0, :, 1:-1], LINEAR, rtol=1e-3)

@@ -150,7 +150,7 @@ def test_eq_33_pointwise_and_the_drift_of_a_spectrum():
     )
     mesh = mesh_of(state.markers, P, state.b)
     at = diffusion.faces(mesh, P, state.amplitude)
-    nu = diffusion.spectrum_coefficient(at, diffusion.spline_weights(P.grid, at), state.waves) / at.conductance
+    nu = diffusion.spectrum_coefficient(at, diffusion.spline_weights(P.grid, at), state.e) / at.conductance
     along = diffusion.along_waves(mesh, at, state.markers.excess / mesh.volume) + at.drive
     left = np.asarray(jnp.sum(nu * along, axis=0))
     v = mesh.momentum / jnp.sqrt(1.0 + mesh.momentum**2)
@@ -159,7 +159,7 @@ def test_eq_33_pointwise_and_the_drift_of_a_spectrum():
     error = np.abs(left / right - 1.0)[2:-2]
     assert np.quantile(error, 0.95) < 0.02
     row = FOKKER_PLANCK.observe(state, FOKKER_PLANCK.init(P)._replace(samples=1.0), jnp.asarray(0), P, setup.model)
-    want = float(steady_drift(P, state.amplitude, setup.model, None, state.waves))
+    want = float(steady_drift(P, state.amplitude, setup.model, None, state.e))
     assert float(row["drift_velocity"]) == pytest.approx(want, rel=0.02)
 
 

@@ -48,7 +48,7 @@ def test_steady_state_does_not_move(both):
 def test_drift_of_the_start(both):
     """v_D at t = 0 is that of `steady_drift`, by another quadrature: 16384 markers to 1 %; no number at any momentum."""
     rays, m = both.parameters.background, both.state.markers
-    want = float(steady_drift(both.parameters, both.state.amplitude, both.model, both.tau_B, both.state.waves))
+    want = float(steady_drift(both.parameters, both.state.amplitude, both.model, both.tau_B, both.state.e))
     number = float(rays.moments(both.state.amplitude, jnp.ones(())).number)
     velocity = m.parallel_momentum / jnp.sqrt(1.0 + m.momentum_squared(jnp.ones(())))
     assert float(jnp.sum(m.excess * velocity)) / number == pytest.approx(want, rel=0.01)

@@ -13,7 +13,7 @@ from support.oracle_fokker_planck import cgs_problem, equilibrium, splines
 from crmc.config.config import parse_config
 from crmc.config.files import find_source, read_toml
 from crmc.config.sections import WIDEST_SPECTRUM
-from crmc.physics.equilibrium import equilibrium_amplitudes
+from crmc.physics.equilibrium import equilibrium_spectrum
 from crmc.physics.spectrum import (
     CELLS,
     DEPOSIT_CELLS,
@@ -157,13 +157,13 @@ def test_equilibrium_start_is_the_oracle_balance():
     )
     ready = build(config)
     want = equilibrium(cgs_problem()[0])
-    waves = np.asarray(ready.state.waves)
+    waves = np.asarray(ready.state.e)
     np.testing.assert_allclose(waves[0, 0], want, rtol=1e-3)
     np.testing.assert_allclose(waves[1, 1], want, rtol=1e-3)
     np.testing.assert_array_equal(waves[[0, 1], [1, 0]], float(ready.parameters.seed))
     # The same in compression drives the counter-moving branches.
     tau_B = -3.7e12 * ready.units.gyrofrequency
-    again = equilibrium_amplitudes(ready.parameters, ready.state.amplitude, ready.model, tau_B)
+    again = equilibrium_spectrum(ready.parameters, ready.state.amplitude, ready.model, tau_B)
     for branch in (again[0, 1], again[1, 0]):
         np.testing.assert_allclose(branch, want, rtol=1e-3)
 
@@ -176,7 +176,7 @@ def test_equilibrium_with_nonlinear_landau_damping():
     ready = build(parse_config(data))
     thermal = ready.units.thermal_speed(1.1e6) * 2.99792458e10
     want = equilibrium(cgs_problem(damping=0.0, thermal_speed=thermal)[0])
-    np.testing.assert_allclose(np.asarray(ready.state.waves)[0, 0], want, rtol=2e-3)
+    np.testing.assert_allclose(np.asarray(ready.state.e)[0, 0], want, rtol=2e-3)
 
 
 def test_rows_cover_the_momenta():

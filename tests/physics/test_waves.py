@@ -24,12 +24,12 @@ def test_damped_energy_heats_the_gas():
     setup = ready(linear="2e-6 1/s")
     e, _ = spectrum(level=1e-4)
     e[1, 0, :3] = 1e-12
-    state = dataclasses.replace(setup.state, waves=jnp.asarray(e), b=jnp.asarray(0.8))
+    state = dataclasses.replace(setup.state, e=jnp.asarray(e), b=jnp.asarray(0.8))
     end, heat = damp(state, setup.parameters, setup.model, setup.parameters.dt)
     factor = math.exp(-2.0 * 2e-6 * DT)
     above = e * factor > 1e-12
-    np.testing.assert_allclose(np.asarray(end.waves)[above], (e * factor)[above], rtol=1e-9)
-    np.testing.assert_array_equal(np.asarray(end.waves)[~above], 1e-12)
+    np.testing.assert_allclose(np.asarray(end.e)[above], (e * factor)[above], rtol=1e-9)
+    np.testing.assert_array_equal(np.asarray(end.e)[~above], 1e-12)
     lost = float(wave_energy(state, setup.parameters)) * (1.0 - factor)
     assert float(heat) == pytest.approx(lost, rel=1e-9)
     assert float(end.gas_pressure - state.gas_pressure) == pytest.approx(2.0 / 3.0 * lost, rel=1e-6)
@@ -54,7 +54,7 @@ def settled(state, parameters, power, dt, count, model, halves):
         state, _ = grow(state, power * dt, parameters, model)
         return damp(state, parameters, model, 0.5 * dt if halves else dt)[0]
 
-    return jax.lax.fori_loop(0, count, advance, state).waves
+    return jax.lax.fori_loop(0, count, advance, state).e
 
 
 def error_and_x(setup, wanted, x, halves=True):
@@ -63,7 +63,7 @@ def error_and_x(setup, wanted, x, halves=True):
     rate = p.damping.rate(p.grid, wanted, b, setup.model.nonlinear_landau, p.nu_coefficient)
     power, dt = 2.0 * rate * wave_energy_unit(p.grid, p.alfven_speed, b) * wanted, x / jnp.max(rate)
     count = int(20.0 / float(jnp.min(rate) * dt))
-    state = dataclasses.replace(setup.state, waves=wanted)
+    state = dataclasses.replace(setup.state, e=wanted)
     found = settled(state, p, power, dt, count, setup.model, halves)
     return np.asarray(found / wanted - 1.0), np.asarray(rate * dt)
 
@@ -128,7 +128,7 @@ def test_a_step_damps_by_halves_around_the_growth(kicked):
     setup, end, tally, _ = kicked
     p, start = setup.parameters, setup.state
     unit, d = wave_energy_unit(p.grid, p.alfven_speed, start.b), math.exp(-2.0 * X)
-    before, after = (float(unit) * np.asarray(s.waves) for s in (start, end))
+    before, after = (float(unit) * np.asarray(s.e) for s in (start, end))
     gain = np.asarray(tally.gain)
     # Every branch's gain shows; no bin is at the seed or where less is taken than the particles demand.
     assert np.all(np.abs(gain) > 0.01 * before.sum(axis=-1))

@@ -394,7 +394,7 @@ def test_float32_starts_with_the_same_markers(double: Run, single: Run) -> None:
         one, other = getattr(wide.markers, field.name), getattr(narrow.markers, field.name)
         assert (one.dtype, other.dtype) == (np.float64, np.float32)
         np.testing.assert_array_equal(np.asarray(one).astype(np.float32), other)
-    assert narrow.waves.dtype == narrow.b.dtype == narrow.amplitude.dtype == np.float64
+    assert narrow.e.dtype == narrow.b.dtype == narrow.amplitude.dtype == np.float64
 
 
 def test_float32_agrees_with_float64(double: Run, single: Run) -> None:

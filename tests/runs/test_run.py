@@ -375,7 +375,7 @@ def test_gas_that_cools_to_nothing(reference: Path, tmp_path: Path) -> None:
     ("spoil", "named"),
     [
         (lambda s: {"gas_pressure": s.gas_pressure * jnp.nan}, "gas_pressure"),
-        (lambda s: {"waves": s.waves.at[0, 0, 3].set(jnp.inf)}, "wave_power"),
+        (lambda s: {"waves": s.e.at[0, 0, 3].set(jnp.inf)}, "wave_power"),
         (
             lambda s: {"markers": dataclasses.replace(s.markers, rise=s.markers.rise.at[5].set(jnp.nan))},
             "perpendicular_pressure",

@@ -49,7 +49,7 @@ def simulated(setup: Setup, state: State, parameters: Parameters) -> tuple:
     """12 steps of the pure driver."""
 
     def read(state: State, tally: Tally, *_: Any) -> tuple[jax.Array, Tally]:
-        return state.waves, tally
+        return state.e, tally
 
     size = {"outputs": OUTPUTS, "steps_per_output": EVERY}
     return simulate(MONTE_CARLO, state, run_key(setup.config.run.seed), parameters, setup.model, **size, read=read)
@@ -77,8 +77,8 @@ def test_drivers_agree_to_the_bit(run: tuple, runner: Runner) -> None:
 def test_records_agree(run: tuple, runner: Runner) -> None:
     """The sums of the tallies over all outputs are those of one interval, and the rows have one row per output."""
     final, (waves, tally) = run
-    assert waves.shape == (OUTPUTS, *final.waves.shape)
-    np.testing.assert_array_equal(waves[-1], final.waves)
+    assert waves.shape == (OUTPUTS, *final.e.shape)
+    np.testing.assert_array_equal(waves[-1], final.e)
     np.testing.assert_allclose(tally.gain.sum(axis=0), runner.tally.gain, rtol=1e-12)
     np.testing.assert_allclose(tally.damped.sum(), runner.tally.damped, rtol=1e-12)
     np.testing.assert_array_equal(tally.peak.max(), runner.tally.peak)

@@ -177,7 +177,7 @@ def _upwind(f: jax.Array, speed: jax.Array) -> jax.Array:
     return jnp.where(speed > 0.0, f[:, :-1] + slope(before), f[:, 1:] - slope(after))
 
 
-def stream(old: Mesh, new: Mesh, excess: jax.Array) -> jax.Array:
+def free_stream(old: Mesh, new: Mesh, excess: jax.Array) -> jax.Array:
     """V df after free streaming from the field of one mesh to that of another, second order in the change of ln b.
 
     d ln y/d ln b = -P_2/3, dmu/d ln b = -mu (1 - mu^2)/2, relative to the faces, which move and are tilted.  In flux

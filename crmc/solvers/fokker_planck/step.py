@@ -28,7 +28,7 @@ from crmc.physics.state import State
 from crmc.physics.waves import damp
 from crmc.solvers.fokker_planck import diffusion
 from crmc.solvers.fokker_planck.functional import mesh_functional
-from crmc.solvers.fokker_planck.mesh import Mesh, cells, mesh_of, stream
+from crmc.solvers.fokker_planck.mesh import Mesh, cells, free_stream, mesh_of
 from crmc.solvers.tally import Tally, empty_tally
 
 #: L-stable, second-order diagonally implicit coefficient.
@@ -44,7 +44,7 @@ def step(state: State, parameters: Parameters, model: Model) -> tuple[State, Tal
     """Advance by parameters.dt; ``state.markers`` are the cells of a mesh."""
     half = 0.5 * parameters.dt
     state = tube.apply_sources(state, parameters, model, half)
-    state = enter(state, parameters, model, half)
+    state = apply_gradient(state, parameters, model, half)
     state, first = expand(state, parameters, model, 0.5)
     state, damped = damp(state, parameters, model, half)
     # The drive of the whole step at the rate of its first half; the second half, not known yet, corrects it below.
@@ -56,7 +56,7 @@ def step(state: State, parameters: Parameters, model: Model) -> tuple[State, Tal
     state, damped_too = damp(state, parameters, model, half)
     state, second = expand(state, parameters, model, 1.0)
     state = _holding(state, state.markers.excess + _driving(state, parameters, second - first))
-    state = enter(state, parameters, model, half)
+    state = apply_gradient(state, parameters, model, half)
     state = tube.apply_sources(state, parameters, model, half)
     if model.scattering == "spectrum" and model.functional_every > 0:
         tally = _with_functional(state, tally, parameters, model)
@@ -79,7 +79,7 @@ def expand(state: State, parameters: Parameters, model: Model, when: float) -> t
     b_new = tube.next_field(state, parameters, model, when)
     log_ratio = jnp.log(b_new / state.b)
     old, new = _mesh(state, parameters), mesh_of(state.markers, parameters, b_new)
-    start, end = state.markers.excess, stream(old, new, state.markers.excess)
+    start, end = state.markers.excess, free_stream(old, new, state.markers.excess)
     rate = (end - start) / jnp.where(log_ratio == 0.0, 1.0, log_ratio)
 
     def pressure(b: jax.Array) -> jax.Array:
@@ -125,7 +125,7 @@ def _velocity(mesh: Mesh) -> jax.Array:
     return mesh.momentum / jnp.sqrt(1.0 + mesh.momentum**2) * mean
 
 
-def enter(state: State, parameters: Parameters, model: Model, dt: jax.Array) -> State:
+def apply_gradient(state: State, parameters: Parameters, model: Model, dt: jax.Array) -> State:
     """The gradient's drive of df over ``dt``, which brings in what the books then hold."""
     if not model.gradient:
         return state
@@ -157,7 +157,7 @@ def exchange(state: State, parameters: Parameters, model: Model, log_ratio: jax.
     Implicit in df at a dt and dt; explicit in the amplitudes at 0 and dt/2a; both with weights 1 - a and a, so that
     losses and gains are equal stage by stage.
     """
-    dt, a, start, e = parameters.dt, _STAGE, state.markers.excess, state.waves
+    dt, a, start, e = parameters.dt, _STAGE, state.markers.excess, state.e
     mesh = _mesh(state, parameters)
     at = diffusion.faces(mesh, parameters, state.amplitude)
     basis = diffusion.spline_weights(parameters.grid, at) if model.scattering == "spectrum" else None
@@ -210,13 +210,13 @@ def _per_bin(basis: jax.Array | None, power: jax.Array, e: jax.Array) -> jax.Arr
 def _peak(parameters: Parameters, model: Model, state: State) -> jax.Array:
     if model.scattering != "spectrum":
         return parameters.scattering_frequency
-    return parameters.nu_coefficient * state.b * jnp.max(state.waves)
+    return parameters.nu_coefficient * state.b * jnp.max(state.e)
 
 
 def _grown(state: State, change: jax.Array, parameters: Parameters, unit: jax.Array) -> State:
     """Amplitudes e + ``change``, no lower than the seed; what holds them there is booked as injected."""
-    raw = state.waves + change
-    waves = jnp.maximum(raw, parameters.seed)
-    seeded = unit * jnp.sum(waves - raw) / state.b
+    raw = state.e + change
+    e = jnp.maximum(raw, parameters.seed)
+    seeded = unit * jnp.sum(e - raw) / state.b
     books = dataclasses.replace(state.books, injected=state.books.injected + seeded)
-    return dataclasses.replace(state, waves=waves, books=books)
+    return dataclasses.replace(state, e=e, books=books)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from crmc.physics.ensemble import sweep
+from crmc.physics.ensemble import pass_over
 from crmc.physics.moments import moment_functions, symmetric
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
@@ -44,7 +44,7 @@ def coarse_grain(state: State, parameters: Parameters, model: Model) -> jax.Arra
         excess = state.markers.excess
         return {"excess": excess + (new - old).astype(excess.dtype)}, histograms, ()
 
-    return sweep(model.layout, body, state, (parameters, plane, members, coefficients))[0].excess
+    return pass_over(model.layout, body, state, (parameters, plane, members, coefficients))[0].excess
 
 
 def _planes(state: State, parameters: Parameters, model: Model) -> tuple[jax.Array, jax.Array]:
@@ -64,7 +64,7 @@ def _planes(state: State, parameters: Parameters, model: Model) -> tuple[jax.Arr
         return {}, fit, ()
 
     zeros = _Fit(jnp.zeros((count, 3, 3)), jnp.zeros((count, 3)), jnp.zeros(count))
-    _, fit, _ = sweep(model.layout, body, state, parameters, zeros=zeros)
+    _, fit, _ = pass_over(model.layout, body, state, parameters, zeros=zeros)
     return _solve(fit.moment, fit.target), fit.members
 
 
@@ -103,7 +103,7 @@ def _restoring(state: State, parameters: Parameters, model: Model, plane: jax.Ar
         matrix = tuple(envelope * phi[i] * phi[j] for i in range(4) for j in range(i, 4))
         return {}, histograms, (matrix, tuple((old - new) * x for x in phi))
 
-    matrix, missing = sweep(model.layout, body, state, (parameters, plane, members))[2]
+    matrix, missing = pass_over(model.layout, body, state, (parameters, plane, members))[2]
     full, right = symmetric(matrix), jnp.stack(missing)
     solution = jnp.linalg.solve(full, right)
     # One refinement: the second takes out the round-off of the first.

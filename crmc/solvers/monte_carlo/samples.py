@@ -76,7 +76,7 @@ def functional_of(
         before = dataclasses.replace(after, parallel_momentum=parallel, rise=rise)
         before = markers.expand(before, start.b, state.b)
         words = jax.random.bits(jax.random.fold_in(noise, 1), (size,), "uint64")
-        scattered = dataclasses.replace(state, waves=start.waves)
+        scattered = dataclasses.replace(state, e=start.e)
         return functional_sample(before, after, words, scattered, parameters, model, (state.b / start.b) ** 2)
 
     return jax.lax.cond(sample.due, measured, lambda: jnp.zeros((2, *functional.histogram_shape())))

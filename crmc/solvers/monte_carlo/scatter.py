@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from crmc.physics import tube
-from crmc.physics.ensemble import held, sweep
+from crmc.physics.ensemble import held, pass_over
 from crmc.physics.markers import Markers
 from crmc.physics.moments import moment_functions
 from crmc.physics.parameters import Model, Parameters
@@ -94,9 +94,9 @@ def _scatter_spectrum(
 
     shared = parameters, lookups, order, nu_dt, b
     zeros = (empty_histogram(),) * 2
-    markers, histograms, (work, sums) = sweep(model.layout, body, before, shared, noise, zeros)
+    markers, histograms, (work, sums) = pass_over(model.layout, body, before, shared, noise, zeros)
     state = tube.add_work(dataclasses.replace(state, markers=markers), before.b, work)
-    kicking, V = state.waves, wave_velocities(state, parameters)
+    kicking, V = state.e, wave_velocities(state, parameters)
     offered = kicking * kick_gain(parameters.grid, kicking, V, jnp.stack(histograms)[order], state.b)
     state, damped = damp(state, parameters, model, 0.5 * parameters.dt)
     state, gain = grow(state, offered, parameters, model)
@@ -135,7 +135,7 @@ def _scatter_constant(
         sums = _exchange(state, full, weighing.control(state.markers), energy, mean)
         return _moved(state.markers), histograms, (work, share, sums)
 
-    markers, _, (work, share, sums) = sweep(model.layout, body, before, (parameters, order, b), noise)
+    markers, _, (work, share, sums) = pass_over(model.layout, body, before, (parameters, order, b), noise)
     state = tube.add_work(dataclasses.replace(state, markers=markers), before.b, work)
     books = dataclasses.replace(state.books, radiated=state.books.radiated - sums.exchanged)
     tally = _tally(state, sums)._replace(
@@ -218,7 +218,7 @@ def settle(
 
     if not balanced and model.expansion == "none":
         return state, tally
-    markers, _, (work, supplied) = sweep(model.layout, body, state, (parameters, correction, b))
+    markers, _, (work, supplied) = pass_over(model.layout, body, state, (parameters, correction, b))
     if balanced:
         given, energy = (state.b * x for x in supplied)
         tally = tally._replace(imbalance=tally.imbalance - given, correction=jnp.abs(given) / energy)

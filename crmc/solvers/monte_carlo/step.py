@@ -30,14 +30,14 @@ def step(state: State, noise: jax.Array, parameters: Parameters, model: Model) -
     """
     half = 0.5 * parameters.dt
     state = tube.apply_sources(state, parameters, model, half)
-    state = gradient.stream(state, parameters, model, half)
+    state = gradient.apply_gradient(state, parameters, model, half)
     middle = tube.next_field(state, parameters, model, 0.5)
     if model.scattering == "none":
         state = tube.change_field(state, parameters, model, middle)
         state, tally = tube.expand(state, parameters, model, 1.0), empty_tally(jnp.zeros(()))
     else:
         state, tally = _scattered(state, noise, parameters, model, middle)
-    state = gradient.stream(state, parameters, model, half)
+    state = gradient.apply_gradient(state, parameters, model, half)
     state = tube.apply_sources(state, parameters, model, half)
     state = dataclasses.replace(state, step=state.step + 1)
     if model.coarse_grain_every:

@@ -122,4 +122,4 @@ def deposited(grid: SpectrumGrid, e: jax.Array, histogram: jax.Array) -> jax.Arr
 def scattering_tables(state: State, parameters: Parameters, nu_dt: jax.Array) -> ScatteringTable:
     """Tables of both directions, stacked on a leading axis."""
     V = wave_velocities(state, parameters)
-    return scattering_table(parameters.grid, state.waves, V, state.b, nu_dt, parameters.seed)
+    return scattering_table(parameters.grid, state.e, V, state.b, nu_dt, parameters.seed)

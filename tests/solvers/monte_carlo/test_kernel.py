@@ -261,13 +261,13 @@ def measured_over_exact(waves=None):
     bits = np.random.default_rng(10).permutation(every_word(128))[:8192]
     before = ready.state.markers
     # The - waves are all but absent, so that their kicks move nothing.
-    alone = dataclasses.replace(ready.state, waves=ready.state.waves.at[1].set(1e-40))
+    alone = dataclasses.replace(ready.state, e=ready.state.e.at[1].set(1e-40))
     state, _ = scatter(alone, jnp.asarray(bits.astype(np.uint64)), ready.parameters, ready.model, ready.state.b)[:2]
     p, par = np.asarray(before.birth_momentum), np.asarray(before.parallel_momentum)
     mu, gamma = par / p, np.sqrt(1.0 + p**2)
     k = 1.0 / np.abs(par)
     grid = ready.parameters.grid
-    e = np.asarray(grid.basis(jnp.abs(before.parallel_momentum))) @ np.asarray(ready.state.waves[0, 0])
+    e = np.asarray(grid.basis(jnp.abs(before.parallel_momentum))) @ np.asarray(ready.state.e[0, 0])
     # Co-moving half of well-resonant markers: the + waves reach mu > 0, whose spectrum is e.
     use = (mu > 0.05) & (mu < 0.95) & (k > 0.02) & (k < 3.0)
     omega = CodeUnits(1e-6, 1.3233e-3).gyrofrequency
