@@ -1,1 +1,101 @@
-"""crmc: cosmic-ray pressure anisotropy, its waves and its heating in an expanding flux tube (Zweibel 2020)."""
+"""crmc: how strongly cosmic rays are scattered, and how much they push and heat the gas (Zweibel 2020).
+
+An expanding flux tube makes the pressure of cosmic rays anisotropic, a gradient makes them stream; both drive the
+Alfven waves that scatter them.  In three lines::
+
+    import crmc
+    run = crmc.run(crmc.load_config("linear_damping", ["run.markers=2048"]))
+    run.data.heating_rate.plot()
+
+config:     `load_config`, `parse_config`, `Config`, `ConfigError`
+theory:     `predict` (what theory says of a config), `theory` (closed forms, numbered as in the paper), `units`
+runs:       `run`, `sweep`, `open_result`, `plot`, `Outcome`
+arrays:     `build`, `Setup`, `simulate`, `SOLVERS`
+inference:  `sensitivity`, `fit`, `minimise`
+wings:      `physics`, `inference`, `results`, `machine`, `statistics` (names that experiments build on)
+
+Nothing heavy is loaded before it is used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from crmc.config.config import Config, load_config, parse_config
+    from crmc.config.errors import ConfigError
+    from crmc.inference.fit import fit
+    from crmc.inference.minimise import minimise
+    from crmc.inference.sensitivity import sensitivity
+    from crmc.results.figures import plot
+    from crmc.runs.outcome import Outcome, open_result
+    from crmc.runs.run import run
+    from crmc.runs.sweep import sweep
+    from crmc.setup.build import build
+    from crmc.setup.predictions import predict
+    from crmc.setup.setup import Setup
+    from crmc.solvers.registry import SOLVERS
+    from crmc.solvers.simulate import simulate
+
+#: Public name -> module that holds it; the same as for type checkers above.
+_HOMES = {
+    "Config": "crmc.config.config",
+    "ConfigError": "crmc.config.errors",
+    "Outcome": "crmc.runs.outcome",
+    "SOLVERS": "crmc.solvers.registry",
+    "Setup": "crmc.setup.setup",
+    "build": "crmc.setup.build",
+    "fit": "crmc.inference.fit",
+    "load_config": "crmc.config.config",
+    "minimise": "crmc.inference.minimise",
+    "open_result": "crmc.runs.outcome",
+    "parse_config": "crmc.config.config",
+    "plot": "crmc.results.figures",
+    "predict": "crmc.setup.predictions",
+    "run": "crmc.runs.run",
+    "sensitivity": "crmc.inference.sensitivity",
+    "simulate": "crmc.solvers.simulate",
+    "sweep": "crmc.runs.sweep",
+}
+_WINGS = ("inference", "machine", "physics", "results", "statistics", "theory", "units")
+
+__all__ = [
+    "SOLVERS",
+    "Config",
+    "ConfigError",
+    "Outcome",
+    "Setup",
+    "build",
+    "fit",
+    "inference",
+    "load_config",
+    "machine",
+    "minimise",
+    "open_result",
+    "parse_config",
+    "physics",
+    "plot",
+    "predict",
+    "results",
+    "run",
+    "sensitivity",
+    "simulate",
+    "statistics",
+    "sweep",
+    "theory",
+    "units",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name at its first use (PEP 562)."""
+    if name in _WINGS:
+        return importlib.import_module(f"crmc.{name}")
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'crmc' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,6 +1,6 @@
-"""The one place that says what "1" means.
+"""Code units: what the number 1 means in every other module, and the constants of nature in cgs.
 
-Code units, fixed by the magnetic field ``B0`` and ion density ``n_i`` at t = 0:
+The units are fixed by the magnetic field ``B0`` and ion density ``n_i`` at t = 0:
 
 =================  =====================================================
 momentum           m_p c
@@ -33,7 +33,10 @@ YEAR = float((1 * _u.yr).to_value(_u.s))  # s
 
 @dataclasses.dataclass(frozen=True)
 class CodeUnits:
-    """Size of the code units in cgs, for a field ``magnetic_field`` [G] and ``ion_density`` [cm^-3]."""
+    """Sizes of the code units in cgs.
+
+    magnetic_field: B0 [G];  ion_density: n_i [cm^-3], of protons.  Both may be traced numbers of JAX.
+    """
 
     magnetic_field: float
     ion_density: float
@@ -60,10 +63,10 @@ class CodeUnits:
 
     @property
     def alfven_speed(self) -> float:
-        """v_A/c with v_A = B0/sqrt(4 pi n_i m_p) (protons only, non-relativistic)."""
+        """Alfven speed v_A/c with v_A = B0/sqrt(4 pi n_i m_p) (protons only, non-relativistic)."""
         rho = self.ion_density * PROTON_MASS
         return self.magnetic_field / (4.0 * math.pi * rho) ** 0.5 / SPEED_OF_LIGHT
 
     def thermal_speed(self, temperature: float) -> float:
-        """v_i/c with v_i = sqrt(k T/m_p), ``temperature`` in K."""
+        """Return v_i/c with v_i = sqrt(k T/m_p); temperature: T [K]."""
         return (BOLTZMANN * temperature / PROTON_MASS) ** 0.5 / SPEED_OF_LIGHT

@@ -14,32 +14,28 @@ import matplotlib
 matplotlib.use(os.environ.get("MPLBACKEND", "Agg"))
 import matplotlib.pyplot as plt
 import numpy as np
-import xarray as xr
 
-from crmc.config.config import load_config
-from crmc.runs.run import run
-from crmc.setup.predictions import predictions
+import crmc
 
 full = os.environ.get("CRMC_NOTEBOOK_SIZE") == "full"
 overrides = [] if full else ["run.markers=2048", "run.duration=1e10 s", "run.scattering_per_step=0.8"]
-config = load_config("linear_damping", overrides)
+config = crmc.load_config("linear_damping", overrides)
 
 # %% [markdown]
 # Theory predicts the exact heating rate with the 90-degree gap, and a lower bound (eq. 48).
 
 # %%
-theory = predictions(config)
+theory = crmc.predict(config)
 for name in ("expansion_time", "threshold", "heating_exact_gap", "heating_bound"):
     print(f"{name:20s} {theory[name]['value']:.4g} {theory[name]['unit']}")
 
 # %% [markdown]
-# The run writes a netCDF file, which xarray opens.
+# The run returns its result, an `xarray.Dataset` with units, and prints as a table.
 
 # %%
-folder = Path(tempfile.mkdtemp())
-outcome = run(config, output=folder / "linear_damping.nc", quiet=True)
-print(outcome.table)
-result = xr.load_dataset(folder / "linear_damping.nc")
+run = crmc.run(config, quiet=True)
+print(run)
+result = run.data
 
 # %% [markdown]
 # After a few scattering times the anisotropy has built up and heating settles at the exact value. The spectrum of the
@@ -54,5 +50,5 @@ for d, h in ((0, 0), (1, 1)):
     right.loglog(result.k, result.wave_power[-1, d, h], "o-", ms=3, label=f"direction {1 - 2 * d:+d}")
 right.set(xlabel=r"$k c/\Omega_0$", ylabel=r"$e(k)$")
 right.legend()
-figure.savefig(folder / "linear_damping.png")
+figure.savefig(Path(tempfile.mkdtemp()) / "linear_damping.png")
 assert np.all(result.wave_power[-1, 0, 0] > 1e-9)

@@ -22,6 +22,7 @@ LONGEST = (
     "acceptance/test_estimators",
     "runs/test_run",
     "bench/test_measure",
+    "bench/test_worker",
     "runs/test_sweep",
     "acceptance/test_verification",
     "solvers/test_simulate",

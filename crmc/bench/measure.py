@@ -1,4 +1,4 @@
-"""Timing in turn: production step, reference, production step, reference, ..."""
+"""Time the production step and each reference in turn, so that other load on the machine affects both alike."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import crmc
 from crmc.bench.roofline import estimate
 from crmc.bench.worker import PRODUCTION, REFERENCES
 
@@ -25,13 +24,16 @@ _TINY, _FEWEST_FOR_MEMORY = 4096, 100_000
 
 
 class WorkerFailed(RuntimeError):
-    """A worker ended without an answer."""
+    """Raised when a worker ends without an answer or cannot start."""
 
 
 class Worker:
-    """A process that runs one alternative; ``about`` is its first answer."""
+    """A process that runs one alternative; ``about`` is its first answer.
 
-    def __init__(self, name: str, markers: int):
+    Raises WorkerFailed if the process ends without an answer, here and in every question.
+    """
+
+    def __init__(self, name: str, markers: int) -> None:
         environment = os.environ | {"PYTHONPATH": _python_path()}
         if name != PRODUCTION:
             environment["OPENBLAS_NUM_THREADS"] = "1"
@@ -56,7 +58,7 @@ class Worker:
             raise
 
     def ask(self, **question: int) -> dict[str, Any]:
-        """Answer to one question."""
+        """Send one question and return the answer; `crmc.bench.worker` lists the questions."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(json.dumps(question) + "\n")
@@ -66,11 +68,11 @@ class Worker:
         return self._answer()
 
     def run(self, steps: int) -> float:
-        """Wall time of ``steps`` steps [s]."""
+        """Run a number of steps and return their wall time [s]."""
         return float(self.ask(run=steps)["seconds"])
 
     def close(self) -> None:
-        """End the process."""
+        """End the process and wait for it."""
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 with contextlib.suppress(BrokenPipeError):
@@ -83,6 +85,7 @@ class Worker:
         self._errors.close()
 
     def _answer(self) -> dict[str, Any]:
+        """Read the next answer."""
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
@@ -98,12 +101,13 @@ class Worker:
 
 
 def _python_path() -> str:
-    """The search path with which a child finds the crmc that runs here."""
-    return os.pathsep.join([str(Path(crmc.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])])
+    """Return the search path with which a child process finds the crmc that runs here."""
+    return os.pathsep.join([str(Path(__file__).resolve().parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 @contextlib.contextmanager
 def _worker(name: str, markers: int) -> Iterator[Worker]:
+    """Start a worker and end it on leaving the context."""
     worker = Worker(name, markers)
     try:
         yield worker
@@ -118,7 +122,17 @@ def measure(
     steps: int | None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
-    """Everything `crmc bench` reports; see experiments/bench/README.md for the keys."""
+    """Time every alternative at every size and return what ``crmc bench --json`` writes.
+
+    The keys are listed in experiments/bench/README.md.  Raises WorkerFailed if the production step fails; a reference
+    that fails is reported as not available.
+
+    sizes: numbers of markers
+    against: names of references
+    repeat: pairs of timings
+    steps: steps of a timing; None: enough to last half a second
+    progress: called with a line of text before each alternative
+    """
     assert set(against) <= set(REFERENCES)
     base: dict[str, dict[str, int | None] | None] = {}
     rows, machine, about = [], None, {}
@@ -152,7 +166,10 @@ def _alone(
     steps: int | None,
     base: dict[str, dict[str, int | None] | None],
 ) -> dict[str, Any]:
-    """Speed, memory and compile time of one alternative."""
+    """Return speed, memory and compile time of an alternative that runs alone.
+
+    base: memory of processes with few markers by name, filled as needed
+    """
     count = steps or _enough(worker)
     seconds = [worker.run(count) / count for _ in range(repeat)]
     return _speed(seconds, markers) | _about(worker) | {"steps": count} | _memory(worker, name, markers, base)
@@ -166,7 +183,7 @@ def _pairs(
     steps: int | None,
     base: dict[str, dict[str, int | None] | None],
 ) -> dict[str, Any]:
-    """A reference and the production step in turn, ``repeat`` times."""
+    """Time a reference and the production step in turn and return the results of the reference."""
     try:
         with _worker(name, markers) as reference:
             if remedy := reference.about.get("unavailable"):
@@ -182,24 +199,26 @@ def _pairs(
 
 
 def _enough(worker: Worker) -> int:
-    """Steps that take long enough to time."""
+    """Return a number of steps that takes long enough to time."""
     once = worker.run(2) / 2.0
     return min(max(math.ceil(_SECONDS / max(once, 1e-9)), _FEWEST_STEPS), _MOST_STEPS)
 
 
 def _speed(seconds_per_step: Sequence[float], markers: int) -> dict[str, float]:
+    """Return the median speed, in marker-steps per second and ns per marker-step."""
     middle = statistics.median(seconds_per_step)
     return {"marker_steps_per_second": markers / middle, "ns_per_marker_step": 1e9 * middle / markers}
 
 
 def _about(worker: Worker) -> dict[str, Any]:
+    """Return threads, compile time [s] and cost of an alternative; None where it does not state them."""
     return {name: worker.about.get(name) for name in ("threads", "compile_seconds", "cost")}
 
 
 def _memory(
     worker: Worker, name: str, markers: int, base: dict[str, dict[str, int | None] | None]
 ) -> dict[str, float | None]:
-    """Bytes per marker: most bytes resident while stepping, less those of a fresh process with few markers."""
+    """Return the bytes per marker: most bytes resident while stepping, less those of a process with few markers."""
     none: dict[str, float | None] = {"resident_bytes_per_marker": None, "device_bytes_per_marker": None}
     if markers < _FEWEST_FOR_MEMORY:
         return none
@@ -210,6 +229,7 @@ def _memory(
 
 
 def _growth(large: dict[str, int | None], tiny: dict[str, int | None], markers: int) -> dict[str, float | None]:
+    """Return the bytes per marker by which a large process exceeds one with few markers."""
     found: dict[str, float | None] = {}
     for name in ("resident", "device"):
         more, less = large.get(name), tiny.get(name)

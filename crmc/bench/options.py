@@ -1,4 +1,4 @@
-"""Options of `crmc bench`."""
+"""Read and check the options of ``crmc bench``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _FEWEST_MARKERS, _MOST_MARKERS, _MOST = 64, 10**10, 10**6
 
 
 def whole(option: str, text: str, fewest: int = 1, most: int = _MOST) -> int:
-    """A whole number, also as 1e6."""
+    """Return the whole number that ``text`` stands for, 1e6 included; raises ConfigError if it is none in the range."""
     try:
         value = float(text)
     except ValueError:
@@ -23,12 +23,15 @@ def whole(option: str, text: str, fewest: int = 1, most: int = _MOST) -> int:
 
 
 def sizes(text: str) -> list[int]:
-    """Numbers of markers, by comma."""
+    """Return numbers of markers from a list separated by commas; raises ConfigError if one is bad."""
     return [whole("--markers", part, _FEWEST_MARKERS, _MOST_MARKERS) for part in text.split(",")]
 
 
 def names(text: str) -> list[str]:
-    """Names of references, by comma; none for "none"."""
+    """Return names of references from a list separated by commas; no names for "none".
+
+    Raises ConfigError for an unknown name.
+    """
     if text.strip() == "none":
         return []
     found = [part.strip() for part in text.split(",")]

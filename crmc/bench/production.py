@@ -1,18 +1,22 @@
-"""The production step on the halo problem, as the benchmark runs it."""
+"""Prepare the production step on the halo problem for the benchmark."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from jax.stages import Compiled
 
 
 class Production(NamedTuple):
-    """How to advance the halo problem.
+    """The compiled production step on the halo problem.
 
-    advance: runs a number of steps and waits for them.
-    cost: XLA's count per marker and step, flops and transcendentals; empty where XLA does not count.
-    threads: cores or devices in use; device: their kind.
+    advance: runs a number of steps and waits for them
+    cost: XLA's count of flops and transcendentals per marker and step; empty where XLA does not count
+    threads: number of cores or devices in use
+    device: their kind
     """
 
     advance: Callable[[int], None]
@@ -22,19 +26,19 @@ class Production(NamedTuple):
 
 
 def prepare(markers: int) -> Callable[[], Production]:
-    """The halo problem with ``markers`` markers; the function returned compiles its step.
+    """Set up the halo problem and return a function that compiles its step.
 
-    Neither samples for the growth functional nor coarse-graining are in it: they come once in many steps.
-    Call `devices.offer_cores` before JAX's backend starts.
+    Samples of the growth functional and coarse-graining are left out: they come once in many steps.  Call
+    `crmc.machine.devices.offer_cores` before JAX's backend starts.
     """
     import jax
     import jax.numpy as jnp
 
     from crmc.config.config import load_config
     from crmc.machine.devices import choose_layout, compiler_options, place, spread_out
+    from crmc.physics.noise import run_key
     from crmc.setup.build import build
-    from crmc.solvers.simulate import advance
-    from crmc.solvers.tally import empty_record
+    from crmc.solvers.monte_carlo.solver import MONTE_CARLO
 
     jax.config.update("jax_enable_x64", True)
     setup = build(load_config("halo", [f"run.markers={markers}"]))
@@ -42,19 +46,21 @@ def prepare(markers: int) -> Callable[[], Production]:
     model = dataclasses.replace(setup.model, functional_every=2**30, coarse_grain_every=0, layout=layout)
     # The functional is sampled at step 0.
     state = place(dataclasses.replace(setup.state, step=jnp.ones((), jnp.int64)), layout)
-    carry = [state, spread_out(empty_record(), layout)]
+    carry = [state, spread_out(MONTE_CARLO.init(setup.parameters), layout)]
     parameters = spread_out(setup.parameters, layout)
     del setup, state
-    key = jax.random.key(0, impl="threefry2x32")
+    key = run_key(0)
 
     def compile_step() -> Production:
+        """Compile the step for the layout of the markers."""
         places = tuple(jax.tree.map(lambda x: x.sharding, part) for part in carry)
-        step = jax.jit(advance, static_argnames="model", donate_argnums=0, out_shardings=places)
+        step = jax.jit(MONTE_CARLO.advance, static_argnames="model", donate_argnums=0, out_shardings=places)
         compiled = step.lower(*carry, key, parameters, jnp.zeros((), jnp.int64), model=model).compile(
             compiler_options()
         )
 
         def run(steps: int) -> None:
+            """Run a number of steps and wait for them."""
             carry[:] = compiled(*carry, key, parameters, jnp.asarray(steps, jnp.int64))
             jax.block_until_ready(carry)
 
@@ -65,8 +71,8 @@ def prepare(markers: int) -> Callable[[], Production]:
     return compile_step
 
 
-def _cost(compiled, markers: int) -> dict[str, float]:
-    """XLA's count of the loop's body, per marker."""
+def _cost(compiled: Compiled, markers: int) -> dict[str, float]:
+    """Return XLA's count of flops and transcendentals in the loop's body, per marker; empty if it does not count."""
     try:
         found = compiled.cost_analysis() or {}
     except (NotImplementedError, RuntimeError):

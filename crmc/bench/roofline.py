@@ -1,4 +1,4 @@
-"""What the machine could do at best: measured bandwidth and arithmetic, and what a marker-step needs of both."""
+"""Estimate the least time of a marker-step from the measured bandwidth and arithmetic of the machine."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ _TRIAD, _MATRIX = 1 << 25, 2048
 
 
 def machine() -> dict[str, float]:
-    """Bandwidth [bytes/s] of the triad b + 3 c in place, arithmetic [flop/s] of a float32 matrix product; all cores.
+    """Measure the bandwidth and the arithmetic of all cores, each the best of five.
 
-    Best of five.  The triad counts two reads and one write of float32 per element.
+    bandwidth: that of the triad b + 3 c in place, two reads and one write of float32 per element [bytes/s]
+    arithmetic: that of a float32 matrix product [flop/s]
     """
     import jax
     import jax.numpy as jnp
@@ -33,6 +34,7 @@ def machine() -> dict[str, float]:
     add = jax.jit(lambda b, c: b + jnp.float32(3.0) * c, donate_argnums=0)
 
     def triad() -> None:
+        """Run the triad once."""
         arrays[0] = jax.block_until_ready(add(*arrays))
 
     matrix = jnp.ones((_MATRIX, _MATRIX), jnp.float32)
@@ -44,7 +46,7 @@ def machine() -> dict[str, float]:
 
 
 def _best(work: Callable[[], Any]) -> float:
-    """Shortest of five times, after one that is not counted [s]."""
+    """Return the shortest of five run times, after a first run that is not counted [s]."""
     times = []
     for _ in range(6):
         started = time.perf_counter()
@@ -54,7 +56,10 @@ def _best(work: Callable[[], Any]) -> float:
 
 
 def estimate(found: Mapping[str, float]) -> dict[str, Any]:
-    """Least time of a marker-step [ns] on a machine with these rates."""
+    """Return the least time of a marker-step [ns] on a machine, and the counts on which it rests.
+
+    found: "bandwidth" [bytes/s] and "arithmetic" [flop/s], as from `machine`
+    """
     operations = FLOPS + FLOPS_PER_TRANSCENDENTAL * TRANSCENDENTALS
     moving, computing = BYTES / found["bandwidth"] * 1e9, operations / found["arithmetic"] * 1e9
     return {

@@ -1,4 +1,4 @@
-"""What `crmc bench` prints."""
+"""Write the results of ``crmc bench`` as text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from crmc.bench.worker import PRODUCTION
 
-#: What the alternatives leave out.
+#: Remarks on alternatives that differ in more than their language.
 NOTES = {
     "numpy": "one thread",
     "c++-plain": "one loop over markers as one would write it first",
@@ -17,7 +17,10 @@ _HEADER = ("alternative", "ns/marker-step", "marker-steps/s", "crmc faster by", 
 
 
 def text(found: Mapping[str, Any]) -> str:
-    """Tables of speed by number of markers, then the roofline estimate."""
+    """Return a table of speeds for each number of markers, notes and the roofline estimate.
+
+    found: result of `crmc.bench.measure.measure`
+    """
     parts = [f"halo, float32 markers, {found['device']}; median of {found['repeat']} pairs timed in turn"]
     for row in found["sizes"]:
         lines = [_HEADER, _line(PRODUCTION, row[PRODUCTION])]
@@ -34,6 +37,7 @@ def text(found: Mapping[str, Any]) -> str:
 
 
 def _line(name: str, entry: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the cells of one alternative; bytes are those on the device if it reports them."""
     memory = entry["resident_bytes_per_marker"]
     if entry["device_bytes_per_marker"] is not None:
         memory = entry["device_bytes_per_marker"]
@@ -50,6 +54,7 @@ def _line(name: str, entry: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _align(lines: Sequence[tuple[str, ...]]) -> str:
+    """Return the lines in columns, the first aligned left and the others right."""
     widths = [max(len(line[column]) for line in lines) for column in range(len(_HEADER))]
     return "\n".join(
         "  ".join(
@@ -61,6 +66,7 @@ def _align(lines: Sequence[tuple[str, ...]]) -> str:
 
 
 def _roofline(found: Mapping[str, Any] | None) -> list[str]:
+    """Return the lines of the roofline estimate; none without one."""
     if not found:
         return []
     return [

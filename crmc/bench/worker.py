@@ -1,4 +1,4 @@
-"""One alternative in a process of its own, so that neither memory, nor threads, nor floating-point modes are shared.
+"""Serve one alternative in a process of its own, so that memory, threads and floating-point modes are not shared.
 
 ``python -m crmc.bench.worker NAME MARKERS`` writes a line of JSON when ready, then answers each line of JSON on
 standard input with one on standard output: {"run": steps} with {"seconds"}, {"memory": steps} with the bytes resident
@@ -30,11 +30,11 @@ _PACKAGE = "crmc_bench_references"
 
 
 class Unavailable(Exception):
-    """The alternative cannot run here; the message has the remedy."""
+    """Raised when an alternative cannot run here; the message has the remedy."""
 
 
 def references(name: str) -> ModuleType:
-    """Module ``name`` of experiments/bench."""
+    """Import a module of experiments/bench; raises Unavailable if the folder is not installed."""
     from crmc.config.files import EXPERIMENT_FOLDERS
 
     if _PACKAGE not in sys.modules:
@@ -52,6 +52,7 @@ def references(name: str) -> ModuleType:
 
 
 def _start_production(markers: int) -> tuple[Callable[[int], None], dict[str, Any]]:
+    """Compile the production step, run it once, and return how to advance it and the facts about it."""
     from crmc.bench import production
     from crmc.machine.devices import offer_cores
 
@@ -66,6 +67,10 @@ def _start_production(markers: int) -> tuple[Callable[[int], None], dict[str, An
 
 
 def _start_reference(name: str, markers: int) -> tuple[Callable[[int], None], dict[str, Any]]:
+    """Compile a reference, run it twice, and return how to advance it and the facts about it.
+
+    Its compile time is that of the first step less that of the second.  Raises Unavailable if it cannot run here.
+    """
     module = references(REFERENCES[name])
     constants, tube = references("problem").halo(markers)
     started = time.perf_counter()
@@ -81,7 +86,7 @@ def _start_reference(name: str, markers: int) -> tuple[Callable[[int], None], di
 
 
 def _trim() -> None:
-    """Give memory that was freed back to the system."""
+    """Return freed memory to the system."""
     import ctypes
     import gc
 
@@ -93,7 +98,7 @@ def _trim() -> None:
 
 
 def _status(field: str) -> int | None:
-    """Bytes of a field of /proc/self/status; None where there is none."""
+    """Return a field of /proc/self/status [bytes]; None where there is none."""
     try:
         lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     except OSError:
@@ -102,7 +107,7 @@ def _status(field: str) -> int | None:
 
 
 def _memory(advance: Callable[[int], None], steps: int) -> dict[str, int | None]:
-    """Most bytes resident during ``steps`` steps, in main memory and on an accelerator."""
+    """Run a number of steps and return the most bytes resident meanwhile, in main memory and on an accelerator."""
     _trim()
     try:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
@@ -127,6 +132,7 @@ def main(argv: list[str]) -> int:
     os.dup2(2, 1)
 
     def answer(found: dict[str, Any]) -> None:
+        """Write one line of JSON."""
         answers.write(json.dumps(found) + "\n")
         answers.flush()
 

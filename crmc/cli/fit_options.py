@@ -14,8 +14,8 @@ from crmc.config.quantity import Quantity
 from crmc.inference.averages import QUANTITIES
 from crmc.inference.fit import default_bounds
 from crmc.inference.targets import Target
+from crmc.physics.waves import MOMENTA
 from crmc.results.variables import unit_of
-from crmc.solvers.diagnostics import MOMENTA
 from crmc.text import one_line
 
 #: Averages that have a spectrum; a target for it is given in Python.

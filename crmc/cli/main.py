@@ -21,13 +21,13 @@ from crmc.cli.common import check_writable, default_output, result_files, say
 from crmc.cli.options import parser
 from crmc.config.errors import ConfigError
 from crmc.config.files import is_study
-from crmc.text import json_ready, one_line
+from crmc.runs.outcome import BAD_INPUT, DONE, FAILED, INTERRUPTED
+from crmc.text import aligned, json_ready, one_line
 
 if TYPE_CHECKING:
     from crmc.config.config import Config
     from crmc.physics.layout import Layout
 
-EXIT_DONE, EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED = 0, 2, 3, 130
 _STARTER = Path(__file__).resolve().parents[1] / "config" / "starter.toml"
 
 
@@ -40,24 +40,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code
     except ConfigError as error:
         say("error", error)
-        return EXIT_BAD_INPUT
+        return BAD_INPUT
     except KeyboardInterrupt:
         say("error", "interrupted")
-        return EXIT_INTERRUPTED
+        return INTERRUPTED
     except BrokenPipeError:
         # The reader of our output (say, `head`) has left; keep the interpreter from complaining at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_DONE
+        return DONE
     except SystemExit as stop:  # argparse after --help and --version
-        return stop.code if isinstance(stop.code, int) else EXIT_DONE
+        return stop.code if isinstance(stop.code, int) else DONE
     except MemoryError:
         say("error", "not enough memory; lower run.markers or write output less often")
-        return EXIT_FAILED
+        return FAILED
     except Exception as error:
         if os.environ.get("CRMC_TRACEBACK"):
             raise
         say("error", f"internal error, {type(error).__name__}: {error}; CRMC_TRACEBACK=1 shows where")
-        return EXIT_FAILED
+        return FAILED
 
 
 def _load(arguments: argparse.Namespace) -> Config:
@@ -68,7 +68,9 @@ def _load(arguments: argparse.Namespace) -> Config:
 
 
 def _warn(config: Config) -> None:
-    for warning in config.warnings():
+    from crmc.config.warnings import warnings
+
+    for warning in warnings(config):
         say("warning", warning)
 
 
@@ -97,7 +99,7 @@ def _run(arguments: argparse.Namespace) -> int:
     )
     if outcome.table and not arguments.quiet and is_first():
         print(outcome.table)
-    if outcome.exit_code != EXIT_DONE:
+    if outcome.exit_code != DONE:
         say("error", outcome.message)
     return int(outcome.exit_code)
 
@@ -137,12 +139,14 @@ def _sweep(arguments: argparse.Namespace) -> int:
     if output.exists():
         say("note", f"{output} exists and will be overwritten")
 
-    from crmc.runs.sweep import sweep
+    from crmc.runs.sweep import run_points
 
-    outcome = sweep(points, axes, output=output, solver=arguments.solver, batch=arguments.batch, quiet=arguments.quiet)
+    outcome = run_points(
+        points, axes, output=output, solver=arguments.solver, batch=arguments.batch, quiet=arguments.quiet
+    )
     if outcome.table and not arguments.quiet:
         print(outcome.table)
-    if outcome.exit_code != EXIT_DONE:
+    if outcome.exit_code != DONE:
         say("error", outcome.message)
     return int(outcome.exit_code)
 
@@ -163,9 +167,11 @@ def _fit(arguments: argparse.Namespace) -> int:
 
 def _warn_of_points(configs: Sequence[Config]) -> None:
     """One line for each key that warnings name, whatever its value, with the number of points it concerns."""
+    from crmc.config.warnings import warnings
+
     found: dict[str, list[str]] = {}
     for config in configs:
-        for warning in config.warnings():
+        for warning in warnings(config):
             found.setdefault(re.split(" = |: ", warning)[0], []).append(warning)
     for texts in found.values():
         say("warning", texts[0] if len(texts) == 1 else f"{texts[0]} (one of {len(texts)} such warnings)")
@@ -183,7 +189,7 @@ def _init(arguments: argparse.Namespace) -> int:
     except (OSError, ValueError) as error:
         raise ConfigError(f"init {path}: cannot be written ({error}); choose another place") from None
     print(f"wrote {path}; edit it, then: crmc run {path}")
-    return EXIT_DONE
+    return DONE
 
 
 def _validate(arguments: argparse.Namespace) -> int:
@@ -192,20 +198,20 @@ def _validate(arguments: argparse.Namespace) -> int:
     config = _load(arguments)
     _warn(config)
     print(config.to_toml(), end="")
-    return EXIT_DONE
+    return DONE
 
 
 def _theory(arguments: argparse.Namespace) -> int:
     config = _load(arguments)
     _warn(config)
-    from crmc.setup.predictions import predictions
+    from crmc.setup.predictions import predict
 
-    found = predictions(config)
+    found = predict(config)
     if arguments.json:
         print(json.dumps(json_ready(found), indent=2))
     else:
         print(_table(found))
-    return EXIT_DONE
+    return DONE
 
 
 def _table(predictions: Mapping[str, Mapping[str, object]]) -> str:
@@ -216,9 +222,7 @@ def _table(predictions: Mapping[str, Mapping[str, object]]) -> str:
         number = f"{value:.6g}" if isinstance(value, (int, float)) else "-" if value is None else str(value)
         source = f" ({entry['source']})" if entry.get("source") else ""
         rows.append((name, number, str(entry["unit"]), f"{entry['description']}{source}"))
-    widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)) for row in rows]
-    return "\n".join(line.rstrip() for line in lines)
+    return aligned(rows)
 
 
 def _paper(arguments: argparse.Namespace) -> int:
@@ -239,12 +243,12 @@ def _paper(arguments: argparse.Namespace) -> int:
     rows = numbers(run)
     print((table.as_json if arguments.json else table.text)(equations(), rows, run))
     if figure is not None:
-        from crmc.paper.figure import draw
+        from crmc.paper.figures import draw
 
         draw(rows, figure)
         if not arguments.json:
             print(f"\n{figure}")
-    return EXIT_DONE
+    return DONE
 
 
 def _plot(arguments: argparse.Namespace) -> int:
@@ -260,10 +264,10 @@ def _plot(arguments: argparse.Namespace) -> int:
     if problem:
         raise ConfigError(f"plot {one_line(source, 200)}: {problem}")
     from crmc.orbits.figures import plot_study
-    from crmc.results.figures import plot_file
+    from crmc.results.figures import plot
 
     try:
-        paths = plot_study(source, folder) or plot_file(source, folder)
+        paths = plot_study(source, folder) or plot(source, folder)
     except ConfigError:
         raise
     except (OSError, ValueError, KeyError) as error:
@@ -272,7 +276,7 @@ def _plot(arguments: argparse.Namespace) -> int:
         ) from error
     for path in paths:
         print(path)
-    return EXIT_DONE
+    return DONE
 
 
 def _bench(arguments: argparse.Namespace) -> int:
@@ -288,9 +292,9 @@ def _bench(arguments: argparse.Namespace) -> int:
         found = measure.measure(sizes, against, repeat, steps, progress)
     except measure.WorkerFailed as problem:
         say("error", problem)
-        return EXIT_FAILED
+        return FAILED
     print(json.dumps(json_ready(found), indent=2) if arguments.json else report.text(found))
-    return EXIT_DONE
+    return DONE
 
 
 _COMMANDS = {

@@ -1,4 +1,4 @@
-"""The points of a sweep: which keys can be swept, ``key=start:stop:n`` read and checked, the outer product."""
+"""The axes of a sweep, read and checked from ``key=start:stop:n``, and its points, the outer product of the axes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ _FORM = "write key=start:stop:n, key=start:stop:n:log or key=a,b,c"
 
 
 class Axis(NamedTuple):
-    """One dimension of a sweep: its name, the config's key, the values in ``unit``, and the same as a config's."""
+    """One dimension of a sweep and the values of its key.
+
+    dimension: its name in the result;  key: the config's key;  values: numbers, (points,) [unit];  entries: the values
+    as a config file holds them;  unit: of the values;  description: of the key.
+    """
 
     dimension: str
     key: str
@@ -30,13 +34,13 @@ class Axis(NamedTuple):
     description: str
 
     def label(self, place: int) -> str:
-        """ "key = value unit" of the value at ``place``."""
+        """Return "key = value unit" of the value at ``place``."""
         unit = "" if self.unit == "1" else f" {self.unit}"
         return f"{self.dimension} = {self.values[place]:.6g}{unit}"
 
 
 class Point(NamedTuple):
-    """One run of a sweep: its place along each axis, its checked config, and its name in messages."""
+    """One run of a sweep: its place along each axis, its checked config and its name in messages."""
 
     place: tuple[int, ...]
     config: Config
@@ -44,7 +48,11 @@ class Point(NamedTuple):
 
 
 def read_axes(specifications: Sequence[str], seeds: int | None, data: Mapping[str, Any]) -> list[Axis]:
-    """Axes of ``--over`` texts and of a number of ``seeds`` from the run.seed of ``data`` on; ConfigError if bad."""
+    """Return the axes of ``--over`` texts and of seeds; ConfigError if one is bad.
+
+    specifications: texts "key=start:stop:n", "key=start:stop:n:log" or "key=a,b,c".
+    seeds: number of seeds, counted from the run.seed of the config's ``data``; None for no axis of seeds.
+    """
     axes = [_axis(text) for text in specifications]
     for axis in axes:
         if sum(axis.key == other.key for other in axes) > 1:
@@ -62,6 +70,7 @@ def read_axes(specifications: Sequence[str], seeds: int | None, data: Mapping[st
 
 
 def _seed_axis(seeds: int, data: Mapping[str, Any]) -> Axis:
+    """Return the axis of ``seeds`` seeds, counted from the run.seed of ``data``."""
     section = data.get("run")
     first = section.get("seed", 0) if isinstance(section, Mapping) else 0
     if isinstance(first, bool) or not isinstance(first, int):
@@ -71,6 +80,7 @@ def _seed_axis(seeds: int, data: Mapping[str, Any]) -> Axis:
 
 
 def _axis(text: str) -> Axis:
+    """Return the axis of one ``--over`` text."""
     name, equals, rest = text.partition("=")
     name, where = name.strip(), f"--over {one_line(text, 120)}"
     if not equals or not rest.strip():
@@ -83,6 +93,7 @@ def _axis(text: str) -> Axis:
 
 
 def _find(name: str) -> Key:
+    """Return the key called ``name``; ConfigError that says why it cannot be swept."""
     keys = sweepable()
     if name in keys:
         return keys[name]
@@ -100,6 +111,7 @@ def _find(name: str) -> Key:
 
 
 def _listing(keys: Mapping[str, Key]) -> str:
+    """List the keys that can be swept, by section."""
     sections: dict[str, list[str]] = {}
     for key in keys:
         section, _, name = key.partition(".")
@@ -108,10 +120,12 @@ def _listing(keys: Mapping[str, Key]) -> str:
 
 
 def _listed(key: Key, rest: str, where: str) -> np.ndarray:
+    """Return the numbers of "a,b,c"."""
     return np.array([number(key, text, where) for text in rest.split(",")])
 
 
 def _spaced(key: Key, rest: str, where: str) -> np.ndarray:
+    """Return the numbers of "start:stop:n" or "start:stop:n:log"."""
     parts = [part.strip() for part in rest.split(":")]
     if len(parts) not in (3, 4) or parts[3:] not in ([], ["log"]):
         raise ConfigError(f"{where}: is not of the form start:stop:n or start:stop:n:log; {_FORM}")
@@ -127,7 +141,10 @@ def _spaced(key: Key, rest: str, where: str) -> np.ndarray:
 
 
 def make_points(data: Mapping[str, Any], axes: Sequence[Axis]) -> list[Point]:
-    """The outer product of ``axes`` over a config's ``data``, last axis fastest; ConfigError names a bad point."""
+    """Return the outer product of ``axes`` over a config's ``data``, last axis fastest.
+
+    Every point's config is checked; ConfigError names the first bad point.
+    """
     found = []
     for place in itertools.product(*(range(len(axis.entries)) for axis in axes)):
         label = ", ".join(axis.label(i) for axis, i in zip(axes, place, strict=True))

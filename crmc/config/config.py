@@ -13,11 +13,10 @@ from typing import Annotated, Any
 
 from pydantic import Field, Strict, ValidationError, model_validator
 
-from crmc.config import rules
-from crmc.config import warnings as config_warnings
 from crmc.config.errors import ConfigError, from_validation
 from crmc.config.files import apply_overrides, find_source, format_toml, parse_override, read_toml
 from crmc.config.quantity import Quantity
+from crmc.config.rules import check_all
 from crmc.config.sections import (
     CosmicRays,
     Damping,
@@ -30,12 +29,14 @@ from crmc.config.sections import (
     Section,
     Waves,
 )
-
-__all__ = ["Config", "ConfigError", "load_config", "parse_config"]
+from crmc.units import CodeUnits
 
 
 class Config(Section):
-    """All sections. Values are cgs floats; `to_dict` and `to_toml` write what was meant, with units."""
+    """All sections of a config, checked, with quantities as cgs floats.
+
+    `to_dict` and `to_toml` write them as a config file holds them, with units.
+    """
 
     name: Annotated[str, Strict()] = Field("", max_length=200, description="name of the run (free)")
     plasma: Plasma
@@ -50,20 +51,31 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Config:
-        rules.check_all(self)
+        check_all(
+            self.plasma,
+            self.expansion,
+            self.cosmic_rays,
+            self.injection,
+            self.drift,
+            self.waves,
+            self.damping,
+            self.scattering,
+            self.run,
+        )
         return self
 
     @property
+    def code_units(self) -> CodeUnits:
+        """Code units, which the plasma at t = 0 fixes; traced numbers stay traced."""
+        return self.plasma.code_units
+
+    @property
     def injection_index(self) -> float | None:
-        """Index of the injected power law; that of the cosmic rays where none was given."""
+        """Index of the injected power law: injection.index, or else cosmic_rays.index; None if neither is set."""
         return self.cosmic_rays.index if self.injection.index is None else self.injection.index
 
-    def warnings(self) -> list[str]:
-        """One line for each choice that is legal and likely to surprise."""
-        return config_warnings.warnings(self)
-
     def to_dict(self) -> dict[str, Any]:
-        """Every key as a config file holds it (text with units); `parse_config` restores this config."""
+        """Return every key as a config file holds it (text with units); `parse_config` restores this config."""
         result: dict[str, Any] = {"name": self.name}
         for section_name, section in self:
             if isinstance(section, Section):
@@ -72,22 +84,23 @@ class Config(Section):
         return result
 
     def to_toml(self) -> str:
-        """The fully resolved config as a TOML file that reads back to exactly this config."""
+        """Return the fully resolved config as the text of a TOML file that reads back to exactly this config."""
         return format_toml(self.to_dict())
 
     def with_overrides(self, overrides: Mapping[str, Any]) -> Config:
-        """A checked copy with ``{"section.key": value}`` replaced; values as in a config file."""
+        """Return a checked copy with ``{"section.key": value}`` replaced; values as in a config file."""
         return parse_config(apply_overrides(self.to_dict(), overrides))
 
 
 def _plain(section: Section, key: str) -> Any:
+    """Return the value of a key as a config file holds it."""
     value = getattr(section, key)
     quantities = [m for m in type(section).model_fields[key].metadata if isinstance(m, Quantity)]
     return quantities[0].format(value) if quantities else value
 
 
 def parse_config(data: dict[str, Any]) -> Config:
-    """Check a nested dictionary as TOML would hold it; ConfigError with one line if it is bad."""
+    """Return the config of a nested dictionary as TOML holds it; ConfigError with one line if it is bad."""
     try:
         return Config.model_validate(data)
     except ValidationError as error:
@@ -95,7 +108,10 @@ def parse_config(data: dict[str, Any]) -> Config:
 
 
 def load_config(source: str | Path, overrides: Sequence[str] = ()) -> Config:
-    """Read a TOML file, or a shipped experiment by its bare name, and apply "section.key=value" overrides."""
+    """Return the config of a TOML file, or of a shipped experiment by its bare name, with overrides applied.
+
+    overrides: texts "section.key=value".  Raises ConfigError if anything is bad.
+    """
     data = read_toml(find_source(source))
     if "qlt" in data:
         raise ConfigError(

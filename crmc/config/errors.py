@@ -14,14 +14,14 @@ _ADVICE = "'crmc init' writes an example with every key"
 
 
 class ConfigError(ValueError):
-    """Bad input; ``str(error)`` is one printable line."""
+    """Bad input, described by ``str(error)`` in one printable line."""
 
     def __init__(self, message: str) -> None:
         super().__init__(one_line(message))
 
 
 def show(value: object) -> str:
-    """A value as a user would write it in TOML, shortened."""
+    """Return a value as a user would write it in TOML, shortened."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
@@ -35,19 +35,19 @@ def show(value: object) -> str:
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """'did you mean X?' or the list of all choices."""
+    """Return "did you mean X?" for the choice closest to ``word``, or the list of all choices."""
     choices = sorted(choices)
     close = difflib.get_close_matches(word.lower(), choices, n=1, cutoff=0.6)
     return f"did you mean '{close[0]}'?" if close else f"use one of: {', '.join(choices)}"
 
 
 def wrong(key: str, value: object, rule: str, remedy: str) -> ConfigError:
-    """The error for ``key = value`` with the rule it breaks and what to do."""
+    """Return the error for ``key = value`` with the rule it breaks and the remedy."""
     return ConfigError(f"{key} = {show(value)}: {rule}; {remedy}")
 
 
 def from_validation(error: ValidationError, model: type[BaseModel]) -> ConfigError:
-    """The first, most telling, of pydantic's errors as one line (and how many more there are)."""
+    """Return pydantic's most telling error as one line, with the number of others."""
     details = error.errors(include_url=False)
     # A mistyped key is also reported as missing: name the typing error first.
     details.sort(key=lambda detail: detail["type"] != "extra_forbidden")
@@ -57,6 +57,7 @@ def from_validation(error: ValidationError, model: type[BaseModel]) -> ConfigErr
 
 
 def _describe(detail: dict[str, Any], model: type[BaseModel]) -> str:
+    """Return the line for one of pydantic's errors."""
     location = tuple(str(part) for part in detail["loc"])
     key, kind, value = ".".join(location), detail["type"], detail["input"]
     original = detail.get("ctx", {}).get("error")
@@ -78,6 +79,7 @@ def _describe(detail: dict[str, Any], model: type[BaseModel]) -> str:
 
 
 def _rule(detail: dict[str, Any]) -> str:
+    """Return the rule that a value breaks, in words."""
     rules = {
         "greater_than": "must be greater than {gt}",
         "greater_than_equal": "must be at least {ge}",
@@ -95,7 +97,7 @@ def _rule(detail: dict[str, Any]) -> str:
 
 
 def _field(location: tuple[str, ...], model: type[BaseModel]) -> Any:
-    """The field at ``location``, or None."""
+    """Return the field at ``location``, or None."""
     field = None
     for name in location:
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
@@ -108,6 +110,7 @@ def _field(location: tuple[str, ...], model: type[BaseModel]) -> Any:
 
 
 def _remedy(location: tuple[str, ...], model: type[BaseModel]) -> str:
+    """Return what to do about a bad value: the key's description, or where an example is."""
     field = _field(location, model)
     if field is None or not field.description:
         return _ADVICE
@@ -115,6 +118,7 @@ def _remedy(location: tuple[str, ...], model: type[BaseModel]) -> str:
 
 
 def _missing(location: tuple[str, ...], model: type[BaseModel]) -> str:
+    """Return the line for a section or key that is required and missing."""
     key, field = ".".join(location), _field(location, model)
     if len(location) == 1:
         return f"section [{key}] is missing: it is required; add it ({_ADVICE})"
@@ -124,6 +128,7 @@ def _missing(location: tuple[str, ...], model: type[BaseModel]) -> str:
 
 
 def _unknown(location: tuple[str, ...], value: object, model: type[BaseModel]) -> str:
+    """Return the line for a section or key that does not exist."""
     *parents, name = location
     fields: Iterable[str] = model.model_fields
     if parents:

@@ -1,4 +1,4 @@
-"""Config files: finding them, reading and writing TOML, and ``section.key=value`` overrides."""
+"""Find config files, read and write their TOML, and apply ``section.key=value`` overrides."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EXPERIMENT_FOLDERS = (_PACKAGE / "experiments", _PACKAGE.parent / "experiments")
 
 
 def experiments() -> dict[str, Path]:
-    """Config files of the shipped experiments by name."""
+    """Return the config files of the shipped experiments by name."""
     found: dict[str, Path] = {}
     for folder in EXPERIMENT_FOLDERS:
         for path in sorted(folder.glob("*/config.toml")):
@@ -28,12 +28,12 @@ def experiments() -> dict[str, Path]:
 
 
 def is_study(source: str | Path) -> bool:
-    """Whether a config is that of the study by orbits: it has a section [qlt]; ConfigError if it cannot be read."""
+    """Return whether a config has a section [qlt], that of the study by orbits; ConfigError if it cannot be read."""
     return "qlt" in read_toml(find_source(source))
 
 
 def path_problem(path: Path) -> str:
-    """Why no file can have this path ("" if one can): too long, or with a null character."""
+    """Return why no file can have this path, such as its length or a null character; "" if one can."""
     try:
         path.lstat()
     except (FileNotFoundError, NotADirectoryError):
@@ -46,7 +46,7 @@ def path_problem(path: Path) -> str:
 
 
 def find_source(source: str | Path) -> Path:
-    """The config file meant by a path or by the bare name of a shipped experiment."""
+    """Return the config file that a path or the bare name of a shipped experiment means; ConfigError if none."""
     text = str(source)
     path = Path(source)
     problem = path_problem(path)
@@ -69,7 +69,7 @@ def find_source(source: str | Path) -> Path:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """The nested dictionary of a TOML file; ConfigError if it cannot be read."""
+    """Return the nested dictionary of a TOML file; ConfigError if it cannot be read."""
     name = repr(str(path))
     try:
         return tomllib.loads(path.read_bytes().decode("utf-8"))
@@ -86,7 +86,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def parse_override(text: str) -> tuple[str, Any]:
-    """Split ``section.key=value``; the value is a TOML scalar if it reads as one, else text.
+    """Split ``section.key=value`` into key and value, a TOML scalar if it reads as one, else text.
 
     An empty value means "remove the key", that is its default, and is returned as None.
     """
@@ -106,7 +106,7 @@ def parse_override(text: str) -> tuple[str, Any]:
 
 
 def apply_overrides(data: dict[str, Any], overrides: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """A copy of ``data`` with each ``section.key`` set to its value, or removed where that is None."""
+    """Return a copy of ``data`` with each ``section.key`` set to its value, or removed where that is None."""
     result = copy.deepcopy(data)
     for key, value in overrides.items() if isinstance(overrides, Mapping) else overrides:
         *section, name = key.split(".")
@@ -121,5 +121,5 @@ def apply_overrides(data: dict[str, Any], overrides: Mapping[str, Any] | Iterabl
 
 
 def format_toml(data: dict[str, Any]) -> str:
-    """TOML text of a nested dictionary."""
+    """Return the TOML text of a nested dictionary."""
     return tomli_w.dumps(data)

@@ -1,4 +1,4 @@
-"""The numbers of a config that results can be differentiated by, and a config with others in their place."""
+"""The keys of a config that hold numbers: which can be swept or differentiated by, their units, and their values."""
 
 from __future__ import annotations
 
@@ -18,10 +18,73 @@ from crmc.text import one_line
 TABLE = "damping.linear[k]"
 #: Keys whose value must not be 0, because the program is another one there or the derivative infinite.
 _NOT_AT_ZERO = {"injection.pressure_rate", "damping.turbulent_dissipation"}
+#: Numbers in a config that fix the steps, which all points share.
+_NOT_SWEPT = {"run.scattering_per_step"}
+#: Units of the plain numbers that have one.
+_PLAIN_UNITS = {
+    "cosmic_rays.turnover_momentum": "m_p c",
+    "cosmic_rays.momentum_min": "m_p c",
+    "cosmic_rays.momentum_max": "m_p c",
+    "cosmic_rays.drift_velocity": "v_A",
+    "waves.k_min": "Omega0/c",
+    "waves.k_max": "Omega0/c",
+}
+
+
+class Key(NamedTuple):
+    """A key that holds a number.
+
+    quantity: how its text is read (None: a plain number);  unit: of the number;  description: in words.
+    """
+
+    quantity: Quantity | None
+    unit: str
+    description: str
+
+    def read(self, text: str) -> float:
+        """Return the number that ``text`` stands for, in ``unit``; ValueError if there is none."""
+        if self.quantity is not None:
+            return float(self.quantity.parse(text))
+        try:
+            value = float(text)
+        except ValueError:
+            raise ValueError("must be a plain number") from None
+        if not math.isfinite(value):
+            raise ValueError("must be a finite number")
+        return value
+
+    def write(self, value: float) -> float | str:
+        """Return ``value`` as a config file holds it."""
+        return value if self.quantity is None else self.quantity.format(value)
+
+
+def sweepable() -> dict[str, Key]:
+    """Return the keys that change numbers only, neither shapes nor the compiled program, by name "section.key"."""
+    found = {}
+    for section, outer in Config.model_fields.items():
+        kind = outer.annotation
+        if not (isinstance(kind, type) and issubclass(kind, Section)):
+            continue
+        for name, field in kind.model_fields.items():
+            key = f"{section}.{name}"
+            if field.annotation not in (float, float | None) or key in _NOT_SWEPT:
+                continue
+            quantity = next((m for m in field.metadata if isinstance(m, Quantity)), None)
+            unit = _PLAIN_UNITS.get(key, "1") if quantity is None else quantity.unit
+            found[key] = Key(quantity, unit, field.description or key)
+    return found
+
+
+def number(key: Key, text: str, where: str) -> float:
+    """Return the number that ``text`` stands for; ConfigError that begins with ``where`` if there is none."""
+    try:
+        return key.read(text.strip())
+    except ValueError as error:
+        raise ConfigError(f"{where}: {show(text.strip())} {error}") from None
 
 
 def differentiable() -> dict[str, Key]:
-    """Every key that results can be differentiated by, with its unit and description."""
+    """Return every key that results can be differentiated by: those that can be swept, and TABLE."""
     keys = sweepable()
     linear = keys["damping.linear"]
     table = Key(linear.quantity, linear.unit, "the same for each direction, helicity and k")
@@ -29,7 +92,7 @@ def differentiable() -> dict[str, Key]:
 
 
 def read_names(names: str, config: Config, option: str = "--wrt") -> list[str]:
-    """The keys of an option's comma-separated list; ConfigError for one that is unknown, not set, or given twice."""
+    """Return the keys of an option's comma-separated list; ConfigError for one unknown, not set or given twice."""
     known, found = differentiable(), []
     for name in (part.strip() for part in names.split(",")):
         if name not in known:
@@ -49,7 +112,7 @@ def read_names(names: str, config: Config, option: str = "--wrt") -> list[str]:
 
 
 def value_of(config: Config, name: str) -> Any:
-    """Value of a key; None where it is not set."""
+    """Return the value of a key, an array (2, 2, bins) for TABLE, or None where it is not set."""
     if name == TABLE:
         return np.full((2, 2, config.waves.bins), config.damping.linear)
     section, _, key = name.partition(".")
@@ -57,7 +120,7 @@ def value_of(config: Config, name: str) -> Any:
 
 
 def replaced(config: Config, numbers: Mapping[str, Any]) -> Config:
-    """``config`` with ``numbers`` (traced ones, too) in the places of its own; nothing is checked."""
+    """Return ``config`` with other numbers for some keys, traced ones too; nothing is checked."""
     plain = {name: value for name, value in numbers.items() if name != TABLE}
     if TABLE in numbers:
         change = numbers[TABLE] - config.damping.linear
@@ -68,67 +131,3 @@ def replaced(config: Config, numbers: Mapping[str, Any]) -> Config:
         sections.setdefault(section, {})[key] = value
     changed = {name: getattr(config, name).model_copy(update=values) for name, values in sections.items()}
     return config.model_copy(update=changed)
-
-
-#: Numbers in a config that fix the steps, which all points share.
-_NOT_SWEPT = {"run.scattering_per_step"}
-
-
-#: Units of the plain numbers that have one.
-_PLAIN_UNITS = {
-    "cosmic_rays.turnover_momentum": "m_p c",
-    "cosmic_rays.momentum_min": "m_p c",
-    "cosmic_rays.momentum_max": "m_p c",
-    "cosmic_rays.drift_velocity": "v_A",
-    "waves.k_min": "Omega0/c",
-    "waves.k_max": "Omega0/c",
-}
-
-
-class Key(NamedTuple):
-    """A key that can be swept: its quantity (None: a plain number), unit and description."""
-
-    quantity: Quantity | None
-    unit: str
-    description: str
-
-    def read(self, text: str) -> float:
-        """The number that ``text`` stands for in ``unit``; ValueError if there is none."""
-        if self.quantity is not None:
-            return float(self.quantity.parse(text))
-        try:
-            value = float(text)
-        except ValueError:
-            raise ValueError("must be a plain number") from None
-        if not math.isfinite(value):
-            raise ValueError("must be a finite number")
-        return value
-
-    def write(self, value: float) -> float | str:
-        """``value`` as a config file holds it."""
-        return value if self.quantity is None else self.quantity.format(value)
-
-
-def sweepable() -> dict[str, Key]:
-    """Keys that change numbers only, neither shapes nor what is compiled."""
-    found = {}
-    for section, outer in Config.model_fields.items():
-        kind = outer.annotation
-        if not (isinstance(kind, type) and issubclass(kind, Section)):
-            continue
-        for name, field in kind.model_fields.items():
-            key = f"{section}.{name}"
-            if field.annotation not in (float, float | None) or key in _NOT_SWEPT:
-                continue
-            quantity = next((m for m in field.metadata if isinstance(m, Quantity)), None)
-            unit = _PLAIN_UNITS.get(key, "1") if quantity is None else quantity.unit
-            found[key] = Key(quantity, unit, field.description or key)
-    return found
-
-
-def number(key: Key, text: str, where: str) -> float:
-    """The number that ``text`` stands for; ConfigError that begins with ``where`` if it is none."""
-    try:
-        return key.read(text.strip())
-    except ValueError as error:
-        raise ConfigError(f"{where}: {show(text.strip())} {error}") from None

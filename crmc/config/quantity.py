@@ -30,7 +30,7 @@ _SMALLEST, _LARGEST = 1e-80, 1e80
 
 @functools.lru_cache(maxsize=256)
 def _conversion(text: str, cgs_unit: str) -> float | None:
-    """Factor from the unit ``text`` to ``cgs_unit``; None where the text is no such unit."""
+    """Return the factor from the unit ``text`` to ``cgs_unit``, or None where the text is no such unit."""
     if not _UNIT_TEXT.fullmatch(text):
         return None
     try:
@@ -49,7 +49,7 @@ def _conversion(text: str, cgs_unit: str) -> float | None:
 
 @dataclasses.dataclass(frozen=True)
 class Quantity:
-    """Annotation of a field: text with a unit in, a float in ``unit`` out.
+    """Annotation of a field that reads text with a unit and stores a float in ``unit``.
 
     unit: the cgs unit of the stored float, as astropy spells it.
     example: a valid text, quoted in messages.
@@ -64,12 +64,12 @@ class Quantity:
 
     @property
     def remedy(self) -> str:
-        """What to write instead, for messages."""
+        """Advice for messages: the form of a valid text, with an example."""
         words = "".join(f' or "{word}"' for word in self.words)
         return f'write a number with a unit of [{self.unit}], such as "{self.example}"{words}'
 
     def parse(self, value: object) -> float | str:
-        """Float in ``unit`` (or one of ``words``) from text; ValueError with rule and remedy."""
+        """Return the float in ``unit``, or one of ``words``, that a text means; ValueError with rule and remedy."""
         if not isinstance(value, str):
             raise ValueError(f"must be text with a unit; {self.remedy}")
         if value.strip() in self.words:
@@ -88,6 +88,7 @@ class Quantity:
         return self._check(number * factor)
 
     def _check(self, value: float) -> float:
+        """Return ``value`` if it has a credible size and the sign required; else ValueError."""
         if value and not _SMALLEST < abs(value) < _LARGEST:
             raise ValueError(f"is not of a credible size (1e-80 to 1e80 {self.unit}); {self.remedy}")
         rules = {
@@ -101,12 +102,12 @@ class Quantity:
         return value
 
     def format(self, value: float | str) -> str:
-        """The text that `parse` turns into exactly this value again."""
+        """Return the text that `parse` turns into exactly this value again."""
         if isinstance(value, str):
             return value
         short = f"{value:g}"
         return f"{short if float(short) == value else repr(value)} {self.unit}"
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Let `parse` alone decide; the annotated type is for readers and type checkers."""
+        """Return the schema in which `parse` alone decides; the annotated type is for readers and type checkers."""
         return core_schema.no_info_plain_validator_function(self.parse)

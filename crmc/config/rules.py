@@ -1,132 +1,119 @@
-"""Rules between the keys of a config.
+"""Rules between the sections of a config.
 
-Errors name the key to change.  Wavenumbers are in Omega0/c at t = 0 and momenta in m_p c,
-so that the resonant parallel momentum of a wave is simply 1/k (times B/B0 later on).
+Each rule takes the sections that it ties and raises a ConfigError that names the key to change.  Wavenumbers are in
+Omega0/c at t = 0 and momenta in m_p c, so that the resonant parallel momentum of a wave is simply 1/k (times B/B0
+later on).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from crmc.config.errors import wrong
-from crmc.units import CodeUnits
-
-if TYPE_CHECKING:
-    from crmc.config.config import Config
+from crmc.config.sections import (
+    CosmicRays,
+    Damping,
+    Drift,
+    Expansion,
+    Injection,
+    Plasma,
+    Run,
+    Scattering,
+    Waves,
+)
 
 #: Beyond this many e-foldings of B nothing of the flux tube is left, and exp() overflows later.
 _MOST_FOLDINGS = 100.0
 
 
-def check_all(config: Config) -> None:
-    """Rules between sections."""
-    _check_source(config)
-    _check_speeds(config)
-    _check_resonance(config)
-    _check_equilibrium(config)
-    _check_steady_start(config)
+def check_all(
+    plasma: Plasma,
+    expansion: Expansion,
+    rays: CosmicRays,
+    injection: Injection,
+    drift: Drift,
+    waves: Waves,
+    damping: Damping,
+    scattering: Scattering,
+    run: Run,
+) -> None:
+    """Check every rule between sections; the first that is broken raises."""
+    check_source(expansion, rays, injection, run)
+    check_speeds(plasma, rays, waves)
+    check_resonance(rays, waves, scattering)
+    check_equilibrium(expansion, injection, drift, waves, damping)
+    check_steady_start(rays, waves, scattering)
 
 
-def _check_source(config: Config) -> None:
-    rate, expansion, run = config.injection.pressure_rate, config.expansion, config.run
+def check_source(expansion: Expansion, rays: CosmicRays, injection: Injection, run: Run) -> None:
+    """Require a rate and an index of the injection where they are used, and a run of at most 100 e-foldings of B."""
+    rate, timescale = injection.pressure_rate, expansion.timescale
+    shown = f"{rate!r} erg cm-3 s-1"
     if expansion.mode == "injection" and rate <= 0:
-        raise wrong(
-            "injection.pressure_rate",
-            f"{rate!r} erg cm-3 s-1",
-            'must be greater than 0 with expansion.mode = "injection"',
-            'give a rate such as "1.67e-25 erg/(cm3 s)", or change the mode',
-        )
-    if rate > 0 and config.injection_index is None:
-        raise wrong(
-            "injection.pressure_rate",
-            f"{rate!r} erg cm-3 s-1",
-            'needs injection.index where cosmic_rays.spectrum = "kappa"',
-            "add index = 4.3 to [injection]",
-        )
-    if expansion.timescale is not None and run.duration > _MOST_FOLDINGS * abs(expansion.timescale):
-        raise wrong(
-            "run.duration",
-            f"{run.duration!r} s",
-            f"must not exceed {_MOST_FOLDINGS:g} times expansion.timescale ({expansion.timescale:g} s)",
-            "shorten the run or lengthen the timescale",
-        )
+        rule = 'must be greater than 0 with expansion.mode = "injection"'
+        remedy = 'give a rate such as "1.67e-25 erg/(cm3 s)", or change the mode'
+        raise wrong("injection.pressure_rate", shown, rule, remedy)
+    if rate > 0 and injection.index is None and rays.index is None:
+        rule = 'needs injection.index where cosmic_rays.spectrum = "kappa"'
+        raise wrong("injection.pressure_rate", shown, rule, "add index = 4.3 to [injection]")
+    if timescale is not None and run.duration > _MOST_FOLDINGS * abs(timescale):
+        rule = f"must not exceed {_MOST_FOLDINGS:g} times expansion.timescale ({timescale:g} s)"
+        raise wrong("run.duration", f"{run.duration!r} s", rule, "shorten the run or lengthen the timescale")
 
 
-def alfven_speed(config: Config) -> float:
-    """v_A/c at t = 0."""
-    return CodeUnits(config.plasma.magnetic_field, config.plasma.ion_density).alfven_speed
-
-
-def _check_speeds(config: Config) -> None:
-    alfven = alfven_speed(config)
+def check_speeds(plasma: Plasma, rays: CosmicRays, waves: Waves) -> None:
+    """Require v_A < 0.3 c, |v_D| < 0.1 c and waves below the ion cyclotron frequency (k_max < c/v_A)."""
+    alfven = plasma.code_units.alfven_speed
     if alfven >= 0.3:
-        raise wrong(
-            "plasma.magnetic_field",
-            f"{config.plasma.magnetic_field!r} G",
-            f"gives an Alfven speed of {alfven:.3g} c with this ion_density; it must be below 0.3 c",
-            "lower the field or raise plasma.ion_density",
-        )
-    drift = config.cosmic_rays.drift_velocity
+        rule = f"gives an Alfven speed of {alfven:.3g} c with this ion_density; it must be below 0.3 c"
+        remedy = "lower the field or raise plasma.ion_density"
+        raise wrong("plasma.magnetic_field", f"{plasma.magnetic_field!r} G", rule, remedy)
+    drift = rays.drift_velocity
     if abs(drift) * alfven >= 0.1:
-        raise wrong(
-            "cosmic_rays.drift_velocity",
-            drift,
-            f"times v_A = {alfven:.3g} c must be below 0.1 c, or the start is far from isotropic",
-            "lower it",
-        )
-    if config.waves.k_max * alfven >= 1:
-        raise wrong(
-            "waves.k_max",
-            config.waves.k_max,
-            f"is beyond the ion cyclotron frequency; Alfven waves need k_max < c/v_A = {1 / alfven:.4g}",
-            "lower it",
-        )
+        rule = f"times v_A = {alfven:.3g} c must be below 0.1 c, or the start is far from isotropic"
+        raise wrong("cosmic_rays.drift_velocity", drift, rule, "lower it")
+    if waves.k_max * alfven >= 1:
+        rule = f"is beyond the ion cyclotron frequency; Alfven waves need k_max < c/v_A = {1 / alfven:.4g}"
+        raise wrong("waves.k_max", waves.k_max, rule, "lower it")
 
 
-def _check_resonance(config: Config) -> None:
-    waves, rays = config.waves, config.cosmic_rays
-    if config.scattering.model == "spectrum" and 1 / waves.k_max >= rays.momentum_max:
-        raise wrong(
-            "waves.k_max",
-            waves.k_max,
+def check_resonance(rays: CosmicRays, waves: Waves, scattering: Scattering) -> None:
+    """Require a wave in resonance with the highest momentum at least, where waves scatter."""
+    if scattering.model == "spectrum" and 1 / waves.k_max >= rays.momentum_max:
+        rule = (
             f"resonates with no marker: 1/k_max = {1 / waves.k_max:.4g} must be less than "
-            f"cosmic_rays.momentum_max ({rays.momentum_max:g} m_p c)",
-            f"raise it well above {1 / rays.momentum_max:.4g}",
+            f"cosmic_rays.momentum_max ({rays.momentum_max:g} m_p c)"
         )
+        raise wrong("waves.k_max", waves.k_max, rule, f"raise it well above {1 / rays.momentum_max:.4g}")
 
 
-def _check_equilibrium(config: Config) -> None:
-    if config.waves.start != "equilibrium":
+def check_equilibrium(expansion: Expansion, injection: Injection, drift: Drift, waves: Waves, damping: Damping) -> None:
+    """Require damping and a drive, whose balance is the spectrum of waves.start = "equilibrium"."""
+    if waves.start != "equilibrium":
         return
     problem = ""
-    if not config.damping.active:
+    if not damping.active:
         problem = "needs damping, and every key of [damping] is zero or none"
-    elif config.drift.gradient_length is not None:
+    elif drift.gradient_length is not None:
         return
-    elif config.expansion.mode == "none":
+    elif expansion.mode == "none":
         problem = 'needs a drive, but expansion.mode is "none" and there is no drift.gradient_length'
-    elif config.expansion.mode != "prescribed" and config.injection.pressure_rate <= 0:
+    elif expansion.mode != "prescribed" and injection.pressure_rate <= 0:
         problem = "needs a drive, and injection.pressure_rate is zero"
     if problem:
         raise wrong("waves.start", "equilibrium", problem, 'add it, or use start = "seed"')
 
 
-def _check_steady_start(config: Config) -> None:
-    rays = config.cosmic_rays
+def check_steady_start(rays: CosmicRays, waves: Waves, scattering: Scattering) -> None:
+    """Require waves that keep up the distribution of cosmic_rays.start = "equilibrium", and nothing else given."""
     if rays.start != "equilibrium":
         return
     for key in ("anisotropy", "drift_velocity"):
         if getattr(rays, key) != 0.0:
-            raise wrong(
-                f"cosmic_rays.{key}",
-                getattr(rays, key),
-                'is only used with cosmic_rays.start = "given"',
-                "remove it or change the start",
-            )
+            rule = 'is only used with cosmic_rays.start = "given"'
+            raise wrong(f"cosmic_rays.{key}", getattr(rays, key), rule, "remove it or change the start")
     problem, remedy = "", ""
-    if config.waves.start != "equilibrium":
+    if waves.start != "equilibrium":
         problem, remedy = 'needs waves.start = "equilibrium"', "set it"
-    elif config.scattering.gap != "broadened":
+    elif scattering.gap != "broadened":
         problem, remedy = "needs waves that scatter at every mu", 'set scattering.gap = "broadened"'
     if problem:
         raise wrong("cosmic_rays.start", rays.start, problem, f'{remedy}, or use start = "given"')

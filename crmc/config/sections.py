@@ -2,40 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from crmc.config.errors import wrong
-
-if TYPE_CHECKING:
-    pass
-
-
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, model_validator
 
+from crmc.config.errors import wrong
 from crmc.config.quantity import Quantity
+from crmc.units import CodeUnits
+
+_MOMENTUM_LIMIT = 1e12  # m_p c; far above any cosmic ray of the Galaxy
+#: Steps are counted by a 32-bit integer.
+_MOST_STEPS = 2**31 - 1
+_MOST_RECORDS = 10**6
+#: k_max/k_min that the deposit's octaves (spectrum.DEPOSIT_OCTAVES) span; JAX is not loaded here to ask.
+WIDEST_SPECTRUM = 2.0**20
 
 
 def _whole(value: object) -> object:
-    """1e6 is a whole number too; 1.5 and "3" are not."""
+    """Return a float without a fraction as an integer (1e6 is a whole number), any other value as it is."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 Real = Annotated[float, Strict()]
-
-
 Whole = Annotated[int, BeforeValidator(_whole), Strict()]
-
-
 Flag = Annotated[bool, Strict()]
 
 
-_MOMENTUM_LIMIT = 1e12  # m_p c; far above any cosmic ray of the Galaxy
-
-
 class Section(BaseModel):
-    """A section of the file: unknown keys are refused, values never change."""
+    """A section of the file, which refuses unknown keys and is frozen."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=False)
 
@@ -61,6 +55,11 @@ class Plasma(Section):
         0.0, description="radiative cooling of the gas at t = 0, proportional to n_i^2 [erg cm-3 s-1]"
     )
 
+    @property
+    def code_units(self) -> CodeUnits:
+        """Code units, which the magnetic field and the ion density fix; traced numbers stay traced."""
+        return CodeUnits(self.magnetic_field, self.ion_density)
+
 
 class Expansion(Section):
     """How the flux tube expands."""
@@ -76,7 +75,12 @@ class Expansion(Section):
 
     @model_validator(mode="after")
     def _timescale_belongs_to_prescribed(self) -> Expansion:
-        check_expansion(self)
+        if self.mode == "prescribed" and self.timescale is None:
+            rule = "needs expansion.timescale, which is missing"
+            raise wrong("expansion.mode", self.mode, rule, 'add timescale = "3.7e12 s" to [expansion]')
+        if self.mode != "prescribed" and self.timescale is not None:
+            rule = f'is only used with expansion.mode = "prescribed", not "{self.mode}"'
+            raise wrong("expansion.timescale", f"{self.timescale!r} s", rule, "remove it or change the mode")
         return self
 
 
@@ -121,8 +125,28 @@ class CosmicRays(Section):
         return data
 
     @model_validator(mode="after")
-    def _spectrum_is_complete(self) -> CosmicRays:
-        check_cosmic_rays(self)
+    def _momenta_are_not_empty(self) -> CosmicRays:
+        if self.momentum_min >= self.momentum_max:
+            rule = f"must be less than cosmic_rays.momentum_max ({self.momentum_max:g})"
+            raise wrong("cosmic_rays.momentum_min", self.momentum_min, rule, "lower it or raise momentum_max")
+        return self
+
+    @model_validator(mode="after")
+    def _spectrum_has_its_keys(self) -> CosmicRays:
+        if self.spectrum != "kappa":
+            if self.kappa is not None:
+                rule = 'is only used with spectrum = "kappa"'
+                raise wrong("cosmic_rays.kappa", self.kappa, rule, "remove it or change the spectrum")
+            return self
+        if self.kappa is None:
+            rule = "needs cosmic_rays.kappa, which is missing"
+            raise wrong("cosmic_rays.spectrum", "kappa", rule, "add kappa = 1.25")
+        if self.index is not None:
+            raise wrong("cosmic_rays.index", self.index, 'is not used with spectrum = "kappa"', "remove it")
+        if self.turnover_momentum <= 0:
+            rule = 'must be greater than 0 with spectrum = "kappa" (it is p0)'
+            remedy = "give p0 in m_p c, such as turnover_momentum = 1.0"
+            raise wrong("cosmic_rays.turnover_momentum", self.turnover_momentum, rule, remedy)
         return self
 
 
@@ -148,8 +172,11 @@ class Drift(Section):
     )
 
     @model_validator(mode="after")
-    def _end_belongs_to_a_gradient(self) -> Drift:
-        check_drift(self)
+    def _switch_off_needs_a_gradient(self) -> Drift:
+        if self.gradient_length is None and not isinstance(self.switch_off, str):
+            rule = "needs drift.gradient_length, which is missing"
+            remedy = 'add gradient_length = "1 kpc" to [drift], or remove it'
+            raise wrong("drift.switch_off", f"{self.switch_off!r} s", rule, remedy)
         return self
 
 
@@ -176,8 +203,23 @@ class Waves(Section):
     adiabatic: Flag = Field(True, description="include (3/2)(dB/dt)/B W, which the paper omits")
 
     @model_validator(mode="after")
-    def _range_is_not_empty(self) -> Waves:
-        check_waves(self)
+    def _range_is_usable(self) -> Waves:
+        if self.k_min >= self.k_max:
+            rule = f"must be greater than waves.k_min ({self.k_min:g})"
+            raise wrong("waves.k_max", self.k_max, rule, "raise it or lower k_min")
+        if self.k_max / self.k_min > WIDEST_SPECTRUM:
+            rule = f"must be at most {WIDEST_SPECTRUM:.3g} times waves.k_min ({self.k_min:g})"
+            raise wrong("waves.k_max", self.k_max, rule, "lower it or raise k_min")
+        return self
+
+    @model_validator(mode="after")
+    def _start_level_belongs_to_seed(self) -> Waves:
+        level = self.start_level
+        if level is not None and self.start != "seed":
+            raise wrong("waves.start_level", level, 'is used with start = "seed" only', "remove one of the two")
+        if level is not None and level < self.seed_level:
+            rule = f"must not be below waves.seed_level ({self.seed_level:g})"
+            raise wrong("waves.start_level", level, rule, "raise it or lower seed_level")
         return self
 
 
@@ -228,8 +270,19 @@ class Scattering(Section):
     )
 
     @model_validator(mode="after")
-    def _frequency_belongs_to_constant(self) -> Scattering:
-        check_scattering(self)
+    def _model_has_its_keys(self) -> Scattering:
+        constant = self.model == "constant"
+        if constant and self.frequency is None:
+            rule = "needs scattering.frequency, which is missing"
+            raise wrong("scattering.model", self.model, rule, 'add frequency = "1e-9 1/s" to [scattering]')
+        other = "spectrum" if constant else "constant"
+        rule, remedy = f'is only used with scattering.model = "{other}"', "remove it or change the model"
+        if not constant and self.frequency is not None:
+            raise wrong("scattering.frequency", f"{self.frequency!r} s-1", rule, remedy)
+        if constant and self.gap != "empty":
+            raise wrong("scattering.gap", self.gap, rule, f'{remedy}; frame = "forward" has no gap')
+        if not constant and self.frame != "co_moving":
+            raise wrong("scattering.frame", self.frame, rule, remedy)
         return self
 
 
@@ -260,7 +313,27 @@ class Run(Section):
 
     @model_validator(mode="after")
     def _times_are_ordered(self) -> Run:
-        check_run(self)
+        duration = f"run.duration ({self.duration:g} s)"
+        for key in ("output_interval", "time_step"):
+            value = getattr(self, key)
+            if not isinstance(value, str) and value > self.duration:
+                raise wrong(f"run.{key}", f"{value!r} s", f"must not exceed {duration}", "shorten it")
+        if self.duration / self.output_seconds > _MOST_RECORDS:
+            rule = f"gives more than {_MOST_RECORDS} records in {duration}"
+            raise wrong("run.output_interval", f"{self.output_seconds!r} s", rule, "use a longer interval")
+        if isinstance(self.time_step, str):
+            return self
+        step = f"{self.time_step!r} s"
+        if self.time_step > self.output_seconds:
+            rule = f"must not exceed run.output_interval ({self.output_seconds:g} s)"
+            raise wrong("run.time_step", step, rule, "shorten it or write output less often")
+        if self.duration / self.time_step > _MOST_STEPS:
+            rule = f"gives more than {_MOST_STEPS} steps in {duration}"
+            raise wrong("run.time_step", step, rule, 'lengthen it, or use time_step = "auto"')
+        coarse = self.coarse_grain_interval
+        if not isinstance(coarse, str) and coarse < self.time_step:
+            rule = f"must not be shorter than run.time_step ({self.time_step:g} s)"
+            raise wrong("run.coarse_grain_interval", f"{coarse!r} s", rule, 'lengthen it, or use "never"')
         return self
 
     @property
@@ -270,174 +343,3 @@ class Run(Section):
             return self.output_interval
         step = 0.0 if isinstance(self.time_step, str) else self.time_step
         return max(self.duration / 100, step)
-
-
-_MOST_STEPS = 2**31 - 1  # steps are counted by a 32-bit integer
-
-
-_MOST_RECORDS = 10**6
-
-
-#: k_max/k_min that the deposit's octaves (spectrum.DEPOSIT_OCTAVES) span; JAX is not loaded here to ask.
-_WIDEST_SPECTRUM = 2.0**20
-
-
-def check_expansion(expansion: Expansion) -> None:
-    """A timescale with mode = prescribed, and only there."""
-    if expansion.mode == "prescribed" and expansion.timescale is None:
-        raise wrong(
-            "expansion.mode",
-            expansion.mode,
-            "needs expansion.timescale, which is missing",
-            'add timescale = "3.7e12 s" to [expansion]',
-        )
-    if expansion.mode != "prescribed" and expansion.timescale is not None:
-        raise wrong(
-            "expansion.timescale",
-            f"{expansion.timescale!r} s",
-            f'is only used with expansion.mode = "prescribed", not "{expansion.mode}"',
-            "remove it or change the mode",
-        )
-
-
-def check_cosmic_rays(rays: CosmicRays) -> None:
-    """A non-empty momentum range, and the keys of the chosen spectrum and no others."""
-    if rays.momentum_min >= rays.momentum_max:
-        raise wrong(
-            "cosmic_rays.momentum_min",
-            rays.momentum_min,
-            f"must be less than cosmic_rays.momentum_max ({rays.momentum_max:g})",
-            "lower it or raise momentum_max",
-        )
-    if rays.spectrum == "kappa":
-        if rays.kappa is None:
-            raise wrong(
-                "cosmic_rays.spectrum",
-                "kappa",
-                "needs cosmic_rays.kappa, which is missing",
-                "add kappa = 1.25",
-            )
-        if rays.index is not None:
-            raise wrong("cosmic_rays.index", rays.index, 'is not used with spectrum = "kappa"', "remove it")
-        if rays.turnover_momentum <= 0:
-            raise wrong(
-                "cosmic_rays.turnover_momentum",
-                rays.turnover_momentum,
-                'must be greater than 0 with spectrum = "kappa" (it is p0)',
-                "give p0 in m_p c, such as turnover_momentum = 1.0",
-            )
-    elif rays.kappa is not None:
-        raise wrong(
-            "cosmic_rays.kappa",
-            rays.kappa,
-            'is only used with spectrum = "kappa"',
-            "remove it or change the spectrum",
-        )
-
-
-def check_waves(waves: Waves) -> None:
-    """A non-empty range of wavenumbers."""
-    if waves.k_min >= waves.k_max:
-        raise wrong(
-            "waves.k_max",
-            waves.k_max,
-            f"must be greater than waves.k_min ({waves.k_min:g})",
-            "raise it or lower k_min",
-        )
-    if waves.k_max / waves.k_min > _WIDEST_SPECTRUM:
-        raise wrong(
-            "waves.k_max",
-            waves.k_max,
-            f"must be at most {_WIDEST_SPECTRUM:.3g} times waves.k_min ({waves.k_min:g})",
-            "lower it or raise k_min",
-        )
-    level = waves.start_level
-    if level is not None and waves.start != "seed":
-        raise wrong("waves.start_level", level, 'is used with start = "seed" only', "remove one of the two")
-    if level is not None and level < waves.seed_level:
-        raise wrong(
-            "waves.start_level",
-            level,
-            f"must not be below waves.seed_level ({waves.seed_level:g})",
-            "raise it or lower seed_level",
-        )
-
-
-def check_scattering(scattering: Scattering) -> None:
-    """Frequency and frame belong to model = constant."""
-    constant = scattering.model == "constant"
-    if constant and scattering.frequency is None:
-        raise wrong(
-            "scattering.model",
-            scattering.model,
-            "needs scattering.frequency, which is missing",
-            'add frequency = "1e-9 1/s" to [scattering]',
-        )
-    if not constant and scattering.frequency is not None:
-        raise wrong(
-            "scattering.frequency",
-            f"{scattering.frequency!r} s-1",
-            'is only used with scattering.model = "constant"',
-            "remove it or change the model",
-        )
-    if constant and scattering.gap != "empty":
-        raise wrong(
-            "scattering.gap",
-            scattering.gap,
-            'is only used with scattering.model = "spectrum"',
-            'remove it or change the model; frame = "forward" has no gap',
-        )
-    if not constant and scattering.frame != "co_moving":
-        raise wrong(
-            "scattering.frame",
-            scattering.frame,
-            'is only used with scattering.model = "constant"',
-            "remove it or change the model",
-        )
-
-
-def check_drift(drift: Drift) -> None:
-    """A time of its end only for a gradient that there is."""
-    if drift.gradient_length is None and not isinstance(drift.switch_off, str):
-        raise wrong(
-            "drift.switch_off",
-            f"{drift.switch_off!r} s",
-            "needs drift.gradient_length, which is missing",
-            'add gradient_length = "1 kpc" to [drift], or remove it',
-        )
-
-
-def check_run(run: Run) -> None:
-    """Step <= output interval <= duration, and numbers of steps and records that can be handled."""
-    for key in ("output_interval", "time_step"):
-        value = getattr(run, key)
-        if not isinstance(value, str) and value > run.duration:
-            raise wrong(
-                f"run.{key}",
-                f"{value!r} s",
-                f"must not exceed run.duration ({run.duration:g} s)",
-                "shorten it",
-            )
-    if run.duration / run.output_seconds > _MOST_RECORDS:
-        raise wrong(
-            "run.output_interval",
-            f"{run.output_seconds!r} s",
-            f"gives more than {_MOST_RECORDS} records in run.duration ({run.duration:g} s)",
-            "use a longer interval",
-        )
-    if isinstance(run.time_step, str):
-        return
-    step = f"{run.time_step!r} s"
-    if run.time_step > run.output_seconds:
-        rule = f"must not exceed run.output_interval ({run.output_seconds:g} s)"
-        raise wrong("run.time_step", step, rule, "shorten it or write output less often")
-    if run.duration / run.time_step > _MOST_STEPS:
-        rule = f"gives more than {_MOST_STEPS} steps in run.duration ({run.duration:g} s)"
-        raise wrong("run.time_step", step, rule, 'lengthen it, or use time_step = "auto"')
-    if not isinstance(run.coarse_grain_interval, str) and run.coarse_grain_interval < run.time_step:
-        raise wrong(
-            "run.coarse_grain_interval",
-            f"{run.coarse_grain_interval!r} s",
-            f"must not be shorter than run.time_step ({run.time_step:g} s)",
-            'lengthen it, or use "never"',
-        )

@@ -1,4 +1,4 @@
-"""Warnings: choices in a config that are legal and likely to surprise.
+"""Warnings of choices in a config that are legal and likely to surprise.
 
 Wavenumbers are in Omega0/c at t = 0 and momenta in m_p c, so that the resonant parallel
 momentum of a wave is (B/B0)/k.
@@ -7,20 +7,16 @@ momentum of a wave is (B/B0)/k.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
-from crmc.config.rules import alfven_speed
-from crmc.units import BOLTZMANN, SPEED_OF_LIGHT, CodeUnits
-
-if TYPE_CHECKING:
-    from crmc.config.config import Config
+from crmc.config.config import Config
+from crmc.units import BOLTZMANN, SPEED_OF_LIGHT
 
 #: Measured: noise of the growth rate of a bin with delta_f, 2^15 markers and 16 bins.
 _NOISE_AT_32768 = 0.045
 
 
 def warnings(config: Config) -> list[str]:
-    """One line for each legal choice that is likely to surprise."""
+    """Return one line for each legal choice in a config that is likely to surprise."""
     return [
         *_resonance_warnings(config),
         *_wave_warnings(config),
@@ -32,7 +28,7 @@ def warnings(config: Config) -> list[str]:
 
 
 def _final_field(config: Config) -> float:
-    """B/B0 at the end of a prescribed expansion; 1 where it is not known beforehand."""
+    """Return B/B0 at the end of a prescribed expansion, or 1 where it is not known beforehand."""
     timescale = config.expansion.timescale
     return 1.0 if timescale is None else math.exp(-config.run.duration / timescale)
 
@@ -81,7 +77,7 @@ def _wave_warnings(config: Config) -> list[str]:
     width = math.log(waves.k_max / waves.k_min) / waves.bins
     if width > 1:
         found.append(f"waves.bins = {waves.bins}: each bin spans a factor {math.exp(width):.1f} in k, which is coarse")
-    if waves.k_max * alfven_speed(config) > 0.1:
+    if waves.k_max * config.code_units.alfven_speed > 0.1:
         found.append(f"waves.k_max = {waves.k_max:g}: waves this short are not far below the ion cyclotron frequency")
     if config.scattering.model == "constant":
         if config.damping.active:
@@ -127,7 +123,7 @@ def _plasma_warnings(config: Config) -> list[str]:
             f"plasma.gas_pressure = {plasma.gas_pressure:.3g} erg cm-3: is "
             f"{plasma.gas_pressure / thermal:.3g} times n_i k T, though ions and electrons give about 2"
         )
-    rest = CodeUnits(plasma.magnetic_field, plasma.ion_density).energy_density  # n_i m_p c^2
+    rest = config.code_units.energy_density  # n_i m_p c^2
     if config.cosmic_rays.pressure > 0.01 * rest:
         found.append(
             f"cosmic_rays.pressure = {config.cosmic_rays.pressure:.3g} erg cm-3: is above 1 % of "

@@ -1,1 +1,34 @@
-"""Derivatives of a run's averages, and numbers of a config that give averages their target values."""
+"""Derivatives of a run's averages, and numbers of a config that give averages their target values.
+
+Names that experiments build on; `crmc.sensitivity`, `crmc.fit` and `crmc.minimise` do the whole at once.
+"""
+
+from crmc.config.keys import value_of
+from crmc.inference.averages import QUANTITIES, Averages, averages_of
+from crmc.inference.derivatives import Differentiation, Replica, Slopes, differentiate, logarithmic, replica
+from crmc.inference.fit import Fit, changed
+from crmc.inference.fit_table import message, progress
+from crmc.inference.sensitivity import Sensitivity
+from crmc.inference.sensitivity_table import grid_of
+from crmc.inference.targets import Point, Target
+
+__all__ = [
+    "QUANTITIES",
+    "Averages",
+    "Differentiation",
+    "Fit",
+    "Point",
+    "Replica",
+    "Sensitivity",
+    "Slopes",
+    "Target",
+    "averages_of",
+    "changed",
+    "differentiate",
+    "grid_of",
+    "logarithmic",
+    "message",
+    "progress",
+    "replica",
+    "value_of",
+]

@@ -20,15 +20,14 @@ from crmc.physics.layout import Layout
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
 from crmc.results.variables import in_units
-from crmc.setup import mesh
-from crmc.setup.arrays import Shape, complete, shape_of, start
-from crmc.setup.mesh import longer, start_on_mesh
-from crmc.setup.schedule import demand, scheduled
-from crmc.solvers.diagnostics import observe_with
-from crmc.solvers.fokker_planck.solver import NAME
+from crmc.setup.arrays import Shape, complete, markers_of, shape_of, start_of, time_step
+from crmc.setup.mesh import cells_of, model_on_mesh, steps_on_mesh
+from crmc.setup.schedule import begin, scheduled
+from crmc.solvers.diagnostics import row_of
+from crmc.solvers.fokker_planck.solver import FOKKER_PLANCK
 from crmc.solvers.registry import SOLVERS
 from crmc.solvers.simulate import simulate
-from crmc.solvers.tally import Record
+from crmc.solvers.tally import Tally
 
 #: Variables of a result that have a derivative along every marker's path: neither those that count markers within
 #: sharp bounds (the growth functional, the gap) nor the books' residuals.
@@ -77,12 +76,11 @@ class Averages:
 
     def __call__(self, numbers: Mapping[str, Any], sample: jax.Array, key: jax.Array) -> dict[str, jax.Array]:
         config = replaced(self.config, numbers)
-        begun = start(config, self.shape)
-        parameters, state = complete(begun, config, self.model, self.steps, sample)
-        if self.solver == NAME:
-            parameters, state = start_on_mesh(begun.departure, parameters, state, self.model)
-        solver = SOLVERS[self.solver]
+        start = start_of(config, self.shape)
+        markers = cells_of(start) if self.solver == FOKKER_PLANCK.name else markers_of(config, start, sample)
+        parameters, state = complete(start, config, self.model, time_step(config, self.steps), markers)
         _, rows = simulate(
+            SOLVERS[self.solver],
             state,
             key,
             parameters,
@@ -90,29 +88,28 @@ class Averages:
             outputs=self.outputs,
             steps_per_output=self.every,
             read=self._read,
-            one_step=solver.keyed_step,
-            empty=solver.record(parameters),
         )
         means = {name: jnp.mean(row[self.outputs // 2 :], axis=0) for name, row in rows.items()}
-        return {name: in_units(begun.units, name, mean) for name, mean in means.items()}
+        return {name: in_units(start.units, name, mean) for name, mean in means.items()}
 
     def _read(
-        self, state: State, record: Record, count: int, parameters: Parameters, model: Model
+        self, state: State, tally: Tally, count: jax.Array, parameters: Parameters, model: Model
     ) -> dict[str, jax.Array]:
         functional = jnp.zeros_like(state.waves) if model.scattering == "spectrum" else None
-        row = observe_with(state, record, jnp.asarray(count), parameters, model, functional)
+        row = row_of(state, tally, count, parameters, model, functional)
         return {name: row[name] for name in self.quantities}
 
 
 def averages_of(config: Config, quantities: Sequence[str], solver: str = "monte-carlo") -> Averages:
-    """The averages of a config; call inside ``jax.enable_x64(True)``.
+    """Return the averages of a config as a function of its numbers; call that inside ``jax.enable_x64(True)``.
 
     A run has about sqrt(steps) rows of sqrt(steps) steps: as many steps as `run.run` makes, or up to a row more.
     """
-    needs = demand(config)
-    on_mesh = solver == NAME
-    outputs = 2 * math.ceil(math.sqrt(needs.steps) / 2.0)
-    every = math.ceil((longer(config, needs.steps) if on_mesh else needs.steps) / outputs)
-    model = scheduled(needs.model, needs.schedule(outputs * every)._replace(functional_every=0))
-    model = dataclasses.replace(mesh.on_mesh(model) if on_mesh else model, layout=Layout(1, _BLOCK))
-    return Averages(config, solver, shape_of(config), model, tuple(quantities), outputs, every)
+    with jax.enable_x64(True):
+        _, demand = begin(config)
+        on_mesh = solver == FOKKER_PLANCK.name
+        outputs = 2 * math.ceil(math.sqrt(demand.steps) / 2.0)
+        every = math.ceil((steps_on_mesh(config, demand.steps) if on_mesh else demand.steps) / outputs)
+        model = scheduled(demand.model, demand.schedule(outputs * every)._replace(functional_every=0))
+        model = dataclasses.replace(model_on_mesh(model) if on_mesh else model, layout=Layout(1, _BLOCK))
+        return Averages(config, solver, shape_of(config), model, tuple(quantities), outputs, every)

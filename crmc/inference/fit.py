@@ -2,7 +2,7 @@
 
 The loss is half the sum of squares of w ln(X/X_target), by ln x; scipy's bounded least squares take 4 to 9 evaluations
 (19 at worst so far) where a descent along the gradient of the sum took up to 30.  Each X is a mean over replicas with
-the same random numbers at every point, so that the loss is smooth, with the gradient of `sensitivity`.  With other
+the same random numbers at every point, so that the loss is smooth, with the gradient of `derivatives`.  With other
 random numbers ln X varies, and the numbers found with it as J^-1 ln X, J = d ln X/d ln x: this is their standard error.
 """
 
@@ -12,6 +12,7 @@ import dataclasses
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 
+import jax
 import numpy as np
 from scipy.optimize import least_squares
 
@@ -85,7 +86,7 @@ def fit(
     stop: Callable[[], bool] = lambda: False,
     report: Callable[[Point, int], None] = lambda *_: None,
 ) -> Fit:
-    """Fit the numbers named in ``bounds``, from their values in ``config``; call inside ``jax.enable_x64(True)``.
+    """Fit the numbers named in ``bounds``, from their values in ``config``.
 
     tolerance: of ln X/X_target (of the target known best), as far as the numbers can change it; less if noise is.
     most: points.  stop: asked after every replica.  report: called with every point and the steps of its runs.
@@ -93,6 +94,21 @@ def fit(
     Raises ConfigError for bounds that the config does not allow or its values are not inside, Interrupted if stopped
     before the first point.
     """
+    with jax.enable_x64(True):
+        return _fit(config, targets, bounds, replicas, solver, tolerance, most, stop, report)
+
+
+def _fit(
+    config: Config,
+    targets: Sequence[Target],
+    bounds: Bounds,
+    replicas: int,
+    solver: str,
+    tolerance: float,
+    most: int,
+    stop: Callable[[], bool],
+    report: Callable[[Point, int], None],
+) -> Fit:
     _check(config, bounds)
     weights, errors = _weights(targets)
     numbers = {name: float(value_of(config, name)) for name in bounds}

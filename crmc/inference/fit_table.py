@@ -13,6 +13,7 @@ from crmc.inference.minimise import CONVERGED
 from crmc.inference.sensitivity_table import place_name
 from crmc.inference.targets import Point, Target
 from crmc.results.variables import unit_of
+from crmc.text import aligned
 
 #: Share of the whole range, in ln x, within which a number counts as being at a bound.
 _AT_BOUND = 0.02
@@ -82,8 +83,7 @@ def text(fit: Fit, targets: Sequence[Target]) -> str:
     for label, unit, wanted, error, ratio, noise in _rows(fit, targets):
         aim = f"{wanted:.6g}{_unit(unit)}" + (f" +- {error:.2g}" if error else "")
         lines.append([label, aim, f"{wanted * ratio:.6g}", f"{ratio:.5f}", f"{noise:.1g}" if noise else "-"])
-    widths = [max(len(line[i]) for line in lines if line) for i in range(5)]
-    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=bool(line))).rstrip() for line in lines)
+    return aligned(lines)
 
 
 def _rows(fit: Fit, targets: Sequence[Target]) -> Iterator[tuple[str, str, float, float, float, float]]:

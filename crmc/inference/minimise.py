@@ -127,7 +127,7 @@ def _shorter(change: float, promised: float) -> float:
     return float(np.clip(-0.5 * promised / (change - promised), _SHORTEST, _LONGEST))
 
 
-def calibrate(
+def minimise(
     loss: Callable[[dict[str, jax.Array]], Any],
     start: Mapping[str, float],
     bounds: Bounds,
@@ -139,7 +139,7 @@ def calibrate(
 
     loss: of named numbers, a scalar; `averages.Averages` is a function it may be made of.
     start: strictly between the ``bounds``.  tolerance: of the loss's gradient by `Space`'s coordinates.
-    Call inside ``jax.enable_x64(True)``.  Raises ValueError for bounds that are not positive and in order.
+    Raises ValueError for bounds that are not positive and in order.
     """
     room = space(bounds)
     compiled = jax.jit(jax.value_and_grad(lambda u: jnp.asarray(loss(room.numbers(u)), jnp.float64)))
@@ -148,5 +148,6 @@ def calibrate(
         value, slope = compiled(jnp.asarray(u))
         return float(value), np.asarray(slope)
 
-    found = descend(function, room.coordinates(start), tolerance=tolerance, most=most)
-    return {name: float(x) for name, x in room.numbers(found.place).items()}, found
+    with jax.enable_x64(True):
+        found = descend(function, room.coordinates(start), tolerance=tolerance, most=most)
+        return {name: float(x) for name, x in room.numbers(found.place).items()}, found

@@ -1,179 +1,99 @@
-"""Derivatives of a run's averages with respect to the numbers of its config, with Monte Carlo errors.
-
-They are taken along the path of every marker: for fixed random numbers a kick is a smooth function of the waves and of
-all parameters, so that the mean of the derivatives is the derivative of the mean.  Each `Replica` is a run of its own,
-with other markers and other kicks; their scatter gives the standard errors.
-
-forward: one pass carries the derivatives by all numbers along; memory does not depend on the number of steps.
-reverse: one pass back per average, whatever the number of numbers; memory grows as the root of the number of steps.
-finite-difference: central differences of runs with the same random numbers.
-
-Where paths have kinks (floor of the waves, clipped intervals, 90 degrees) they are continuous, and the derivative is
-unbiased.
-Two things are not smooth: markers change cells in the coarse-graining of the weights, whose fit is consistent for any
-cells and the derivative therefore off by no more than the fit itself (with 2048 markers it is noisier by up to four,
-with 8192 by up to two: run.coarse_grain_interval = "never" where there are few); and a wave that noise alone holds
-above the seed has a derivative of large variance (raise waves.seed_level where errors are large).
-"""
+"""Derivatives of a run's averages with respect to the numbers of its config: the whole of ``crmc sensitivity``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
-import jax.flatten_util
-import jax.numpy as jnp
 import numpy as np
 
-from crmc.config.keys import differentiable, value_of
-from crmc.inference.averages import Averages
-from crmc.machine.devices import compiler_options
-from crmc.machine.parallel import each
-from crmc.physics.markers import unit_square
-from crmc.solvers.fokker_planck.solver import NAME as MESH
-from crmc.statistics import Estimate, ratio_of
-
-Mode = Literal["forward", "reverse", "finite-difference"]
-MODES: tuple[Mode, ...] = ("forward", "reverse", "finite-difference")
-#: Step of the central differences, relative to the number, by the precision of the markers: small, because the
-#: tables' cells make a path piecewise smooth, but well above round-off.
-_DIFFERENCE = {"float32": 1e-2, "float64": 1e-6}
+from crmc.config.config import Config
+from crmc.config.errors import ConfigError, did_you_mean
+from crmc.config.keys import read_names, value_of
+from crmc.inference import sensitivity_table
+from crmc.inference.averages import QUANTITIES, averages_of
+from crmc.inference.derivatives import Differentiation, Mode, Slopes, differentiate
+from crmc.solvers.fokker_planck.solver import FOKKER_PLANCK
+from crmc.solvers.monte_carlo.solver import MONTE_CARLO
+from crmc.text import one_line
 
 
-class Replica(NamedTuple):
-    """What is random in a run: the places of its markers, and the key of its kicks."""
+@dataclasses.dataclass(frozen=True, repr=False)
+class Sensitivity:
+    """Averages and their derivatives, from independent runs; printing it shows the table.
 
-    sample: jax.Array
-    key: jax.Array
-
-
-def replica(averages: Averages, seed: int) -> Replica:
-    """The replica that ``crmc run`` with run.seed = ``seed`` follows; nothing is random for the solver on a mesh."""
-    count = 1 if averages.solver == MESH else averages.config.run.markers
-    return Replica(jnp.asarray(unit_square(count, seed)), jax.random.key(seed, impl="threefry2x32"))
-
-
-class Slopes(NamedTuple):
-    """What replicas gave.
-
-    values: average -> (replicas, *shape of the average).
-    slopes: average -> key -> derivative by the key's number, (replicas, *shape of the average, *shape of the number).
+    program: the compiled program, which knows config, keys, averages and mode.
+    slopes: what the replicas gave; its dictionaries are empty where none was ready.
     """
 
-    values: dict[str, np.ndarray]
-    slopes: dict[str, dict[str, np.ndarray]]
-
-
-class Differentiation:
-    """The compiled program that gives averages and their derivatives by the numbers of ``keys`` for one replica.
-
-    options: of the compiler, `devices.compiler_options` unless given.
-    """
-
-    def __init__(
-        self, averages: Averages, keys: Sequence[str], mode: Mode = "forward", options: Mapping[str, Any] | None = None
-    ):
-        self.averages, self.keys, self.mode = averages, tuple(keys), mode
-        # All numbers are arguments: what depends on constants would be computed, slowly, by the compiler.
-        known = {name: value_of(averages.config, name) for name in differentiable() if name in keys or "[" not in name}
-        self.numbers = {k: jnp.asarray(v, jnp.float64) for k, v in known.items() if v is not None}
-        self.scales = {k: np.where(np.asarray(known[k]) == 0.0, 1.0, np.abs(known[k])) for k in keys}
-        programs: dict[Mode, Callable[..., Any]] = {
-            "forward": self._forward,
-            "reverse": self._reverse,
-            "finite-difference": self._value,
-        }
-        arguments = jnp.zeros(self.size), self.numbers, *replica(averages, averages.config.run.seed)
-        chosen = compiler_options() if options is None else dict(options)
-        self.compiled = jax.jit(programs[mode]).lower(*arguments).compile(chosen)
-
-    def __call__(
-        self, one: Replica, numbers: Mapping[str, Any] | None = None
-    ) -> tuple[dict[str, np.ndarray], dict[str, dict[str, np.ndarray]]]:
-        """Averages and derivatives of a replica, at the config's numbers but for those of ``keys`` in ``numbers``."""
-        at = self.numbers | {k: jnp.asarray(v, jnp.float64) for k, v in (numbers or {}).items()}
-        found = self.compiled(jnp.zeros(self.size), at, *one)
-        if self.mode != "finite-difference":
-            values, rows = found
-        else:
-            values, step = found, _DIFFERENCE[self.averages.config.run.precision]
-            steps = step * np.eye(self.size)
-            ends = [[self.compiled(jnp.asarray(sign * x), at, *one) for sign in (1, -1)] for x in steps]
-            slopes = [jax.tree.map(lambda high, low: (high - low) / (2.0 * step), *pair) for pair in ends]
-            rows = jax.tree.map(lambda *x: np.stack(x), *slopes)
-        return jax.tree.map(np.asarray, values), {name: self._split(np.asarray(row)) for name, row in rows.items()}
+    program: Differentiation
+    slopes: Slopes
 
     @property
-    def size(self) -> int:
-        """Number of numbers."""
-        return sum(scale.size for scale in self.scales.values())
+    def replicas(self) -> int:
+        """Number of replicas that are in it."""
+        return next((values.shape[0] for values in self.slopes.values.values()), 0)
 
-    def _split(self, rows: np.ndarray) -> dict[str, np.ndarray]:
-        """Derivatives by each key's number from those by all relative changes, first axis of ``rows``."""
-        found, first = {}, 0
-        for key, scale in self.scales.items():
-            part = rows[first : first + scale.size]
-            first += scale.size
-            part = np.moveaxis(part.reshape((*scale.shape, *rows.shape[1:])), range(scale.ndim), range(-scale.ndim, 0))
-            found[key] = part / scale
-        return found
+    @property
+    def not_finite(self) -> str:
+        """Name of an average, or of a derivative, that is not a finite number everywhere; empty without any."""
+        for name, values in self.slopes.values.items():
+            if not np.isfinite(values).all():
+                return name
+            for key, slopes in self.slopes.slopes[name].items():
+                if not np.isfinite(slopes).all():
+                    return f"d {name}/d {key}"
+        return ""
 
-    def _value(
-        self, x: jax.Array, numbers: Mapping[str, jax.Array], sample: jax.Array, key: jax.Array
-    ) -> dict[str, jax.Array]:
-        """Averages where every number of ``keys`` is changed by ``x`` times its size."""
-        changed, first = dict(numbers), 0
-        for name, scale in self.scales.items():
-            part = x[first : first + scale.size].reshape(scale.shape)
-            changed[name], first = numbers[name] + part * scale, first + scale.size
-        return self.averages(changed, sample, key)
+    def as_dict(self) -> dict[str, Any]:
+        """Return averages, derivatives and logarithmic derivatives with their standard errors and axes."""
+        return sensitivity_table.as_dict(self.program, self.slopes)
 
-    def _forward(self, x: jax.Array, numbers: Mapping[str, jax.Array], sample: jax.Array, key: jax.Array) -> Any:
-        def along(tangent: jax.Array) -> Any:
-            return jax.jvp(lambda x: self._value(x, numbers, sample, key), (x,), (tangent,))
-
-        return jax.vmap(along, out_axes=(None, 0))(jnp.eye(self.size))
-
-    def _reverse(self, x: jax.Array, numbers: Mapping[str, jax.Array], sample: jax.Array, key: jax.Array) -> Any:
-        values, back = jax.vjp(lambda x: self._value(x, numbers, sample, key), x)
-        flat, restore = jax.flatten_util.ravel_pytree(values)
-        rows = jax.lax.map(lambda one: back(restore(one))[0], jnp.eye(flat.size))
-        return values, jax.vmap(restore, in_axes=1)(rows)
+    def __repr__(self) -> str:
+        return sensitivity_table.text(self.program, self.slopes) if self.replicas else "crmc: no replica was ready"
 
 
-def differentiate(
-    program: Differentiation,
-    replicas: int,
+def sensitivity(
+    config: Config,
+    of: Sequence[str],
+    wrt: Sequence[str],
     *,
-    numbers: Mapping[str, Any] | None = None,
+    mode: Mode = "forward",
+    replicas: int = 8,
+    solver: str = MONTE_CARLO.name,
     stop: Callable[[], bool] = lambda: False,
     progress: Callable[[], None] = lambda: None,
-) -> Slopes:
-    """Averages and derivatives of replicas with the seeds run.seed, run.seed + 1, ..., beside each other on a CPU.
+) -> Sensitivity:
+    """Differentiate the averages ``of`` the last half of a run by the keys ``wrt`` of its config.
 
-    numbers: other values of the program's keys than the config's.
+    mode: "forward", "reverse" or "finite-difference", see `derivatives`.
+    replicas: independent runs, whose scatter gives the standard errors; one for the solver on the mesh.
     stop: asked after every replica whether to make do with those that are ready; progress: called after each.
+    Raises ConfigError for an unknown average, and for a key that cannot be differentiated by or is not set.
     """
-    seed = program.averages.config.run.seed
-    ready: dict[int, tuple[dict, dict]] = {}
-
-    def run(number: int) -> tuple[dict, dict]:
-        return program(replica(program.averages, seed + number), numbers)
-
-    for number, found in each(range(replicas), run, stop):
-        ready[number] = found
-        progress()
-    in_order = [ready[number] for number in sorted(ready)]
-    return Slopes(*jax.tree.map(lambda *x: np.stack(x), *in_order)) if in_order else Slopes({}, {})
+    keys = read_names(",".join(wrt), config)
+    for name in of:
+        _require_average(name, config)
+    if mode == "finite-difference":
+        _refuse_zeros(keys, config)
+    with jax.enable_x64(True):
+        program = Differentiation(averages_of(config, of, solver), keys, mode)
+        count = 1 if solver == FOKKER_PLANCK.name else replicas
+        return Sensitivity(program, differentiate(program, count, stop=stop, progress=progress))
 
 
-def logarithmic(values: np.ndarray, slopes: np.ndarray, number: np.ndarray) -> Estimate:
-    """d ln X/d ln a = (a/X) dX/da from replicas of X and dX/da; its error counts their common noise.
+def _require_average(name: str, config: Config) -> None:
+    if name not in QUANTITIES:
+        guess = did_you_mean(name[:60], QUANTITIES)
+        guess = f", {guess}" if guess.startswith("did") else ""
+        raise ConfigError(f"--of {one_line(name, 80)}: no such average{guess}; use one of {', '.join(QUANTITIES)}")
+    if name in ("wave_power", "damping_rate") and config.scattering.model != "spectrum":
+        raise ConfigError(f'--of {name}: there are no waves with scattering.model = "constant"; leave it out')
 
-    values: (replicas, *shape of X), slopes: (replicas, *shape of X, *shape of a), number: a.
-    """
-    values = values.reshape(*values.shape, *[1] * (slopes.ndim - values.ndim))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = ratio_of(slopes, values)
-        return Estimate(number * ratio.value, np.abs(number) * ratio.stderr)
+
+def _refuse_zeros(keys: Sequence[str], config: Config) -> None:
+    for key in keys:
+        if np.any(np.asarray(value_of(config, key)) == 0.0):
+            raise ConfigError(f"--wrt {key} = 0: a difference needs a size to go by; use --mode forward")

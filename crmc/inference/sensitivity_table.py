@@ -9,11 +9,12 @@ import numpy as np
 
 from crmc.config.config import Config
 from crmc.config.keys import differentiable, value_of
-from crmc.inference.sensitivity import Differentiation, Slopes, logarithmic
+from crmc.inference.derivatives import Differentiation, Slopes, logarithmic
+from crmc.physics.waves import MOMENTA
 from crmc.results.variables import unit_of
-from crmc.solvers.diagnostics import MOMENTA
-from crmc.solvers.fokker_planck.solver import NAME as MESH
+from crmc.solvers.fokker_planck.solver import FOKKER_PLANCK
 from crmc.statistics import Estimate, mean_of
+from crmc.text import aligned
 
 #: Waves weaker than this share of the strongest are left out of the table (not of the JSON).
 _SHOWN = 1e-3
@@ -40,7 +41,7 @@ def as_dict(program: Differentiation, found: Slopes) -> dict[str, Any]:
         "mode": program.mode,
         "solver": averages.solver,
         "replicas": next(iter(found.values.values())).shape[0],
-        "markers": None if averages.solver == MESH else averages.config.run.markers,
+        "markers": None if averages.solver == FOKKER_PLANCK.name else averages.config.run.markers,
         "steps": averages.steps,
         "seed": averages.config.run.seed,
         "average": "mean over the last half of the run",
@@ -88,15 +89,13 @@ def text(program: Differentiation, found: Slopes) -> str:
                 estimate = mean_of(slopes) if number == 0.0 else logarithmic(values, slopes, number)
                 cells.append(_with_error(float(estimate.value[place]), float(estimate.stderr[place])))
             lines.append([label, *cells])
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    body = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
     count = next(iter(found.values.values())).shape[0]
     note = f"{count} replica{'s' * (count != 1)} of {averages.config.run.markers} markers and {averages.steps} steps"
-    if averages.solver == MESH:
+    if averages.solver == FOKKER_PLANCK.name:
         note = f"{averages.steps} steps"
     tables = [key for key in program.keys if key not in scalars]
     more = f"; {', '.join(tables)} is in the JSON only" if tables else ""
-    return "\n".join([*body, "", f"{program.mode} derivatives, {averages.solver}; {note}{more}"])
+    return f"{aligned(lines)}\n\n{program.mode} derivatives, {averages.solver}; {note}{more}"
 
 
 def _heading(config: Config, key: str) -> str:

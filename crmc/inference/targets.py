@@ -9,8 +9,8 @@ import numpy as np
 
 from crmc.config.config import Config
 from crmc.inference.averages import averages_of
-from crmc.inference.sensitivity import Differentiation, differentiate
-from crmc.solvers.fokker_planck.solver import NAME as MESH
+from crmc.inference.derivatives import Differentiation, differentiate
+from crmc.solvers.fokker_planck.solver import FOKKER_PLANCK
 
 
 class Target(NamedTuple):
@@ -74,6 +74,6 @@ class Comparison:
         if self.replicas > 1:
             noise = np.cov(ratio, rowvar=False).reshape(count, count)
         else:
-            noise = np.full((count, count), 0.0 if self.averages.solver == MESH else np.nan)
+            noise = np.full((count, count), 0.0 if self.averages.solver == FOKKER_PLANCK.name else np.nan)
         mean_slopes = np.mean(np.concatenate(slopes, axis=1), axis=0)
         return Point(dict(numbers), np.mean(ratio, axis=0), mean_slopes, noise / self.replicas)

@@ -1,1 +1,1 @@
-"""Full gyro-orbits in explicit waves: what the kicks of quasilinear theory assume, measured."""
+"""Measure scattering on full gyro-orbits in explicit waves, to test the quasilinear theory behind the kicks."""

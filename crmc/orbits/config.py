@@ -1,4 +1,4 @@
-"""Config of the study that tests quasilinear theory by orbits: a TOML file with a section [qlt], in code units.
+"""Check and load the config of the study of quasilinear theory: a TOML file with a section [qlt], in code units.
 
 Times are in 1/Omega0, momenta in m_p c, speeds in c, wavenumbers in Omega0/c.  Lists may also be written as text, so
 that ``--set qlt.amplitudes=[0.01,0.1]`` works.
@@ -25,7 +25,7 @@ NARROW_COSINE, NARROW_LAGS = 0.5, 4.0
 
 
 def _list(value: object) -> object:
-    """A list from its text, and from a single number."""
+    """Return the list that a text or a single number stands for; anything else unchanged."""
     if isinstance(value, str):
         try:
             value = tomllib.loads(f"value = {value}")["value"]
@@ -35,6 +35,7 @@ def _list(value: object) -> object:
 
 
 def _ascending(key: str, values: Sequence[float]) -> None:
+    """Raise the error of ``qlt.key`` unless its values ascend without repetition."""
     if any(b <= a for a, b in zip(values, values[1:], strict=False)):
         raise wrong(f"qlt.{key}", list(values), "must be ascending, without repetition", "sort it")
 
@@ -44,7 +45,7 @@ Numbers = Annotated[tuple[Amplitude, ...], BeforeValidator(_list), Field(min_len
 
 
 class Study(Section):
-    """What is measured, and how often."""
+    """Section [qlt]: waves, momenta and cosines of the study, and the size of each measurement."""
 
     alfven_speed: Real = Field(0.01, gt=0, lt=0.5, description="v_A/c")
     k_min: Real = Field(0.05, gt=0, le=1e6, description="lowest wavenumber k c/Omega0")
@@ -79,18 +80,22 @@ class Study(Section):
 
     @property
     def length(self) -> float:
-        """Period of the slab [c/Omega0]."""
+        """Period of the slab in z [c/Omega0]."""
         return _PHASE_PER_CELL * self.cells / self.k_max
 
     @property
     def narrow_k(self) -> float:
-        """k [Omega0/c] in the middle of the narrow spectra, resonant at the lowest momentum; infinite if none is."""
+        """Wavenumber in the middle of the narrow spectra [Omega0/c].
+
+        It resonates with `NARROW_COSINE` at the lowest momentum; infinite if no wavenumber does.
+        """
         p = self.momenta[0]
         relative = NARROW_COSINE * p - math.hypot(1.0, p) * self.alfven_speed
         return 1.0 / relative if relative > 0.0 else math.inf
 
     @model_validator(mode="after")
     def _agrees(self) -> Study:
+        """Check the rules between keys."""
         for key in ("amplitudes", "momenta", "cosines", "widths", "narrow_amplitudes"):
             _ascending(key, getattr(self, key))
         if self.k_max < 10.0 * self.k_min:
@@ -111,19 +116,19 @@ class Study(Section):
 
 
 class QltConfig(Section):
-    """The whole file."""
+    """Config file of the study: a name and the section [qlt]."""
 
     name: Annotated[str, Strict()] = Field("", max_length=200, description="name of the study (free)")
     qlt: Study
 
     def to_toml(self) -> str:
-        """The fully resolved config as a TOML file."""
+        """Return the fully resolved config as the text of a TOML file."""
         table = {key: list(value) if isinstance(value, tuple) else value for key, value in self.qlt}
         return format_toml({"name": self.name, "qlt": table})
 
 
 def parse_study(data: dict[str, Any]) -> QltConfig:
-    """Check a nested dictionary as TOML would hold it; ConfigError with one line if it is bad."""
+    """Return the config that a nested dictionary of TOML values holds; raises ConfigError if it is bad."""
     try:
         return QltConfig.model_validate(data)
     except ValidationError as error:
@@ -131,6 +136,9 @@ def parse_study(data: dict[str, Any]) -> QltConfig:
 
 
 def load_study(source: str | Path, overrides: Sequence[str] = ()) -> QltConfig:
-    """Read a TOML file, or a shipped study by its bare name, and apply "section.key=value" overrides."""
+    """Read the config of a study and apply "section.key=value" overrides.
+
+    source: a TOML file, or the bare name of a shipped study.  Raises ConfigError if it is bad or cannot be read.
+    """
     data = read_toml(find_source(source))
     return parse_study(apply_overrides(data, [parse_override(text) for text in overrides]))

@@ -1,4 +1,4 @@
-"""The result of the study of quasilinear theory: a labelled dataset, the amplitudes where theory fails, a summary."""
+"""Arrange the results of the study of quasilinear theory: a labelled dataset, where theory fails, a summary."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import numpy as np
 import xarray as xr
 
 from crmc.orbits.config import NARROW_COSINE, NARROW_LAGS, QltConfig, Study
-from crmc.orbits.study import LAGS, WAVES, pooled, resonant, signed
+from crmc.orbits.study import LAGS, WAVES, Place, pooled, resonant, signed
 
-Found = Mapping[tuple[str, tuple[int, ...]], Mapping[str, np.ndarray]]
+#: Results of every case by place and name.
+Found = Mapping[Place, Mapping[str, np.ndarray]]
 
-#: Theory has failed where it is off by this.
+#: Relative difference above which theory counts as failed.
 TOLERANCE = 0.1
 _MAIN = ("waves", "amplitude", "momentum")
 _RATIO = "measured over expected <d mu^2> at the longest lag"
@@ -49,7 +50,7 @@ _COORDINATES = {
 
 
 def _filled(found: Found, kind: str, name: str, shape: tuple[int, ...], inner: tuple[int, ...]) -> np.ndarray:
-    """Values of ``name`` of all cases of a kind, NaN where a case is missing."""
+    """Return one result of all cases of a kind, (*shape, *inner); NaN where a case is missing."""
     values = np.full((*shape, *inner), np.nan)
     for (one, place), results in found.items():
         if one == kind:
@@ -58,7 +59,11 @@ def _filled(found: Found, kind: str, name: str, shape: tuple[int, ...], inner: t
 
 
 def dataset(config: QltConfig, found: Found, attributes: Mapping[str, Any]) -> xr.Dataset:
-    """Everything measured, with theory beside it; what was not reached is NaN."""
+    """Return all results and their theory as a labelled dataset; NaN where a case is missing.
+
+    found: results of `study.run_study`
+    attributes: attributes of the dataset
+    """
     study = config.qlt
     values: dict[str, list[Any]] = {
         "waves": list(WAVES),
@@ -91,7 +96,7 @@ def dataset(config: QltConfig, found: Found, attributes: Mapping[str, Any]) -> x
 
 
 def _branches(study: Study, found: Found, sizes: Mapping[str, int]) -> dict[str, Any]:
-    """Each branch alone: scattering, exchange of momentum and energy over theory's leading order, means over mu."""
+    """Return the variables of single branches: exchange of mu, p and energy over theory, averaged over mu."""
     dims = ("direction", "helicity", "momentum")
     shape, mu = tuple(sizes[d] for d in dims), np.asarray(signed(study))
     names = {
@@ -124,7 +129,7 @@ def _branches(study: Study, found: Found, sizes: Mapping[str, int]) -> dict[str,
 
 
 def _narrow(study: Study, found: Found, sizes: Mapping[str, int]) -> dict[str, Any]:
-    """Narrow spectra: displacements over those expected, and the bounce frequency over the spread of frequencies."""
+    """Return the variables of narrow spectra: displacements over theory, and bounce frequency over width."""
     dims = ("width", "narrow_amplitude")
     shape = tuple(sizes[d] for d in dims)
     spread, error, expected = (
@@ -146,9 +151,12 @@ def _narrow(study: Study, found: Found, sizes: Mapping[str, int]) -> dict[str, A
 
 
 def thresholds(amplitudes: np.ndarray, ratio: np.ndarray, stderr: np.ndarray) -> np.ndarray:
-    """dB/B at which |ratio - 1| crosses the tolerance, of ratios (waves, amplitude, ...); (waves, ...).
+    """Return the dB/B at which |ratio - 1| crosses the tolerance, (waves, ...); NaN if it does not.
 
-    Linear in ln(dB/B) before the first amplitude that is off by more than the tolerance and by 3 errors; NaN: none is.
+    Interpolates in ln(dB/B) up to the first amplitude that is off by more than the tolerance and by 3 errors.
+
+    amplitudes: dB/B, (amplitudes,)
+    ratio, stderr: measured over expected and its standard error, (waves, amplitudes, ...)
     """
     off, errors = np.moveaxis(np.abs(ratio - 1.0), 1, 0), np.moveaxis(stderr, 1, 0)
     failed = off > np.maximum(TOLERANCE, 3.0 * errors)
@@ -162,13 +170,14 @@ def thresholds(amplitudes: np.ndarray, ratio: np.ndarray, stderr: np.ndarray) ->
 
 
 def by_cosine(data: xr.Dataset) -> xr.Dataset:
-    """``ratio``, ``ratio_stderr`` and ``threshold`` against |mu|, of the resonant hemisphere or of both."""
+    """Return ratio, its standard error and threshold against |mu|, of the resonant hemisphere or the mean of both."""
     size = data.sizes["mu"] // 2
     use = resonant(data.theory_mu_mu.values, data.mu.values)
     # A cosine in the gap or beyond belongs to no hemisphere: show that of the waves' helicity.
     count = use[..., size:].any(-1, keepdims=True), use[..., :size].any(-1, keepdims=True)
 
     def folded(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the values at +|mu| and -|mu|."""
         return values[..., size:], values[..., :size][..., ::-1]
 
     sides, errors = folded(data.ratio.values), folded(data.ratio_stderr.values)
@@ -185,7 +194,7 @@ def by_cosine(data: xr.Dataset) -> xr.Dataset:
 
 
 def provenance(config: QltConfig) -> dict[str, Any]:
-    """Attributes that say where a result comes from."""
+    """Return the attributes that say where a result comes from: config, seed, versions, device."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:
@@ -206,7 +215,7 @@ def provenance(config: QltConfig) -> dict[str, Any]:
 
 
 def summarise(config: QltConfig, data: xr.Dataset, status: Mapping[str, Any]) -> dict[str, Any]:
-    """The summary: status, and the numbers one would quote."""
+    """Return the summary: the status, and the numbers to quote, each with its standard error."""
 
     def pair(name: str, **place: Any) -> dict[str, float]:
         return {"value": float(data[name].loc[place]), "stderr": float(data[f"{name}_stderr"].loc[place])}

@@ -1,4 +1,4 @@
-"""The figure of the study of quasilinear theory."""
+"""Draw the figure of the study of quasilinear theory."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from crmc.orbits.dataset import by_cosine
 
 
 def plot_study(source: Path, folder: Path) -> list[Path]:
-    """Draw the result ``source`` into ``folder`` if it is one of the study, and return the figures; none otherwise."""
+    """Draw a result file of the study into a folder and return the figures; none if it is another file."""
     try:
         with xr.open_dataset(source, engine="h5netcdf") as file:
             if file.attrs.get("kind") != "qlt":
                 return []
             data = file.load()
-    except (OSError, ValueError):  # no result at all, as `figures.plot_file` will say
+    except (OSError, ValueError):  # no result at all, as `figures.plot` will say
         return []
     path = folder / f"{source.stem}-breakdown.png"
     draw(data, path)
@@ -28,9 +28,10 @@ def plot_study(source: Path, folder: Path) -> list[Path]:
 
 
 def draw(data: xr.Dataset, path: Path) -> None:
-    """Ratio against |mu| for every dB/B, of one branch and of four, and where it is off by a tenth.
+    """Draw measured scattering against theory and save the figure.
 
-    Below, D_mumu through the gap, the running estimate, and narrow spectra.
+    Above: the ratio against |mu| for every dB/B, of one branch and of four, and the dB/B where it is off by a tenth.
+    Below: D_mumu through the gap, the running estimate, and narrow spectra.
     """
     figure = Figure(figsize=(16.0, 8.5), layout="constrained")
     axes = figure.subplots(2, 3)
@@ -46,10 +47,12 @@ def draw(data: xr.Dataset, path: Path) -> None:
 
 
 def _colours(count: int) -> np.ndarray:
+    """Return colours from dark to light, (count, 4)."""
     return colormaps["viridis"](np.linspace(0.0, 0.9, count))
 
 
 def _ratios(ax: Axes, folded: xr.Dataset, waves: str) -> None:
+    """Draw the ratio of one set of waves against |mu|, a curve for each dB/B and momentum."""
     for colour, a in zip(_colours(folded.sizes["amplitude"]), folded.amplitude.values, strict=True):
         for p, style in zip(folded.momentum.values, ("o-", "s--", "^:", "v-."), strict=False):
             one = folded.sel(waves=waves, amplitude=a, momentum=p)
@@ -66,6 +69,7 @@ def _ratios(ax: Axes, folded: xr.Dataset, waves: str) -> None:
 
 
 def _limits(ax: Axes, folded: xr.Dataset) -> None:
+    """Draw the dB/B where theory fails against |mu|, a curve for each set of waves and momentum."""
     for colour, waves in zip(_colours(folded.sizes["waves"]), folded.waves.values, strict=True):
         for p, style in zip(folded.momentum.values, ("o-", "s--", "^:", "v-."), strict=False):
             label = str(waves) if p == folded.momentum.values[0] else None
@@ -77,6 +81,7 @@ def _limits(ax: Axes, folded: xr.Dataset) -> None:
 
 
 def _running(ax: Axes, data: xr.Dataset) -> None:
+    """Draw D_mumu from neighbouring lags over theory against the lag, a curve for each dB/B."""
     one = data.isel(waves=-1, momentum=0).sel(mu=0.5, method="nearest")
     period = 2.0 * np.pi * np.hypot(1.0, float(one.momentum))
     for colour, a in zip(_colours(data.sizes["amplitude"]), data.amplitude.values, strict=True):
@@ -90,6 +95,7 @@ def _running(ax: Axes, data: xr.Dataset) -> None:
 
 
 def _gap(ax: Axes, data: xr.Dataset) -> None:
+    """Draw D_mumu and its theory against mu, a curve for each dB/B."""
     one = data.isel(waves=-1, momentum=0)
     for colour, a in zip(_colours(data.sizes["amplitude"]), data.amplitude.values, strict=True):
         here = one.sel(amplitude=a)
@@ -103,6 +109,7 @@ def _gap(ax: Axes, data: xr.Dataset) -> None:
 
 
 def _narrow(ax: Axes, data: xr.Dataset) -> None:
+    """Draw <d mu^2> in narrow spectra against the lag, a curve for each width and dB/B."""
     for colour, w in zip(_colours(data.sizes["width"]), data.width.values, strict=True):
         for a, style in zip(data.narrow_amplitude.values, ("o-", "s--", "^:", "v-."), strict=False):
             one = data.sel(width=w, narrow_amplitude=a)

@@ -1,4 +1,4 @@
-"""Full gyro-orbits of relativistic protons through the waves of a `slab`, by the Higuera-Cary pusher.
+"""Follow full gyro-orbits of relativistic protons through the waves of a `slab` by the Higuera-Cary pusher.
 
 Code units, B0 = 1 along z; u = p/(m c), gamma^2 = 1 + u^2:
 
@@ -10,8 +10,8 @@ frame.  In the laboratory the equations imply d gamma = V du_z for waves of one 
 second order.  Gyration is slower by (Omega dt)^2 (1/12 - v_perp^2/8 c^2), so that particles resonate with k lower by
 that fraction; waves with k |v_par - V| dt near 2 pi would be mistaken for resonant ones.
 
-A particle's place is kept per direction, in that direction's frame, as a whole cell and a fraction: neither time nor
-distance eats the digits of a float32, and the field costs four gathers per direction and step, for any number of modes.
+A particle's place is kept per direction, in that direction's frame, as a whole cell and a fraction: a float32 loses no
+digits as time and distance grow, and the field costs four gathers per direction and step, for any number of modes.
 """
 
 from __future__ import annotations
@@ -26,13 +26,19 @@ import numpy as np
 
 from crmc.orbits.slab import Slab, field
 
+#: Components along x, y and z, each (N,).
 Vector = tuple[jax.Array, jax.Array, jax.Array]
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Particles:
-    """u_x, u_y, u_z; node and fraction of a cell of z - V_d t for each direction of the slab. All arrays are (N,)."""
+    """Momenta and places of N particles; places are kept in the frame of each direction d of the slab.
+
+    momentum: u_x, u_y, u_z, each (N,) [m_p c]
+    cell: node below z - V_d t, one array for each direction, (N,), int32
+    fraction: distance from that node, one array for each direction, (N,) [cell]
+    """
 
     momentum: Vector
     cell: tuple[jax.Array, ...]
@@ -40,9 +46,11 @@ class Particles:
 
 
 def start(p: jax.Array, mu: jax.Array, words: jax.Array, slab: Slab) -> Particles:
-    """Particles of momentum p [m_p c] and pitch-angle cosine mu (N,) at t = 0, anywhere in the slab, at any gyrophase.
+    """Return particles at t = 0, at random gyrophases and places, in the precision of the slab.
 
-    words: uint32 (2, N), for gyrophase and place.  The particles have the precision of the slab.
+    p: momentum, () [m_p c]
+    mu: pitch-angle cosine, (N,)
+    words: random words for gyrophase and place, (2, N), uint32
     """
     phase = 2.0 * np.pi * 2.0**-32 * words[0].astype(jnp.float64)
     place = slab.cells * 2.0**-32 * words[1].astype(jnp.float64)
@@ -51,7 +59,11 @@ def start(p: jax.Array, mu: jax.Array, words: jax.Array, slab: Slab) -> Particle
 
 
 def at(slab: Slab, momentum: Vector, z: jax.Array) -> Particles:
-    """Particles of given momentum at z (N,) [c/Omega0] at t = 0, in the precision of the slab."""
+    """Return particles of given momentum and place at t = 0, in the precision of the slab.
+
+    momentum: u_x, u_y, u_z, each (N,) [m_p c]
+    z: place, (N,) [c/Omega0]
+    """
     dtype, directions = slab.table.dtype, slab.table.shape[0]
     place = z.astype(jnp.float64) / slab.cell.astype(jnp.float64)
     whole = jnp.floor(place)
@@ -61,7 +73,7 @@ def at(slab: Slab, momentum: Vector, z: jax.Array) -> Particles:
 
 
 def fields(slab: Slab, particles: Particles) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
-    """E_x, E_y, dB_x, dB_y at the particles, in units of B0."""
+    """Return E_x, E_y, dB_x, dB_y at the particles, each (N,) [B0]."""
     e_x = e_y = b_x = b_y = jnp.zeros((), slab.table.dtype)
     for d, (cell, fraction) in enumerate(zip(particles.cell, particles.fraction, strict=True)):
         V, (x, y) = slab.velocity[d], field(slab, d, cell, fraction)
@@ -70,7 +82,12 @@ def fields(slab: Slab, particles: Particles) -> tuple[jax.Array, jax.Array, jax.
 
 
 def kick(u: Vector, at_particles: tuple[jax.Array, jax.Array, jax.Array, jax.Array], dt: jax.Array) -> Vector:
-    """u after a time dt in the fields (E_x, E_y, dB_x, dB_y), with B_z = 1 (Higuera & Cary 2017)."""
+    """Return the momenta after a kick of length dt in the fields at the particles, with B_z = 1 (Higuera & Cary 2017).
+
+    u: u_x, u_y, u_z, each (N,) [m_p c]
+    at_particles: E_x, E_y, dB_x, dB_y, each (N,) [B0]
+    dt: time, () [1/Omega0]
+    """
     e_x, e_y, t_x, t_y = (0.5 * dt * component for component in at_particles)
     t_z = 0.5 * dt
     x, y, z = u[0] + e_x, u[1] + e_y, u[2]
@@ -89,7 +106,7 @@ def kick(u: Vector, at_particles: tuple[jax.Array, jax.Array, jax.Array, jax.Arr
 
 
 def drift(slab: Slab, particles: Particles, dt: jax.Array) -> Particles:
-    """Places after a time dt at constant velocity."""
+    """Return the particles after a time dt [1/Omega0] at constant velocity."""
     x, y, z = particles.momentum
     speed = z * jax.lax.rsqrt(1.0 + x**2 + y**2 + z**2)
     cells, fractions = [], []
@@ -103,7 +120,7 @@ def drift(slab: Slab, particles: Particles, dt: jax.Array) -> Particles:
 
 
 def advance(slab: Slab, particles: Particles, dt: jax.Array, steps: int | jax.Array) -> Particles:
-    """Particles after ``steps`` steps of dt [1/Omega0]."""
+    """Return the particles after a number of steps of length dt [1/Omega0]."""
     dt = jnp.asarray(dt, slab.table.dtype)
 
     def body(_: Any, now: Particles) -> Particles:
@@ -124,7 +141,11 @@ def observe(
     steps: int | jax.Array,
     of: Callable[[Vector], Any],
 ) -> Any:
-    """``of(u)`` at the times n steps dt, n = 1 .. outputs, stacked on a leading axis."""
+    """Return ``of(u)`` at the times n steps dt, n = 1 .. outputs, stacked on a leading axis.
+
+    dt: length of a step, () [1/Omega0]
+    of: function of the momenta u_x, u_y, u_z, each (N,) [m_p c]
+    """
 
     def body(now: Particles, _: None) -> tuple[Particles, Any]:
         now = advance(slab, now, dt, steps)

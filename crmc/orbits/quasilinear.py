@@ -1,4 +1,4 @@
-"""What quasilinear theory says of the orbits in a `slab`: the tensor, and displacements after a finite lag.
+"""Quasilinear predictions for orbits in a `slab`: the diffusion tensor, and displacements after a finite lag.
 
 For waves of one direction, V = d v_A, everything follows from the push along B0: in the laboratory, exactly in V,
 
@@ -9,7 +9,7 @@ For waves of one direction, V = d v_A, everything follows from the push along B0
     <dp_z^2>(T) = (v_perp^2/2) sum_h int e_h(ln k) [sin(omega T/2)/(omega/2)]^2 dln k  ->  2 D_zz T,
     D_zz = (nu/2) p^2 (1 - mu^2),    nu = pi (Omega0/gamma) e(ln k_res),    k_res = Omega0/|p_z - gamma V|.
 
-The leading order in V/v is section 4 of the notes: D_mumu = nu (1 - mu^2)/2, D_mup = d (p v_A/v) D_mumu, D_pp =
+To leading order in V/v: D_mumu = nu (1 - mu^2)/2, D_mup = d (p v_A/v) D_mumu, D_pp =
 (p v_A/v)^2 D_mumu (eqs. 27-30 of Zweibel 2020, where nu lacks the pi).  Directions add.  Code units.
 """
 
@@ -32,7 +32,12 @@ _CELLS = 600
 
 
 class Tensor(NamedTuple):
-    """D_mumu, D_mup, D_pp in units of Omega0 and m_p c, or the moments <d mu^2>, <d mu dp>, <dp^2>."""
+    """Diffusion tensor in mu and p, or the moments of displacements that it drives.
+
+    mu_mu: D_mumu [Omega0], or <d mu^2>
+    mu_p: D_mup [Omega0 m_p c], or <d mu dp> [m_p c]
+    p_p: D_pp [Omega0 (m_p c)^2], or <dp^2> [(m_p c)^2]
+    """
 
     mu_mu: jax.Array
     mu_p: jax.Array
@@ -40,7 +45,13 @@ class Tensor(NamedTuple):
 
 
 def _from_push(zz: jax.Array, velocity: jax.Array, p: jax.Array, mu: jax.Array) -> Tensor:
-    """Tensor from that of p_z, ``zz`` (D, ..., mu), of each direction."""
+    """Return the tensor of all directions together from the diffusion of p_z by each, exactly in V.
+
+    zz: D_zz or <dp_z^2> of each direction, (D, ..., n) [Omega0 (m_p c)^2 or (m_p c)^2]
+    velocity: V_d of each direction, (D,) [c]
+    p: momentum, () [m_p c]
+    mu: pitch-angle cosine, (n,)
+    """
     V = velocity.reshape(-1, *[1] * (zz.ndim - 1))
     speed = p / jnp.sqrt(1.0 + p**2)
     to_mu, to_p = (1.0 - mu * V / speed) / p, V / speed
@@ -51,9 +62,14 @@ def _from_push(zz: jax.Array, velocity: jax.Array, p: jax.Array, mu: jax.Array) 
 def tensor(
     grid: SpectrumGrid, e: jax.Array, velocity: jax.Array, p: jax.Array, mu: jax.Array, coefficients: str = "exact"
 ) -> Tensor:
-    """The tensor at momentum p and cosines mu (n,), of waves ``e`` (D, 2, bins) with velocities V_d (D,); (n,) each.
+    """Return the quasilinear diffusion tensor at one momentum, each component (n,).
 
-    coefficients: "exact", or "printed" for eq. 30 of Zweibel (2020), which lacks the pi.
+    grid: splines in ln k
+    e: wave power of each branch and bin, (D, 2, bins)
+    velocity: V_d of each direction, (D,) [c]
+    p: momentum, () [m_p c]
+    mu: pitch-angle cosine, (n,)
+    coefficients: "exact", or "printed" for eq. 30 of Zweibel (2020), which lacks the pi
     """
     gamma = jnp.sqrt(1.0 + p**2)
     relative = p * mu - gamma * velocity[:, None]
@@ -66,9 +82,13 @@ def tensor(
 
 @jax.jit
 def spread_of_waves(modes: Modes, p: jax.Array, mu: jax.Array, times: jax.Array) -> Tensor:
-    """Moments of the displacement after ``times`` (t,), each (t, mu), to second order in b: sums over the modes.
+    """Return the moments of displacements to second order in the waves, as sums over the modes, each (t, n).
 
     Exact for dB/B -> 0 at any lag, also where modes are too far apart to be a continuum.
+
+    p: momentum, () [m_p c]
+    mu: pitch-angle cosine at the start, (n,)
+    times: lags, (t,) [1/Omega0]
     """
     gamma = jnp.sqrt(1.0 + p**2)
 
@@ -85,16 +105,20 @@ def spread_of_waves(modes: Modes, p: jax.Array, mu: jax.Array, times: jax.Array)
 
 
 def mesh() -> np.ndarray:
-    """Edges of the cells in mu on which `spread_of_diffusion` takes its coefficient."""
+    """Return the edges of the cells in mu on which `spread_of_diffusion` takes its coefficient, (cells + 1,)."""
     return np.linspace(-1.0, 1.0, _CELLS + 1)
 
 
 def spread_of_diffusion(coefficient: np.ndarray, mu: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """<(mu - mu_0)^2> (t, mu_0) of particles that start at ``mu`` and diffuse with D_mumu, given on the edges `mesh`.
+    """Return <(mu - mu_0)^2> of particles that diffuse in mu from mu_0, (t, n).
 
-    Solves dg/dt = d/dmu (D dg/dmu) for g = mu and mu^2, in the eigenvectors of its symmetric matrix.  Tends to 2 D t,
-    and knows that particles come to places with another D.  Neglects what diffusion in p and the measure d^3p do, of
-    order v_A/v.
+    Solves dg/dt = d/dmu (D dg/dmu) for g = mu and mu^2, in the eigenvectors of its symmetric matrix.  Tends to 2 D t
+    for short times, and includes that D changes along the way.  Neglects diffusion in p and the change of the measure
+    d^3p, both of order v_A/v.
+
+    coefficient: D_mumu on the edges `mesh`, (cells + 1,) [Omega0]
+    mu: pitch-angle cosine mu_0 at the start, (n,)
+    times: lags, (t,) [1/Omega0]
     """
     edges = mesh()
     width, centre = edges[1] - edges[0], 0.5 * (edges[1:] + edges[:-1])

@@ -1,4 +1,4 @@
-"""An explicit slab of random-phase, parallel, circularly polarised Alfven waves with the power of four branches.
+"""Explicit slab of parallel, circularly polarised Alfven waves of random phase, with the power of four branches.
 
 All waves of direction d move at V = d v_A: in s = z - V t their field is static, and in their own frame it is purely
 magnetic,
@@ -6,8 +6,9 @@ magnetic,
     dB_x + i dB_y = B0 b_d(s),    b_d(s) = sum_{k,h} a_{kh} exp(-i h k s + i phase_{kh}),    E = -V x dB/c.
 
 A proton (q > 0, B0 along +z) gyrates as exp(-i Omega t).  It keeps step with exp(-i h k s) where h k (v_par - V) =
-Omega, so h is the sign of p_par' = gamma_V (p_par - gamma V): the helicity of `spectrum`.  There k = Omega0/|p_par -
-gamma V| is the laboratory's wavenumber; that of the wave's frame is smaller by gamma_V = 1 + O(v_A^2/c^2).
+Omega, so h is the sign of p_par' = gamma_V (p_par - gamma V): the helicity of `crmc.physics.spectrum`.  There k =
+Omega0/|p_par - gamma V| is the laboratory's wavenumber; that of the wave's frame is smaller by gamma_V = 1 +
+O(v_A^2/c^2).
 
 With modes dk = 2 pi/L apart, a_{kh}^2 = e(ln k) dk/k, so that (dB/B0)^2 = int e dln k summed over branches.  The field
 repeats after L.  Over a time T the modes act as a continuum if no particle meets the same field twice,
@@ -41,9 +42,11 @@ _ANGLE = 2.0 * np.pi * 2.0**-32
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Modes:
-    """What all realisations share: velocities V_d [c] (D,), cell [c/Omega0], amplitudes a (D, 2 helicities, modes).
+    """Waves that all realisations share; mode m has k = 2 pi m/L, and mode 0 is empty.
 
-    Mode m has k = 2 pi m/L; the mode 0 is empty.
+    velocity: V_d of each direction, (D,) [c]
+    cell: distance of neighbouring nodes, () [c/Omega0]
+    amplitude: a_{kh} of each direction, helicity and mode, (D, 2, modes) [B0]
     """
 
     velocity: jax.Array
@@ -57,14 +60,19 @@ class Modes:
 
     @property
     def wavenumber(self) -> jax.Array:
-        """k [Omega0/c] of every mode."""
+        """Wavenumber of every mode, (modes,) [Omega0/c]."""
         return 2.0 * jnp.pi / (self.cell * self.cells) * jnp.arange(self.cells // 2)
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Slab:
-    """One realisation: of each direction b_x, b_y at the nodes and their steps to the next node, (D, 4, cells)."""
+    """One realisation of the waves on the nodes of the grid.
+
+    velocity: V_d of each direction, (D,) [c]
+    cell: distance of neighbouring nodes, () [c/Omega0]
+    table: b_x, b_y at the nodes and their steps to the next node, (D, 4, cells) [B0]
+    """
 
     velocity: jax.Array
     cell: jax.Array
@@ -79,10 +87,15 @@ class Slab:
 def make_modes(
     grid: SpectrumGrid, e: jax.Array, velocity: jax.Array, *, length: jax.Array | float, cells: int
 ) -> Modes:
-    """Amplitudes of the waves with velocities V_d (D,) from the spline amplitudes ``e`` (D, 2, bins) of ``grid``.
+    """Return the modes of a slab with a given spectrum.
 
-    length: of the box [c/Omega0]; cells: a power of two, so many that k_max length/cells stays below about 2.
-    Raises ValueError for another number of cells.
+    grid: splines in ln k
+    e: wave power of each branch and bin, (D, 2, bins)
+    velocity: V_d of each direction, (D,) [c]
+    length: period of the slab [c/Omega0]
+    cells: number of cells, a power of two; k_max length/cells should stay below about 2
+
+    Raises ValueError if ``cells`` is not a power of two of at least 4.
     """
     if cells < 4 or cells & (cells - 1):
         raise ValueError(f"cells = {cells}: must be a power of two, at least 4")
@@ -91,6 +104,7 @@ def make_modes(
 
 @partial(jax.jit, static_argnames="cells")
 def _modes(grid: SpectrumGrid, e: jax.Array, velocity: jax.Array, length: jax.Array, cells: int) -> Modes:
+    """Return the modes with a_{kh}^2 = e(ln k) dk/k; arguments are those of `make_modes`."""
     number = jnp.arange(1, cells // 2)
     power = jnp.tensordot(e, grid.basis(length / (2.0 * jnp.pi * number)), axes=(-1, -1))
     amplitude = jnp.pad(jnp.sqrt(power / number), ((0, 0), (0, 0), (1, 0)))
@@ -98,14 +112,21 @@ def _modes(grid: SpectrumGrid, e: jax.Array, velocity: jax.Array, length: jax.Ar
 
 
 def random_slab(modes: Modes, key: jax.Array, dtype: DTypeLike) -> Slab:
-    """A realisation; its phases depend on ``key`` alone, not on ``dtype`` (float32 or float64)."""
+    """Return a realisation of random phases, which depend on ``key`` alone.
+
+    dtype: precision of the field, float32 or float64; the phases do not depend on it
+    """
     words = jax.random.bits(key, modes.amplitude.shape, "uint32")
     return slab_of(modes, _ANGLE * words.astype(jnp.float64), dtype)
 
 
 @partial(jax.jit, static_argnames="dtype")
 def slab_of(modes: Modes, phase: jax.Array, dtype: DTypeLike) -> Slab:
-    """The slab of given phases, of the shape of ``modes.amplitude``; summed in float64, stored in ``dtype``."""
+    """Return the slab of given phases.
+
+    phase: phase of each direction, helicity and mode, (D, 2, modes) [rad]
+    dtype: precision in which the field is stored; it is summed in float64
+    """
     raised = modes.amplitude / jnp.sinc(jnp.arange(modes.cells // 2) / modes.cells) ** 2
     right, left = jnp.moveaxis(raised * jnp.exp(1j * phase), 1, 0)
     # The transform's exp(-i k s) is h = +1; its upper half holds -k, after an empty place for the Nyquist wavenumber.
@@ -116,6 +137,11 @@ def slab_of(modes: Modes, phase: jax.Array, dtype: DTypeLike) -> Slab:
 
 
 def field(slab: Slab, direction: int, cell: jax.Array, fraction: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """b_x, b_y of the waves number ``direction`` at node ``cell`` (int32, below cells) plus ``fraction`` of a cell."""
+    """Return the transverse field b_x, b_y of the waves of one direction, each (N,) [B0].
+
+    direction: number of the direction in the slab
+    cell: node below each place, (N,), int32 from 0 to cells - 1
+    fraction: distance from that node, (N,) [cell]
+    """
     x, y, dx, dy = (slab.table[direction, i].at[cell].get(mode="promise_in_bounds") for i in range(4))
     return x + fraction * dx, y + fraction * dy

@@ -1,13 +1,13 @@
-"""The study of quasilinear theory by orbits: which waves, amplitudes and momenta, and what is measured on each.
+"""Test quasilinear theory by orbits: measure and predict the scattering of each spectrum, amplitude and momentum.
 
-Every `Case` is measured and predicted alike.  Beside the tensor, the limit of long lags and weak waves, stands what
-theory expects of the very lags used,
+Every `Case` is measured and predicted in the same way.  The tensor is the limit of long lags and weak waves; at the lag
+T that is measured theory expects
 
-    <d mu^2>(T) = M + (B - 2 D_mumu T) min(1, M/2 D_mumu T),
+    <d mu^2>(T) = M + (B - 2 D_mumu T) min(1, M/(2 D_mumu T)).
 
-M by diffusion from mu_0, which knows that particles come to other D(mu), to the gap and the end of the spectrum, and B
-to second order in the waves, which knows that beats with waves out of resonance last.  Each is exact where the other
-says 2 D_mumu T.
+M is the spread by diffusion from mu_0: it includes that D_mumu changes along the way, in the gap and at the ends of the
+spectrum.  B is of second order in the waves: it includes the beats with waves out of resonance, which do not decay.
+Each is exact where the other is 2 D_mumu T.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ from crmc.orbits.transport import MOMENTS, Sample, displacements, running, slope
 from crmc.physics.spectrum import SpectrumGrid, make_grid
 from crmc.statistics import mean_of, ratio_of
 
+#: Branches (d, h) of the waves that are present.
 Branches = tuple[tuple[int, int], ...]
+#: Kind of a case and its indices in the result.
+Place = tuple[str, tuple[int, ...]]
 
 #: Sets of branches (d, h), by name; they share the power equally.
 WAVES: dict[str, Branches] = {
@@ -51,13 +54,20 @@ _BATCH = 128
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """One spectrum and momentum.
+    """One spectrum and momentum of the study.
 
-    place: where its results go, (kind, indices); key: number of its random stream.
-    k_min, k_max: ends of the spectrum; cosines: mu at the start.
+    place: where its results go, ("main", (waves, amplitude, momentum)), ("branch", (d, h, momentum)) or
+        ("narrow", (width, amplitude))
+    key: number of its random stream
+    branches: branches (d, h), of equal power
+    amplitude: dB/B of all waves together, r.m.s.
+    momentum: momentum [m_p c]
+    k_min, k_max: ends of the spectrum [Omega0/c]
+    cosines: pitch-angle cosines at the start
+    gyrations: longest lag [gyrations]
     """
 
-    place: tuple[str, tuple[int, ...]]
+    place: Place
     key: int
     branches: Branches
     amplitude: float
@@ -69,9 +79,7 @@ class Case:
 
 
 def cases(study: Study) -> Iterator[Case]:
-    """All cases; their places: ("main", (waves, amplitude, momentum)), ("branch", (d, h, momentum)),
-    ("narrow", (width, amplitude)).
-    """
+    """Yield all cases of the study: sets of branches, each branch alone, narrow spectra."""
     number = iter(range(10**9))
     cosines = signed(study)
     broad = study.k_min, study.k_max, cosines
@@ -93,17 +101,23 @@ def cases(study: Study) -> Iterator[Case]:
 
 
 def signed(study: Study) -> tuple[float, ...]:
-    """Cosines of both signs, ascending."""
+    """Return the cosines of the study with both signs, ascending."""
     return tuple(-x for x in reversed(study.cosines)) + study.cosines
 
 
 def flat_width(study: Study) -> float:
-    """(dB/B)^2 over e of one branch: the width in ln k of its ``bins`` splines."""
+    """Return (dB/B)^2/e of one branch of flat power e: the width of its splines in ln k."""
     return float(study.bins * np.log(study.k_max / study.k_min) / (study.bins + 2))
 
 
 class Spectrum(NamedTuple):
-    """Waves of a case: splines, amplitudes e (D, 2, bins) and velocities (D,), and the slab's modes."""
+    """Waves of a case.
+
+    grid: splines in ln k
+    e: wave power of each branch and bin, (D, 2, bins)
+    velocity: V_d of each direction, (D,) [c]
+    modes: modes of the slab
+    """
 
     grid: SpectrumGrid
     e: jax.Array
@@ -112,7 +126,7 @@ class Spectrum(NamedTuple):
 
 
 def spectrum_of(case: Case, study: Study) -> Spectrum:
-    """A flat spectrum e(ln k) of the case's amplitude."""
+    """Return the waves of a case, of flat e(ln k) between the ends of its spectrum."""
     directions = sorted({d for d, _ in case.branches}, reverse=True)
     knot = np.log(case.k_max / case.k_min) / (study.bins + 2)
     e = np.zeros((len(directions), 2, study.bins))
@@ -125,15 +139,15 @@ def spectrum_of(case: Case, study: Study) -> Spectrum:
 
 
 class Programs:
-    """The compiled `displacements`, one for each shape of its arguments."""
+    """Compiled versions of `displacements`, one for each shape of its arguments; threads may share them."""
 
-    def __init__(self, study: Study):
+    def __init__(self, study: Study) -> None:
         self.study, self.lock = study, threading.Lock()
         self.known: dict[str, Callable[..., jax.Array]] = {}
         self.batch = 1 if jax.default_backend() == "cpu" else min(_BATCH, study.realisations)
 
     def __call__(self, *arguments: Any) -> np.ndarray:
-        """Displacements for (modes, p, mu, dt, steps, key)."""
+        """Return the `displacements` for (modes, p, mu, dt, steps, key), (realisations, LAGS, n, 7)."""
         shape = str(jax.tree.map(jnp.shape, arguments[:-1]))
         sample = Sample(LAGS, self.study.particles, self.study.realisations, self.batch)
         with self.lock:
@@ -144,7 +158,7 @@ class Programs:
 
 
 def timing(case: Case, study: Study) -> tuple[float, int, np.ndarray]:
-    """Step dt, steps per lag, and the lags [1/Omega0]."""
+    """Return the length of a step [1/Omega0], the steps per lag, and the lags, (LAGS,) [1/Omega0]."""
     gamma = np.hypot(1.0, case.momentum)
     lag = 2.0 * np.pi * gamma * case.gyrations / LAGS
     most = min(_GYROPHASE * gamma, _WAVE_PHASE / (study.k_max * (case.momentum / gamma + study.alfven_speed)))
@@ -153,7 +167,10 @@ def timing(case: Case, study: Study) -> tuple[float, int, np.ndarray]:
 
 
 def measure(case: Case, study: Study, programs: Programs) -> dict[str, np.ndarray]:
-    """Every result of a case by name; see `predict` for those of theory."""
+    """Measure a case and return every result by name, those of `predict` among them.
+
+    The names, shapes and units are those of `crmc.orbits.dataset`; x_stderr is the standard error of x.
+    """
     waves = spectrum_of(case, study)
     dt, steps, times = timing(case, study)
     p, mu = jnp.asarray(case.momentum), jnp.asarray(case.cosines)
@@ -185,18 +202,29 @@ def measure(case: Case, study: Study, programs: Programs) -> dict[str, np.ndarra
 
 
 def resonant(tensor: np.ndarray, mu: np.ndarray) -> np.ndarray:
-    """Where theory's nu is at least a hundredth of its largest, by D_mumu (..., mu)."""
+    """Return where theory's nu is at least a hundredth of its largest, (..., n).
+
+    tensor: D_mumu, (..., n); mu: pitch-angle cosine, (n,)
+    """
     nu = tensor / (1.0 - mu**2)
     return nu > 0.01 * np.max(nu, axis=-1, keepdims=True)
 
 
 def pooled(tensor: np.ndarray, mu: np.ndarray) -> np.ndarray:
-    """The resonant cosines with 0.2 <= |mu| <= 0.9."""
+    """Return where cosines are resonant and 0.2 <= |mu| <= 0.9, (..., n).
+
+    tensor: D_mumu, (..., n); mu: pitch-angle cosine, (n,)
+    """
     return resonant(tensor, mu) & (np.abs(mu) > 0.199) & (np.abs(mu) < 0.901)
 
 
 def predict(case: Case, waves: Spectrum, times: np.ndarray) -> dict[str, np.ndarray]:
-    """Theory of a case: the tensor, and the <d mu^2> of diffusion, and expected, at every lag."""
+    """Return theory's results of a case by name: the tensor, (n,), and <d mu^2> at every lag, (LAGS, n).
+
+    <d mu^2> is "diffused_spread" by diffusion alone and "expected_spread" with the beats.
+
+    times: lags, (LAGS,) [1/Omega0]
+    """
     p, mu = jnp.asarray(case.momentum), jnp.asarray(case.cosines)
     arguments = waves.grid, waves.e, waves.velocity, p
     local = quasilinear.tensor(*arguments, mu)
@@ -216,10 +244,14 @@ def run_study(
     *,
     stop: Callable[[], bool] = lambda: False,
     progress: Callable[[], None] = lambda: None,
-) -> dict[tuple[str, tuple[int, ...]], dict[str, np.ndarray]]:
-    """Results of every case by its place, on all cores; those that are ready when ``stop`` says so."""
+) -> dict[Place, dict[str, np.ndarray]]:
+    """Measure every case on all cores and return the results by place.
+
+    stop: asked before each case is begun whether to leave it and all others out
+    progress: called after each case
+    """
     programs = Programs(study)
-    found: dict[tuple[str, tuple[int, ...]], dict[str, np.ndarray]] = {}
+    found: dict[Place, dict[str, np.ndarray]] = {}
     for case, values in each(cases(study), lambda case: measure(case, study, programs), stop):
         found[case.place] = values
         progress()

@@ -1,4 +1,4 @@
-"""The tables of the study of quasilinear theory, as text."""
+"""Write the tables of the study of quasilinear theory as text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from crmc.orbits.dataset import by_cosine
 
 
 def _number(value: float, stderr: float) -> str:
-    """1.003(12): the error in units of the last digit shown."""
+    """Return a number with its error in units of the last digit, such as 1.003(12)."""
     if not math.isfinite(value) or not math.isfinite(stderr) or stderr <= 0.0:
         return f"{value:.3g}" if math.isfinite(value) else "-"
     digits = min(6, max(0, 1 - math.floor(math.log10(stderr))))
@@ -19,13 +19,14 @@ def _number(value: float, stderr: float) -> str:
 
 
 def _aligned(rows: list[list[str]]) -> str:
+    """Return the rows as lines of right-aligned columns."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(line.rstrip() for line in lines)
 
 
 def table(data: xr.Dataset) -> str:
-    """Each branch alone; the ratio by dB/B and |mu|, for every set of waves and momentum; narrow spectra."""
+    """Return the tables of single branches, of the ratio by waves, momentum, dB/B and |mu|, and of narrow spectra."""
     parts = [_branches(data), _breakdown(data)]
     if data.sizes["width"]:
         parts.append(_narrow(data))
@@ -33,6 +34,7 @@ def table(data: xr.Dataset) -> str:
 
 
 def _branches(data: xr.Dataset) -> str:
+    """Return the table of single branches."""
     rows = [["d", "h", "p", "D_mumu/theory", "/printed", "D_mup", "D_pp", "d eps"]]
     for d in (1, -1):
         for h in (1, -1):
@@ -49,6 +51,7 @@ def _branches(data: xr.Dataset) -> str:
 
 
 def _breakdown(data: xr.Dataset) -> str:
+    """Return the table of the ratio by waves, momentum, dB/B and |mu|, with the dB/B where theory fails."""
     folded = by_cosine(data)
     cosines = [f"{c:g}" for c in folded.cosine.values]
     rows = [["waves", "p", "dB/B", *cosines, "0.2-0.9"]]
@@ -68,10 +71,12 @@ def _breakdown(data: xr.Dataset) -> str:
 
 
 def _limit(value: float) -> str:
+    """Return a threshold in two digits; "-" if there is none."""
     return f"{value:.2g}" if math.isfinite(value) else "-"
 
 
 def _narrow(data: xr.Dataset) -> str:
+    """Return the table of narrow spectra."""
     last = f"{float(data.narrow_lag[-1]):g}"
     middle = data.sizes["lag"] // 4 - 1
     rows = [["width", "dB/B", "omega_b/width", f"{float(data.narrow_lag[middle]):g} gyrations", f"{last} gyrations"]]

@@ -1,4 +1,4 @@
-"""Transport coefficients measured on orbits, from the statistics of displacements over a range of lags.
+"""Measure transport coefficients on orbits from the statistics of displacements over a range of lags.
 
 Particles start at given p and mu, at random gyrophases and places of independent slabs.  Their displacements after lags
 T_1 < T_2 < ... have moments M(T), and
@@ -28,7 +28,13 @@ MOMENTS = ("mu_mu", "mu_p", "p_p", "mu", "p", "z_z", "z_energy")
 
 
 class Sample(NamedTuple):
-    """Size of a measurement: lags, particles per mu and slab, slabs, and how many slabs run side by side."""
+    """Size of a measurement.
+
+    lags: number of lags
+    particles: particles per cosine and slab
+    realisations: number of independent slabs
+    batch: slabs that run side by side
+    """
 
     lags: int
     particles: int
@@ -37,7 +43,12 @@ class Sample(NamedTuple):
 
 
 def moments(u: pusher.Vector, p: jax.Array, mu: jax.Array) -> jax.Array:
-    """``MOMENTS`` (n, 7) of the displacements from momentum p and cosines mu (n,), one of n groups after the other."""
+    """Return the means `MOMENTS` of the displacements of n groups of particles, (n, 7), float64.
+
+    u: momenta now, u_x, u_y, u_z, each (n particles,), one group after the other [m_p c]
+    p: momentum at the start, () [m_p c]
+    mu: pitch-angle cosine of each group at the start, (n,)
+    """
     x, y, z = (component.astype(jnp.float64).reshape(mu.size, -1) for component in u)
     now = jnp.sqrt(x**2 + y**2 + z**2)
     gained = (now - p) * (now + p)
@@ -59,10 +70,15 @@ def displacements(
     sample: Sample,
     dtype: DTypeLike,
 ) -> jax.Array:
-    """``MOMENTS`` of the displacements after 1 .. lags times ``steps`` steps, (realisations, lags, mu, 7), float64.
+    """Return the means `MOMENTS` of the displacements at every lag, (realisations, lags, n, 7), float64.
 
-    p: momentum [m_p c]; mu (n,): cosines at the start; dt [1/Omega0]; dtype: precision of orbits and field.
     Realisation r draws from fold_in(key, r): its slab from fold_in(., 0), its particles from fold_in(., 1).
+
+    p: momentum, () [m_p c]
+    mu: pitch-angle cosine at the start, (n,)
+    dt: length of a step, () [1/Omega0]
+    steps: steps from one lag to the next, ()
+    dtype: precision of orbits and field
     """
     everyone = jnp.repeat(mu, sample.particles)
 
@@ -78,11 +94,22 @@ def displacements(
 
 
 def slope(moment: np.ndarray, times: np.ndarray, first: int, last: int = -1) -> np.ndarray:
-    """D between the lags number ``first`` and ``last``; ``moment`` (..., lags, mu) gives (..., mu)."""
+    """Return the diffusion coefficient between two lags, (..., n) [unit of moment Omega0].
+
+    moment: mean of a squared displacement, (..., lags, n)
+    times: lags, (lags,) [1/Omega0]
+    first, last: numbers of the two lags
+    """
     return 0.5 * (moment[..., last, :] - moment[..., first, :]) / (times[last] - times[first])
 
 
 def running(moment: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """D between each lag and the one before (the first: T = 0); shape of ``moment``, (..., lags, mu)."""
+    """Return the diffusion coefficient between each lag and the one before, (..., lags, n) [unit of moment Omega0].
+
+    The one before the first lag is T = 0.
+
+    moment: mean of a squared displacement, (..., lags, n)
+    times: lags, (lags,) [1/Omega0]
+    """
     change = np.diff(moment, axis=-2, prepend=np.zeros_like(moment[..., :1, :]))
     return 0.5 * change / np.diff(times, prepend=0.0)[:, None]

@@ -1,1 +1,1 @@
-"""The paper held against crmc: every equation (`equations`), every number (`numbers`), as text, JSON and a figure."""
+"""Compare Zweibel (2020) with crmc: every equation (`equations`) and number (`numbers`), as text, JSON and a figure."""

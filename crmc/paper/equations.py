@@ -1,4 +1,4 @@
-"""What crmc does with each numbered equation of Zweibel (2020): the tables in ``equations_*.toml``."""
+"""Read what crmc does with each numbered equation of Zweibel (2020) from the tables ``equations_*.toml``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import functools
 import tomllib
 from pathlib import Path
 
-#: What each verdict means.
+#: Verdicts and their meanings.
 VERDICTS = {
     "implemented": "part of the simulation, as it stands",
     "tested": "a function of crmc, held against an independent calculation",
@@ -20,10 +20,16 @@ _TABLES = ("equations_2_3.toml", "equations_4.toml", "equations_5_6_appendix.tom
 
 @dataclasses.dataclass(frozen=True)
 class Equation:
-    """One numbered equation.
+    """One numbered equation of the paper.
 
-    label: "1".."60", "A1".."A10".  where: importable names; tests: "tests/FILE::FUNCTION".
-    reason: why it is corrected, derived from or not used, or a remark; may be empty otherwise.
+    label: "1" to "60", "A1" to "A10"
+    section: section of the paper, a key of `crmc.paper.table.SECTIONS`
+    name: the equation in words
+    says: its formula in ASCII
+    verdict: a key of `VERDICTS`
+    where: importable names that implement it
+    tests: tests that hold it, "tests/FILE::FUNCTION"
+    reason: why it is corrected, derived from or not used, or a remark; may be empty otherwise
     """
 
     label: str
@@ -43,7 +49,7 @@ class Equation:
 
 @functools.cache
 def equations() -> tuple[Equation, ...]:
-    """All 70, in the order of the paper."""
+    """Return all 70 equations in the order of the paper."""
     found = []
     for name in _TABLES:
         for entry in tomllib.loads(Path(__file__).with_name(name).read_text(encoding="utf-8"))["equation"]:

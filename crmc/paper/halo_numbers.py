@@ -1,8 +1,10 @@
-"""Numbers of section 6: the gas between a cosmic-ray source and a halo cloud."""
+"""Recompute the numbers of section 6: the gas between a cosmic-ray source and a halo cloud."""
 
 from __future__ import annotations
 
 import math
+
+import jax
 
 from crmc import theory
 from crmc.paper.rows import HELIUM, INPUTS, Rows, mean_drive
@@ -25,6 +27,7 @@ def add(rows: Rows) -> None:
 
 
 def _plasma(rows: Rows) -> None:
+    """Append the gas, the magnetic field and the heating that balances cooling."""
     kT, known = BOLTZMANN * INPUTS["temperature"], rows.example
     pressure = [known.hydrogen * x * kT for x in _PARTICLES]
     rows.add(
@@ -70,6 +73,7 @@ def _plasma(rows: Rows) -> None:
 
 
 def _cosmic_rays(rows: Rows) -> None:
+    """Append the pressure of the cosmic rays and the expansion time that it causes."""
     P_g, P_m, P_c = (INPUTS[f"{name}_pressure"] for name in ("gas", "magnetic", "cr"))
     rows.given("pressure_rate", "6", "3", "DeltaPdot_c", INPUTS["pressure_rate"], "erg cm-3 s-1")
     rows.add(
@@ -89,6 +93,7 @@ def _cosmic_rays(rows: Rows) -> None:
 
 
 def _heating(rows: Rows) -> None:
+    """Append the heating rate of eq. 48 and its share of the heating that balances cooling."""
     scales = INPUTS["cr_pressure"], INPUTS["v_alfven"], INPUTS["tau_B"]
     bound, exact = theory.heating_bound(*scales), theory.heating_ultrarelativistic(*scales)
     rows.add(
@@ -121,12 +126,13 @@ def _heating(rows: Rows) -> None:
     )
 
 
-def _path(nu) -> float:
-    """c/nu [pc]."""
+def _path(nu: jax.Array | float) -> float:
+    """Return the mean free path c/nu [pc] at a scattering frequency nu [1/s]."""
     return float(SPEED_OF_LIGHT / nu / PARSEC)
 
 
 def _eq_57(rows: Rows) -> None:
+    """Append nu and the mean free path of eq. 57."""
     scales = INPUTS["v_alfven"], INPUTS["tau_B"]
     estimate, mean = theory.scattering_eq57(*scales), theory.driven_expansion(0.5, -1.0, *scales)
     rows.add(
@@ -163,6 +169,7 @@ def _eq_57(rows: Rows) -> None:
 
 
 def _eq_60(rows: Rows) -> None:
+    """Append nu and the mean free path of eq. 60, and the density of cosmic rays that they need."""
     known = rows.example
     scales = INPUTS["v_alfven"], known.thermal_speed, INPUTS["tau_B"], known.units.gyrofrequency
     ratio = theory.number_above(known.background, known.amplitude, 1.0)
@@ -213,7 +220,7 @@ def _eq_60(rows: Rows) -> None:
 
 
 def _bracket(rows: Rows) -> None:
-    """The anisotropy factor: eq. 57 says nu x factor, eq. 60 says nu."""
+    """Append the anisotropy factor, nu x factor of eq. 57 over nu of eq. 60."""
     known = rows.example
     w, tau = INPUTS["v_alfven"], INPUTS["tau_B"]
     scales = w, known.thermal_speed, tau, known.units.gyrofrequency

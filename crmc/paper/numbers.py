@@ -1,11 +1,12 @@
-"""Every number that Zweibel (2020) states, beside the same number recomputed.
+"""Recompute every number that Zweibel (2020) states.
 
-Columns.  printed: the paper's.  recomputed: its own formula with its own inputs.  exact: the same with the
-coefficients that close, and without an approximation of the formula where that can be undone.  simulated: crmc.
-expected: theory for the run's parameters, against which the simulated value is to be held; the run takes v_A/c from B
-and n_H, not the paper's rounded 2e-4.
+Only the printed numbers are typed in.  The columns:
 
-Printed numbers are the only ones typed in.
+printed: the paper's number
+recomputed: the paper's formula with the paper's inputs
+exact: the formula with the coefficients that close, without those of its approximations that can be undone
+simulated: measured in a run of crmc
+expected: theory for the parameters of that run, which takes v_A/c from B and n_H, not the paper's rounded 2e-4
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from crmc.paper.simulation import Simulation
 
 
 def numbers(simulation: Simulation | None = None) -> tuple[Number, ...]:
-    """All numbers in the order of the paper; without ``simulation`` nothing is simulated."""
+    """Return all numbers in the order of the paper; without a simulation the last two columns are empty."""
     with jax.enable_x64(True):
         rows = Rows(example(), simulation)
         theory_numbers.add(rows)

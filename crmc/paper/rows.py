@@ -1,4 +1,4 @@
-"""Rows of the table of numbers, the inputs as printed, and the example of section 6."""
+"""Collect the rows of the table of numbers, from the inputs as printed and the example of section 6."""
 
 from __future__ import annotations
 
@@ -17,11 +17,19 @@ from crmc.units import CodeUnits
 
 @dataclasses.dataclass(frozen=True)
 class Number:
-    """One stated number; None: there is no such value.
+    """One number that the paper states; None where it has no such value.
 
-    relation: how it is stated, "=", "~", ">" or "<".  flag: "misprint" (contradicts the paper's own formula),
-    "coefficient" (does not close the energy balance), "input" (taken as given) or "unstated input" (depends on a
-    number that the paper does not give).
+    key: name of the row in JSON
+    section: section of the paper
+    equation: numbers of its equations, or ""
+    name: the number in words
+    unit: unit of all its values
+    printed: the paper's number
+    relation: how the paper states it, "=", "~", ">" or "<"
+    recomputed, exact, simulated, expected: the columns of `crmc.paper.numbers`
+    flag: "misprint" (contradicts the paper's own formula), "coefficient" (does not close the energy balance), "input"
+        (taken as given), "unstated input" (depends on a number that the paper does not give), or ""
+    note: remark, may be empty
     """
 
     key: str
@@ -40,6 +48,7 @@ class Number:
 
     @property
     def misprint(self) -> bool:
+        """Whether the number contradicts the paper's own formula."""
         return self.flag == "misprint"
 
 
@@ -68,10 +77,14 @@ HELIUM = 0.1
 
 @dataclasses.dataclass(frozen=True)
 class Example:
-    """What several rows of section 6 need.
+    """The paper's example of section 6.
 
-    field [G], hydrogen [cm^-3]: B of P_m and n_H of the heating rates.  thermal_speed: v_i/c.
-    background, amplitude: f0 of the shipped experiment halo with the paper's P_c [code].
+    field: B of the magnetic pressure [G]
+    hydrogen: n_H of the heating rates [cm^-3]
+    units: code units of B and n_H
+    thermal_speed: v_i [c]
+    background: shape of f0 in the shipped experiment halo
+    amplitude: its amplitude at the paper's P_c, (1,) [code]
     """
 
     field: float
@@ -83,29 +96,32 @@ class Example:
 
 
 def example() -> Example:
-    """The paper's example, from its printed numbers and the momentum range of halo."""
+    """Return the paper's example, from its printed numbers and the momentum range of halo."""
     from crmc.config.config import load_config
-    from crmc.setup.arrays import make_background, shape_of
+    from crmc.setup.arrays import background_of, shape_of
 
     field = math.sqrt(8.0 * math.pi * INPUTS["magnetic_pressure"])
     hydrogen = INPUTS["balance"] / INPUTS["heating_per_atom"]
     units = CodeUnits(field, hydrogen)
     halo = load_config("halo")
-    background, _ = make_background(halo, units, shape_of(halo))
+    background, _ = background_of(halo, units, shape_of(halo))
     amplitude = background.amplitude_for_pressure(jnp.array([INPUTS["cr_pressure"] / units.energy_density]))
     return Example(field, hydrogen, units, units.thermal_speed(INPUTS["temperature"]), background, amplitude)
 
 
 def whole_population() -> tuple[Background, jax.Array]:
-    """An ultrarelativistic f0 of the paper's index that vanishes at both ends of its range, P_c = 1 [code]."""
+    """Return an ultrarelativistic f0 of the paper's index that is negligible at both ends of its range.
+
+    The second part is its amplitude at P_c = 1, (1,) [code].
+    """
     background = Background(*(jnp.asarray(x, float) for x in ([INPUTS["index"]], [1e6], 1e3, 1e13)))
     return background, jax.jit(Background.amplitude_for_pressure)(background, jnp.ones(1))
 
 
 class Rows:
-    """Rows as they are added; ``simulation`` may be None."""
+    """Rows of the table in the order in which they are added; without a simulation nothing is simulated."""
 
-    def __init__(self, example: Example, simulation: Simulation | None):
+    def __init__(self, example: Example, simulation: Simulation | None) -> None:
         self.example, self.simulation = example, simulation
         self.rows: list[Number] = []
 
@@ -126,7 +142,13 @@ class Rows:
         flag: str = "",
         note: str = "",
     ) -> None:
-        """Append a row; ``simulated`` and ``expected`` are functions of the simulation, called if there is one."""
+        """Append a row.
+
+        formula, exact: numbers, also of numpy or JAX
+        simulated, expected: functions of the simulation, called if there is one
+
+        The other arguments are those of `Number`.
+        """
         run = self.simulation
         self.rows.append(
             Number(
@@ -146,20 +168,24 @@ class Rows:
             )
         )
 
-    def given(self, key: str, section: str, equation: str, name: str, printed: float, unit: str = "", note="") -> None:
-        """Append an input, which is recomputed from nothing."""
+    def given(
+        self, key: str, section: str, equation: str, name: str, printed: float, unit: str = "", note: str = ""
+    ) -> None:
+        """Append an input of the paper, for which there is no formula."""
         self.add(key, section, equation, name, printed, unit, flag="input", note=note)
 
 
 def _number(value: object) -> float | None:
-    """Numpy and JAX scalars as floats."""
+    """Return a number of numpy or JAX as a float; None for None."""
     return None if value is None else float(value)  # type: ignore[arg-type]
 
 
 def mean_drive(simulation: Simulation, speed: float) -> float:
-    """Mean over mu of the exact -nu A/(df0/dp) for particles of ``speed`` v/c [1/s].
+    """Return the mean over mu of the exact -nu A/(df0/dp) for particles of one speed [1/s].
 
     The product is linear in |mu|: its mean is its value at 1/2.
+
+    speed: v [c]
     """
     scales = simulation.theory["alfven_speed"], simulation.theory["expansion_time"]
     return float(theory.driven_expansion(0.5, -1.0, *scales, speed))

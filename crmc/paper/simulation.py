@@ -1,4 +1,4 @@
-"""The simulated column: a short run of the shipped experiment halo, or results of longer ones."""
+"""Simulate the paper's numbers by a short run of the shipped experiment halo, or read results of longer ones."""
 
 from __future__ import annotations
 
@@ -13,47 +13,53 @@ from typing import Any
 from crmc.config.errors import ConfigError
 from crmc.text import one_line
 
-#: Shortened so that it steps for seconds only: some 40 times 1/nu, after which f outside the gap is steady.
+#: Overrides that shorten halo to a run of seconds: some 40 times 1/nu, after which f outside the gap is steady.
 QUICK = ("run.markers=8192", "run.duration=6e9 s", "run.output_interval=1.2e8 s")
 _ADVICE = "give a finished result of 'crmc run halo'"
 
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """A value with its standard error (None: unknown)."""
+    """A value and its standard error, None where it is unknown."""
 
     value: float
     stderr: float | None = None
 
     def times(self, factor: float) -> Measured:
-        """Scaled, the factor being exact."""
+        """Return the value times an exact factor."""
         return Measured(self.value * factor, None if self.stderr is None else abs(factor) * self.stderr)
 
     def inverse(self, numerator: float = 1.0) -> Measured:
-        """numerator/value, the error to first order."""
+        """Return numerator/value, with the error to first order."""
         error = None if self.stderr is None else abs(numerator) * self.stderr / self.value**2
         return Measured(numerator / self.value, error)
 
     def minus(self, other: Measured) -> Measured:
-        """Difference, the errors taken as independent."""
+        """Return the difference from another value of independent error."""
         errors = [x.stderr for x in (self, other) if x.stderr is not None]
         return Measured(self.value - other.value, math.hypot(*errors) if errors else None)
 
 
 @dataclasses.dataclass(frozen=True)
 class Simulation:
-    """Last-half averages of one or several runs, and what theory says for their parameters."""
+    """Results of one or several runs with the same parameters.
+
+    averages: averages over the last half of the run by name
+    theory: predictions for the parameters of the run by name
+    description: the runs in words
+    """
 
     averages: Mapping[str, Measured]
     theory: Mapping[str, float]
     description: str
 
     def __getitem__(self, name: str) -> Measured:
+        """Return one average."""
         return self.averages[name]
 
 
 def quick_run() -> Simulation:
-    """Run the experiment halo, shortened (`QUICK`), in a temporary folder.
+    """Run the experiment halo, shortened by `QUICK`, in a temporary folder.
 
     Raises KeyboardInterrupt if a signal ends it and RuntimeError if it fails.
     """
@@ -73,7 +79,10 @@ def quick_run() -> Simulation:
 
 
 def from_results(paths: Sequence[Path]) -> Simulation:
-    """Averages stored in results of ``crmc run halo``.  Raises ConfigError for a file that is not one."""
+    """Read and combine the averages of result files of ``crmc run halo``.
+
+    Raises ConfigError for a file that is none, and for runs with the same seed or different parameters.
+    """
     summaries, seeds = [], []
     for path in paths:
         summary, seed = _stored(path)
@@ -85,7 +94,7 @@ def from_results(paths: Sequence[Path]) -> Simulation:
 
 
 def _stored(path: Path) -> tuple[dict[str, Any], int]:
-    """Summary and seed of a result file."""
+    """Return the summary and the seed of a result file; raises ConfigError if it is none of halo."""
     import xarray as xr
 
     name = one_line(path, 200)
@@ -105,9 +114,12 @@ def _stored(path: Path) -> tuple[dict[str, Any], int]:
 
 
 def combine(summaries: Sequence[Mapping[str, Any]], description: str) -> Simulation:
-    """Means over independent runs, weighted by 1/stderr^2 where every run has one.
+    """Return the means over independent runs, weighted by 1/stderr^2 where every run has one.
 
-    Raises ConfigError when their parameters differ.
+    summaries: summaries of the runs, as in their result files
+    description: the runs in words
+
+    Raises ConfigError if their parameters differ.
     """
     theory = [{name: row["value"] for name, row in summary["theory"].items()} for summary in summaries]
     for other in theory[1:]:
@@ -119,6 +131,7 @@ def combine(summaries: Sequence[Mapping[str, Any]], description: str) -> Simulat
 
 
 def _mean(entries: Sequence[Mapping[str, Any]]) -> Measured:
+    """Return the weighted mean of one average; without weights the plain mean, of unknown error."""
     if len(entries) == 1 or not all(entry.get("stderr") for entry in entries):
         values = [entry["value"] for entry in entries]
         return Measured(sum(values) / len(values), entries[0].get("stderr") if len(entries) == 1 else None)

@@ -1,4 +1,4 @@
-"""Equations and numbers as text of 120 columns and as strict JSON."""
+"""Write equations and numbers as text of 120 columns and as strict JSON."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SECTIONS = {
 }
 #: Marks of the first column of the numbers.
 MARKS = {"misprint": "!", "coefficient": "*", "unstated input": "?"}
-#: What the errors of the simulated column cover.
+#: Remark on the errors of the simulated column.
 ERRORS = (
     "Errors are those of the average over the last half of the run.  Damping takes far longer than the run, so that nu "
     "and the mean free path keep the predicted equilibrium from which it starts, less the one or two per cent that the "
@@ -41,11 +41,12 @@ _COLUMNS = (7, 44, 11, 11, 10, 23, 9)
 
 
 def text(equations: Sequence[Equation], numbers: Sequence[Number], simulation: Simulation | None) -> str:
-    """Both tables, grouped by section of the paper."""
+    """Return both tables as text, grouped by section of the paper."""
     return "\n\n".join([REFERENCE, _equations_text(equations), _numbers_text(numbers, simulation)])
 
 
 def _wrap(words: str, indent: int) -> list[str]:
+    """Return the words as indented lines of at most `WIDTH` columns."""
     space = " " * indent
     return textwrap.wrap(
         words, WIDTH, initial_indent=space, subsequent_indent=space, break_long_words=False, break_on_hyphens=False
@@ -53,6 +54,7 @@ def _wrap(words: str, indent: int) -> list[str]:
 
 
 def _equations_text(equations: Sequence[Equation]) -> str:
+    """Return the table of equations: formula, place, tests and reason of each."""
     lines = ["EQUATIONS"]
     lines += [f"  {name:<13} {meaning}" for name, meaning in VERDICTS.items()]
     section = ""
@@ -72,6 +74,7 @@ def _equations_text(equations: Sequence[Equation]) -> str:
 
 
 def _numbers_text(numbers: Sequence[Number], simulation: Simulation | None) -> str:
+    """Return the table of numbers, with notes below each section."""
     lines = ["NUMBERS"]
     lines += _wrap(
         "recomputed: the paper's formula with its inputs; exact: with the coefficients that close; simulated: crmc; "
@@ -89,11 +92,13 @@ def _numbers_text(numbers: Sequence[Number], simulation: Simulation | None) -> s
 
 
 def _line(cells: Iterable[str]) -> str:
+    """Return a mark and the cells of a row in columns."""
     mark, *rest = cells
     return (f"{mark:<2}" + "".join(f"{cell:<{width}}" for cell, width in zip(rest, _COLUMNS, strict=True))).rstrip()
 
 
 def _cells(row: Number) -> tuple[str, ...]:
+    """Return the mark and the cells of a number."""
     stated = (
         "not stated" if row.printed is None else ("" if row.relation == "=" else row.relation) + _short(row.printed)
     )
@@ -105,18 +110,19 @@ def _cells(row: Number) -> tuple[str, ...]:
 
 
 def _measured(found: Measured) -> str:
-    """Value and error with at most four digits of the value; the table has room for no more."""
+    """Return value and error with at most four digits of the value, for which the column has room."""
     if found.stderr is not None and found.stderr < 1e-3 * abs(found.value):
         return f"{number(found.value, 4)} +- {number(found.stderr, 2)}"
     return with_error(found.value, found.stderr)
 
 
 def _short(value: float | None) -> str:
+    """Return a number in three digits; "" for None."""
     return "" if value is None else number(value, 3)
 
 
 def as_json(equations: Sequence[Equation], numbers: Sequence[Number], simulation: Simulation | None) -> str:
-    """Strict JSON with keys reference, verdicts, equations, numbers and simulation (null without one)."""
+    """Return strict JSON with the keys reference, verdicts, equations, numbers and simulation (null without one)."""
     run = None
     if simulation is not None:
         averages = {name: dataclasses.asdict(value) for name, value in simulation.averages.items()}
@@ -137,6 +143,7 @@ def as_json(equations: Sequence[Equation], numbers: Sequence[Number], simulation
 
 
 def _number_json(row: Number) -> dict[str, Any]:
+    """Return the fields of a number, with the simulated value and its error apart."""
     entry = {field.name: getattr(row, field.name) for field in dataclasses.fields(row)}
     entry["simulated"] = None if row.simulated is None else row.simulated.value
     entry["simulated_stderr"] = None if row.simulated is None else row.simulated.stderr
@@ -144,7 +151,7 @@ def _number_json(row: Number) -> dict[str, Any]:
 
 
 def _strict(value: Any) -> Any:
-    """NaN and infinity as null."""
+    """Return nested values with None for NaN and infinity, which JSON lacks."""
     if isinstance(value, dict):
         return {key: _strict(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

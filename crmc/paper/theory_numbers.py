@@ -1,4 +1,4 @@
-"""Numbers of sections 1 to 5: indices, coefficients, thresholds, and the comparisons of section 5."""
+"""Recompute the numbers of sections 1 to 5: indices, coefficients, thresholds, and the comparisons of section 5."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from crmc import theory
 from crmc.paper.rows import INPUTS, Rows, whole_population
 from crmc.paper.simulation import Measured, Simulation
+from crmc.theory.distribution import Background
 from crmc.units import PARSEC, SPEED_OF_LIGHT, CodeUnits
 
 
@@ -26,7 +27,10 @@ def add(rows: Rows) -> None:
 
 
 def _indices(rows: Rows) -> None:
-    def adiabatic_index(population):
+    """Append the adiabatic indices of cosmic rays and of the magnetic field."""
+
+    def adiabatic_index(population: tuple[Background, jax.Array]) -> jax.Array:
+        """Return d ln P_c/d ln rho at isotropy of a background and its amplitude."""
         background, amplitude = population
         return jax.jit(jax.grad(lambda s: jnp.log(background.moments(amplitude, jnp.exp(s)).pressure)))(0.0)
 
@@ -47,6 +51,7 @@ def _indices(rows: Rows) -> None:
 
 
 def _moments(rows: Rows) -> None:
+    """Append the coefficients of moments of the anisotropy."""
     mu, weight = np.polynomial.legendre.leggauss(16)
     norm = jnp.sum(theory.legendre(2, jnp.asarray(mu)) ** 2 * weight)
     rows.add("coefficient_10", "2.2", "10", "coefficient of P_par - P_perp", 2 / 5, formula=norm)
@@ -64,6 +69,7 @@ def _moments(rows: Rows) -> None:
 
 
 def _thresholds(rows: Rows) -> None:
+    """Append the thresholds of the instability."""
     index = INPUTS["index"]
     rows.given("index", "3", "23", "spectral index a", index)
     rows.add("spectral_constant", "3", "23", "C", 0.63, formula=theory.spectral_constant(index))
@@ -82,6 +88,7 @@ def _thresholds(rows: Rows) -> None:
     )
 
     def steady(s: Simulation) -> Measured:
+        """Return the steady anisotropy without the gap's share [v_A/c]."""
         return s["pressure_anisotropy"].minus(s["gap_pressure_anisotropy"]).times(1.0 / s.theory["alfven_speed"])
 
     rows.add(
@@ -102,6 +109,7 @@ def _thresholds(rows: Rows) -> None:
 
 
 def _coefficients(rows: Rows) -> None:
+    """Append the coefficients of growth, scattering and heating, and whether they close the energy balance."""
     growth, scattering = theory.GROWTH, theory.SCATTERING
     rows.add(
         "coefficient_15",
@@ -152,14 +160,16 @@ def _coefficients(rows: Rows) -> None:
 
 
 def _bound(rows: Rows) -> None:
-    """Eq. 48 in units of (v_A/c) P_c/tau_B, and its comparison with streaming."""
+    """Append the heating of eq. 48 in units of (v_A/c) P_c/tau_B, and its comparison with streaming."""
     bound = 6.0 * float(theory.functional_moment_bound(-1.0, 1.0, 1.0))  # int p^4 f0' dp = -6 P_c for v = c
     exact = float(theory.heating_ultrarelativistic(1.0, 1.0, 1.0))
 
     def ratio(s: Simulation) -> Measured:
+        """Return the simulated heating over its lower bound."""
         return s["heating_rate"].times(1.0 / s.theory["heating_bound"])
 
     def with_gap(s: Simulation) -> float:
+        """Return the exact heating with the gap over its lower bound."""
         return s.theory["heating_exact_gap"] / s.theory["heating_bound"]
 
     rows.add(
@@ -206,6 +216,7 @@ def _bound(rows: Rows) -> None:
 
 
 def _drift(rows: Rows) -> None:
+    """Append the inputs and the drift excess of section 5."""
     note = "quoted from other papers; no equation here gives it"
     rows.given("damping_energy_low", "5", "", "energy above which damping wins, from", 100.0, "GeV", note)
     rows.given("damping_energy_high", "5", "", "to", 300.0, "GeV")
@@ -230,6 +241,7 @@ def _drift(rows: Rows) -> None:
 
 
 def _confinement(rows: Rows) -> None:
+    """Append the diffusivity and the mean free path that the anisotropy gives."""
     w, tau = INPUTS["v_alfven"], INPUTS["tau_B"]
     rows.add(
         "diffusivity_ratio",
@@ -243,6 +255,7 @@ def _confinement(rows: Rows) -> None:
     )
 
     def travel(s: Simulation) -> float:
+        """Return v_A tau_B of the run [pc]."""
         return s.theory["alfven_speed"] * s.theory["expansion_time"] * SPEED_OF_LIGHT / PARSEC
 
     rows.add(

@@ -23,7 +23,7 @@ ION_NEUTRAL_COLLISIONS = 8.4e-9
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class Damping:
+class DampingRates:
     """Parameters of all mechanisms; a mechanism with zero rate is absent.
 
     linear: Gamma_d at every k, for tests and estimates [code].
@@ -38,6 +38,10 @@ class Damping:
     thermal_speed: jax.Array
     turbulent: jax.Array
 
+    def linear_rate(self, k: jax.Array) -> jax.Array:
+        """Return the sum of the mechanisms whose rate does not depend on the waves, at wavenumber ``k``."""
+        return self.linear + self.ion_neutral + self.turbulent * jnp.sqrt(k)
+
     def rate(
         self,
         grid: SpectrumGrid,
@@ -47,8 +51,7 @@ class Damping:
         nu_coefficient: jax.Array,
     ) -> jax.Array:
         """Gamma_d of every branch and bin, shape (2, 2, bins) like ``e``."""
-        total = self.linear + self.ion_neutral + self.turbulent * jnp.sqrt(grid.centres)
-        return total + self._nonlinear_landau(grid, e, b, nonlinear, nu_coefficient)
+        return self.linear_rate(grid.centres) + self._nonlinear_landau(grid, e, b, nonlinear, nu_coefficient)
 
     def _nonlinear_landau(self, grid, e, b, form: NonlinearLandau, nu_coefficient) -> jax.Array:
         """Nonlinear Landau damping by thermal ions.

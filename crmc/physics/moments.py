@@ -116,7 +116,7 @@ def symmetric(upper: Sequence[jax.Array]) -> jax.Array:
     return matrix + jnp.triu(matrix, 1).T
 
 
-def moments(state: State, parameters: Parameters, model: Model) -> Moments:
+def ensemble_moments(state: State, parameters: Parameters, model: Model) -> Moments:
     """Moments by the model's estimator."""
     return moments_of(ensemble_sums(state, parameters, model), state, parameters, model)
 

@@ -8,6 +8,11 @@ import numpy as np
 from jax.extend.random import threefry_2x32
 
 
+def run_key(seed: int) -> jax.Array:
+    """Return the random key of a run, from which every step draws."""
+    return jax.random.key(seed, impl="threefry2x32")
+
+
 def step_noise(key: jax.Array, step: jax.Array) -> jax.Array:
     """Key of the words of one step, by its global number."""
     return jax.random.fold_in(key, step)

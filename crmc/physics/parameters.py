@@ -7,7 +7,7 @@ from typing import Literal
 
 import jax
 
-from crmc.physics.damping import Damping, NonlinearLandau
+from crmc.physics.damping import DampingRates, NonlinearLandau
 from crmc.physics.layout import Layout
 from crmc.physics.spectrum import SpectrumGrid
 from crmc.theory.distribution import Background
@@ -44,7 +44,7 @@ class Parameters:
     scattering_frequency: jax.Array
     gradient: jax.Array
     gradient_end: jax.Array
-    damping: Damping
+    damping: DampingRates
     background: Background
     grid: SpectrumGrid
 

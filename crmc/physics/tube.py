@@ -12,7 +12,7 @@ import numpy as np
 
 from crmc.physics.ensemble import sweep
 from crmc.physics.markers import expand as expand_markers
-from crmc.physics.moments import estimator_weight, moment_functions, moments, wave_energy
+from crmc.physics.moments import ensemble_moments, estimator_weight, moment_functions, wave_energy
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
 
@@ -118,7 +118,7 @@ def next_field(state: State, parameters: Parameters, model: Model, end: float) -
     if model.expansion == "prescribed":
         return jnp.exp(-parameters.expansion_rate * parameters.dt * (state.step + end))
     if model.expansion == "injection":
-        cosmic_rays = COSMIC_RAY_INDEX * moments(state, parameters, model).pressure
+        cosmic_rays = COSMIC_RAY_INDEX * ensemble_moments(state, parameters, model).pressure
         stiffness = parameters.adiabatic_index * state.gas_pressure + cosmic_rays
         stiffness += 2.0 * magnetic_pressure(parameters, state.b)
         return state.b * jnp.exp(-0.5 * parameters.injection_rate * parameters.dt / stiffness)
@@ -209,5 +209,5 @@ def inject(state: State, parameters: Parameters, model: Model, dt: jax.Array) ->
 @partial(jax.jit, static_argnames="model")
 def total_pressure(state: State, parameters: Parameters, model: Model) -> jax.Array:
     """P_g + P_perp + P_m + P_waves at t = 0."""
-    rays = moments(state, parameters, model).perpendicular_pressure
+    rays = ensemble_moments(state, parameters, model).perpendicular_pressure
     return rays + state.gas_pressure + magnetic_pressure(parameters, state.b) + 0.5 * wave_energy(state, parameters)

@@ -17,6 +17,8 @@ from crmc.physics.parameters import Model, Parameters
 from crmc.physics.spectrum import SIGNS, wave_energy_unit
 from crmc.physics.state import State
 
+#: Momenta [m_p c] at which results state the scattering frequency.
+MOMENTA = np.array([1.0, 3.0, 10.0])
 #: e_j + gain is used while gain/e_j exceeds this; below, a C^1 exponential keeps e_j positive.
 _ADDITIVE_LIMIT = -0.6
 

@@ -12,13 +12,14 @@ import jax
 import numpy as np
 import xarray as xr
 
-from crmc.results.variables import _VARIABLES, COORDINATES, in_units, shared_coordinates
+from crmc.config.errors import ConfigError
+from crmc.results.variables import COORDINATES, VARIABLES, in_units, shared_coordinates
 from crmc.setup.setup import Setup
+from crmc.text import one_line
 from crmc.units import CodeUnits
 
-for _name in ("cr_number_density", "cr_energy_density", "parallel_pressure", "perpendicular_pressure"):
-    _dims, _unit, _factor, _text = _VARIABLES[_name]
-    _VARIABLES[f"{_name}_stderr"] = (_dims, _unit, _factor, f"standard error of {_name}")
+#: A result: labelled arrays with units, and provenance as attributes.
+Dataset = xr.Dataset
 
 
 def physical(units: CodeUnits, rows: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -30,7 +31,7 @@ def physical(units: CodeUnits, rows: Mapping[str, np.ndarray]) -> dict[str, np.n
         "energy_residual": (rows["ledger"] - rows["ledger"][0]) / scale,
         "number_residual": kept / kept[0] - 1.0,
     }
-    return {name: in_units(units, name, np.asarray(rows[name])) for name in _VARIABLES}
+    return {name: in_units(units, name, np.asarray(rows[name])) for name in VARIABLES}
 
 
 def labelled(
@@ -39,7 +40,7 @@ def labelled(
     """``values`` of `physical` with dimensions and attributes; ``leading`` dimensions first, ``k`` names that of k."""
     found = {}
     for name, array in values.items():
-        dims, unit, _, text = _VARIABLES[name]
+        dims, unit, _, text = VARIABLES[name]
         inner = tuple(k if dim == "k" else dim for dim in dims)
         found[name] = ((*leading, *inner), array, {"units": unit, "long_name": text})
     return found
@@ -84,3 +85,16 @@ def write_atomically(data: xr.Dataset, path: Path) -> None:
     temporary = path.with_name(f".{path.name}.part")
     data.to_netcdf(temporary, engine="h5netcdf")
     os.replace(temporary, path)
+
+
+def read(path: Path) -> Dataset:
+    """Read a result file whole.  Raises ConfigError where ``path`` holds no result."""
+    try:
+        with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as file:
+            data = file.load()
+        if max(data.sizes.get("time", 0), data.sizes.get("output", 0)) == 0:
+            raise ValueError("it has no times")
+    except Exception as error:  # a damaged HDF5 file raises nearly anything
+        problem = f"cannot be read as a result ({one_line(error, 200)})"
+        raise ConfigError(f"{path}: {problem}; give a result of 'crmc run'") from error
+    return data

@@ -1,17 +1,15 @@
 """Figures of a result file.
 
-Each function in ``FIGURES`` draws a ``Result``, or returns None: a panel whose quantities are absent, NaN or
+Each function in ``FIGURES`` draws a ``Drawn``, or returns None: a panel whose quantities are absent, NaN or
 zero throughout is left out.  Pyplot is not used, so no window opens and no global state changes.
 """
 
 from __future__ import annotations
 
-import json
-import tomllib
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -21,56 +19,36 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from crmc.config.errors import ConfigError
+from crmc.results.colours import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY
+from crmc.results.dataset import read
+from crmc.results.drawn import ADVICE, Drawn, drawn_from
 from crmc.text import one_line
 
-# Okabe & Ito (2008): told apart by colour-blind readers too.
-BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
-BLUE, RED, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#888888"
 _WAVE = ("time", "direction", "helicity", "k")
 _BESIDE: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "fontsize": 9, "frameon": False}
-_ADVICE = "give a result of 'crmc run'"
 
 Panel = Callable[[Axes], None]
 _entry: Callable[..., Line2D] = Line2D  # of a legend
 
 
-class Result(NamedTuple):
-    """A result file: its data, theory's predictions, seed level of the waves (None: unknown), times."""
+def plot(result: str | Path | xr.Dataset, folder: str | Path = ".") -> list[Path]:
+    """Draw a result, or a result file, into ``folder`` and return the PNG files.
 
-    data: xr.Dataset
-    theory: dict[str, Any]
-    seed: float | None
-    time: np.ndarray
-
-    def get(self, name: str, dims: tuple[str, ...] = ("time",)) -> np.ndarray | None:
-        """Values of ``name``; None where it is absent, has other dimensions, or is nowhere finite."""
-        if name not in self.data or set(self.data[name].dims) != set(dims):
-            return None
-        values = np.asarray(self.data[name].transpose(*dims).values, float)
-        return values if np.isfinite(values).any() else None
-
-    def shown(self, name: str, dims: tuple[str, ...] = ("time",)) -> np.ndarray | None:
-        """Like ``get``, and None for a quantity that is zero throughout."""
-        values = self.get(name, dims)
-        return None if values is None or not np.nan_to_num(values).any() else values
-
-    def predicted(self, name: str) -> float | None:
-        """Theory's value of ``name``; None where theory is silent or says 0."""
-        entry = self.theory.get(name)
-        value = entry.get("value") if isinstance(entry, dict) else None
-        return float(value) if isinstance(value, (int, float)) and np.isfinite(value) and value else None
-
-
-def plot_file(nc_path: str | Path, out_dir: str | Path) -> list[Path]:
-    """Draw the result ``nc_path`` into ``out_dir``, return the PNG files; ConfigError where it is no result."""
-    source, folder = Path(nc_path), Path(out_dir)
-    result = read(source)
+    Raises ConfigError where ``result`` is none, or holds nothing to draw.
+    """
+    folder = Path(folder)
+    if isinstance(result, xr.Dataset):
+        source, data = Path(str(result.attrs.get("title", "crmc")).replace("/", "_")), result
+    else:
+        source = Path(result)
+        data = read(source)
+    shown = drawn_from(data, str(source))
     try:
-        figures = {name: figure for name, draw in FIGURES.items() if (figure := draw(result)) is not None}
+        figures = {name: figure for name, draw in FIGURES.items() if (figure := draw(shown)) is not None}
     except (LookupError, TypeError, ValueError) as error:
-        raise ConfigError(f"{source}: does not have the form of a result ({error}); {_ADVICE}") from error
+        raise ConfigError(f"{source}: does not have the form of a result ({error}); {ADVICE}") from error
     if not figures:
-        raise ConfigError(f"{source}: holds nothing to draw; {_ADVICE}")
+        raise ConfigError(f"{source}: holds nothing to draw; {ADVICE}")
     folder.mkdir(parents=True, exist_ok=True)
     # The file's own name first: results of several runs may go to one folder.
     paths = {name: folder / f"{source.stem}-{name}.png" for name in figures}
@@ -79,41 +57,7 @@ def plot_file(nc_path: str | Path, out_dir: str | Path) -> list[Path]:
     return list(paths.values())
 
 
-def read(path: Path) -> Result:
-    """The result stored in ``path``; ConfigError where there is none."""
-    try:
-        with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as file:
-            data = file.load()
-        if data.sizes.get("time", 0) == 0 or "time" not in data.coords:
-            raise ValueError("it has no times")
-        time = np.asarray(data["time"].values, float)
-    except Exception as error:  # a damaged HDF5 file raises nearly anything
-        raise ConfigError(f"{path}: cannot be read as a result ({one_line(error, 200)}); {_ADVICE}") from error
-    try:
-        seed = float(tomllib.loads(str(data.attrs["config"]))["waves"]["seed_level"])
-    except (KeyError, TypeError, ValueError):
-        seed = None
-    return Result(data, _theory(data.attrs), seed, time)
-
-
-def _theory(attributes: dict[str, Any]) -> dict[str, Any]:
-    """Predictions stored in the summary; computed from the config in a file of a run under way."""
-    try:
-        return dict(json.loads(str(attributes["summary"]))["theory"])
-    except (KeyError, TypeError, ValueError):
-        if "config" not in attributes:
-            return {}
-    # Imported here because they bring in JAX.
-    from crmc.config.config import parse_config
-    from crmc.setup.predictions import predictions
-
-    try:
-        return predictions(parse_config(tomllib.loads(str(attributes["config"]))))
-    except ValueError:  # of another version; ConfigError and TOMLDecodeError are ValueErrors
-        return {}
-
-
-def _figure(result: Result, panels: Sequence[Panel]) -> Figure | None:
+def _figure(result: Drawn, panels: Sequence[Panel]) -> Figure | None:
     """A column of panels over time; None without any."""
     if not panels:
         return None
@@ -137,7 +81,7 @@ def _finish(axes: Axes) -> None:
         axes.set_ylim(low / 3.0, high * 3.0)
 
 
-def _title(figure: Figure, result: Result) -> None:
+def _title(figure: Figure, result: Drawn) -> None:
     words = one_line(result.data.attrs.get("title", ""), 80)
     if (status := result.data.attrs.get("status", "done")) != "done":
         words += f" ({one_line(status, 40)})"
@@ -158,7 +102,7 @@ def _curve(axes: Axes, time: np.ndarray, values: np.ndarray, error: np.ndarray |
         axes.fill_between(time, values - error, values + error, color=style["color"], alpha=0.25, linewidth=0.0)
 
 
-def _quantity(axes: Axes, result: Result, name: str, unit: float = 1.0, **style: Any) -> None:
+def _quantity(axes: Axes, result: Drawn, name: str, unit: float = 1.0, **style: Any) -> None:
     """``name`` over time in units of ``unit``, with its standard error; nothing if it is not to be shown."""
     values, error = result.get(name), result.get(f"{name}_stderr")
     if values is not None and unit:
@@ -184,7 +128,7 @@ def scientific(value: float, digits: int = 2) -> str:
     return rf"${mantissa}\times10^{{{int(exponent)}}}$"
 
 
-def pressures(result: Result) -> Figure | None:
+def pressures(result: Drawn) -> Figure | None:
     """Parallel and perpendicular pressure relative to t = 0, and the anisotropy in units of v_A/c."""
     speed = result.predicted("alfven_speed")
     unit = speed or 1.0
@@ -217,7 +161,7 @@ def pressures(result: Result) -> Figure | None:
     return _figure(result, panels + ([anisotropy] if result.get("pressure_anisotropy") is not None else []))
 
 
-def heating(result: Result) -> Figure | None:
+def heating(result: Drawn) -> Figure | None:
     """Power that the waves take from the cosmic rays, by both estimates, beside theory."""
     names = (
         ("spectral_heating_rate", r"$2\sum\Gamma W\,dk$, Γ of the functional", SKY, 1.0),
@@ -264,7 +208,7 @@ _STORES = (
 )
 
 
-def ledger(result: Result) -> Figure | None:
+def ledger(result: Drawn) -> Figure | None:
     """Change of every store of energy, and how far the sum is from constant."""
     found = [(entry, v - v[0]) for entry in _STORES if (v := result.get(entry[0])) is not None]
     sizes = [float(np.max(np.nan_to_num(np.abs(change)))) for _, change in found]
@@ -291,7 +235,7 @@ def ledger(result: Result) -> Figure | None:
     return _figure(result, panels + ([balance] if result.shown("energy_residual") is not None else []))
 
 
-def scattering(result: Result) -> Figure | None:
+def scattering(result: Drawn) -> Figure | None:
     """Scattering frequency and mean free path at the momenta of the file, beside theory."""
 
     def draw(axes: Axes, name: str, ylabel: str, values: np.ndarray) -> None:
@@ -322,7 +266,7 @@ _COLUMNS = (("co-moving branches ($d\\,h > 0$)", 1), ("counter-moving branches (
 _DIRECTIONS = ((1, "-", BLUE, "o"), (-1, "--", ORANGE, "s"))
 
 
-def spectra(result: Result) -> Figure | None:
+def spectra(result: Drawn) -> Figure | None:
     """e(k) of the four branches at several times, and their growth and damping rates."""
     rows: list[Callable[[Axes, int], list[Line2D]]] = []
     if (power := result.shown("wave_power", _WAVE)) is not None:
@@ -346,7 +290,7 @@ def spectra(result: Result) -> Figure | None:
     return figure
 
 
-def _last_half(result: Result, name: str) -> np.ndarray | None:
+def _last_half(result: Drawn, name: str) -> np.ndarray | None:
     """Mean over the last half of the run, NaN left out; (direction, helicity, k)."""
     if (values := result.shown(name, _WAVE)) is None:
         return None
@@ -355,13 +299,13 @@ def _last_half(result: Result, name: str) -> np.ndarray | None:
     return np.nansum(part, axis=0) / np.where(count > 0, count, np.nan)
 
 
-def _branch(result: Result, values: np.ndarray, direction: int, helicity: int) -> np.ndarray:
+def _branch(result: Drawn, values: np.ndarray, direction: int, helicity: int) -> np.ndarray:
     """The k axis of one branch of ``values``, (direction, helicity, k)."""
     chosen = values[result.data["direction"].values == direction][0]
     return chosen[result.data["helicity"].values == helicity][0]
 
 
-def _spectrum(axes: Axes, result: Result, power: np.ndarray, sign: int) -> list[Line2D]:
+def _spectrum(axes: Axes, result: Drawn, power: np.ndarray, sign: int) -> list[Line2D]:
     """e(k): colour tells the time, line style the direction. Returns the entries of the legend."""
     chosen = np.unique(np.linspace(0, len(power) - 1, 5).round().astype(int))
     handles = []
@@ -382,7 +326,7 @@ def _spectrum(axes: Axes, result: Result, power: np.ndarray, sign: int) -> list[
 
 
 def _rates(
-    axes: Axes, result: Result, sign: int, growth_rate: np.ndarray | None, damping_rate: np.ndarray | None
+    axes: Axes, result: Drawn, sign: int, growth_rate: np.ndarray | None, damping_rate: np.ndarray | None
 ) -> list[Line2D]:
     """|Gamma|: filled symbols where waves grow, open ones where the cosmic rays absorb them."""
     k, handles = result.data["k"], []
@@ -403,6 +347,6 @@ def _rates(
     return handles
 
 
-FIGURES: dict[str, Callable[[Result], Figure | None]] = {
+FIGURES: dict[str, Callable[[Drawn], Figure | None]] = {
     draw.__name__: draw for draw in (pressures, spectra, heating, ledger, scattering)
 }

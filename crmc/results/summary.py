@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from crmc.setup.predictions import predictions
+from crmc.physics.waves import MOMENTA
+from crmc.setup.predictions import predict
 from crmc.setup.setup import Setup
-from crmc.solvers.diagnostics import MOMENTA
 from crmc.statistics import mean_and_error
 
 
@@ -63,5 +63,5 @@ def summarise(setup: Setup, data: xr.Dataset, status: Mapping[str, Any]) -> dict
         "time_step_s": setup.time_step,
         "max_scattering_per_step": float(np.nanmax(data["max_scattering_per_step"].values, initial=0.0)),
         "averages": averages(data) if data.sizes["time"] > 1 else {},
-        "theory": predictions(setup.config),
+        "theory": predict(setup.config),
     }

@@ -11,15 +11,14 @@ import xarray as xr
 
 from crmc.config.axes import Axis, Point
 from crmc.results import dataset as result
+from crmc.results.health import coarse, first_trouble
 from crmc.results.summary import averages
 from crmc.results.variables import COORDINATES, shared_coordinates
-from crmc.setup.predictions import predictions
+from crmc.setup.predictions import predict
 from crmc.setup.setup import Setup
-from crmc.text import number, with_error
+from crmc.text import aligned, number, with_error
 
 DONE, FAILED, NOT_RUN = "done", "failed", "not run"
-#: Rows that a healthy run keeps finite.
-_WATCHED = ("magnetic_field", "gas_pressure", "perpendicular_pressure", "wave_power", "ledger")
 _STATUS_TEXT = "what happened at this point"
 
 
@@ -39,32 +38,15 @@ class Track(NamedTuple):
 
 
 def track(setup: Setup, steps: Sequence[int], rows: Mapping[str, np.ndarray], coarsest: float) -> Track:
-    """What ``rows`` (code units, first axis time) at the numbers of ``steps`` tell; nothing after a failure."""
-    place, text = _failure(setup, rows)
-    status = DONE if place is None else FAILED
+    """Judge one point by its ``rows`` (code units, first axis time) at ``steps``; keep nothing after a failure."""
     values = result.physical(setup.units, rows)
-    peak = np.nanmax(values["max_scattering_per_step"], initial=0.0)
-    if place is not None:
-        text = f"{text} at step {steps[place]}"
+    trouble = first_trouble(rows, steps, setup.model)
+    if trouble is not None:
         for array in values.values():
-            array[place + 1 :] = np.nan
-    elif peak > coarsest:
-        text = f"nu_max dt reached {peak:.2g}; lower run.scattering_per_step or set run.time_step"
+            array[trouble.place + 1 :] = np.nan
+    status, text = (DONE, coarse(rows, coarsest)) if trouble is None else (FAILED, trouble.text)
     times = np.asarray(steps) * setup.time_step
     return Track(times, np.asarray(setup.parameters.grid.centres), values, status, text, setup.time_step)
-
-
-def _failure(setup: Setup, rows: Mapping[str, np.ndarray]) -> tuple[int | None, str]:
-    """The first row that no healthy run has, and what is wrong with it; None where there is none."""
-    found: list[tuple[int, str]] = []
-    for name in _WATCHED:
-        if name == "wave_power" and setup.model.scattering != "spectrum":
-            continue
-        bad = ~np.isfinite(rows[name].reshape(len(rows[name]), -1)).all(axis=1)
-        found += [(int(bad.argmax()), f"{name} is not finite")] if bad.any() else []
-    empty = rows["gas_pressure"] <= 0.0
-    found += [(int(empty.argmax()), "the gas pressure fell to zero")] if empty.any() else []
-    return min(found, key=lambda pair: pair[0]) if found else (None, "")
 
 
 class Plan(NamedTuple):
@@ -162,7 +144,7 @@ def summarise(data: xr.Dataset, plan: Plan, points: Sequence[Point]) -> xr.Datas
                 text = f"{name}: {'largest absolute value' if largest else 'mean over the last half'} of the run"
                 put(f"average_{name}", point.place, entry["value"], entry["unit"], text)
                 put(f"average_{name}_stderr", point.place, entry["stderr"], entry["unit"], f"standard error of {name}")
-        for name, entry in predictions(point.config).items():
+        for name, entry in predict(point.config).items():
             text = f"{entry['description']} ({entry['source']})"
             put(f"theory_{name}", point.place, entry["value"], entry["unit"], text)
     return data.assign({name: (plan.dims, array, attrs) for name, (array, attrs) in columns.items()})
@@ -193,6 +175,4 @@ def table(data: xr.Dataset, plan: Plan, points: Sequence[Point]) -> str:
             cells[-1] = cells[-1] or number(value(name, point.place))
         word = str(data["status"].values[point.place])
         lines.append([*cells, "" if word == DONE else word])
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
-    return "\n".join([*text, "", "Measured: mean over the last half of the run +- standard error."])
+    return f"{aligned(lines)}\n\nMeasured: mean over the last half of the run +- standard error."

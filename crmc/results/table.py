@@ -10,13 +10,12 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from crmc.text import _finite, number, one_line, with_error
-from crmc.units import SPEED_OF_LIGHT
+from crmc.physics.waves import MOMENTA
+from crmc.text import finite, number, one_line, with_error
+from crmc.units import SPEED_OF_LIGHT, YEAR
 
 #: Width of the table [characters], and of the column of row titles.
 WIDTH, TITLE = 96, 30
-_MOMENTA = ("1", "3", "10")
-_YEAR = 365.25 * 86400.0  # s
 
 Row = tuple[str, list[str]]
 
@@ -47,7 +46,7 @@ def table(summary: Mapping[str, Any]) -> str:
 
 
 def _count(value: object) -> str:
-    found = _finite(value)
+    found = finite(value)
     return "-" if found is None else f"{round(found):,}"
 
 
@@ -58,7 +57,7 @@ def _value(entries: Mapping[str, Any], name: str, part: str = "value") -> Any:
 
 
 def _ratio(value: object, reference: object, error: object = None) -> str:
-    top, bottom, spread = _finite(value), _finite(reference), _finite(error)
+    top, bottom, spread = finite(value), finite(reference), finite(error)
     if top is None or not bottom:
         return "-"
     return with_error(top / bottom, None if spread is None else abs(spread / bottom))
@@ -117,8 +116,8 @@ def _plasma_rows(theory: Mapping[str, Any]) -> list[Row]:
         if name in theory:
             text, unit = number(_value(theory, name)), str(_value(theory, name, "unit") or "")
             unit = "" if name == "alfven_speed" or text == "-" else f" {unit}"
-            years = _finite(_value(theory, name)) if name == "expansion_time" else None
-            extra = "" if years is None else f"  ({number(years / _YEAR, 3)} yr)"
+            years = finite(_value(theory, name)) if name == "expansion_time" else None
+            extra = "" if years is None else f"  ({number(years / YEAR, 3)} yr)"
             rows.append((title, [text + unit + extra]))
     return rows
 
@@ -136,7 +135,7 @@ def _anisotropy_rows(averages: Mapping[str, Any], theory: Mapping[str, Any]) -> 
             continue
         value, error = _value(source, name), _value(source, name, "stderr")
         cells = [with_error(value, error), _ratio(value, speed, error)]
-        share = _finite(value), _finite(measured)
+        share = finite(value), finite(measured)
         if name.startswith("gap") and share[0] is not None and share[1]:
             cells[1] += f"  ({100.0 * share[0] / share[1]:.0f} % of measured)"
         rows.append((title, cells))
@@ -147,7 +146,7 @@ def _drift_rows(averages: Mapping[str, Any], theory: Mapping[str, Any]) -> list[
     """Of runs with an imposed gradient alone: without one the drift is noise."""
     if "heating_drift" not in theory:
         return []
-    speed, rows = _finite(_value(theory, "alfven_speed")), []
+    speed, rows = finite(_value(theory, "alfven_speed")), []
     unit = None if speed is None else speed * SPEED_OF_LIGHT
     for title, source in (("measured", averages), ("theory", theory)):
         if "drift_velocity" in source:
@@ -162,15 +161,15 @@ def _scattering(averages: Mapping[str, Any], theory: Mapping[str, Any]) -> str:
     """nu and mean free path, measured and by theory, one row per momentum."""
     names = ("scattering_frequency", "mean_free_path")
     rows: list[Row] = []
-    for p in _MOMENTA:
-        keys = [f"{name}_p{p}" for name in names]
+    for p in MOMENTA:
+        keys = [f"{name}_p{p:g}" for name in names]
         if not any(key in averages or key in theory for key in keys):
             continue
         cells = []
         for key in keys:
             cells.append(with_error(_value(averages, key), _value(averages, key, "stderr")))
             cells.append(number(_value(theory, key), 3))
-        rows.append((f"p = {p} m_p c", cells))
+        rows.append((f"p = {p:g} m_p c", cells))
     head = ["nu [s-1]", "theory", "v/nu [pc]", "theory"]
     return _section("Scattering, mean over mu", rows, head, widths=(24, 12, 20, 10))
 
@@ -204,6 +203,6 @@ def _check_rows(averages: Mapping[str, Any]) -> list[Row]:
     ):
         if name in averages:
             value, error = _value(averages, name), _value(averages, name, "stderr")
-            digits = number(value, 2) if _finite(error) is None and name != "identity_ratio" else None
+            digits = number(value, 2) if finite(error) is None and name != "identity_ratio" else None
             rows.append((title, [digits or with_error(value, error)]))
     return rows

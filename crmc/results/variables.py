@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from crmc.solvers.diagnostics import MOMENTA
+from crmc.physics.waves import MOMENTA
 from crmc.units import PARSEC, SPEED_OF_LIGHT, CodeUnits
 
 _WAVE = ("time", "direction", "helicity", "k")
-
-
 _INTERVAL = "mean over the interval that ends at this time"
 
-
 #: name -> (dimensions after time, unit, factor of the code unit, long name)
-_VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
+VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     "magnetic_field": ((), "G", "field", "magnetic field B"),
     "cr_number_density": ((), "cm-3", "density", "cosmic-ray number density n_c"),
     "cr_energy_density": ((), "erg cm-3", "energy", "cosmic-ray kinetic energy density U"),
@@ -85,11 +82,11 @@ _VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     "damping_rate": (_WAVE[1:], "s-1", "rate", "amplitude damping rate"),
 }
 
-
-_VARIABLES["pressure_anisotropy_stderr"] = ((), "1", "one", "standard error of pressure_anisotropy")
-
-
-_VARIABLES["drift_velocity_stderr"] = ((), "cm s-1", "speed", "standard error of drift_velocity")
+for _name in ("cr_number_density", "cr_energy_density", "parallel_pressure", "perpendicular_pressure"):
+    _dims, _unit, _factor, _text = VARIABLES[_name]
+    VARIABLES[f"{_name}_stderr"] = (_dims, _unit, _factor, f"standard error of {_name}")
+VARIABLES["pressure_anisotropy_stderr"] = ((), "1", "one", "standard error of pressure_anisotropy")
+VARIABLES["drift_velocity_stderr"] = ((), "cm s-1", "speed", "standard error of drift_velocity")
 
 
 def _factors(units: CodeUnits) -> dict[str, float]:
@@ -113,8 +110,6 @@ COORDINATES: dict[str, dict[str, str]] = {
     "k": {"units": "Omega0/c", "long_name": "wavenumber, Omega0 at t = 0"},
     "momentum": {"units": "m_p c", "long_name": "momentum"},
 }
-
-
 _SHARED: dict[str, Any] = {"direction": [1, -1], "helicity": [1, -1], "momentum": MOMENTA}
 
 
@@ -125,9 +120,9 @@ def shared_coordinates() -> dict[str, tuple[str, Any, dict[str, str]]]:
 
 def in_units(units: CodeUnits, name: str, value: Any) -> Any:
     """``value``, code units, of a variable of a result in the unit of the file."""
-    return value * _factors(units)[_VARIABLES[name][2]]
+    return value * _factors(units)[VARIABLES[name][2]]
 
 
 def unit_of(name: str) -> str:
     """Unit of a variable of a result."""
-    return _VARIABLES[name][1]
+    return VARIABLES[name][1]

@@ -12,15 +12,15 @@ import numpy as np
 
 from crmc.config.config import Config, ConfigError
 from crmc.physics.state import State
-from crmc.solvers.tally import Record
+from crmc.solvers.tally import Tally
 
 
 class Checkpoint(NamedTuple):
-    """State, the record of the unfinished output interval with its step count, and all rows so far."""
+    """State, the tally of the unfinished output interval with its step count, and all rows so far."""
 
     state: State
-    record: Record
-    recorded: int
+    tally: Tally
+    tallied: int
     steps: list[int]
     rows: dict[str, np.ndarray]
 
@@ -33,7 +33,7 @@ def checkpoint_path(output: Path) -> Path:
 def save(path: Path, config: Config, checkpoint: Checkpoint, solver: str = "monte-carlo") -> None:
     """Write beside and move into place."""
     leaves = {f"state{i}": np.asarray(x) for i, x in enumerate(jax.tree.leaves(checkpoint.state))}
-    leaves |= {f"record{i}": np.asarray(x) for i, x in enumerate(jax.tree.leaves(checkpoint.record))}
+    leaves |= {f"tally{i}": np.asarray(x) for i, x in enumerate(jax.tree.leaves(checkpoint.tally))}
     rows = {f"row.{name}": values for name, values in checkpoint.rows.items()}
     temporary = path.with_name(f".{path.name}.part")
     with temporary.open("wb") as file:
@@ -41,15 +41,15 @@ def save(path: Path, config: Config, checkpoint: Checkpoint, solver: str = "mont
             file,
             config=np.array(config.to_toml()),
             solver=np.array(solver),
-            recorded=checkpoint.recorded,
+            tallied=checkpoint.tallied,
             steps=np.array(checkpoint.steps, np.int64),
             **(leaves | rows),  # type: ignore[arg-type]
         )
     os.replace(temporary, path)
 
 
-def load(path: Path, config: Config, state: State, record: Record, solver: str = "monte-carlo") -> Checkpoint:
-    """Read a checkpoint of the same config and solver; ``state`` and ``record`` give the structure.
+def load(path: Path, config: Config, state: State, tally: Tally, solver: str = "monte-carlo") -> Checkpoint:
+    """Read a checkpoint of the same config and solver; ``state`` and ``tally`` give the structure.
 
     Raises ConfigError where there is none, it is damaged, or it belongs to another config or solver.
     """
@@ -70,8 +70,8 @@ def load(path: Path, config: Config, state: State, record: Record, solver: str =
             )
         return Checkpoint(
             _restore(state, found, "state"),
-            _restore(record, found, "record"),
-            int(found["recorded"]),
+            _restore(tally, found, "tally"),
+            int(found["tallied"]),
             [int(step) for step in found["steps"]],
             {name[4:]: values for name, values in found.items() if name.startswith("row.")},
         )

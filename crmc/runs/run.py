@@ -6,6 +6,7 @@ import dataclasses
 import signal
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from crmc.config.config import Config
+from crmc.config.errors import ConfigError
 from crmc.machine.devices import (
     agree,
     choose_layout,
@@ -25,14 +27,17 @@ from crmc.machine.devices import (
 )
 from crmc.machine.memory import require_memory
 from crmc.physics.layout import Layout
+from crmc.physics.noise import run_key
 from crmc.physics.state import State
 from crmc.results import dataset
-from crmc.results import table as report
+from crmc.results.health import coarse, first_trouble
 from crmc.results.summary import summarise
+from crmc.results.table import table
 from crmc.runs.checkpoint import Checkpoint, checkpoint_path, load, save
-from crmc.runs.outcome import _STATUS, DONE, FAILED, INTERRUPTED, Outcome, catching_signals
+from crmc.runs.outcome import DONE, FAILED, INTERRUPTED, STATUS, Outcome, catching_signals
 from crmc.setup.build import build
 from crmc.setup.setup import Setup
+from crmc.solvers.monte_carlo.solver import MONTE_CARLO
 from crmc.solvers.registry import SOLVERS
 from crmc.text import to_json
 
@@ -51,21 +56,21 @@ class Runner:
         self.setup = dataclasses.replace(
             setup, state=jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), setup.state)
         )
-        self.record, self.recorded = spread_out(self.solver.record(setup.parameters), layout), 0
+        self.tally, self.tallied = spread_out(self.solver.init(setup.parameters), layout), 0
         self.steps: list[int] = []
         self.rows: dict[str, list[np.ndarray]] = {}
-        self.key = jax.random.key(setup.config.run.seed, impl="threefry2x32")
+        self.key = run_key(setup.config.run.seed)
         started = time.perf_counter()
         count = jnp.zeros((), jnp.int64)
-        places = jax.tree.map(lambda x: x.sharding, (self.state, self.record))
+        places = jax.tree.map(lambda x: x.sharding, (self.state, self.tally))
         self._advance = (
             jax.jit(self.solver.advance, static_argnames="model", donate_argnums=0, out_shardings=places)
-            .lower(self.state, self.record, self.key, self.parameters, count, model=setup.model)
+            .lower(self.state, self.tally, self.key, self.parameters, count, model=setup.model)
             .compile(compiler_options())
         )
         self._observe = (
             jax.jit(self.solver.observe, static_argnames="model", out_shardings=layout.everywhere)
-            .lower(self.state, self.record, count, self.parameters, model=setup.model)
+            .lower(self.state, self.tally, count, self.parameters, model=setup.model)
             .compile(compiler_options())
         )
         self.compile_seconds = time.perf_counter() - started
@@ -82,46 +87,41 @@ class Runner:
 
     def observe_now(self) -> None:
         """Append a row and start a new interval."""
-        row = self._observe(self.state, self.record, jnp.asarray(self.recorded, jnp.int64), self.parameters)
+        row = self._observe(self.state, self.tally, jnp.asarray(self.tallied, jnp.int64), self.parameters)
         for name, value in row.items():
             self.rows.setdefault(name, []).append(np.asarray(value))
         self.steps.append(self.step)
-        self.record, self.recorded = spread_out(self.solver.record(self.parameters), self.setup.model.layout), 0
+        self.tally, self.tallied = spread_out(self.solver.init(self.parameters), self.setup.model.layout), 0
 
     def take(self, count: int) -> None:
         """Advance ``count`` steps."""
         started = time.perf_counter()
         steps = jnp.asarray(count, jnp.int64)
-        self.state, self.record = self._advance(self.state, self.record, self.key, self.parameters, steps)
+        self.state, self.tally = self._advance(self.state, self.tally, self.key, self.parameters, steps)
         jax.block_until_ready(self.state.step)
-        self.recorded += count
+        self.tallied += count
         self.stepping_seconds += time.perf_counter() - started
         self.steps_taken += count
 
     def trouble(self) -> str:
-        """What is wrong with the newest row, in words; empty if nothing is."""
-        values = {name: rows[-1] for name, rows in self.rows.items()}
-        for name in ("magnetic_field", "gas_pressure", "perpendicular_pressure", "wave_power", "ledger"):
-            followed = name != "wave_power" or self.setup.model.scattering == "spectrum"
-            if followed and not np.all(np.isfinite(values[name])):
-                return f"{name} is not finite at step {self.step}; shorten run.time_step or check the input"
-        if values["gas_pressure"] <= 0.0:
-            return f"the gas pressure fell to zero by step {self.step}; lower plasma.cooling or run.duration"
-        return ""
+        """Return what is wrong with the newest row, in words; empty if nothing is."""
+        newest = {name: rows[-1][None] for name, rows in self.rows.items()}
+        found = first_trouble(newest, self.steps[-1:], self.setup.model)
+        return "" if found is None else found.text
 
     def stacked(self) -> dict[str, np.ndarray]:
         return {name: np.stack(values) for name, values in self.rows.items()}
 
     def checkpoint(self) -> Checkpoint:
         count = self.setup.state.markers.rise.size
-        state, record = collect(self.state, count), collect(self.record, count)
-        return Checkpoint(state, record, self.recorded, self.steps, self.stacked())
+        state, tally = collect(self.state, count), collect(self.tally, count)
+        return Checkpoint(state, tally, self.tallied, self.steps, self.stacked())
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint."""
         layout = self.setup.model.layout
-        self.state, self.recorded = self._placed(checkpoint.state, layout), checkpoint.recorded
-        self.record = spread_out(checkpoint.record, layout)
+        self.state, self.tallied = self._placed(checkpoint.state, layout), checkpoint.tallied
+        self.tally = spread_out(checkpoint.tally, layout)
         self.steps = list(checkpoint.steps)
         self.rows = {name: list(values) for name, values in checkpoint.rows.items()}
 
@@ -129,51 +129,66 @@ class Runner:
 def run(
     config: Config,
     *,
-    output: Path,
-    summary: Path | None = None,
+    output: str | Path | None = None,
+    summary: str | Path | None = None,
     resume: bool = False,
     quiet: bool = False,
-    solver: str = "monte-carlo",
+    solver: str = MONTE_CARLO.name,
     layout: Layout | None = None,
     save_seconds: float = 10.0,
     chunk_steps: int | None = None,
 ) -> Outcome:
-    """Run ``config`` with one of ``SOLVERS``; write ``output`` (netCDF), its checkpoint, and ``summary`` (JSON).
+    """Run ``config`` with one of `registry.SOLVERS` and return how it ended, with its result.
 
+    output: result file (netCDF), with a checkpoint beside it; summary: file for the summary (JSON); none of the two
+    is written by default.
     layout: how markers are spread over devices (default: over all); save_seconds: wall time between checkpoints;
     chunk_steps: steps per chunk (default: by speed).  None of them changes the physics.  In a job of several
-    processes all call this, and the first writes.  Raises ConfigError for a checkpoint that cannot be resumed and for
-    more markers than fit into memory.
+    processes all call this, and the first writes.  Raises ConfigError for a checkpoint that cannot be resumed, for
+    ``resume`` without ``output``, and for more markers than fit into memory.
     """
+    files = Files(None if output is None else Path(output), None if summary is None else Path(summary))
     with jax.enable_x64(True), catching_signals() as caught:
-        if solver != "monte-carlo":
+        if solver != MONTE_CARLO.name:
             layout = one_device()
         else:
             layout = layout or choose_layout(config.run.markers)
             require_memory(config.run.markers, config.run.precision, layout)
-        setup = SOLVERS[solver].prepare(build(config))
-        setup = dataclasses.replace(setup, model=dataclasses.replace(setup.model, layout=layout))
-        path = checkpoint_path(output)
-        stored = _resumed(path, setup) if resume else None
+        setup = build(config, solver=solver, layout=layout)
+        stored = _resumed(files, setup) if resume else None
         runner = Runner(setup)
         del setup
         if stored is not None:
             runner.restore(stored)
         else:
             runner.observe_now()
-        code, message = _loop(runner, caught, path, output, quiet, save_seconds, chunk_steps)
-        return _finish(runner, output, summary, path, code, message)
+        code, message = _loop(runner, caught, files, quiet, save_seconds, chunk_steps)
+        return _finish(runner, files, code, message)
 
 
-def _resumed(path: Path, setup: Setup) -> Checkpoint:
-    return load(path, setup.config, setup.state, SOLVERS[setup.solver].record(setup.parameters), setup.solver)
+class Files(NamedTuple):
+    """Files that a run writes; None for those that it does not."""
+
+    output: Path | None
+    summary: Path | None
+
+
+def _resumed(files: Files, setup: Setup) -> Checkpoint:
+    if files.output is None:
+        raise ConfigError("--resume: needs the output of the run that it continues; give it")
+    return load(
+        checkpoint_path(files.output),
+        setup.config,
+        setup.state,
+        SOLVERS[setup.solver].init(setup.parameters),
+        setup.solver,
+    )
 
 
 def _loop(
     runner: Runner,
     caught: list[int],
-    path: Path,
-    output: Path,
+    files: Files,
     quiet: bool,
     save_seconds: float,
     chunk_steps: int | None,
@@ -190,62 +205,58 @@ def _loop(
                 name = signal.Signals(number).name
                 return INTERRUPTED, f"interrupted by {name} at step {runner.step}; --resume continues"
             if due:
-                _store(runner, path, output)
+                _store(runner, files)
                 saved = time.monotonic()
-            count = min(chunk, setup.output_every - runner.recorded, setup.steps - runner.step)
+            count = min(chunk, setup.output_every - runner.tallied, setup.steps - runner.step)
             before = runner.stepping_seconds
             runner.take(count)
             bar.update(count)
             if chunk_steps is None:
                 speed = count / max(runner.stepping_seconds - before, 1e-9)
                 chunk = max(1, int(min(2 * chunk, _CHUNK_SECONDS * speed)))
-            if runner.recorded == setup.output_every or runner.step == setup.steps:
+            if runner.tallied == setup.output_every or runner.step == setup.steps:
                 runner.observe_now()
                 if trouble := runner.trouble():
                     return FAILED, trouble
     return DONE, ""
 
 
-def _store(runner: Runner, path: Path, output: Path) -> None:
-    """Checkpoint and the result so far."""
+def _store(runner: Runner, files: Files) -> None:
+    """Write checkpoint and result so far, if the run writes files."""
+    if files.output is None:
+        return
     checkpoint = runner.checkpoint()
     if not is_first():
         return
-    save(path, runner.setup.config, checkpoint, runner.setup.solver)
+    save(checkpoint_path(files.output), runner.setup.config, checkpoint, runner.setup.solver)
     attributes = dataset.provenance(runner.setup) | {"status": "running"}
-    dataset.write_atomically(dataset.dataset(runner.setup, runner.steps, runner.stacked(), attributes), output)
+    dataset.write_atomically(dataset.dataset(runner.setup, runner.steps, runner.stacked(), attributes), files.output)
 
 
-def _finish(runner: Runner, output: Path, summary: Path | None, path: Path, code: int, message: str) -> Outcome:
-    setup = runner.setup
+def _finish(runner: Runner, files: Files, code: int, message: str) -> Outcome:
+    """Write what the run was told to, and return how it ended."""
+    setup, rows = runner.setup, runner.stacked()
     speed = runner.steps_taken * setup.state.markers.rise.size / max(runner.stepping_seconds, 1e-9)
     status = {
-        "status": _STATUS[code],
-        "status_text": message or _advice(runner),
+        "status": STATUS[code],
+        "status_text": message or coarse(rows, runner.solver.coarsest),
         "steps": runner.step,
         "wall_seconds": runner.stepping_seconds,
         "compile_seconds": runner.compile_seconds,
         "marker_steps_per_second": speed,
     }
-    data = dataset.dataset(setup, runner.steps, runner.stacked(), dataset.provenance(setup))
+    data = dataset.dataset(setup, runner.steps, rows, dataset.provenance(setup))
     overview = summarise(setup, data, status)
     text = to_json(overview)
     data.attrs |= {"status": status["status"], "status_text": status["status_text"], "summary": text}
-    checkpoint = runner.checkpoint()
-    if is_first():
-        save(path, setup.config, checkpoint, setup.solver)
-        dataset.write_atomically(data, output)
-        if summary is not None:
-            summary.write_text(text + "\n", encoding="utf-8")
-    return Outcome(code, message, report.table(overview), overview)
-
-
-def _advice(runner: Runner) -> str:
-    """A word about a run that ended well but was coarse."""
-    peak = max((float(x) for x in runner.rows["max_scattering_per_step"]), default=0.0)
-    if peak > runner.solver.coarsest:
-        return f"nu_max dt reached {peak:.2g}; lower run.scattering_per_step or set run.time_step"
-    return ""
+    if files.output is not None:
+        checkpoint = runner.checkpoint()
+        if is_first():
+            save(checkpoint_path(files.output), setup.config, checkpoint, setup.solver)
+            dataset.write_atomically(data, files.output)
+    if files.summary is not None and is_first():
+        files.summary.write_text(text + "\n", encoding="utf-8")
+    return Outcome(code, message, table(overview), overview, data)
 
 
 def _progress(setup: Setup, start: int, quiet: bool) -> tqdm:

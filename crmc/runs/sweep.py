@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import partial
 from pathlib import Path
@@ -24,33 +24,28 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
-from crmc.config.axes import Axis, Point
+from crmc.config.axes import Axis, Point, make_points, read_axes
+from crmc.config.config import Config
 from crmc.config.errors import ConfigError
 from crmc.machine.devices import compiler_options, cores, one_device
+from crmc.physics.noise import run_key
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
 from crmc.results import dataset
 from crmc.results import sweep as sweep_result
-from crmc.runs.outcome import DONE, FAILED, INTERRUPTED, catching_signals
+from crmc.runs.outcome import DONE, FAILED, INTERRUPTED, STATUS, Outcome, catching_signals
 from crmc.setup.build import build
-from crmc.setup.schedule import Demand, Schedule, demand
+from crmc.setup.schedule import Demand, Schedule, begin
 from crmc.setup.setup import Setup
-from crmc.solvers.registry import SOLVERS, Solver
-from crmc.solvers.tally import Record
+from crmc.solvers.monte_carlo.solver import MONTE_CARLO
+from crmc.solvers.registry import SOLVERS
+from crmc.solvers.simulate import Solver
+from crmc.solvers.tally import Tally
 
-_STATUS = {DONE: "done", FAILED: "failed", INTERRUPTED: "interrupted"}
 #: Wall time aimed at per call of the program [s], and between saves of what is finished [s].
 _CHUNK_SECONDS, _SAVE_SECONDS = 0.5, 60.0
 #: Markers that a batch on a GPU has in all.
 _MARKERS_PER_BATCH = 2**23
-
-
-class Outcome(NamedTuple):
-    """How a sweep ended."""
-
-    exit_code: int
-    message: str
-    table: str
 
 
 def common_schedule(points: Sequence[Point]) -> Schedule:
@@ -58,7 +53,7 @@ def common_schedule(points: Sequence[Point]) -> Schedule:
 
     Raises ConfigError where two points need different programs.
     """
-    demands = [demand(point.config) for point in points]
+    demands = [begin(point.config)[1] for point in points]
     first = dataclasses.asdict(demands[0].model)
     for point, other in zip(points, demands, strict=True):
         if differing := [name for name, value in dataclasses.asdict(other.model).items() if value != first[name]]:
@@ -89,7 +84,7 @@ def _each(function: Callable[..., Any], side_by_side: bool, arguments: tuple[Any
 
 def advance_batch(
     states: State,
-    records: Record,
+    tallies: Tally,
     keys: jax.Array,
     parameters: Parameters,
     count: jax.Array,
@@ -98,30 +93,30 @@ def advance_batch(
     model: Model,
     side_by_side: bool,
     one_key: bool,
-) -> tuple[State, Record]:
-    """``count`` steps of every point of a batch: stacked states, records, keys and parameters.
+) -> tuple[State, Tally]:
+    """``count`` steps of every point of a batch: stacked states, tallies, keys and parameters.
 
     one_key: all points draw the same numbers.
     """
     if not side_by_side:
 
-        def alone(state: State, record: Record, key: jax.Array, own: Parameters) -> tuple[State, Record]:
-            return solver.advance(state, record, key, own, count, model)
+        def alone(state: State, tally: Tally, key: jax.Array, own: Parameters) -> tuple[State, Tally]:
+            return solver.advance(state, tally, key, own, count, model)
 
-        return _each(alone, False, (states, records, keys, parameters))
+        return _each(alone, False, (states, tallies, keys, parameters))
     # One number of steps for all: what depends on it alone stays a branch that is taken or not, for all at once.
     step = states.step[0]
 
-    def beside(state: State, record: Record, key: jax.Array, own: Parameters) -> tuple[State, Record]:
+    def beside(state: State, tally: Tally, key: jax.Array, own: Parameters) -> tuple[State, Tally]:
         key = keys[0] if one_key else key
-        return solver.advance(dataclasses.replace(state, step=step), record, key, own, count, model)
+        return solver.advance(dataclasses.replace(state, step=step), tally, key, own, count, model)
 
-    return _each(beside, True, (states, records, keys, parameters))
+    return _each(beside, True, (states, tallies, keys, parameters))
 
 
 def observe_batch(
     states: State,
-    records: Record,
+    tallies: Tally,
     count: jax.Array,
     parameters: Parameters,
     *,
@@ -129,12 +124,12 @@ def observe_batch(
     model: Model,
     side_by_side: bool,
 ) -> dict[str, jax.Array]:
-    """One row of every point of a batch, stacked; the records hold ``count`` steps."""
+    """One row of every point of a batch, stacked; the tallies hold ``count`` steps."""
 
-    def one(state: State, record: Record, own: Parameters) -> dict[str, jax.Array]:
-        return solver.observe(state, record, count, own, model)
+    def one(state: State, tally: Tally, own: Parameters) -> dict[str, jax.Array]:
+        return solver.observe(state, tally, count, own, model)
 
-    return _each(one, side_by_side, (states, records, parameters))
+    return _each(one, side_by_side, (states, tallies, parameters))
 
 
 def _stacked(trees: Sequence[Any]) -> Any:
@@ -146,7 +141,7 @@ class _Batch(NamedTuple):
 
     setups: list[Setup]
     states: State
-    records: Record
+    tallies: Tally
     keys: jax.Array
     parameters: Parameters
 
@@ -177,7 +172,7 @@ class Sweeper:
         return -(-len(self.points) // batches)
 
     def _setup(self, point: Point) -> Setup:
-        return self.solver.prepare(build(point.config, self.schedule))
+        return build(point.config, self.schedule, solver=self.solver.name, layout=one_device())
 
     def _prepare(self, points: Sequence[Point]) -> _Batch:
         setups = [self._setup(point) for point in points]
@@ -186,23 +181,22 @@ class Sweeper:
             setups,
             _stacked([setup.state for setup in filled]),
             self._empty(filled),
-            jnp.stack([jax.random.key(setup.config.run.seed, impl="threefry2x32") for setup in filled]),
+            jnp.stack([run_key(setup.config.run.seed) for setup in filled]),
             _stacked([setup.parameters for setup in filled]),
         )
 
-    def _empty(self, setups: Sequence[Setup]) -> Record:
-        return _stacked([self.solver.record(setup.parameters) for setup in setups])
+    def _empty(self, setups: Sequence[Setup]) -> Tally:
+        return _stacked([self.solver.init(setup.parameters) for setup in setups])
 
     def _compile(self, side_by_side: bool, one_key: bool) -> None:
         """The one program of all batches, compiled ahead so that a batch of another shape cannot slip in."""
-        _, states, records, keys, parameters = self._prepare(self.points[:1])
+        _, states, tallies, keys, parameters = self._prepare(self.points[:1])
         started, count = time.perf_counter(), jnp.zeros((), jnp.int64)
-        model = dataclasses.replace(self.first.model, layout=one_device())
-        static: dict[str, Any] = {"solver": self.solver, "model": model, "side_by_side": side_by_side}
+        static: dict[str, Any] = {"solver": self.solver, "model": self.first.model, "side_by_side": side_by_side}
         advance, observe = partial(advance_batch, **static, one_key=one_key), partial(observe_batch, **static)
-        lowered = jax.jit(advance, donate_argnums=0).lower(states, records, keys, parameters, count)
+        lowered = jax.jit(advance, donate_argnums=0).lower(states, tallies, keys, parameters, count)
         self._advance = lowered.compile(compiler_options())
-        self._observe = jax.jit(observe).lower(states, records, count, parameters).compile(compiler_options())
+        self._observe = jax.jit(observe).lower(states, tallies, count, parameters).compile(compiler_options())
         self.compile_seconds = time.perf_counter() - started
 
     def batches(self) -> Iterator[list[int]]:
@@ -215,9 +209,9 @@ class Sweeper:
         with jax.enable_x64(True):
             if self.stop.is_set():
                 return {}
-            setups, states, records, keys, parameters = self._prepare([self.points[i] for i in numbers])
-            empty = records
-            rows = [self._observe(states, records, jnp.zeros((), jnp.int64), parameters)]
+            setups, states, tallies, keys, parameters = self._prepare([self.points[i] for i in numbers])
+            empty = tallies
+            rows = [self._observe(states, tallies, jnp.zeros((), jnp.int64), parameters)]
             chunk = 1
             for start, end in zip(self.times, self.times[1:], strict=False):
                 done = start
@@ -225,15 +219,15 @@ class Sweeper:
                     if self.stop.is_set():
                         return {}
                     began, count = time.perf_counter(), min(chunk, end - done)
-                    states, records = self._advance(states, records, keys, parameters, jnp.asarray(count, jnp.int64))
+                    states, tallies = self._advance(states, tallies, keys, parameters, jnp.asarray(count, jnp.int64))
                     jax.block_until_ready(states.step)
                     done += count
                     speed = count / max(time.perf_counter() - began, 1e-9)
                     chunk = max(1, int(min(2 * chunk, _CHUNK_SECONDS * speed)))
                     with self._lock:
                         bar.update(count * len(setups))
-                rows.append(self._observe(states, records, jnp.asarray(end - start, jnp.int64), parameters))
-                records = empty
+                rows.append(self._observe(states, tallies, jnp.asarray(end - start, jnp.int64), parameters))
+                tallies = empty
             series = {name: np.stack([np.asarray(row[name]) for row in rows], axis=1) for name in rows[0]}
             return {
                 number: sweep_result.track(
@@ -249,16 +243,42 @@ def _side_by_side() -> bool:
 
 
 def sweep(
-    points: Sequence[Point],
-    axes: Sequence[Axis],
+    config: Config | Mapping[str, Any],
+    over: Sequence[str] = (),
     *,
-    output: Path,
-    solver: str = "monte-carlo",
+    seeds: int | None = None,
+    output: str | Path | None = None,
+    solver: str = MONTE_CARLO.name,
     batch: int | None = None,
     quiet: bool = False,
 ) -> Outcome:
-    """Run all ``points`` of ``axes`` with one of `registry.SOLVERS` and write ``output`` (netCDF).
+    """Run ``config`` at every point of the outer product of ``over`` and return how it ended, with its result.
 
+    config: a config, or the dictionary of one, which may lack what is swept.
+    over: texts "key=start:stop:n", "key=start:stop:n:log" or "key=a,b,c", with units where the key has one.
+    seeds: number of seeds, from run.seed on, as one more dimension.
+    output, solver, batch, quiet: as for `run_points`.
+    Raises ConfigError for a bad axis or point, and where points need different programs.
+    """
+    data = config.to_dict() if isinstance(config, Config) else config
+    axes = read_axes(over, seeds, data)
+    points = make_points(data, axes)
+    file = None if output is None else Path(output)
+    return run_points(points, axes, output=file, solver=solver, batch=batch, quiet=quiet)
+
+
+def run_points(
+    points: Sequence[Point],
+    axes: Sequence[Axis],
+    *,
+    output: Path | None = None,
+    solver: str = MONTE_CARLO.name,
+    batch: int | None = None,
+    quiet: bool = False,
+) -> Outcome:
+    """Run all ``points`` of ``axes`` with one of `registry.SOLVERS` and return how it ended, with its result.
+
+    output: result file (netCDF); none is written by default.
     batch: points per call of the program (default: one on a CPU, as many as fit on a GPU).
     Raises ConfigError where points need different programs.
     """
@@ -273,7 +293,7 @@ def sweep(
         return _finish(sweeper, caught, output, time.perf_counter() - started)
 
 
-def _loop(sweeper: Sweeper, caught: list[int], output: Path, quiet: bool) -> None:
+def _loop(sweeper: Sweeper, caught: list[int], output: Path | None, quiet: bool) -> None:
     """Run batch after batch until all are done or a signal is in ``caught``."""
     total, saved = sweeper.steps * len(sweeper.points), time.monotonic()
     with ThreadPoolExecutor(sweeper.workers) as pool, _progress(sweeper, total, quiet) as bar:
@@ -316,19 +336,19 @@ def _attributes(sweeper: Sweeper) -> dict[str, Any]:
     }
 
 
-def _store(sweeper: Sweeper, output: Path, more: dict[str, Any]) -> None:
-    """Write what is finished, if anything is."""
-    if any(track is not None for track in sweeper.tracks):
+def _store(sweeper: Sweeper, output: Path | None, more: dict[str, Any]) -> None:
+    """Write what is finished, if anything is and a file is wanted."""
+    if output is not None and any(track is not None for track in sweeper.tracks):
         data = sweep_result.dataset(sweeper.plan, sweeper.tracks, _attributes(sweeper) | more)
         dataset.write_atomically(data, output)
 
 
-def _finish(sweeper: Sweeper, caught: list[int], output: Path, seconds: float) -> Outcome:
+def _finish(sweeper: Sweeper, caught: list[int], output: Path | None, seconds: float) -> Outcome:
     code, message = _verdict(sweeper, caught)
     if all(track is None for track in sweeper.tracks):
         return Outcome(code, f"{message}; nothing to save", "")
     more = {
-        "status": _STATUS[code],
+        "status": STATUS[code],
         "status_text": message,
         "wall_seconds": seconds,
         "compile_seconds": sweeper.compile_seconds,
@@ -336,8 +356,9 @@ def _finish(sweeper: Sweeper, caught: list[int], output: Path, seconds: float) -
     }
     data = sweep_result.dataset(sweeper.plan, sweeper.tracks, _attributes(sweeper) | more)
     data = sweep_result.summarise(data, sweeper.plan, sweeper.points)
-    dataset.write_atomically(data, output)
-    return Outcome(code, message, sweep_result.table(data, sweeper.plan, sweeper.points))
+    if output is not None:
+        dataset.write_atomically(data, output)
+    return Outcome(code, message, sweep_result.table(data, sweeper.plan, sweeper.points), data=data)
 
 
 def _verdict(sweeper: Sweeper, caught: list[int]) -> tuple[int, str]:

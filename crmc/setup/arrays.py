@@ -16,7 +16,7 @@ import numpy as np
 
 from crmc import theory
 from crmc.config.config import Config
-from crmc.physics.damping import ION_NEUTRAL_COLLISIONS, Damping
+from crmc.physics.damping import ION_NEUTRAL_COLLISIONS, DampingRates
 from crmc.physics.equilibrium import equilibrium_amplitudes, steady_departure
 from crmc.physics.initial import Departure, Harmonics
 from crmc.physics.markers import Markers, drawn_markers, markers_at
@@ -48,12 +48,14 @@ class Shape(NamedTuple):
 class Start(NamedTuple):
     """Parameters but for dt and P_ext, amplitudes of F0 and of the waves at t = 0.
 
+    tau_B: at t = 0 [code], None without expansion.
     departure: f - F0 at t = 0.
     predicted: amplitudes of all branches in balance, (2, 2, bins), None where no balance is known.
     """
 
     units: CodeUnits
     parameters: Parameters
+    tau_B: jax.Array | float | None
     amplitude: jax.Array
     waves: jax.Array
     departure: Departure
@@ -87,10 +89,10 @@ def code_units(config: Config) -> CodeUnits:
     return CodeUnits(config.plasma.magnetic_field, config.plasma.ion_density)
 
 
-def start(config: Config, shape: Shape) -> Start:
-    """All but the markers."""
+def start_of(config: Config, shape: Shape) -> Start:
+    """Return all that a run starts from but its markers and its time step."""
     units = code_units(config)
-    background, amplitude = make_background(config, units, shape)
+    background, amplitude = background_of(config, units, shape)
     tau_B = expansion_time(config, units, shape)
     parameters = _parameters(config, units, shape, background, tau_B)
     predicted = None
@@ -101,33 +103,44 @@ def start(config: Config, shape: Shape) -> Start:
         departure: Departure = steady_departure(parameters, amplitude, shape.model, tau_B, waves)
     else:
         departure = _harmonics(config, units, background, amplitude)
-    return Start(units, parameters, amplitude, waves, departure, predicted)
+    return Start(units, parameters, tau_B, amplitude, waves, departure, predicted)
 
 
-def complete(
-    start: Start, config: Config, model: Model, steps: int, sample: jax.Array | None = None
-) -> tuple[Parameters, State]:
-    """Parameters and initial state of a run of so many steps.
+def time_step(config: Config, steps: int) -> jax.Array:
+    """Return dt [code] of a run in ``steps`` steps."""
+    return jnp.asarray(config.run.duration * code_units(config).gyrofrequency / steps, jnp.float64)
 
-    sample: places of the markers in the unit square, `markers.unit_square`; drawn here, part by part, where None.
-    """
+
+def complete(start: Start, config: Config, model: Model, dt: jax.Array, markers: Markers) -> tuple[Parameters, State]:
+    """Return parameters and initial state of a run with the given time step and markers, or cells of a mesh."""
     units = start.units
     state = State(
         step=jnp.zeros((), jnp.int64),
-        markers=_markers(config, start, sample),
+        markers=markers,
         amplitude=start.amplitude,
         waves=start.waves,
         b=jnp.ones(()),
         gas_pressure=jnp.asarray(config.plasma.gas_pressure / units.energy_density, jnp.float64),
         books=zero_books(),
     )
-    dt = jnp.asarray(config.run.duration * units.gyrofrequency / steps, jnp.float64)
     parameters = dataclasses.replace(start.parameters, dt=dt)
     external = total_pressure(state, parameters, model)
     return dataclasses.replace(parameters, external_pressure=external), state
 
 
-def make_background(config: Config, units: CodeUnits, shape: Shape) -> tuple[Background, jax.Array]:
+def markers_of(config: Config, start: Start, sample: jax.Array | None = None) -> Markers:
+    """Return the markers of a run at t = 0.
+
+    sample: places of the markers in the unit square, `markers.unit_square`; drawn here, part by part, where None.
+    """
+    shared = start.parameters.background, start.amplitude, start.departure
+    count, dtype = config.run.markers, np.dtype(config.run.precision)
+    if sample is not None:
+        return markers_at(sample, *shared, count=count, dtype=dtype)
+    return drawn_markers(count, *shared, seed=config.run.seed, dtype=dtype)
+
+
+def background_of(config: Config, units: CodeUnits, shape: Shape) -> tuple[Background, jax.Array]:
     """F0 and its amplitudes; a second, initially empty component takes what is injected."""
     rays = config.cosmic_rays
     index, turnover = rays.index, rays.turnover_momentum
@@ -172,7 +185,7 @@ def _parameters(
     config: Config, units: CodeUnits, shape: Shape, background: Background, tau_B: jax.Array | float | None
 ) -> Parameters:
     """Parameters but for dt and P_ext, which need the initial state."""
-    plasma, damping, rays = config.plasma, config.damping, config.cosmic_rays
+    plasma, rays = config.plasma, config.cosmic_rays
     printed = config.waves.coefficients == "printed"
     # A field that falls by b moves the scaled momenta p/b up by 1/b at most.
     fall = jnp.ones(())
@@ -186,8 +199,6 @@ def _parameters(
         rays.momentum_max * _MARGIN * jnp.maximum(fall, 1.0),
         broadened=shape.model.broadened,
     )
-    neutral = 0.5 * ION_NEUTRAL_COLLISIONS * damping.ion_neutral_density * (plasma.temperature / 1e4) ** 0.4
-    epsilon = damping.turbulent_dissipation * units.time / SPEED_OF_LIGHT**2
     rate = 1.0 / tau_B if tau_B is not None and config.expansion.mode == "prescribed" else 0.0
     scalars = {
         "dt": 0.0,
@@ -206,18 +217,26 @@ def _parameters(
         "gradient": gradient(config, units),
         "gradient_end": math.inf if isinstance(until := config.drift.switch_off, str) else until / units.time,
     }
-    rates = {
-        "linear": damping.linear * units.time,
-        "ion_neutral": neutral * units.time,
-        "thermal_speed": units.thermal_speed(plasma.temperature),
-        "turbulent": _root(epsilon / units.alfven_speed),
-    }
     return Parameters(
         **{name: jnp.asarray(value, jnp.float64) for name, value in scalars.items()},
-        damping=Damping(**{name: jnp.asarray(value, jnp.float64) for name, value in rates.items()}),
+        damping=damping_of(config, units),
         background=background,
         grid=grid,
     )
+
+
+def damping_of(config: Config, units: CodeUnits) -> DampingRates:
+    """Return the rates of every damping mechanism [code]."""
+    damping, temperature = config.damping, config.plasma.temperature
+    neutral = 0.5 * ION_NEUTRAL_COLLISIONS * damping.ion_neutral_density * (temperature / 1e4) ** 0.4
+    epsilon = damping.turbulent_dissipation * units.time / SPEED_OF_LIGHT**2
+    rates = {
+        "linear": damping.linear * units.time,
+        "ion_neutral": neutral * units.time,
+        "thermal_speed": units.thermal_speed(temperature),
+        "turbulent": _root(epsilon / units.alfven_speed),
+    }
+    return DampingRates(**{name: jnp.asarray(value, jnp.float64) for name, value in rates.items()})
 
 
 def _root(x: jax.Array | float) -> jax.Array:
@@ -239,11 +258,3 @@ def _harmonics(config: Config, units: CodeUnits, background: Background, amplitu
     rays = config.cosmic_rays
     zeta = rays.anisotropy / _anisotropy_of_zeta(background, amplitude)
     return Harmonics(jnp.asarray(rays.drift_velocity * units.alfven_speed), jnp.asarray(zeta))
-
-
-def _markers(config: Config, start: Start, sample: jax.Array | None) -> Markers:
-    shared = start.parameters.background, start.amplitude, start.departure
-    count, dtype = config.run.markers, np.dtype(config.run.precision)
-    if sample is not None:
-        return markers_at(sample, *shared, count=count, dtype=dtype)
-    return drawn_markers(count, *shared, seed=config.run.seed, dtype=dtype)

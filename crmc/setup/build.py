@@ -1,20 +1,56 @@
-"""From a validated config to a run that is ready to start: its steps, its switches, and the arrays it begins with."""
+"""Build a run that is ready to start: its steps, its switches, and the arrays it begins with."""
 
 from __future__ import annotations
 
+import dataclasses
+
+import jax
+
 from crmc.config.config import Config
-from crmc.setup.arrays import complete
-from crmc.setup.schedule import Schedule, _needs, scheduled
+from crmc.physics.layout import Layout
+from crmc.setup.arrays import complete, markers_of, time_step
+from crmc.setup.mesh import CELLS, cells_of, model_on_mesh, schedule_on_mesh
+from crmc.setup.schedule import Schedule, begin, scheduled
 from crmc.setup.setup import Setup
+from crmc.solvers.fokker_planck.solver import FOKKER_PLANCK
+from crmc.solvers.monte_carlo.solver import MONTE_CARLO
 
 
-def build(config: Config, schedule: Schedule | None = None) -> Setup:
-    """Parameters, model and initial state of ``config``; call inside ``jax.enable_x64(True)``.
+def build(
+    config: Config,
+    schedule: Schedule | None = None,
+    *,
+    solver: str = MONTE_CARLO.name,
+    layout: Layout | None = None,
+    cells: tuple[int, int] = CELLS,
+) -> Setup:
+    """Build parameters, model and initial state of ``config``, in 64-bit JAX.
 
-    schedule: one that several configs share, instead of the config's own.
+    schedule: of the markers, shared by several configs, instead of the config's own.
+    solver: a name of `registry.SOLVERS`.
+    layout: how the markers are cut for devices and caches; no result depends on it.
+    cells: momenta and cosines of the mesh; the markers do not use it.
     """
-    begun, needs = _needs(config)
-    schedule = schedule or needs.schedule(needs.steps)
-    model = scheduled(needs.model, schedule)
-    parameters, state = complete(begun, config, model, schedule.steps)
-    return Setup(config, begun.units, parameters, model, state, begun.departure, schedule.steps, schedule.output_every)
+    with jax.enable_x64(True):
+        return _build(config, schedule, solver, layout, cells)
+
+
+def _build(
+    config: Config, schedule: Schedule | None, solver: str, layout: Layout | None, cells: tuple[int, int]
+) -> Setup:
+    start, demand = begin(config)
+    schedule = schedule or demand.schedule(demand.steps)
+    model, dt = demand.model, time_step(config, schedule.steps)
+    if solver == FOKKER_PLANCK.name:
+        markers, steps = cells_of(start, cells), schedule.steps
+        model, schedule = model_on_mesh(model), schedule_on_mesh(config, schedule)
+        dt = dt * (steps / schedule.steps)
+    else:
+        markers = markers_of(config, start)
+    model = scheduled(model, schedule)
+    parameters, state = complete(start, config, model, dt, markers)
+    if layout is not None:
+        model = dataclasses.replace(model, layout=layout)
+    return Setup(
+        config, start.units, parameters, model, state, start.tau_B, schedule.steps, schedule.output_every, solver
+    )

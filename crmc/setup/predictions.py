@@ -8,10 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from crmc.physics.damping import ION_NEUTRAL_COLLISIONS
 from crmc.physics.equilibrium import steady_drift
-from crmc.physics.waves import mean_scattering
-from crmc.setup.arrays import Shape, Start, expansion_time, make_background, shape_of, start
+from crmc.physics.waves import MOMENTA, mean_scattering
+from crmc.setup.arrays import Shape, Start, background_of, damping_of, expansion_time, shape_of, start_of
 from crmc.theory import (
     anisotropy_of_zeta,
     drift_of_frame,
@@ -58,35 +57,30 @@ _TABLE = {
     "gap_mu_p_min": ("", "half-width in mu of the 90-degree gap at momentum_min", "eq. 12"),
     "gap_mu_p1": ("", "half-width in mu of the 90-degree gap at p = 1 m_p c", "eq. 12"),
 }
-for _p in ("1", "3", "10"):
-    _TABLE[f"scattering_frequency_p{_p}"] = (
-        "s-1",
-        f"mean over mu of steady nu, p = {_p} m_p c",
-        "eqs. 30, 42",
-    )
-    _TABLE[f"mean_free_path_p{_p}"] = ("pc", f"v/(mean over mu of steady nu), p = {_p} m_p c", "eqs. 30, 42")
+for _p in MOMENTA:
+    _nu = f"mean over mu of steady nu), p = {_p:g} m_p c"
+    _TABLE[f"scattering_frequency_p{_p:g}"] = ("s-1", _nu.replace(")", ""), "eqs. 30, 42")
+    _TABLE[f"mean_free_path_p{_p:g}"] = ("pc", f"v/({_nu}", "eqs. 30, 42")
 
 
 def _steady_arguments(config: Config, units: CodeUnits) -> tuple[Any, ...]:
     """(background, amplitude, v_A, |tau_B|) at t = 0 [code]; tau_B is None without expansion."""
     shape = shape_of(config)
-    background, amplitude = make_background(config, units, shape)
+    background, amplitude = background_of(config, units, shape)
     tau_B = expansion_time(config, units, shape)
     return background, amplitude, units.alfven_speed, None if tau_B is None else abs(tau_B)
 
 
-def _damping(config: Config, units: CodeUnits, k):
-    """(rate, slope) of Gamma_d = rate + slope e [code]; None where no damping, or none local in k, acts."""
-    damping, temperature = config.damping, config.plasma.temperature
-    if not damping.active or damping.nonlinear_landau == "cumulative":
+def _damping(config: Config, units: CodeUnits, k: jax.Array) -> tuple[jax.Array, jax.Array | float] | None:
+    """Return (rate, slope) of Gamma_d = rate + slope e [code]; None where no damping, or none local in k, acts."""
+    if not config.damping.active or config.damping.nonlinear_landau == "cumulative":
         return None
-    neutral = 0.5 * ION_NEUTRAL_COLLISIONS * damping.ion_neutral_density * (temperature / 1e4) ** 0.4
-    epsilon = damping.turbulent_dissipation * units.time / SPEED_OF_LIGHT**2
-    rate = (damping.linear + neutral) * units.time + jnp.sqrt(epsilon * k / units.alfven_speed)
-    if damping.nonlinear_landau == "none":
+    damping = damping_of(config, units)
+    rate = damping.linear_rate(k)
+    if config.damping.nonlinear_landau == "none":
         return rate, 0.0
-    options = {"form": damping.nonlinear_landau, "coefficients": config.waves.coefficients}
-    return rate, landau_slope(k, units.thermal_speed(temperature), **options)
+    form, coefficients = config.damping.nonlinear_landau, config.waves.coefficients
+    return rate, landau_slope(k, damping.thermal_speed, form, coefficients=coefficients)
 
 
 def _mean_nu(config: Config, units: CodeUnits, arguments: tuple, p: float) -> float | None:
@@ -142,7 +136,7 @@ def _constant_drift(config: Config, units: CodeUnits, begun: Start) -> float:
 
 def _drift_values(config: Config, units: CodeUnits, shape: Shape) -> tuple[dict[str, float], Start]:
     """Predictions that need a gradient, beside the start of a run of this config."""
-    begun = start(config, shape)
+    begun = start_of(config, shape)
     parameters, amplitude = begun.parameters, begun.amplitude
     background, v_alfven, model = parameters.background, units.alfven_speed, shape.model
     length, tau_B = 1.0 / float(parameters.gradient), expansion_time(config, units, shape)
@@ -169,7 +163,7 @@ def _drift_values(config: Config, units: CodeUnits, shape: Shape) -> tuple[dict[
     return values, begun
 
 
-def predictions(config: Config) -> dict[str, dict]:
+def predict(config: Config) -> dict[str, dict]:
     """What theory says about ``config`` at t = 0: name -> {"value", "unit", "description", "source"}.
 
     Absent is what does not apply (no expansion, no gradient, no damping) or is not local in k (cumulative
@@ -189,7 +183,7 @@ def predictions(config: Config) -> dict[str, dict]:
         if shape.model.gradient:
             drift, begun = _drift_values(config, units, shape)
             values |= drift
-        for p in (1.0, 3.0, 10.0):
+        for p in MOMENTA.tolist():
             nu: float | None
             if begun is not None and begun.predicted is not None:
                 nu = float(mean_scattering(begun.predicted, jnp.ones(()), begun.parameters, p))

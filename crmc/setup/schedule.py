@@ -13,28 +13,19 @@ import numpy as np
 from crmc import theory
 from crmc.config.config import Config
 from crmc.physics.parameters import Model, Parameters
-from crmc.setup.arrays import Start, shape_of, start
+from crmc.setup.arrays import Start, code_units, shape_of, start_of
 from crmc.units import CodeUnits
 
 #: Growth from the seed overshoots its final level; the automatic step leaves room for it.
 _OVERSHOOT = 1.25
-
-
 #: Largest 2 Gamma dt of the damping by an isotropic f, for a stable exchange between waves and particles.
 _GROWTH_PER_STEP = 0.3
-
-
 #: Samples of the growth functional take steps of this nu_max dt, in no more than so many per step of the run.
 _FUNCTIONAL_STEP, _MOST_REFINED = 0.025, 16
-
-
 #: Fewest and most steps between samples; odd.
 _OFTENEST, _RAREST = 15, 31
-
-
 #: The automatic step makes at least this many steps.
 _FEWEST_STEPS = 100
-
 
 _growth_rate = jax.jit(theory.growth_rate, static_argnames="coefficients")
 
@@ -71,8 +62,7 @@ class Demand(NamedTuple):
 
     def schedule(self, steps: int) -> Schedule:
         """Schedule of a run in so many steps."""
-        run, plasma = self.config.run, self.config.plasma
-        units = CodeUnits(plasma.magnetic_field, plasma.ion_density)
+        run, units = self.config.run, code_units(self.config)
         dt = run.duration * units.gyrofrequency / steps
         output_every = max(1, round(run.output_seconds / (dt * units.time)))
         refined = math.ceil(math.pi * self.strongest * dt / _FUNCTIONAL_STEP - 1e-9)
@@ -95,15 +85,11 @@ def scheduled(model: Model, schedule: Schedule) -> Model:
     )
 
 
-def demand(config: Config) -> Demand:
-    """What ``config`` asks of the schedule, without its markers."""
-    return _needs(config)[1]
-
-
-def _needs(config: Config) -> tuple[Start, Demand]:
+def begin(config: Config) -> tuple[Start, Demand]:
+    """Return what a run starts from, and what it asks of the schedule.  Raises RuntimeError in 32-bit JAX."""
     require_double()
     shape = shape_of(config)
-    begun = start(config, shape)
+    begun = start_of(config, shape)
     waves = np.asarray(begun.waves)
     predicted = None if begun.predicted is None else np.asarray(begun.predicted)
     isotropic = _isotropic_damping(config, begun.parameters, begun.amplitude)

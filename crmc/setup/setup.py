@@ -1,11 +1,12 @@
-"""Hold what a run starts from."""
+"""Hold all that a run starts from."""
 
 from __future__ import annotations
 
 import dataclasses
 
+import jax
+
 from crmc.config.config import Config
-from crmc.physics.initial import Departure
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
 from crmc.units import CodeUnits
@@ -13,9 +14,12 @@ from crmc.units import CodeUnits
 
 @dataclasses.dataclass(frozen=True)
 class Setup:
-    """All a run needs: arrays, switches, initial state, how long to go on, and which solver to use.
+    """Arrays, switches and initial state of a run, how long it goes on, and the solver that takes it there.
 
-    departure: f - F0 of the initial state.
+    tau_B: expansion time at t = 0 [code], None without expansion.
+    steps: steps of the run.
+    output_every: steps between rows of results.
+    solver: a name of `registry.SOLVERS`.
     """
 
     config: Config
@@ -23,10 +27,10 @@ class Setup:
     parameters: Parameters
     model: Model
     state: State
-    departure: Departure
+    tau_B: jax.Array | float | None
     steps: int
     output_every: int
-    solver: str = "monte-carlo"
+    solver: str
 
     @property
     def time_step(self) -> float:

@@ -10,21 +10,21 @@ from crmc.physics.moments import Sums, energies_of, ensemble_sums, ledger, momen
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.spectrum import wave_energy_unit
 from crmc.physics.state import State
-from crmc.physics.waves import mean_scattering
-from crmc.solvers.tally import Record
-
-#: Momenta [m_p c] at which the scattering frequency is reported.
-MOMENTA = np.array([1.0, 3.0, 10.0])
+from crmc.physics.waves import MOMENTA, mean_scattering
+from crmc.solvers.tally import Tally
 
 
-def observe_with(
-    state: State, record: Record, count: jax.Array, parameters: Parameters, model: Model, functional: jax.Array | None
+def row_of(
+    state: State, tally: Tally, count: jax.Array, parameters: Parameters, model: Model, functional: jax.Array | None
 ) -> dict[str, jax.Array]:
-    """The same where ``functional`` is the mean of 2 Gamma_j E_j/e_j by the growth functional, (2, 2, bins)."""
+    """Read a row of results in code units from a state and the tally of ``count`` steps; means are NaN where count = 0.
+
+    functional: mean of 2 Gamma_j E_j/e_j by the growth functional, (2, 2, bins); None without waves.
+    """
     sums = ensemble_sums(state, parameters, model)
-    row = _moments(sums, state, parameters, model) | _waves(state, record, parameters, model, functional)
+    row = _moments(sums, state, parameters, model) | _waves(state, tally, parameters, model, functional)
     span = jnp.where(count > 0, count * parameters.dt, jnp.nan)
-    heating = jnp.sum(record.gain) / span
+    heating = jnp.sum(tally.gain) / span
     if model.scattering == "spectrum":
         unit = wave_energy_unit(parameters.grid, parameters.alfven_speed, state.b)
         spectral = jnp.sum(2.0 * row["growth_rate"] * unit * state.waves)
@@ -35,13 +35,13 @@ def observe_with(
         "magnetic_field": state.b,
         "gas_pressure": state.gas_pressure,
         "heating_rate": heating,
-        "heating_rate_stderr": jnp.sqrt(record.gain_variance) / span,
+        "heating_rate_stderr": jnp.sqrt(tally.gain_variance) / span,
         "spectral_heating_rate": spectral,
         "identity_residual": spectral / heating - 1.0,
-        "gas_heating_rate": record.damped / span,
-        "max_scattering_per_step": record.peak,
-        "energy_imbalance": jnp.where(count > 0, record.imbalance / record.absolute_exchange, jnp.nan),
-        "balancing_correction": record.correction,
+        "gas_heating_rate": tally.damped / span,
+        "max_scattering_per_step": tally.peak,
+        "energy_imbalance": jnp.where(count > 0, tally.imbalance / tally.absolute_exchange, jnp.nan),
+        "balancing_correction": tally.correction,
         "energy_cosmic_rays": store.cosmic_rays,
         "energy_waves": store.waves,
         "energy_gas": store.gas,
@@ -77,7 +77,7 @@ def _moments(sums: Sums, state: State, parameters: Parameters, model: Model) -> 
 
 
 def _waves(
-    state: State, record: Record, parameters: Parameters, model: Model, functional: jax.Array | None
+    state: State, tally: Tally, parameters: Parameters, model: Model, functional: jax.Array | None
 ) -> dict[str, jax.Array]:
     """Spectra and rates, (direction, helicity, bin), and scattering frequencies, (momentum,)."""
     grid = parameters.grid
@@ -88,7 +88,7 @@ def _waves(
         return {"wave_power": empty, "growth_rate": empty, "damping_rate": empty} | _scattering(nu)
     unit = wave_energy_unit(grid, parameters.alfven_speed, state.b)
     # The particles' loss is 2 Gamma W with the coefficient that conserves energy.
-    sampled = jnp.where(record.samples > 0.0, 1.0, jnp.nan)
+    sampled = jnp.where(tally.samples > 0.0, 1.0, jnp.nan)
     rate = sampled * parameters.growth_coefficient * functional / (2.0 * unit)
     damping = parameters.damping.rate(grid, state.waves, state.b, model.nonlinear_landau, parameters.nu_coefficient)
     power = jnp.einsum("dhj,kj->dhk", state.waves, grid.basis(centre))

@@ -1,30 +1,65 @@
-"""The two drivers of ``step``: a chunk of dynamic length for the host loop, a pure scan for differentiation."""
+"""Drive any solver: a loop of dynamic length for the host, and a pure scan for differentiation.
+
+A solver advances one `State` and is three pure functions, which `Solver` holds:
+
+    init(parameters)                              the tally of no steps
+    step(state, key, parameters, model)           the state one step later, and the tally of that step
+    observe(state, tally, count, parameters, model)   a row of results, from the tally of ``count`` steps
+
+``key`` is the random key of the run; a step draws by the step number of its state, so that neither output nor
+chunks nor a restart change what is drawn.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
-from crmc.solvers.monte_carlo.solver import brief, keyed_step
-from crmc.solvers.tally import Record, empty_record
+from crmc.solvers.tally import Tally, combine
+
+#: A row of results in code units, by the names of the variables of a result.
+Row = dict[str, jax.Array]
 
 
-def advance(
-    state: State, record: Record, key: jax.Array, parameters: Parameters, count: jax.Array, model: Model
-) -> tuple[State, Record]:
-    """``count`` steps, a traced number: one compilation serves every chunk length."""
+@dataclasses.dataclass(frozen=True)
+class Solver:
+    """A solver as its drivers see it: its name, its three functions, and the coarsest step to trust.
 
-    def body(_: jax.Array, carry: tuple[State, Record]) -> tuple[State, Record]:
-        return keyed_step(*carry, key, parameters, model)
+    coarsest: nu_max dt above which a step is too coarse.
+    """
 
-    return jax.lax.fori_loop(0, count, body, (state, record))
+    name: str
+    init: Callable[[Parameters], Tally]
+    step: Callable[[State, jax.Array, Parameters, Model], tuple[State, Tally]]
+    observe: Callable[[State, Tally, jax.Array, Parameters, Model], Row]
+    coarsest: float
+
+    def tallied_step(
+        self, state: State, tally: Tally, key: jax.Array, parameters: Parameters, model: Model
+    ) -> tuple[State, Tally]:
+        """Take one step and add its tally to ``tally``."""
+        state, part = self.step(state, key, parameters, model)
+        return state, combine(tally, part)
+
+    def advance(
+        self, state: State, tally: Tally, key: jax.Array, parameters: Parameters, count: jax.Array, model: Model
+    ) -> tuple[State, Tally]:
+        """Take ``count`` steps, a traced number: one compilation serves every length."""
+
+        def body(_: jax.Array, carry: tuple[State, Tally]) -> tuple[State, Tally]:
+            return self.tallied_step(*carry, key, parameters, model)
+
+        return jax.lax.fori_loop(0, count, body, (state, tally))
 
 
 def simulate(
+    solver: Solver,
     state: State,
     key: jax.Array,
     parameters: Parameters,
@@ -32,25 +67,41 @@ def simulate(
     *,
     outputs: int,
     steps_per_output: int,
-    read: Callable[[State, Record, int, Parameters, Model], Any] = brief,
-    one_step: Callable[..., tuple[State, Record]] = keyed_step,
-    empty: Record | None = None,
+    read: Callable[[State, Tally, jax.Array, Parameters, Model], Any] | None = None,
 ) -> tuple[State, Any]:
-    """``outputs`` x ``steps_per_output`` steps as nested scans, differentiable in both modes.
+    """Take ``outputs`` x ``steps_per_output`` steps as nested scans, differentiable in both modes.
 
-    Returns the final state and what ``read`` says of each interval, stacked.  Backwards, the states at the outputs
-    and within one interval are kept and all else is computed again: memory grows as outputs + steps_per_output.
-    one_step, empty: step of another solver and its record of no steps.
+    Returns the final state and what ``read`` (default: the solver's ``observe``) says of each interval, stacked.
+    Backwards, the states at the outputs and within one interval are kept and all else is computed again: memory grows
+    as outputs + steps_per_output.
+
+    Spectrum, tube and sums are float64 whatever the markers' precision.  Called by itself it sees to that; a function
+    that is compiled around it must be called inside ``jax.enable_x64(True)``, or this raises RuntimeError.
     """
+    if state.b.dtype != jnp.float64:
+        raise RuntimeError("crmc needs 64-bit JAX for its small arrays: use `with jax.enable_x64(True):`")
+    with jax.enable_x64(True):
+        return _simulated(solver, state, key, parameters, model, outputs, steps_per_output, read or solver.observe)
+
+
+def _simulated(
+    solver: Solver,
+    state: State,
+    key: jax.Array,
+    parameters: Parameters,
+    model: Model,
+    outputs: int,
+    steps_per_output: int,
+    read: Callable[[State, Tally, jax.Array, Parameters, Model], Any],
+) -> tuple[State, Any]:
 
     @jax.checkpoint
-    def inner(carry: tuple[State, Record], _: None) -> tuple[tuple[State, Record], None]:
-        return one_step(*carry, key, parameters, model), None
+    def inner(carry: tuple[State, Tally], _: None) -> tuple[tuple[State, Tally], None]:
+        return solver.tallied_step(*carry, key, parameters, model), None
 
     @jax.checkpoint
     def outer(state: State, _: None) -> tuple[State, Any]:
-        start = (state, empty_record() if empty is None else empty)
-        (state, record), _ = jax.lax.scan(inner, start, length=steps_per_output)
-        return state, read(state, record, steps_per_output, parameters, model)
+        (state, tally), _ = jax.lax.scan(inner, (state, solver.init(parameters)), length=steps_per_output)
+        return state, read(state, tally, jnp.asarray(steps_per_output), parameters, model)
 
     return jax.lax.scan(outer, state, length=outputs)

@@ -1,4 +1,4 @@
-"""What steps measure."""
+"""Count up what steps exchange between particles, waves and gas."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from crmc.solvers.monte_carlo import functional as growth
 
+class Tally(NamedTuple):
+    """Energies exchanged in a number of steps; code units, per volume.
 
-class Record(NamedTuple):
-    """What a step measured; code units, energies per volume. Sums over steps are meaningful except ``peak``-like ones.
+    Fields add up over steps, except `peak` and `correction`, which are maxima.
 
     gain: energy given by the particles to each branch, (2 directions, 2 helicities).
     gain_variance: sum of squares of the markers' shares of the gain.
     absolute_exchange: sum |W d eps|.
     imbalance: particle loss minus wave gain after balancing.
-    correction: largest relative change of the particles' energy by the balancing of a step (``peak``-like).
-    functional: sum of samples for the growth functional, histograms of f (identity.py), (2, *growth.histogram_shape()).
+    correction: largest relative change of the particles' energy by the balancing of a step.
+    functional: sum of samples for the growth functional, of the solver's own shape.
     samples: number of samples.
     damped: wave energy turned into heat of the gas.
-    peak: largest nu dt of the step.
+    peak: largest nu dt of a step.
     """
 
     gain: jax.Array
@@ -35,22 +35,22 @@ class Record(NamedTuple):
     peak: jax.Array
 
 
-def combine(a: Record, b: Record) -> Record:
-    """Record of two consecutive spans of steps."""
-    summed = Record(*(x + y for x, y in zip(a, b, strict=True)))
+def combine(a: Tally, b: Tally) -> Tally:
+    """Return the tally of two consecutive spans of steps."""
+    summed = Tally(*(x + y for x, y in zip(a, b, strict=True)))
     return summed._replace(correction=jnp.maximum(a.correction, b.correction), peak=jnp.maximum(a.peak, b.peak))
 
 
-def empty_record() -> Record:
-    """Record of no steps."""
+def empty_tally(functional: jax.Array) -> Tally:
+    """Return the tally of no steps; ``functional``: zeros of the shape that the solver samples."""
     zero = jnp.zeros(())
-    return Record(
+    return Tally(
         gain=jnp.zeros((2, 2)),
         gain_variance=zero,
         absolute_exchange=zero,
         imbalance=zero,
         correction=zero,
-        functional=jnp.zeros((2, *growth.histogram_shape())),
+        functional=functional,
         samples=zero,
         damped=zero,
         peak=zero,

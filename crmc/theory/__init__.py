@@ -1,15 +1,30 @@
-"""Closed forms and quadratures that a run can be held against, numbered as in Zweibel (2020).
+"""Closed forms and quadratures of Zweibel (2020), against which runs are compared; equations numbered as in the paper.
 
-tube: the expanding flux tube, free expansion.  moments: f(p, mu) and its moments.  growth: resonance and growth
-rates.  scattering: the diffusion tensor.  steady: the exact steady state of expansion.  drift: streaming, alone and
-with expansion.  estimates: sections 5 and 6.
+In order of dependency:
+  distribution  the isotropic background F0 and its moments
+  tube          eqs. 1-4, 6, 9, 43-45: the expanding flux tube and free expansion
+  moments       eqs. 7, 8, 10, 16, 17, 20, 21: f(p, mu) and its moments
+  growth        eqs. 11-15, 18, 19, 22, 23: resonance and growth rates
+  scattering    eqs. 25-32, 40, 41: the diffusion tensor and its fluxes
+  steady        eqs. 39, 42, 46-48: the exact steady state of expansion
+  drift         eqs. 33, 38, 49-53: streaming, alone and with expansion
+  estimates     eqs. 54-60: the estimates of sections 5 and 6
 
-Functions marked [code] use the units of ``crmc.units`` at t = 0 (b = 1: momentum m_p c, time 1/Omega0, density n_i,
-velocity c, wavenumber Omega0/c); the others take any consistent units.  Call them inside ``with jax.enable_x64(True)``
-for float64.  ``coefficients`` is "exact" (growth pi/4, scattering pi: they balance) or "printed" (pi/8 in eqs. 13-23,
-1 in eq. 30: they do not).
+Conventions of every docstring:
+  Arguments are listed as ``name: meaning, (shape) [unit]``.  Without a shape: a number or an array, which broadcasts
+  against the others.  (...) is any shape, () a number, K the number of components of F0.  Without a unit: no dimension.
+  The shape and unit that close a first line are those of the result; without a shape it is the broadcast one.
+  [code] is a unit of ``crmc.units`` at t = 0 (b = 1): momentum m_p c, time 1/Omega0, density n_i, velocity c,
+  wavenumber Omega0/c.  A dimension, as in [1/time], stands for any consistent units; [f] is the unit of f.
+  tau_B is -B/Bdot, positive in expansion; p1 = m Omega0/k; e = 8 pi k W_M/B^2.  A branch has the direction d = +-1 of
+  its waves along the field and their helicity h = +-1; it is co-moving where d = h, the sign of the mu it scatters.
+  coefficients: "exact" (growth pi/4, scattering pi: they balance) or "printed" (pi/8 in eqs. 13-23, 1 in eq. 30: they
+  do not).
+
+Call the functions inside ``with jax.enable_x64(True)`` for float64.
 """
 
+from crmc.theory.distribution import Background, IsotropicMoments
 from crmc.theory.drift import (
     combined_flux,
     diffusivity_drift,
@@ -113,9 +128,11 @@ from crmc.theory.tube import (
 )
 
 __all__ = [
+    "Background",
     "DiffusionTensor",
     "FreeExpansion",
     "GROWTH",
+    "IsotropicMoments",
     "PRINTED",
     "SCATTERING",
     "anisotropic_energy_rate",

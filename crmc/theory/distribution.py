@@ -1,39 +1,44 @@
-"""The isotropic background F0(p, t) = Phi(p (B0/B)^{1/3}, t), known in closed form.
+"""The isotropic background F0(p, t) = Phi(p (B0/B)^{1/3}, t) of the cosmic rays, and its moments.
 
-Phi is a sum of components ``c_k (p_t^2 + y^2)^(-a/2)`` in the comoving momentum
-``y = p b^{-1/3}``, ``b = B/B0``.  A power law with a turnover is one component; a
-kappa distribution (Bai et al. 2019) is the same with ``a = 2 (kappa + 1)`` and
-``p_t^2 = kappa p0^2``.  Isotropic adiabatic change moves nothing in y; an isotropic
-source only changes the amplitudes c_k.  Normalisation is that of Zweibel (2020):
-``n_c = int f p^2 dp dmu`` (the 2 pi is inside f).
+Phi is a sum of components c_k (p_t^2 + y^2)^(-a/2) in the comoving momentum y = p b^{-1/3}, b = B/B0.  A power law with
+a turnover is one component; a kappa distribution (Bai et al. 2019) is one with a = 2 (kappa + 1) and
+p_t^2 = kappa p0^2.  Isotropic adiabatic change leaves y as it is; an isotropic source only changes the amplitudes c_k.
+Normalisation is that of Zweibel (2020): n_c = int f p^2 dp dmu (the 2 pi is inside f).  K is the number of components.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+#: A real number or an array of such.  Closed forms take either; of Python numbers alone most return a Python number.
+Real: TypeAlias = jax.Array | float
 
 #: Gauss-Legendre nodes per quadrature over ln y; the integrands are smooth, 96 reach 1e-13.
 _QUADRATURE_NODES = 96
 
 
 def relative_change(share: jax.Array, exponent: jax.Array, rise: jax.Array) -> jax.Array:
-    """Relative change of (p_t^2 + y^2)^exponent as y^2 grows by the factor 1 + ``rise``; share = y^2/(p_t^2 + y^2).
+    """Return the relative change of (p_t^2 + y^2)^exponent as y^2 grows by the factor 1 + rise, (..., K).
 
-    A change of 1e-5 keeps its digits in float32.  share: (N, K), exponent: (K,), rise: (N,).
+    A change of 1e-5 keeps its digits in float32.
+    share: y^2/(p_t^2 + y^2), (..., K); exponent: of each component, (K,); rise: relative change of y^2, (...).
     """
     return jnp.expm1(exponent * jnp.log1p(share * rise[..., None]))
 
 
 class IsotropicMoments(NamedTuple):
-    """Moments of an isotropic distribution, code units."""
+    """Moments of an isotropic distribution.
+
+    number: n_c, () [n_i]; energy: kinetic energy density U, () [n_i m_p c^2]; pressure: P_c, () [n_i m_p c^2].
+    """
 
     number: jax.Array
-    energy: jax.Array  # kinetic
+    energy: jax.Array
     pressure: jax.Array
 
 
@@ -42,10 +47,10 @@ class IsotropicMoments(NamedTuple):
 class Background:
     """Shapes of the components of F0 and the comoving momentum range they fill.
 
-    index, turnover: shape (K,), spectral index a and turnover momentum p_t [m_p c].
-    momentum_min, momentum_max: range [m_p c] of the markers and of every quadrature.
-    The amplitudes c_k change in time under injection and belong to the state; they are
-    passed to each method as ``amplitude``, shape (K,).
+    index: spectral index a, (K,); turnover: turnover momentum p_t, (K,) [m_p c];
+    momentum_min, momentum_max: range of the markers and of every quadrature, () [m_p c].
+    The amplitudes change under injection and belong to the state; each method takes them as
+    amplitude: c_k, (K,) [code].
     """
 
     index: jax.Array
@@ -54,37 +59,55 @@ class Background:
     momentum_max: jax.Array
 
     def shape(self, y: jax.Array) -> jax.Array:
-        """(p_t^2 + y^2)^(-a/2) of every component; shape y.shape + (K,)."""
+        """Return (p_t^2 + y^2)^(-a/2) of every component, (..., K).
+
+        y: comoving momentum, (...) [m_p c].
+        """
         y = y[..., None]
         pt, a = self.turnover.astype(y.dtype), self.index.astype(y.dtype)
         return jnp.exp(-0.5 * a * jnp.log(pt**2 + y**2))
 
     def density(self, amplitude: jax.Array, y: jax.Array) -> jax.Array:
-        """F0(y), same shape as y."""
+        """Return F0 at comoving momentum y, (...) [code].
+
+        amplitude: c_k, (K,) [code]; y: comoving momentum, (...) [m_p c].
+        """
         return self.shape(y) @ amplitude.astype(y.dtype)
 
     def slope(self, amplitude: jax.Array, y: jax.Array) -> jax.Array:
-        """dF0/d ln y, same shape as y."""
+        """Return the logarithmic slope dF0/d ln y, (...) [code].
+
+        amplitude: c_k, (K,) [code]; y: comoving momentum, (...) [m_p c].
+        """
         pt, a = self.turnover.astype(y.dtype), self.index.astype(y.dtype)
         y2 = y[..., None] ** 2
         return (-a * y2 / (pt**2 + y2) * self.shape(y)) @ amplitude.astype(y.dtype)
 
     def change(self, amplitude: jax.Array, y0: jax.Array, rise: jax.Array) -> jax.Array:
-        """F0(y) - F0(y0) without cancellation, for (y/y0)^2 - 1 = ``rise`` of any size."""
+        """Return F0(y) - F0(y0) without cancellation, (...) [code].
+
+        amplitude: c_k, (K,) [code]; y0: comoving momentum before, (...) [m_p c]; rise: (y/y0)^2 - 1 of any size, (...).
+        """
         pt, a = self.turnover.astype(y0.dtype), self.index.astype(y0.dtype)
         y2 = y0[..., None] ** 2
         relative = relative_change(y2 / (pt**2 + y2), -0.5 * a, rise)
         return (self.shape(y0) * relative) @ amplitude.astype(y0.dtype)
 
     def quadrature(self) -> tuple[jax.Array, jax.Array]:
-        """Nodes y and weights dy of a Gauss-Legendre rule in ln y, float64, shape (96,)."""
+        """Return nodes y and weights dy of a Gauss-Legendre rule in ln y over the range, float64, (96,) [m_p c]."""
         x, w = np.polynomial.legendre.leggauss(_QUADRATURE_NODES)
         low, high = jnp.log(self.momentum_min), jnp.log(self.momentum_max)
         y = jnp.exp(0.5 * (high + low) + 0.5 * (high - low) * x)
         return y, 0.5 * (high - low) * w * y
 
     def moments(self, amplitude: jax.Array, b: jax.Array) -> IsotropicMoments:
-        """n_c, U and P_c of F0 at field b = B/B0 (physics notes section 1), by quadrature."""
+        """Return density, kinetic energy density and pressure of F0 by quadrature.
+
+        With p = b^{1/3} y, p^2 dp = b y^2 dy, gamma = sqrt(1 + p^2) and v = p/gamma, in code units,
+        n_c = 2 b int F0 y^2 dy, U = 2 b int F0 (gamma - 1) y^2 dy, P_c = (2 b/3) int F0 p v y^2 dy;
+        the quadrature takes gamma - 1 as p^2/(gamma + 1), which does not cancel.
+        amplitude: c_k, (K,) [code]; b: field B/B0, ().
+        """
         y, dy = self.quadrature()
         number = 2.0 * b * self.density(amplitude, y) * y**2 * dy
         p = y * jnp.cbrt(b)
@@ -96,7 +119,10 @@ class Background:
         )
 
     def amplitude_for_pressure(self, pressure: jax.Array) -> jax.Array:
-        """c_k with which component k alone has P_c = ``pressure[k]`` at b = 1; shape (K,)."""
+        """Return the amplitudes with which each component alone has the given pressure at b = 1, (K,) [code].
+
+        pressure: P_c of each component, (K,) [n_i m_p c^2].
+        """
         one = jnp.eye(self.index.shape[0])
         unit = jnp.stack([self.moments(row, jnp.ones(())).pressure for row in one])
         return pressure / unit

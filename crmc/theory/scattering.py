@@ -1,70 +1,112 @@
-"""The momentum-space diffusion tensor and its fluxes: eqs. 25-32, 40 and 41; scattering rate and mean free path.
+"""The momentum-space diffusion tensor and its fluxes, eqs. 25-32, 40 and 41; scattering frequency and mean free path.
 
-Valid to leading order in v_A/v for parallel Alfven waves.  Speeds in one unit, all shapes broadcast.
-``coefficients`` is "exact" (nu with a factor pi) or "printed" (eq. 30 without it); any other word raises KeyError.
+Valid to leading order in v_A/v for parallel Alfven waves.  The factor of the scattering frequency is pi
+(coefficients = "exact"); the paper's eq. 30 leaves it out ("printed").  `crmc.theory` states the conventions of shapes
+and units.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
+from crmc.theory.distribution import Real
+
+#: Factor of the scattering frequency by name of the coefficients.
 SCATTERING = {"exact": np.pi, "printed": 1.0}
 
 
 class DiffusionTensor(NamedTuple):
-    """D_mumu [1/time], D_mup = D_pmu [momentum/time], D_pp [momentum^2/time]."""
+    """Components of the momentum-space diffusion tensor.
 
-    mu_mu: jax.Array
-    mu_p: jax.Array
-    p_p: jax.Array
+    mu_mu: D_mumu [1/time]; mu_p: D_mup = D_pmu [momentum/time]; p_p: D_pp [momentum^2/time].
+    """
+
+    mu_mu: Real
+    mu_p: Real
+    p_p: Real
 
 
-def diffusion_tensor(p, mu, nu, v_alfven, v=1.0, direction=1) -> DiffusionTensor:
-    """Eqs. 27-29 for waves of one ``direction`` d (array or +-1): D_mup = d (p v_A/v) D_mumu; singular (elastic)."""
+def diffusion_tensor(
+    p: Real, mu: Real, nu: Real, v_alfven: Real, v: Real = 1.0, direction: Real = 1
+) -> DiffusionTensor:
+    """Return the diffusion tensor of waves of one direction (eqs. 27-29).
+
+    D_mup = d (p v_A/v) D_mumu; the tensor is singular, because scattering is elastic in the frame of the waves.
+    p: momentum [momentum]; mu: pitch-angle cosine; nu: scattering frequency [1/time]; v_alfven: v_A [velocity];
+    v: particle speed [velocity]; direction: d = +-1.
+    """
     lever = p * v_alfven / v
     D = 0.5 * nu * (1.0 - mu**2)
     return DiffusionTensor(D, direction * lever * D, lever**2 * D)
 
 
-def co_moving_tensor(p, mu, nu, v_alfven, v=1.0) -> DiffusionTensor:
-    """Eqs. 27, 29, 40, 41: each hemisphere meets the waves that move with it, direction = sign(mu)."""
+def co_moving_tensor(p: Real, mu: Real, nu: Real, v_alfven: Real, v: Real = 1.0) -> DiffusionTensor:
+    """Return the diffusion tensor where each hemisphere meets the waves that move with it (eqs. 27, 29, 40, 41).
+
+    The direction of the waves is d = sign(mu).
+    p: momentum [momentum]; mu: pitch-angle cosine; nu: scattering frequency [1/time]; v_alfven: v_A [velocity];
+    v: particle speed [velocity].
+    """
     return diffusion_tensor(p, mu, nu, v_alfven, v, jnp.sign(mu))
 
 
-def tensor_fluxes(tensor: DiffusionTensor, df_dmu, df_dp):
-    """(F_mu, F_p) of eqs. 25 and 26."""
+def tensor_fluxes(tensor: DiffusionTensor, df_dmu: Real, df_dp: Real) -> tuple[Real, Real]:
+    """Return the fluxes F_mu [f/time] and F_p [f momentum/time] of a diffusion tensor (eqs. 25 and 26).
+
+    tensor: D; df_dmu: df/dmu [f]; df_dp: df/dp [f/momentum].
+    """
     F_mu = tensor.mu_mu * df_dmu + tensor.mu_p * df_dp
     return F_mu, tensor.mu_p * df_dmu + tensor.p_p * df_dp
 
 
-def pitch_angle_flux(p, mu, nu, v_alfven, functional, v=1.0, direction=1):
-    """F_mu = d (nu/2)(1 - mu^2)(p v_A/v) A (eq. 31), ``functional`` A (eq. 14) for omega/k = d v_A."""
+def pitch_angle_flux(
+    p: Real, mu: Real, nu: Real, v_alfven: Real, functional: Real, v: Real = 1.0, direction: Real = 1
+) -> Real:
+    """Return F_mu = d (nu/2)(1 - mu^2)(p v_A/v) A, the flux in pitch-angle cosine (eq. 31), [f/time].
+
+    p: momentum [momentum]; mu: pitch-angle cosine; nu: scattering frequency [1/time]; v_alfven: v_A [velocity];
+    functional: A of eq. 14 for omega/k = d v_A [f/momentum]; v: particle speed [velocity]; direction: d = +-1.
+    """
     return direction * 0.5 * nu * (1.0 - mu**2) * (p * v_alfven / v) * functional
 
 
-def momentum_flux(p, mu, nu, v_alfven, functional, v=1.0):
-    """F_p = (nu/2)(1 - mu^2)(p v_A/v)^2 A (eq. 32), the same for both directions."""
+def momentum_flux(p: Real, mu: Real, nu: Real, v_alfven: Real, functional: Real, v: Real = 1.0) -> Real:
+    """Return F_p = (nu/2)(1 - mu^2)(p v_A/v)^2 A, the flux in momentum (eq. 32), [f momentum/time].
+
+    Waves of both directions give this form.
+    p: momentum [momentum]; mu: pitch-angle cosine; nu: scattering frequency [1/time]; v_alfven: v_A [velocity];
+    functional: A of eq. 14 [f/momentum]; v: particle speed [velocity].
+    """
     return 0.5 * nu * (1.0 - mu**2) * (p * v_alfven / v) ** 2 * functional
 
 
-def scattering_frequency(p, e, coefficients="exact"):
-    """nu = pi (Omega0/gamma) e(ln k_res) (eq. 30 without the pi) [code]; D_mumu = nu (1 - mu^2)/2."""
+def scattering_frequency(p: Real, e: Real, coefficients: str = "exact") -> Real:
+    """Return the scattering frequency nu = pi (Omega0/gamma) e(ln k_res) (eq. 30 without the pi), [code].
+
+    D_mumu = nu (1 - mu^2)/2.
+    p: momentum [m_p c]; e: wave power 8 pi k W_M/B^2 at the resonant k;
+    coefficients: "exact" or "printed", any other word raises KeyError.
+    """
     return SCATTERING[coefficients] * e / jnp.sqrt(1.0 + p**2)
 
 
-def mean_free_path(p, nu):
-    """lambda = v/nu [code: c/Omega0] at momentum p [m_p c]."""
+def mean_free_path(p: Real, nu: Real) -> Real:
+    """Return the mean free path lambda = v/nu, [c/Omega0].
+
+    p: momentum [m_p c]; nu: scattering frequency [code].
+    """
     return p / jnp.sqrt(1.0 + p**2) / nu
 
 
-def parallel_diffusivity(nu, v=1.0):
-    """kappa = (v^2/4) int (1 - mu^2)/nu dmu over (-1, 1) = v^2/(3 nu) for nu independent of mu.
+def parallel_diffusivity(nu: Real, v: Real = 1.0) -> Real:
+    """Return the diffusivity along the field, kappa = v^2/(3 nu), for nu independent of mu, [velocity^2 time].
 
-    The paper's kappa ~ v^2/nu (section 5) leaves the third out.  For nu ~ |mu|, as pressure anisotropy drives it,
-    the integral diverges at mu = 0: what crosses 90 degrees (the gap, mirrors) decides.
+    In general kappa = (v^2/4) int (1 - mu^2)/nu dmu over (-1, 1).  The paper's kappa ~ v^2/nu (section 5) leaves the
+    third out.  For nu ~ |mu|, as pressure anisotropy drives it, the integral diverges at mu = 0: what crosses 90
+    degrees (the gap, mirrors) decides.
+    nu: scattering frequency [1/time]; v: particle speed [velocity].
     """
     return v**2 / (3.0 * nu)

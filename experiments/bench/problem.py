@@ -143,8 +143,7 @@ def halo(markers: int, *, steps_in: int = 1) -> tuple[Constants, Tube]:
     """Return the shipped halo experiment with ``markers`` markers, float32, at step number ``steps_in``."""
     import jax
 
-    from crmc.config.config import load_config
-    from crmc.setup.build import build
+    from crmc import build, load_config
 
     with jax.enable_x64(True):
         setup = build(load_config("halo", [f"run.markers={markers}"]))

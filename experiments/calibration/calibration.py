@@ -14,15 +14,11 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 
-from crmc.config.config import Config, load_config
-from crmc.config.keys import value_of
-from crmc.inference.averages import averages_of
-from crmc.inference.fit import Fit, changed, fit
-from crmc.inference.fit_table import message, progress
-from crmc.inference.sensitivity import replica
-from crmc.inference.sensitivity_table import grid_of
-from crmc.inference.targets import Target
-from crmc.solvers.fokker_planck.solver import NAME as MESH
+from crmc import Config, fit, load_config
+from crmc.inference import Fit, Target, averages_of, changed, grid_of, message, progress, replica, value_of
+
+#: The solver on a mesh in momentum and pitch angle.
+MESH = "fokker-planck"
 
 TRUTH = Path(__file__).resolve().parent / "truth.toml"
 FREE = ("damping.linear", "injection.pressure_rate", "cosmic_rays.pressure", "cosmic_rays.index")

@@ -24,20 +24,14 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import stats
 
-from crmc.config.config import Config, load_config
-from crmc.physics.equilibrium import equilibrium_amplitudes, growth_of_slope, steady_drift, steady_growth
-from crmc.physics.parameters import Model
-from crmc.results.variables import in_units
-from crmc.setup.arrays import expansion_time, shape_of
-from crmc.setup.build import build
-from crmc.setup.setup import Setup
-from crmc.solvers.diagnostics import MOMENTA
-from crmc.solvers.fokker_planck.solver import NAME as MESH
-from crmc.solvers.registry import SOLVERS
-from crmc.theory import combined_flux, heating_combined
-from crmc.theory.distribution import Background
-from crmc.theory.moments import resonant_nodes
+from crmc import SOLVERS, Config, Setup, build, load_config
+from crmc.physics import MOMENTA, Model, equilibrium_amplitudes, growth_of_slope, steady_drift, steady_growth
+from crmc.results import in_units
+from crmc.theory import Background, combined_flux, heating_combined, resonant_nodes
 from crmc.units import SPEED_OF_LIGHT
+
+#: The solver on a mesh in momentum and pitch angle.
+MESH = "fokker-planck"
 
 EXPANSION_TIME, INDEX = 3.7e12, 4.7
 EQUAL_LENGTH = 3.0 * SPEED_OF_LIGHT * EXPANSION_TIME / INDEX
@@ -94,8 +88,7 @@ class Steady(NamedTuple):
 
 def arguments(setup: Setup) -> tuple[Any, ...]:
     """Return the arguments of the functions of `crmc.physics.equilibrium`."""
-    shape = shape_of(setup.config)
-    return setup.parameters, setup.state.amplitude, shape.model, expansion_time(setup.config, setup.units, shape)
+    return setup.parameters, setup.state.amplitude, setup.model, setup.tau_B
 
 
 def steady(setup: Setup) -> Steady:
@@ -131,7 +124,7 @@ def in_steps(setup: Setup, steps: int, model: Model) -> Setup:
 
 def prepared(config: Config, solver: str, mesh_step: float = MESH_STEP, rows: int = 2 * ROWS) -> Setup:
     """Return a setup whose program all points share; the time step is the point's own."""
-    setup = SOLVERS[solver].prepare(build(config))
+    setup = build(config, solver=solver)
     every = {"coarse_grain_every": 0, "functional_every": 1} if solver == MESH else _EVERY
     model = dataclasses.replace(setup.model, functional_refinement=8, **every)
     steps = config.run.duration / mesh_step if solver == MESH else max(setup.steps, 40 * ROWS)
@@ -145,11 +138,11 @@ def compiled(solver: str) -> tuple[Any, Any]:
     return jax.jit(advance, static_argnames="model"), jax.jit(observe, static_argnames="model")
 
 
-def row_of(setup: Setup, state: Any = None, record: Any = None, count: int = 1) -> dict[str, np.ndarray]:
+def row_of(setup: Setup, state: Any = None, tally: Any = None, count: int = 1) -> dict[str, np.ndarray]:
     """Return a row in the units of a result file after ``count`` steps; at the start, rates have no meaning."""
     state = setup.state if state is None else state
-    record = SOLVERS[setup.solver].record(setup.parameters) if record is None else record
-    row = compiled(setup.solver)[1](state, record, jnp.asarray(count), setup.parameters, model=setup.model)
+    tally = SOLVERS[setup.solver].init(setup.parameters) if tally is None else tally
+    row = compiled(setup.solver)[1](state, tally, jnp.asarray(count), setup.parameters, model=setup.model)
     names = ("heating_rate", "drift_velocity", "mean_free_path", "wave_power", "growth_rate", "magnetic_field")
     return {name: np.asarray(in_units(setup.units, name, row[name])) for name in names}
 
@@ -159,9 +152,9 @@ def series(setup: Setup, seed: int, rows: int) -> dict[str, np.ndarray]:
     parameters, state, key = setup.parameters, setup.state, jax.random.key(seed)
     count, found = setup.steps // rows, []
     for _ in range(rows):
-        empty = SOLVERS[setup.solver].record(parameters)
-        state, record = compiled(setup.solver)[0](state, empty, key, parameters, jnp.asarray(count), model=setup.model)
-        found.append(row_of(setup, state, record, count) | {"waves": np.asarray(state.waves)})
+        empty = SOLVERS[setup.solver].init(parameters)
+        state, tally = compiled(setup.solver)[0](state, empty, key, parameters, jnp.asarray(count), model=setup.model)
+        found.append(row_of(setup, state, tally, count) | {"waves": np.asarray(state.waves)})
     time = setup.time_step * count * np.arange(1, rows + 1)
     return {name: np.stack([row[name] for row in found]) for name in found[0]} | {"time": time}
 
@@ -289,7 +282,7 @@ def onset(x: float, y: float) -> list[dict[str, Any]]:
     rows, every, early = 40, 10, 3
     with jax.enable_x64(True):
         weak = ("waves.start=seed", "cosmic_rays.start=given", "run.duration=8e10 s")
-        setup = SOLVERS[MESH].prepare(build(configured(x, y, *weak)))
+        setup = build(configured(x, y, *weak), solver=MESH)
         model = dataclasses.replace(setup.model, functional_every=1, functional_refinement=8)
         setup = in_steps(setup, rows * every, model)
         found, unit = series(setup, 0, rows), setup.units.gyrofrequency

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from crmc.results.figures import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY
+from crmc.results import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY
 
 BRANCHES = (("(+, +)", BLUE), ("(+, −)", SKY), ("(−, +)", RED), ("(−, −)", ORANGE))
 #: Seconds per unit of time in the figure, and when the gradient vanishes in it.

@@ -13,20 +13,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from crmc import theory
-from crmc.config.config import Config, load_config
-from crmc.config.keys import value_of
-from crmc.config.rules import alfven_speed
-from crmc.inference.averages import averages_of
-from crmc.inference.sensitivity import replica
-from crmc.machine.devices import compiler_options
-from crmc.machine.parallel import each
-from crmc.setup.arrays import code_units, make_background, shape_of
-from crmc.setup.build import build
-from crmc.setup.setup import Setup
-from crmc.solvers.diagnostics import MOMENTA
-from crmc.solvers.fokker_planck.solver import NAME as MESH
+from crmc import Config, Setup, build, load_config, theory
+from crmc.inference import averages_of, replica, value_of
+from crmc.machine import compiler_options, each
+from crmc.physics import MOMENTA
+from crmc.setup import background_of, shape_of
 from crmc.units import SPEED_OF_LIGHT
+
+#: The solver on a mesh in momentum and pitch angle.
+MESH = "fokker-planck"
 
 MARKERS = "monte-carlo"
 #: Number of refits of the markers' weights in a run.
@@ -94,7 +89,7 @@ def base(drive: str, solver: str, markers: int) -> Config:
 
 def numbers_at(config: Config, drive: str, speed: float) -> dict[str, Any]:
     """Return the numbers of ``config`` that change with v_A/c, at v_A/c = ``speed``."""
-    ratio, powers = speed / alfven_speed(config), _COMMON | DRIVES[drive].powers
+    ratio, powers = speed / config.code_units.alfven_speed, _COMMON | DRIVES[drive].powers
     numbers = {key: value_of(config, key) * ratio**power for key, power in powers.items()}
     if "expansion.timescale" in numbers:
         fall = _MEASURED * numbers["run.duration"] / numbers["expansion.timescale"]
@@ -108,7 +103,7 @@ def _earlier(config: Config, density: float, fall: float) -> dict[str, Any]:
     Density scales as B and momenta as B^(1/3), at which F0 keeps its value; k stays, in units of a larger Omega0.
     """
     rays = config.cosmic_rays
-    background, amplitude = make_background(config, code_units(config), shape_of(config))
+    background, amplitude = background_of(config, config.code_units, shape_of(config))
     b = jnp.exp(jnp.asarray(fall))
     grown = background.moments(amplitude, b).pressure / background.moments(amplitude, jnp.ones(())).pressure
     momenta = ("momentum_min", "momentum_max", "turnover_momentum")
@@ -202,7 +197,7 @@ def measure(drive: str, solver: str, speeds: Sequence[float], markers: int = 64,
     lowered = jax.jit(averages.__call__).lower(numbers_at(config, drive, speeds[0]), *replica(averages, 0))
     compiled, rows = lowered.compile(compiler_options()), []
     for place, speed in enumerate(speeds):
-        numbers, length = numbers_at(config, drive, speed), gradient * (speed / alfven_speed(config)) ** -2.0
+        numbers, length = numbers_at(config, drive, speed), gradient * (speed / config.code_units.alfven_speed) ** -2.0
 
         def one(seed: int, numbers: dict = numbers, first: int = 1000 * place) -> dict[str, np.ndarray]:
             return jax.tree.map(np.asarray, compiled(numbers, *replica(averages, first + seed)))

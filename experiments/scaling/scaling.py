@@ -17,8 +17,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from drives import DRIVES, MARKERS, MESH, base, measure, power_law_paths, predicted
 
-from crmc.config.rules import alfven_speed
-from crmc.solvers.diagnostics import MOMENTA
+from crmc.physics import MOMENTA
 from crmc.statistics import Estimate, mean_of
 
 #: Power laws are fitted up to this v_A/c; beyond, corrections to the laws appear.
@@ -116,7 +115,7 @@ def print_laws(tables: Mapping[str, Sequence[Row]], theory_ratio: Mapping[str, f
 def theory_ratios() -> dict[str, float]:
     """Return prefactors by theory: of v_A/c for H_pa/H_d, and of c/v_A for the others."""
     below, above, config = predicted("drift"), predicted("expansion"), base("drift", MESH, 64)
-    speed = alfven_speed(config)
+    speed = config.code_units.alfven_speed
     return {name: above[name] / below[name] * (1.0 / speed if name == "heating" else speed) for name in RATIOS}
 
 

@@ -13,11 +13,11 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 
-from crmc.config.config import load_config
-from crmc.config.keys import value_of
-from crmc.inference.averages import averages_of
-from crmc.inference.sensitivity import Differentiation, Slopes, differentiate, logarithmic
-from crmc.solvers.fokker_planck.solver import NAME as MESH
+from crmc import load_config
+from crmc.inference import Differentiation, Slopes, averages_of, differentiate, logarithmic, value_of
+
+#: The solver on a mesh in momentum and pitch angle.
+MESH = "fokker-planck"
 
 AVERAGES = ("heating_rate", "scattering_frequency")
 

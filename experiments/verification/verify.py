@@ -24,12 +24,8 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import stats
 
-from crmc.config.config import Config, load_config
-from crmc.physics.markers import initial_markers
-from crmc.physics.moments import moments
-from crmc.setup.build import build
-from crmc.setup.setup import Setup
-from crmc.solvers.registry import SOLVERS
+from crmc import SOLVERS, Config, Setup, build, load_config
+from crmc.physics import ensemble_moments, initial_markers
 
 POINTS = Path(__file__).with_name("points.toml")
 #: Steps of the markers at nu_max dt = 0.2, or until a flat spectrum has settled; rows averaged over the second half.
@@ -64,14 +60,14 @@ def _compiled(solver: str) -> tuple[Any, Any]:
 
 
 def _row(state, parameters, model) -> dict[str, jax.Array]:
-    now = moments(state, parameters, model)
+    now = ensemble_moments(state, parameters, model)
     power = jnp.einsum("dhj,kj->dhk", state.waves, parameters.grid.basis(1.0 / parameters.grid.centres))
     return {"pressure_anisotropy": now.anisotropy, "energy_density": now.energy, "wave_power": power}
 
 
 def prepare(config: Config, solver: str, steps: int, span: float | None = None) -> Setup:
     """Set up a run of ``steps`` steps, at the config's own time step or over a time ``span`` [code]."""
-    setup = SOLVERS[solver].prepare(build(config))
+    setup = build(config, solver=solver)
     dt = setup.parameters.dt if span is None else jnp.asarray(span / steps)
     model = dataclasses.replace(setup.model, functional_every=_NEVER)
     parameters = dataclasses.replace(setup.parameters, dt=dt)
@@ -84,14 +80,14 @@ def observe(setup: Setup, seed: int = 0) -> dict[str, np.ndarray]:
     parameters, model, key = setup.parameters, setup.model, jax.random.key(seed)
     assert setup.steps % (2 * ROWS) == 0
     state, _ = advance(
-        setup.state, SOLVERS[setup.solver].record(parameters), key, parameters, setup.steps // 2, model=model
+        setup.state, SOLVERS[setup.solver].init(parameters), key, parameters, setup.steps // 2, model=model
     )
-    record, rows = SOLVERS[setup.solver].record(parameters), []
+    tally, rows = SOLVERS[setup.solver].init(parameters), []
     for _ in range(ROWS):
-        state, record = advance(state, record, key, parameters, setup.steps // (2 * ROWS), model=model)
+        state, tally = advance(state, tally, key, parameters, setup.steps // (2 * ROWS), model=model)
         rows.append(row(state, parameters, model))
     found = {name: np.mean([np.asarray(r[name]) for r in rows], axis=0) for name in rows[0]}
-    heating = float(jnp.sum(record.gain) / (0.5 * setup.steps * parameters.dt))
+    heating = float(jnp.sum(tally.gain) / (0.5 * setup.steps * parameters.dt))
     return found | {"heating_rate": np.asarray(heating)}
 
 

@@ -262,7 +262,7 @@ def test_theory_table_and_json(config_file: Path, monkeypatch: pytest.MonkeyPatc
         "missing": {"value": float("nan"), "unit": "s", "description": "none", "source": ""},
         "spectrum": {"value": np.arange(2.0), "unit": "1", "description": "e(k)", "source": ""},
     }
-    fake_module(monkeypatch, "setup.predictions", predictions=lambda config: found)
+    fake_module(monkeypatch, "setup.predictions", predict=lambda config: found)
     lines = call("theory", config_file).out.splitlines()
     assert lines[0].split() == ["heating_exact", "2.2e-30", "erg", "cm-3", "s-1", "H", "(x)"]
     assert len(lines) == 3
@@ -272,14 +272,14 @@ def test_theory_table_and_json(config_file: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_plot(config_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fake_module(monkeypatch, "results.figures", plot_file=lambda source, folder: [folder / "a.png", folder / "b.png"])
+    fake_module(monkeypatch, "results.figures", plot=lambda source, folder: [folder / "a.png", folder / "b.png"])
     Path("x.nc").touch()
     assert call("plot", "x.nc", "-o", "figures/new") == Reply(0, "figures/new/a.png\nfigures/new/b.png\n", "")
 
     def broken(source: Path, folder: Path) -> list[Path]:
         raise KeyError("wave_power")
 
-    fake_module(monkeypatch, "results.figures", plot_file=broken)
+    fake_module(monkeypatch, "results.figures", plot=broken)
     assert_bad_input(call("plot", "x.nc"), "x.nc", "wave_power")
 
 

@@ -15,6 +15,7 @@ from crmc.config import files
 from crmc.config.config import Config, ConfigError, load_config, parse_config
 from crmc.config.files import apply_overrides, parse_override
 from crmc.config.quantity import Quantity
+from crmc.config.warnings import warnings
 from crmc.orbits.config import QltConfig, load_study
 
 STARTER = Path(files.__file__).parent / "starter.toml"
@@ -145,7 +146,7 @@ def test_starter_shows_every_key_and_its_default() -> None:
     """Each key stands in the starter, commented or not, and a commented one shows its default."""
     text = STARTER.read_text(encoding="utf-8")
     config = load_config(STARTER)
-    assert config.warnings() == []
+    assert warnings(config) == []
     enabled = text.replace("\n# ", "\n").split("\nname = ", 1)[1]
     for section, field in Config.model_fields.items():
         if section == "name":
@@ -197,15 +198,15 @@ def test_starter_comments_give_the_defaults(tmp_path: Path) -> None:
     ],
 )
 def test_warnings(overrides: list[str], words: str) -> None:
-    found = config_with(*overrides).warnings()
+    found = warnings(config_with(*overrides))
     assert any(words in line for line in found), found
     assert all("\n" not in line for line in found)
 
 
 def test_a_plain_config_gives_no_warnings() -> None:
-    assert config_with("run.markers=32768").warnings() == []
+    assert warnings(config_with("run.markers=32768")) == []
     broadened = ("drift.gradient_length=1 kpc", "scattering.gap=broadened", "waves.k_max=3")
-    assert config_with("run.markers=32768", *broadened).warnings() == []
+    assert warnings(config_with("run.markers=32768", *broadened)) == []
 
 
 def test_experiments_are_found_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -272,4 +273,4 @@ def _check_one_line_or_valid(data: dict[str, Any]) -> None:
         assert message.isprintable() and len(message) < 1000
     else:
         assert parse_config(config.to_dict()) == config
-        assert all(line.isprintable() for line in config.warnings())
+        assert all(line.isprintable() for line in warnings(config))

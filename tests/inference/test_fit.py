@@ -16,8 +16,8 @@ from crmc.cli.fit_options import read_free, read_targets
 from crmc.cli.main import main
 from crmc.config.config import Config, ConfigError, load_config
 from crmc.inference import fit as fit_module
+from crmc.inference.derivatives import differentiate, logarithmic
 from crmc.inference.fit import fit
-from crmc.inference.sensitivity import differentiate, logarithmic
 from crmc.inference.targets import Comparison, Target
 
 FREE = ("damping.linear", "injection.pressure_rate")

@@ -16,7 +16,7 @@ from crmc.config.config import ConfigError
 from crmc.inference import fit as fit_module
 from crmc.inference import fit_table
 from crmc.inference.fit import Fit, fit
-from crmc.inference.minimise import calibrate, descend, space
+from crmc.inference.minimise import descend, minimise, space
 from crmc.inference.targets import Interrupted, Point, Target
 
 AIM = Target("heating_rate", np.asarray(1.0), np.asarray(0.0))
@@ -36,14 +36,14 @@ def test_curved_valley() -> None:
         a, b = jnp.log(x["a"]), jnp.log(x["b"])
         return (1.0 - a) ** 2 + 100.0 * (b - a**2) ** 2
 
-    found, descent = calibrate(loss, {"a": 0.5, "b": 2.0}, WIDE, tolerance=1e-7, most=200)
+    found, descent = minimise(loss, {"a": 0.5, "b": 2.0}, WIDE, tolerance=1e-7, most=200)
     assert descent.converged
     np.testing.assert_allclose([found["a"], found["b"]], np.e, rtol=1e-6)
 
 
 def test_bound() -> None:
     """A minimum beyond the bounds ends within 1 % of the range from the nearer one, in a dozen evaluations."""
-    found, descent = calibrate(lambda x: (jnp.log(x["a"]) - 10.0) ** 2, {"a": 1.0}, {"a": WIDE["a"]})
+    found, descent = minimise(lambda x: (jnp.log(x["a"]) - 10.0) ** 2, {"a": 1.0}, {"a": WIDE["a"]})
     assert descent.converged and descent.evaluations <= 12
     assert 1e2 * 1e-4**0.01 <= found["a"] <= 1e2
 
@@ -51,10 +51,10 @@ def test_bound() -> None:
 def test_loss_that_is_not_finite() -> None:
     """Steps into a region without values are shortened; a start there is told."""
     start, bounds = {"a": 1.0}, {"a": WIDE["a"]}
-    found, descent = calibrate(lambda x: jnp.where(x["a"] < 5.0, (jnp.log(x["a"] / 4.9)) ** 2, jnp.nan), start, bounds)
+    found, descent = minimise(lambda x: jnp.where(x["a"] < 5.0, (jnp.log(x["a"] / 4.9)) ** 2, jnp.nan), start, bounds)
     assert descent.converged
     np.testing.assert_allclose(found["a"], 4.9, rtol=1e-3)
-    _, descent = calibrate(lambda x: x["a"] * jnp.nan, start, bounds)
+    _, descent = minimise(lambda x: x["a"] * jnp.nan, start, bounds)
     assert not descent.converged and "not finite at the start" in descent.why
 
 

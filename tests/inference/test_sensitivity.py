@@ -16,10 +16,10 @@ from crmc.config.config import Config, ConfigError
 from crmc.config.keys import TABLE, read_names, value_of
 from crmc.inference import sensitivity_table
 from crmc.inference.averages import averages_of
-from crmc.inference.sensitivity import Differentiation, Mode, Slopes, differentiate, logarithmic, replica
+from crmc.inference.derivatives import Differentiation, Mode, Slopes, differentiate, logarithmic, replica
 from crmc.runs.run import run
 from crmc.setup.arrays import code_units
-from crmc.solvers.fokker_planck.solver import NAME
+from crmc.solvers.fokker_planck.solver import FOKKER_PLANCK
 from crmc.statistics import mean_of
 
 AVERAGES = ("heating_rate", "wave_power", "mean_free_path", "pressure_anisotropy")
@@ -88,7 +88,7 @@ def test_forward_derivatives_are_common_number_differences(found: Slopes, plain:
 
 def test_derivatives_agree_with_the_solver_on_a_mesh(config: Config, found: Slopes) -> None:
     """The mean of the replicas is the derivative of the deterministic solver within errors, which would show 0.02."""
-    mesh = averages_of(config, AVERAGES[:2], NAME)
+    mesh = averages_of(config, AVERAGES[:2], FOKKER_PLANCK.name)
     oracle = differentiate(Differentiation(mesh, KEYS), 1)
     driven = found.values["wave_power"].mean(axis=0) > 1e-9
     assert driven.sum() == 16

@@ -13,8 +13,8 @@ from support.run_cases import driven
 from crmc.config.config import Config
 from crmc.config.keys import value_of
 from crmc.inference.averages import averages_of
-from crmc.inference.sensitivity import Differentiation, Slopes, differentiate, logarithmic, replica
-from crmc.solvers.fokker_planck.solver import NAME
+from crmc.inference.derivatives import Differentiation, Slopes, differentiate, logarithmic, replica
+from crmc.solvers.fokker_planck.solver import FOKKER_PLANCK
 
 AVERAGES = ("heating_rate", "drift_velocity", "mean_free_path")
 KEYS = ("drift.gradient_length", "plasma.ion_density", "damping.linear", "expansion.timescale")
@@ -104,7 +104,7 @@ def test_derivatives_agree_with_the_solver_on_a_mesh(config: Config, found: Slop
 @pytest.mark.full
 def test_stored_numbers_are_those_of_the_mesh(config: Config) -> None:
     """Derivatives of the solver on the mesh are MESH to 1e-4, and at half the time step to 5e-4."""
-    mesh = averages_of(config, AVERAGES, NAME)
+    mesh = averages_of(config, AVERAGES, FOKKER_PLANCK.name)
     for averages, atol in ((mesh, 1e-4), (dataclasses.replace(mesh, every=2 * mesh.every), 5e-4)):
         oracle = differentiate(Differentiation(averages, KEYS), 1)
         for name in AVERAGES:

@@ -1,32 +1,24 @@
-"""Orbits in explicit waves: the field, gyration, exact constants of motion, order of the pusher, and its digits."""
+"""Orbits in explicit waves: gyration, exact constants of motion, order of the pusher, and its digits."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
-from scipy.interpolate import BSpline
-from support.slab_cases import BINS, CELLS, K_MAX, K_MIN, LENGTH, grid, one_wave, spectrum
+from support.slab_cases import CELLS, DOUBLE, LENGTH, full_slab, grid, one_wave, spectrum
 
 from crmc.orbits import pusher
-from crmc.orbits.slab import Modes, field, make_modes, random_slab, slab_of
+from crmc.orbits.slab import Modes, make_modes, random_slab, slab_of
 
-ALL = ((1, 1), (1, -1), (-1, 1), (-1, -1))
-DOUBLE = np.dtype("float64")
 advance = jax.jit(pusher.advance)
 begin = jax.jit(pusher.start)
 
 
 def particles(slab, count=64, p=1.5, seed=1):
+    """Particles of momentum p at drawn cosines, gyrophases and places."""
     rng = np.random.default_rng(seed)
     words = rng.integers(0, 2**32, (2, count), dtype=np.uint32)
     return begin(jnp.asarray(p), jnp.asarray(rng.uniform(-0.95, 0.95, count)), jnp.asarray(words), slab)
-
-
-def full_slab(dtype=DOUBLE, amplitude=0.05):
-    e, velocity = spectrum(amplitude, ALL)
-    modes = make_modes(grid(), e, velocity, length=LENGTH, cells=CELLS)
-    return modes, random_slab(modes, jax.random.key(3), dtype)
 
 
 def place(slab, one, d=0):
@@ -35,65 +27,8 @@ def place(slab, one, d=0):
 
 
 def energy(one):
+    """gamma of the particles."""
     return np.sqrt(1.0 + sum(np.asarray(x) ** 2 for x in one.momentum))
-
-
-def test_field_is_the_sum_of_its_waves():
-    """At nodes: the raised modes summed one by one, to 1e-12; at midpoints: the mean of both neighbours."""
-    modes, slab = full_slab()
-    phase = (
-        2 * np.pi * 2.0**-32 * np.asarray(jax.random.bits(jax.random.key(3), modes.amplitude.shape, "uint32"), float)
-    )
-    k = 2 * np.pi / LENGTH * np.arange(CELLS // 2)
-    half = 0.5 * k * LENGTH / CELLS
-    raised = np.asarray(modes.amplitude) * np.divide(half, np.sin(half), out=np.ones_like(half), where=half > 0) ** 2
-    nodes = np.array([0, 1, 777, 16384, CELLS - 1, 0])
-
-    def direct(d, s):
-        return sum(
-            np.sum(raised[d, i] * np.exp(1j * (phase[d, i] - h * k * s))) for i, h in ((0, 1), (1, -1))
-        )  # exp(-i h k s)
-
-    for d in (0, 1):
-        want = np.array([direct(d, s) for s in nodes * LENGTH / CELLS])
-        x, y = field(slab, d, jnp.asarray(nodes, jnp.int32), jnp.zeros(nodes.size))
-        np.testing.assert_allclose(np.asarray(x) + 1j * np.asarray(y), want, atol=1e-12)
-        x, y = field(slab, d, jnp.asarray(nodes[-2:-1], jnp.int32), jnp.asarray([0.5]))
-        np.testing.assert_allclose(complex(x[0], y[0]), 0.5 * (want[-2] + want[-1]), atol=1e-12)
-
-
-@pytest.mark.parametrize("mode", [1, 40, 200])
-def test_every_mode_keeps_its_amplitude(mode):
-    """The interpolated field projected on its own wave is a exp(i phase) to 1e-6 (quadrature), up to k cell = 1.2."""
-    # Without raising the nodes it is low by (k cell)^2/12, 12 % at the last.
-    modes, phase = one_wave(1, -1, mode, 0.01, 0.0)
-    slab = slab_of(modes, phase + 0.4, DOUBLE)
-    fine = (np.arange(64 * slab.cells) + 0.5) / 64
-    cell = np.floor(fine).astype(np.int32)
-    x, y = field(slab, 0, jnp.asarray(cell), jnp.asarray(fine - cell))
-    found = np.mean((np.asarray(x) + 1j * np.asarray(y)) * np.exp(-2j * np.pi * mode * fine / slab.cells))
-    assert abs(found / (0.01 * np.exp(0.4j)) - 1.0) < 1e-4 * (mode / 200) ** 2 + 1e-9
-
-
-def test_power_is_that_of_the_spectrum():
-    """sum a^2 = (dB/B)^2 = int e dln k to 1e-6, per branch a quarter; and a^2 k/dk = e(ln k) by other B-splines."""
-    modes, slab = full_slab(amplitude=0.05)
-    np.testing.assert_allclose(np.sum(np.asarray(modes.amplitude) ** 2, axis=-1), 0.05**2 / 4, rtol=2e-4)
-    b = np.asarray(slab.table[:, 0]) + 1j * np.asarray(slab.table[:, 1])
-    np.testing.assert_allclose(np.mean(abs(b) ** 2, axis=1), 0.05**2 / 2, rtol=0.02)  # nodes are raised
-    e, _ = spectrum(0.05, ALL)
-    h = np.log(K_MAX / K_MIN) / (BINS + 2)
-    knots = np.log(K_MIN) + h * np.arange(-2, BINS + 5)  # scipy's splines are complete only between inner knots
-    spline = BSpline(knots, np.pad(np.asarray(e[0, 1]), 2), 2, extrapolate=False)
-    k = np.asarray(modes.wavenumber)[1:]
-    want = np.nan_to_num(spline(np.log(k))) / np.arange(1, CELLS // 2)
-    np.testing.assert_allclose(np.asarray(modes.amplitude)[1, 0, 1:] ** 2, want, atol=1e-12)
-
-
-def test_cells_must_be_a_power_of_two():
-    e, velocity = spectrum(0.01, ALL)
-    with pytest.raises(ValueError, match="power of two"):
-        make_modes(grid(), e, velocity, length=LENGTH, cells=1000)
 
 
 def test_gyration_without_waves():

@@ -28,8 +28,7 @@ from crmc.physics.markers import padded
 from crmc.runs.outcome import DONE, INTERRUPTED
 from crmc.runs.run import run
 from crmc.setup.build import build
-from crmc.solvers.simulate import advance
-from crmc.solvers.tally import empty_record
+from crmc.solvers.monte_carlo.solver import MONTE_CARLO
 
 #: Round-off of float64 sums, carried on by 40 steps.
 TOLERANCE = 1e-9
@@ -60,31 +59,31 @@ def config_of(mode: str) -> Config:
 
 @functools.cache
 def after_forty_steps(mode: str, layout: Layout):
-    """State and record after 40 steps with the ensemble cut as ``layout`` says, on the host."""
+    """State and tally after 40 steps with the ensemble cut as ``layout`` says, on the host."""
     with jax.enable_x64(True):
         setup = build(config_of(mode))
         model = dataclasses.replace(setup.model, layout=layout)
-        state, record = place(setup.state, layout), spread_out(empty_record(), layout)
-        go = jax.jit(advance, static_argnames="model")
-        end = go(state, record, jax.random.key(3), setup.parameters, jnp.asarray(40), model=model)
+        state, tally = place(setup.state, layout), spread_out(MONTE_CARLO.init(setup.parameters), layout)
+        go = jax.jit(MONTE_CARLO.advance, static_argnames="model")
+        end = go(state, tally, jax.random.key(3), setup.parameters, jnp.asarray(40), model=model)
         return [np.asarray(x) for x in jax.tree.leaves(collect(end[0], COUNT))], collect(end[1], COUNT)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=str)
 @pytest.mark.parametrize("mode", MODES)
 def test_the_cut_changes_nothing(mode: str, layout: Layout) -> None:
-    """Markers, waves, field, books and record of 1, 2, 4 and 8 devices and of small blocks agree with those of one."""
+    """Markers, waves, field, books and tally of 1, 2, 4 and 8 devices and of small blocks agree with those of one."""
     if mode == "co_moving" and layout.devices in (1, 4):
         pytest.skip("the other mode goes through the same code")
     want, want_record = after_forty_steps(mode, Layout())
-    state, record = after_forty_steps(mode, layout)
+    state, tally = after_forty_steps(mode, layout)
     for x, y in zip(state, want, strict=True):
         np.testing.assert_allclose(x, y, rtol=TOLERANCE, atol=TOLERANCE * np.abs(y).max())
-    for name, x, y in zip(record._fields, record, want_record, strict=True):
+    for name, x, y in zip(tally._fields, tally, want_record, strict=True):
         if name != "imbalance":  # itself a rounding error
             np.testing.assert_allclose(x, y, rtol=TOLERANCE, atol=TOLERANCE * np.abs(y).max(), err_msg=name)
     if mode == "pressure_balance":
-        assert record.samples == 3.0 and record.functional.any()
+        assert tally.samples == 3.0 and tally.functional.any()
 
 
 def test_words_are_those_of_the_stream() -> None:
@@ -229,8 +228,10 @@ def test_memory_of_a_step(precision: str) -> None:
     # More markers than a sample of the growth functional takes, so that its share is constant.
     for count in (1 << 19, 1 << 21):
         setup = build(small(run__markers=count, run__precision=precision))
-        arguments = setup.state, empty_record(), jax.random.key(0), setup.parameters, jnp.asarray(1)
-        compiled = jax.jit(advance, static_argnames="model", donate_argnums=0).lower(*arguments, model=setup.model)
+        arguments = setup.state, MONTE_CARLO.init(setup.parameters), jax.random.key(0), setup.parameters, jnp.asarray(1)
+        compiled = jax.jit(MONTE_CARLO.advance, static_argnames="model", donate_argnums=0).lower(
+            *arguments, model=setup.model
+        )
         temporary[count] = compiled.compile(compiler_options()).memory_analysis().temp_size_in_bytes
     one, two = sorted(temporary)
     slope = (temporary[two] - temporary[one]) / (two - one)

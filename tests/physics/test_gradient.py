@@ -17,20 +17,17 @@ from crmc.physics import gradient
 from crmc.physics.equilibrium import steady_drift
 from crmc.runs.run import run
 from crmc.setup.build import build
-from crmc.setup.mesh import prepare
-from crmc.setup.predictions import predictions
-from crmc.solvers.fokker_planck import diffusion, solver
-from crmc.solvers.fokker_planck.solver import NAME
-from crmc.solvers.fokker_planck.step import mesh_of, mesh_record
-from crmc.solvers.monte_carlo.solver import observe
-from crmc.solvers.simulate import advance
-from crmc.solvers.tally import empty_record
+from crmc.setup.predictions import predict
+from crmc.solvers.fokker_planck import diffusion
+from crmc.solvers.fokker_planck.solver import FOKKER_PLANCK
+from crmc.solvers.fokker_planck.step import mesh_of
+from crmc.solvers.monte_carlo.solver import MONTE_CARLO
 
 #: Standard errors at which a false alarm has probability 1e-6.
 SIGMAS = 4.9
 PARSEC = 3.0857e18
-ADVANCE = jax.jit(advance, static_argnames="model")
-MESH_ADVANCE = jax.jit(solver.advance, static_argnames="model")
+ADVANCE = jax.jit(MONTE_CARLO.advance, static_argnames="model")
+MESH_ADVANCE = jax.jit(FOKKER_PLANCK.advance, static_argnames="model")
 
 
 def config(**overrides):
@@ -49,16 +46,14 @@ FORWARD = {"scattering__model": "constant", "scattering__frame": "forward", "wav
 def end_of(ready, n_p=24, n_mu=96):
     """(row at the start, row at the end averaged over the last quarter) of the markers' run and of the mesh's."""
     key, rows = jax.random.key(1), []
-    mesh = prepare(ready, n_p, n_mu)
-    for setup, go, see, empty in (
-        (ready, ADVANCE, observe, empty_record()),
-        (mesh, MESH_ADVANCE, solver.observe, mesh_record(mesh.parameters)),
-    ):
+    mesh = build(ready.config, solver=FOKKER_PLANCK.name, cells=(n_p, n_mu))
+    for setup, go, solver in ((ready, ADVANCE, MONTE_CARLO), (mesh, MESH_ADVANCE, FOKKER_PLANCK)):
+        see, empty = solver.observe, solver.init(setup.parameters)
         late = setup.steps // 4
         first = see(setup.state, empty, jnp.asarray(0), setup.parameters, setup.model)
         state, _ = go(setup.state, empty, key, setup.parameters, jnp.asarray(setup.steps - late), model=setup.model)
-        state, record = go(state, empty, key, setup.parameters, jnp.asarray(late), model=setup.model)
-        rows.append((first, see(state, record, jnp.asarray(late), setup.parameters, setup.model)))
+        state, tally = go(state, empty, key, setup.parameters, jnp.asarray(late), model=setup.model)
+        rows.append((first, see(state, tally, jnp.asarray(late), setup.parameters, setup.model)))
     return rows
 
 
@@ -106,7 +101,7 @@ def test_heating_and_drift_of_constant_nu(constant_nu):
     Mesh to 0.5 %; markers within their errors, of 3 % at most: a heating without the dipole's frame would be zero.
     """
     ready, ((_, markers), (_, mesh)) = constant_nu
-    found = predictions(ready.config)
+    found = predict(ready.config)
     heating = found["heating_drift"]["value"] / ready.units.power_density
     drift = found["drift_velocity"]["value"] / 2.99792458e10
     assert drift > 2.0 * ready.units.alfven_speed
@@ -147,11 +142,11 @@ def test_eq_33_pointwise_and_the_drift_of_a_spectrum():
 
     To 2 % at 95 % of the faces (the rest lies at the edge of the gap), and 2 % in v_D, whose share of high momenta is slow.
     """
-    ready = build(load_config("drift_reduced", ["waves.evolve=false", "run.markers=64"]))
-    setup = prepare(ready, 16, 128)
+    frozen = load_config("drift_reduced", ["waves.evolve=false", "run.markers=64"])
+    setup = build(frozen, solver=FOKKER_PLANCK.name, cells=(16, 128))
     P = setup.parameters
     state, _ = MESH_ADVANCE(
-        setup.state, mesh_record(P), jax.random.key(0), P, jnp.asarray(3 * setup.steps), model=setup.model
+        setup.state, FOKKER_PLANCK.init(P), jax.random.key(0), P, jnp.asarray(3 * setup.steps), model=setup.model
     )
     mesh = mesh_of(state.markers, P, state.b)
     at = diffusion.faces(mesh, P, state.amplitude)
@@ -163,7 +158,7 @@ def test_eq_33_pointwise_and_the_drift_of_a_spectrum():
     # The ends of the range in p carry what its closure adds.
     error = np.abs(left / right - 1.0)[2:-2]
     assert np.quantile(error, 0.95) < 0.02
-    row = solver.observe(state, mesh_record(P)._replace(samples=1.0), jnp.asarray(0), P, setup.model)
+    row = FOKKER_PLANCK.observe(state, FOKKER_PLANCK.init(P)._replace(samples=1.0), jnp.asarray(0), P, setup.model)
     want = float(steady_drift(P, state.amplitude, setup.model, None, state.waves))
     assert float(row["drift_velocity"]) == pytest.approx(want, rel=0.02)
 
@@ -172,7 +167,7 @@ def test_eq_33_pointwise_and_the_drift_of_a_spectrum():
 def drift(tmp_path_factory):
     """The experiment drift_reduced by markers and by the mesh: (data, averages) each."""
     found, path = {}, tmp_path_factory.mktemp("drift")
-    for name in ("monte-carlo", NAME):
+    for name in ("monte-carlo", FOKKER_PLANCK.name):
         files = {"output": path / f"{name}.nc", "summary": path / f"{name}.json"}
         outcome = run(load_config("drift_reduced"), **files, quiet=True, solver=name)
         assert outcome.exit_code == 0, outcome.message
@@ -186,7 +181,7 @@ def test_drift_by_both_solvers(drift):
     That is 0.3 and 1.1 %, more than the variation within a run: waves live for its duration, and the fastest particles
     are scattered six times.  Biases of 1.5 and 5.4 % would be caught.  The mesh's heating within 0.1 % of -v_A dP_c/ds, v_D within 1 % of theory's.
     """
-    (_, markers), (_, mesh) = drift["monte-carlo"], drift[NAME]
+    (_, markers), (_, mesh) = drift["monte-carlo"], drift[FOKKER_PLANCK.name]
     heating, want = markers["averages"]["heating_rate"], mesh["averages"]["heating_rate"]["value"]
     assert heating["stderr"] < 0.02 * want
     assert abs(heating["value"] - want) < SIGMAS * heating["stderr"]
@@ -202,7 +197,7 @@ def test_drift_by_both_solvers(drift):
 
 def test_identity_and_books_of_drift(drift):
     """Eq. 37: mesh to 0.3 %, markers within 4.9 errors; number and energy kept to 1e-12 and 1e-8 (float32 markers)."""
-    (_, markers), (_, mesh) = drift["monte-carlo"], drift[NAME]
+    (_, markers), (_, mesh) = drift["monte-carlo"], drift[FOKKER_PLANCK.name]
     ratio = markers["averages"]["identity_ratio"]
     assert ratio["stderr"] < 0.05 and abs(ratio["value"] - 1.0) < SIGMAS * ratio["stderr"]
     assert mesh["averages"]["identity_ratio"]["value"] == pytest.approx(1.0, abs=3e-3)
@@ -213,7 +208,7 @@ def test_identity_and_books_of_drift(drift):
 
 def test_forward_branches_grow_alike_and_backward_ones_stay_at_the_seed(drift):
     """Both helicities of direction + to 4 v_A/c (mesh: finite omega) and 2 % (markers); direction - below 1e-3 of them."""
-    for name, limit, seed in (("monte-carlo", 0.02, 1e-3), (NAME, 4e-3, 1e-6)):
+    for name, limit, seed in (("monte-carlo", 0.02, 1e-3), (FOKKER_PLANCK.name, 4e-3, 1e-6)):
         data = drift[name][0]
         power = data.wave_power.values[data.time.values > 0.5 * float(data.time[-1])].mean(axis=0).sum(axis=-1)
         assert abs(power[0, 0] / power[0, 1] - 1.0) < limit
@@ -222,22 +217,17 @@ def test_forward_branches_grow_alike_and_backward_ones_stay_at_the_seed(drift):
 
 def test_hemispheres_part_where_nothing_crosses_the_gap():
     """gap = empty: the mesh heats at the mean of (1 - mu_c)^3/4 of eq. 38 and v_D grows without limit."""
-    ready = build(
-        load_config(
-            "drift_reduced",
-            ["scattering.gap=empty", "cosmic_rays.start=given", "run.markers=64", "run.duration=1.5e9 s"],
-        )
-    )
-    setup = prepare(ready, 16, 128)
+    parted = ["scattering.gap=empty", "cosmic_rays.start=given", "run.markers=64", "run.duration=1.5e9 s"]
+    setup = build(load_config("drift_reduced", parted), solver=FOKKER_PLANCK.name, cells=(16, 128))
     P, rows, state = setup.parameters, [], setup.state
     for _ in range(2):
-        state, record = MESH_ADVANCE(
-            state, mesh_record(P), jax.random.key(0), P, jnp.asarray(setup.steps // 2), model=setup.model
+        state, tally = MESH_ADVANCE(
+            state, FOKKER_PLANCK.init(P), jax.random.key(0), P, jnp.asarray(setup.steps // 2), model=setup.model
         )
-        rows.append(solver.observe(state, record, jnp.asarray(setup.steps // 2), P, setup.model))
-    want = predictions(ready.config)["heating_exact_gap"]["value"] / ready.units.power_density
+        rows.append(FOKKER_PLANCK.observe(state, tally, jnp.asarray(setup.steps // 2), P, setup.model))
+    want = predict(setup.config)["heating_exact_gap"]["value"] / setup.units.power_density
     assert float(rows[1]["heating_rate"]) == pytest.approx(want, rel=0.1)
     assert float(rows[1]["drift_velocity"]) > 1.5 * float(rows[0]["drift_velocity"])
     assert math.isclose(
-        want, 0.2 * predictions(ready.config)["heating_drift"]["value"] / ready.units.power_density, rel_tol=0.2
+        want, 0.2 * predict(setup.config)["heating_drift"]["value"] / setup.units.power_density, rel_tol=0.2
     )

@@ -10,9 +10,7 @@ import pytest
 from crmc.config.config import load_config
 from crmc.physics.equilibrium import steady_drift
 from crmc.physics.initial import Harmonics, Tabulated
-from crmc.setup.arrays import expansion_time, shape_of
 from crmc.setup.build import build
-from crmc.setup.mesh import prepare
 from crmc.solvers.fokker_planck import step as fokker_planck
 from crmc.theory.distribution import Background
 
@@ -31,7 +29,7 @@ def test_steady_state_does_not_move(both):
     The rest lies where no wave scatters, |mu| < v_A/v, which leading order does not know.  Isotropic f would move at
     the drive's rate, one with either drive's sign reversed at twice that.
     """
-    setup = prepare(both, 16, 128)
+    setup = build(both.config, solver="fokker-planck", cells=(16, 128))
     P = dataclasses.replace(setup.parameters, dt=0.01 * setup.parameters.dt)
     step = jax.jit(fokker_planck.step, static_argnames="model")
 
@@ -49,13 +47,12 @@ def test_steady_state_does_not_move(both):
 
 def test_drift_of_the_start(both):
     """v_D at t = 0 is that of `steady_drift`, by another quadrature: 16384 markers to 1 %; no number at any momentum."""
-    shape, rays, m = shape_of(both.config), both.parameters.background, both.state.markers
-    tau_B = expansion_time(both.config, both.units, shape)
-    want = float(steady_drift(both.parameters, both.state.amplitude, shape.model, tau_B, both.state.waves))
+    rays, m = both.parameters.background, both.state.markers
+    want = float(steady_drift(both.parameters, both.state.amplitude, both.model, both.tau_B, both.state.waves))
     number = float(rays.moments(both.state.amplitude, jnp.ones(())).number)
     velocity = m.parallel_momentum / jnp.sqrt(1.0 + m.momentum_squared(jnp.ones(())))
     assert float(jnp.sum(m.excess * velocity)) / number == pytest.approx(want, rel=0.01)
-    mesh = prepare(both, 16, 128).state.markers
+    mesh = build(both.config, solver="fokker-planck", cells=(16, 128)).state.markers
     assert np.max(np.abs(mesh.excess.sum(axis=1))) < 1e-6 * number
 
 

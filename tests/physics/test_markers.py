@@ -12,7 +12,7 @@ from scipy.integrate import quad
 
 from crmc import theory
 from crmc.physics.markers import expand, initial_markers
-from crmc.physics.moments import moments
+from crmc.physics.moments import ensemble_moments
 from crmc.physics.parameters import Model
 from crmc.physics.state import State, zero_books
 from crmc.theory.distribution import Background
@@ -37,7 +37,7 @@ def sampled(markers, rays, amplitude, b, estimator="full_f"):
     state = State(zero, markers, amplitude, zero, jnp.asarray(b), zero, zero_books())
     # The gap's share, which is not asked for, wants a grid.
     parameters = SimpleNamespace(background=rays, grid=SimpleNamespace(x_gap=0.0))
-    return moments(state, parameters, Model(estimator=estimator))
+    return ensemble_moments(state, parameters, Model(estimator=estimator))
 
 
 def expansion_error(count, seed=0, estimator="full_f", b=0.5, rays=None):

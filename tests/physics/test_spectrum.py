@@ -12,7 +12,7 @@ from support.oracle_fokker_planck import cgs_problem, equilibrium, splines
 
 from crmc.config.config import parse_config
 from crmc.config.files import find_source, read_toml
-from crmc.config.sections import _WIDEST_SPECTRUM
+from crmc.config.sections import WIDEST_SPECTRUM
 from crmc.physics.equilibrium import equilibrium_amplitudes
 from crmc.physics.spectrum import (
     CELLS,
@@ -74,7 +74,7 @@ def test_energy_of_a_bin():
 
 def test_octaves_of_the_deposit_cover_every_config():
     """The widest spectrum that a config may ask for."""
-    assert _WIDEST_SPECTRUM == 2.0**DEPOSIT_OCTAVES
+    assert WIDEST_SPECTRUM == 2.0**DEPOSIT_OCTAVES
 
 
 def test_deposit_functions_sum_to_the_momentum():

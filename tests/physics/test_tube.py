@@ -11,14 +11,13 @@ import pytest
 
 from crmc import theory
 from crmc.config.config import parse_config
-from crmc.physics.moments import energies, ledger, moments, wave_energy
+from crmc.physics.moments import energies, ensemble_moments, ledger, wave_energy
 from crmc.physics.parameters import Model
 from crmc.physics.tube import apply_sources, balanced_field, change_field, expand, magnetic_pressure, next_field
 from crmc.setup.build import build
 from crmc.solvers.monte_carlo import step as step_module
 from crmc.solvers.monte_carlo.functional import histogram_shape
-from crmc.solvers.simulate import advance
-from crmc.solvers.tally import empty_record
+from crmc.solvers.monte_carlo.solver import MONTE_CARLO
 
 DT, STEPS, TAU = 1e5, 200, 2e8  # s
 RATE = 3e-21  # erg/cm^3/s, so that tau_B ~ 2.4e8 s
@@ -56,8 +55,8 @@ MODES = {
     },
 }
 
-run = functools.partial(jax.jit, static_argnums=5)(advance)
-measure = functools.partial(jax.jit, static_argnums=2)(moments)
+run = functools.partial(jax.jit, static_argnums=5)(MONTE_CARLO.advance)
+measure = functools.partial(jax.jit, static_argnums=2)(ensemble_moments)
 
 
 def ready(mode, **changes):
@@ -97,9 +96,9 @@ def _without_the_functional(monkeypatch):
 def test_the_ledger_closes(mode):
     """CR + waves + gas + field + radiated + work - injected is constant over 200 steps to 1e-11 of what moved."""
     setup = ready(mode)
-    start, empty = setup.state, empty_record()
+    start, empty = setup.state, MONTE_CARLO.init(setup.parameters)
     assert setup.steps == STEPS
-    end, record = run(start, empty, jax.random.key(1), setup.parameters, STEPS, setup.model)
+    end, tally = run(start, empty, jax.random.key(1), setup.parameters, STEPS, setup.model)
     drift = abs(sum_of_books(end, setup) - sum_of_books(start, setup))
     assert drift < 1e-11 * flows(start, end, setup.parameters)
     books = end.books
@@ -108,8 +107,8 @@ def test_the_ledger_closes(mode):
     if setup.model.scattering == "spectrum":
         # The exchange with the waves is a part 1e-6 to 1e-3 of what moves: the bound resolves it.
         assert float(jnp.max(jnp.abs(end.waves / start.waves - 1.0))) > 0.1
-        assert float(record.absolute_exchange / end.b) > 1e-7 * flows(start, end, setup.parameters)
-        assert abs(float(record.imbalance)) < 1e-12 * float(record.absolute_exchange)
+        assert float(tally.absolute_exchange / end.b) > 1e-7 * flows(start, end, setup.parameters)
+        assert abs(float(tally.imbalance)) < 1e-12 * float(tally.absolute_exchange)
 
 
 def test_mutation_of_the_ledger():
@@ -118,7 +117,7 @@ def test_mutation_of_the_ledger():
     state = setup.state
     b = jnp.asarray(0.99)
     end = change_field(state, setup.parameters, setup.model, b)
-    rays = moments(state, setup.parameters, dataclasses.replace(setup.model, estimator="full_f"))
+    rays = ensemble_moments(state, setup.parameters, dataclasses.replace(setup.model, estimator="full_f"))
     wrong = (rays.parallel_pressure - rays.perpendicular_pressure) * (1.0 / b - 1.0)
     scale = flows(state, end, setup.parameters)
     assert abs(sum_of_books(end, setup) - sum_of_books(state, setup)) < 1e-11 * scale
@@ -132,10 +131,10 @@ def test_free_expansion_obeys_eq_43():
     there = change_field(setup.state, setup.parameters, model, jnp.asarray(0.8))
     h = 1e-4
     up, down = (
-        moments(change_field(there, setup.parameters, model, 0.8 * jnp.exp(s * h)), setup.parameters, model)
+        ensemble_moments(change_field(there, setup.parameters, model, 0.8 * jnp.exp(s * h)), setup.parameters, model)
         for s in (1.0, -1.0)
     )
-    now = moments(there, setup.parameters, model)
+    now = ensemble_moments(there, setup.parameters, model)
     slope = float(up.energy - down.energy) / (2.0 * h)
     assert slope == pytest.approx(float(now.energy + now.perpendicular_pressure), rel=1e-8)
 
@@ -147,8 +146,8 @@ def test_energy_equation_of_a_run():
     given, history = [], []
     for _ in range(40):
         history.append(measure(state, setup.parameters, setup.model))
-        state, record = run(state, empty_record(), key, setup.parameters, 1, setup.model)
-        given.append(float(jnp.sum(record.gain)))
+        state, tally = run(state, MONTE_CARLO.init(setup.parameters), key, setup.parameters, 1, setup.model)
+        given.append(float(jnp.sum(tally.gain)))
     history.append(measure(state, setup.parameters, setup.model))
     energy = np.array([float(m.energy) for m in history])
     loss = np.array([float(m.energy + m.perpendicular_pressure) for m in history]) / tau
@@ -159,7 +158,7 @@ def test_energy_equation_of_a_run():
 
 def total_pressure(state, setup):
     """P_perp + P_g + P_m + W/2 from the moments of the state itself."""
-    rays = moments(state, setup.parameters, setup.model).perpendicular_pressure
+    rays = ensemble_moments(state, setup.parameters, setup.model).perpendicular_pressure
     field = magnetic_pressure(setup.parameters, state.b)
     return float(rays + state.gas_pressure + field + 0.5 * wave_energy(state, setup.parameters))
 
@@ -201,7 +200,7 @@ def test_injection_raises_the_pressure_at_the_stated_rate(estimator, b):
     end = state
     for _ in range(10):
         end = apply_sources(end, setup.parameters, setup.model, setup.parameters.dt)
-    before, after = (moments(s, setup.parameters, setup.model) for s in (state, end))
+    before, after = (ensemble_moments(s, setup.parameters, setup.model) for s in (state, end))
     raised = float(after.pressure - before.pressure) * setup.units.energy_density
     # Differences of 0.5 % of P_c: round-off 1e-12; 2048 markers sample the source to better than 1 %.
     assert raised == pytest.approx(RATE * 10 * DT, rel=1e-10 if estimator == "delta_f" else 0.01)
@@ -253,5 +252,7 @@ def test_work_of_the_waves_alone():
 def test_prescribed_field_is_exact(mode):
     """b = exp(-t/tau_B) after 200 steps to 1e-13: set by the step number, not accumulated."""
     setup = ready(mode)
-    end, _ = run(setup.state, empty_record(), jax.random.key(1), setup.parameters, STEPS, setup.model)
+    end, _ = run(
+        setup.state, MONTE_CARLO.init(setup.parameters), jax.random.key(1), setup.parameters, STEPS, setup.model
+    )
     assert float(end.b) == pytest.approx(math.exp(-DT * STEPS / TAU), rel=1e-13)

@@ -103,7 +103,7 @@ X, STEP, LEVEL = 0.25, 2e7, 1e-6
 
 @pytest.fixture(scope="module")
 def kicked():
-    """A strongly damped step without expansion: (setup, state and record after it, state after it without damping)."""
+    """A strongly damped step without expansion: (setup, state and tally after it, state after it without damping)."""
     with jax.enable_x64(True):
         data = SMALL | {
             "expansion": {"mode": "none"},
@@ -125,18 +125,18 @@ def test_a_step_damps_by_halves_around_the_growth(kicked):
 
     With a whole step's damping after the growth it is d (W + gain), before it d W + gain: off by x = 1/4 of the gain.
     """
-    setup, end, record, _ = kicked
+    setup, end, tally, _ = kicked
     p, start = setup.parameters, setup.state
     unit, d = wave_energy_unit(p.grid, p.alfven_speed, start.b), math.exp(-2.0 * X)
     before, after = (float(unit) * np.asarray(s.waves) for s in (start, end))
-    gain = np.asarray(record.gain)
+    gain = np.asarray(tally.gain)
     # Every branch's gain shows; no bin is at the seed or where less is taken than the particles demand.
     assert np.all(np.abs(gain) > 0.01 * before.sum(axis=-1))
     assert np.min(after) > 1e6 * float(unit * p.seed)
     assert np.min((after - d * before) / (d * before)) > -0.5
     np.testing.assert_allclose(after.sum(axis=-1), d * before.sum(axis=-1) + math.sqrt(d) * gain, rtol=1e-12)
-    assert float(record.damped) == pytest.approx(before.sum() + gain.sum() - after.sum(), rel=1e-12)
-    assert float(end.gas_pressure - start.gas_pressure) == pytest.approx(2.0 / 3.0 * float(record.damped), rel=1e-6)
+    assert float(tally.damped) == pytest.approx(before.sum() + gain.sum() - after.sum(), rel=1e-12)
+    assert float(end.gas_pressure - start.gas_pressure) == pytest.approx(2.0 / 3.0 * float(tally.damped), rel=1e-6)
 
 
 def test_kicks_are_made_by_the_waves_before_their_damping(kicked):
@@ -144,9 +144,9 @@ def test_kicks_are_made_by_the_waves_before_their_damping(kicked):
 
     Waves damped by half a step would make it exp(-x) = 0.78 of that, by a whole step 0.61.
     """
-    setup, end, record, calm = kicked
+    setup, end, tally, calm = kicked
     omega = 4.80320471e-10 * 1e-6 / (1.67262192e-24 * 2.99792458e10)
-    assert float(record.peak) == pytest.approx(math.pi * omega * STEP * LEVEL, rel=1e-6)
+    assert float(tally.peak) == pytest.approx(math.pi * omega * STEP * LEVEL, rel=1e-6)
     for name in ("parallel_momentum", "rise"):
         moved, undamped, start = (np.asarray(getattr(s.markers, name)) for s in (end, calm, setup.state))
         np.testing.assert_array_equal(moved, undamped)

@@ -19,6 +19,9 @@ from support.config_cases import valid
 
 from crmc.config.config import ConfigError
 from crmc.results import figures
+from crmc.results.colours import BLACK, RED
+from crmc.results.dataset import read
+from crmc.results.drawn import Drawn, drawn_from
 
 WAVE = ("time", "direction", "helicity", "k")
 V_ALFVEN, SEED = 2e-4, 1e-14
@@ -107,12 +110,12 @@ def saved(data: xr.Dataset, path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def result(tmp_path_factory: pytest.TempPathFactory) -> figures.Result:
+def result(tmp_path_factory: pytest.TempPathFactory) -> Drawn:
     """The synthetic result, read from its file."""
-    return figures.read(saved(synthetic(), tmp_path_factory.mktemp("plots") / "run.nc"))
+    return drawn_from(read(saved(synthetic(), tmp_path_factory.mktemp("plots") / "run.nc")), "run.nc")
 
 
-def changed(result: figures.Result, **values: Any) -> figures.Result:
+def changed(result: Drawn, **values: Any) -> Drawn:
     """The result with some variables replaced (None: left out)."""
     gone = [name for name, value in values.items() if value is None]
     data = result.data.drop_vars(gone).assign({n: v for n, v in values.items() if v is not None})
@@ -148,7 +151,7 @@ def band(axes: Axes, number: int = 0) -> np.ndarray:
     return np.asarray(axes.collections[number].get_paths()[0].vertices)
 
 
-def test_pressures(result: figures.Result) -> None:
+def test_pressures(result: Drawn) -> None:
     relative, anisotropy = drawn(figures.pressures(result))
     for label, name in ((r"$P_\parallel$", "parallel"), (r"$P_\perp$", "perpendicular")):
         values = result.data[f"{name}_pressure"].values
@@ -165,13 +168,13 @@ def test_pressures(result: figures.Result) -> None:
     assert "v_A/c" in anisotropy.get_ylabel()
 
 
-def test_without_theory_the_anisotropy_has_no_unit(result: figures.Result) -> None:
+def test_without_theory_the_anisotropy_has_no_unit(result: Drawn) -> None:
     _, anisotropy = drawn(figures.pressures(result._replace(theory={})))
     np.testing.assert_array_equal(line(anisotropy, "measured")[1], result.data["pressure_anisotropy"])
     assert "v_A" not in anisotropy.get_ylabel()
 
 
-def test_heating(result: figures.Result) -> None:
+def test_heating(result: Drawn) -> None:
     (axes,) = drawn(figures.heating(result))
     for label, name in (("kicks", "heating_rate"), ("damped", "gas_heating_rate")):
         np.testing.assert_array_equal(line(axes, label)[1], result.data[name])
@@ -185,21 +188,21 @@ def test_heating(result: figures.Result) -> None:
     assert axes.get_ylim()[1] < 0.1 * THEORY["cooling"]
 
 
-def test_ledger(result: figures.Result) -> None:
+def test_ledger(result: Drawn) -> None:
     changes, balance = drawn(figures.ledger(result))
     assert labels(changes) == ["cosmic rays", "waves", "gas", "mean field", "work done outside"]
     store = result.data["energy_cosmic_rays"].values
     np.testing.assert_array_equal(line(changes, "cosmic rays")[1][1:], (store[0] - store)[1:])
     gas = result.data["energy_gas"].values - result.data["energy_gas"].values[0]
     # Its change has both signs: a solid line where it grew and a dashed one where it shrank.
-    both = [curve for curve in changes.lines if to_hex(curve.get_color()) == to_hex(figures.RED)]
+    both = [curve for curve in changes.lines if to_hex(curve.get_color()) == to_hex(RED)]
     solid, dashed = (np.asarray(curve.get_ydata(), float) for curve in both)
     assert [curve.get_linestyle() for curve in both] == ["-", "--"]
     np.testing.assert_array_equal(np.nan_to_num(solid) - np.nan_to_num(dashed), gas)
     np.testing.assert_array_equal(line(balance, "sum")[1], result.data["energy_residual"])
 
 
-def test_scattering(result: figures.Result) -> None:
+def test_scattering(result: Drawn) -> None:
     panels = drawn(figures.scattering(result))
     for axes, name in zip(panels, ("scattering_frequency", "mean_free_path"), strict=True):
         for i, p in enumerate((1, 3, 10)):
@@ -208,7 +211,7 @@ def test_scattering(result: figures.Result) -> None:
         assert [curve[0] for curve in curves if len(curve) == 2] == [THEORY[f"{name}_p1"]]
 
 
-def test_spectra(result: figures.Result) -> None:
+def test_spectra(result: Drawn) -> None:
     co_moving, counter, *_ = drawn(figures.spectra(result))
     power, drawn_power = result.data["wave_power"].values, spectra_in(co_moving)
     np.testing.assert_array_equal(drawn_power[-2], power[-1, 0, 0])  # both directions at the last time
@@ -222,7 +225,7 @@ def test_spectra(result: figures.Result) -> None:
     assert any(text.startswith("seed") for text in shown)
 
 
-def test_rates_show_their_sign(result: figures.Result) -> None:
+def test_rates_show_their_sign(result: Drawn) -> None:
     *_, co_moving, counter = drawn(figures.spectra(result))
     growth = result.data["growth_rate"].values
     mean = growth[result.time >= 0.5 * result.time[-1]].mean(axis=0)
@@ -233,11 +236,11 @@ def test_rates_show_their_sign(result: figures.Result) -> None:
             wanted = np.where(sign * mean[branch] > 0.0, sign * mean[branch], np.nan)
             np.testing.assert_allclose(y, wanted, rtol=1e-12)
             assert (curve.get_markerfacecolor() == "white") == (sign < 0.0)
-    damping = [curve.get_ydata() for curve in counter.lines if curve.get_color() == figures.BLACK]
+    damping = [curve.get_ydata() for curve in counter.lines if curve.get_color() == BLACK]
     np.testing.assert_allclose(np.asarray(damping, float), np.full((2, 16), 1e-11))
 
 
-def test_the_order_of_the_axes_does_not_matter(result: figures.Result) -> None:
+def test_the_order_of_the_axes_does_not_matter(result: Drawn) -> None:
     flipped = result.data.isel(direction=[1, 0]).transpose("k", "helicity", "direction", "time", ...)
     axes = drawn(figures.spectra(result._replace(data=flipped)))[0]
     np.testing.assert_array_equal(spectra_in(axes)[-2], result.data["wave_power"].values[-1, 0, 0])
@@ -246,7 +249,7 @@ def test_the_order_of_the_axes_does_not_matter(result: figures.Result) -> None:
 @pytest.mark.filterwarnings("error")
 def test_plot_file_writes_every_figure(tmp_path: Path) -> None:
     before = dict(matplotlib.rcParams)
-    paths = figures.plot_file(saved(synthetic(), tmp_path / "run.nc"), tmp_path / "new" / "folder")
+    paths = figures.plot(saved(synthetic(), tmp_path / "run.nc"), tmp_path / "new" / "folder")
     names = [path.name for path in paths]
     assert names == [f"run-{name}.png" for name in ("pressures", "spectra", "heating", "ledger", "scattering")]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths)
@@ -255,9 +258,9 @@ def test_plot_file_writes_every_figure(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("error")
 def test_free_expansion_leaves_out_what_is_not_there(tmp_path: Path) -> None:
-    paths = figures.plot_file(saved(without_waves(), tmp_path / "free.nc"), tmp_path)
+    paths = figures.plot(saved(without_waves(), tmp_path / "free.nc"), tmp_path)
     assert [path.name for path in paths] == ["free-pressures.png", "free-ledger.png"]
-    result = figures.read(tmp_path / "free.nc")
+    result = drawn_from(read(tmp_path / "free.nc"), "run.nc")
     changes, _ = drawn(figures.ledger(result))
     assert "waves" not in labels(changes)
     assert not any("gap" in label for label in labels(drawn(figures.pressures(result))[1]))
@@ -267,19 +270,19 @@ def test_free_expansion_leaves_out_what_is_not_there(tmp_path: Path) -> None:
 def test_constant_scattering_has_no_spectra(tmp_path: Path) -> None:
     data = without_waves().assign({n: synthetic()[n] for n in ("heating_rate", "mean_free_path")})
     data["scattering_frequency"] = synthetic()["scattering_frequency"]
-    paths = figures.plot_file(saved(data, tmp_path / "constant.nc"), tmp_path)
+    paths = figures.plot(saved(data, tmp_path / "constant.nc"), tmp_path)
     assert {path.stem.split("-")[1] for path in paths} == {"pressures", "heating", "ledger", "scattering"}
 
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_a_run_that_has_just_begun(tmp_path: Path, count: int) -> None:
-    """The first record, of which no interval mean exists, and the few next ones."""
+    """The first tally, of which no interval mean exists, and the few next ones."""
     data = synthetic().isel(time=slice(0, count))
-    assert figures.plot_file(saved(data, tmp_path / "young.nc"), tmp_path)
+    assert figures.plot(saved(data, tmp_path / "young.nc"), tmp_path)
 
 
-def test_missing_variables_leave_the_rest(result: figures.Result) -> None:
+def test_missing_variables_leave_the_rest(result: Drawn) -> None:
     alone = drawn(figures.spectra(changed(result, wave_power=None, damping_rate=None)))
     assert len(alone) == 2
     (axes,) = drawn(
@@ -295,7 +298,7 @@ def test_missing_variables_leave_the_rest(result: figures.Result) -> None:
 def test_theory_of_a_run_under_way_comes_from_its_config(tmp_path: Path) -> None:
     data = synthetic()
     del data.attrs["summary"]
-    result = figures.read(saved(data, tmp_path / "running.nc"))
+    result = drawn_from(read(saved(data, tmp_path / "running.nc")), "run.nc")
     assert result.predicted("alfven_speed") == pytest.approx(2.4e-4, rel=0.02)
     assert result.seed == SEED
 
@@ -303,14 +306,14 @@ def test_theory_of_a_run_under_way_comes_from_its_config(tmp_path: Path) -> None
 @pytest.mark.parametrize("config", ["no toml [", "[plasma]\nold_key = 1\n", ""])
 def test_a_config_of_another_version_is_no_obstacle(tmp_path: Path, config: str) -> None:
     data = synthetic().assign_attrs({"config": config, "summary": "{}"})
-    result = figures.read(saved(data, tmp_path / "old.nc"))
+    result = drawn_from(read(saved(data, tmp_path / "old.nc")), "run.nc")
     assert result.theory == {} and result.seed is None
     assert figures.heating(result) is not None
 
 
 def test_a_name_that_is_no_formula(tmp_path: Path) -> None:
     data = synthetic().assign_attrs(title="a$b_{ \n" + "x" * 200, status="interrupted")
-    assert len(figures.plot_file(saved(data, tmp_path / "odd.nc"), tmp_path)) == 5
+    assert len(figures.plot(saved(data, tmp_path / "odd.nc"), tmp_path)) == 5
 
 
 def bad_files(folder: Path) -> dict[str, Path]:
@@ -341,7 +344,7 @@ def bad_files(folder: Path) -> dict[str, Path]:
 def test_bad_files_are_refused_in_one_line(tmp_path: Path, kind: str) -> None:
     path, target = bad_files(tmp_path)[kind], tmp_path / "figures"
     with pytest.raises(ConfigError) as caught:
-        figures.plot_file(path, target)
+        figures.plot(path, target)
     message = str(caught.value)
     assert message.isprintable() and str(path) in message and "crmc run" in message
     assert not target.exists()

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -34,6 +35,7 @@ from crmc.cli.main import main
 from crmc.config.config import Config, ConfigError
 from crmc.runs.outcome import DONE, FAILED, INTERRUPTED, Outcome
 from crmc.runs.run import run
+from crmc.setup.setup import Setup
 
 #: Long enough (1 s or more of stepping, after the first progress bar) to be interrupted half-way.
 LONG = {"run__duration": "1.6e10 s"}
@@ -46,6 +48,7 @@ DRIVER = """
 import sys
 from pathlib import Path
 from crmc.config.config import load_config
+from crmc.setup.setup import Setup
 from crmc.runs.run import run
 config, output = sys.argv[1:]
 run(load_config(config), output=Path(output), quiet=True, save_seconds=0.0, chunk_steps=4)
@@ -232,9 +235,9 @@ def test_signal_while_compiling(
 ) -> None:
     """A signal before the first step, too, ends with 130 and a result, and can be resumed."""
 
-    def build(config: Config):
+    def build(config: Config, **how: Any) -> Setup:
         signal.raise_signal(number)
-        return crmc.setup.build.build(config)
+        return crmc.setup.build.build(config, **how)
 
     with monkeypatch.context() as patch:
         patch.setattr(crmc.runs.run, "build", build)
@@ -259,7 +262,7 @@ def test_resume_inside_an_interval(reference: Path, tmp_path: Path, monkeypatch:
         patch.setattr(crmc.runs.run.Runner, "take", take)
         output, outcome = run_into(tmp_path, driven(), chunk_steps=1)
     assert outcome.exit_code == INTERRUPTED
-    assert int(checkpoint_of(output)["recorded"]) == 7
+    assert int(checkpoint_of(output)["tallied"]) == 7
     assert run_into(tmp_path, driven(), resume=True)[1].exit_code == DONE
     assert_same_run(output, reference)
 

@@ -28,8 +28,8 @@ from crmc.results.sweep import point_dataset
 from crmc.runs.run import run
 from crmc.runs.sweep import Sweeper, common_schedule
 from crmc.setup.build import build
-from crmc.setup.predictions import predictions
-from crmc.solvers.registry import SOLVERS
+from crmc.setup.predictions import predict
+from crmc.solvers.monte_carlo.solver import MONTE_CARLO
 
 TWO_KEYS = ("--over", "expansion.timescale=3.7e12s:7.4e12s:2", "--over", "plasma.magnetic_field=1 uG,1.1 uG")
 
@@ -72,11 +72,11 @@ def counted(config: Path, output: Path, *argv: object, code: int = 0) -> Counted
     """Sweep ``config`` with a solver that counts its tracings."""
     traced = []
 
-    def advance(*arguments: Any) -> Any:
+    def step(*arguments: Any) -> Any:
         traced.append(1)
-        return SOLVERS["monte-carlo"].advance(*arguments)
+        return MONTE_CARLO.step(*arguments)
 
-    counting = SOLVERS["monte-carlo"]._replace(advance=advance)
+    counting = dataclasses.replace(MONTE_CARLO, step=step)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(crmc.runs.sweep, "SOLVERS", {"monte-carlo": counting})
         found, out, err = call("sweep", config, "-o", output, *argv)
@@ -114,7 +114,7 @@ def test_points_are_the_runs_they_stand_for(
     """Oracle: `run` of the point's config by the same schedule, alone.  Round-off over 100 steps: 1e-9."""
     points = make_points(BOTH, read_axes(TWO_KEYS[1::2], None, BOTH))
     schedule = common_schedule(points)
-    monkeypatch.setattr(crmc.runs.run, "build", lambda config: build(config, schedule))
+    monkeypatch.setattr(crmc.runs.run, "build", lambda config, **how: build(config, schedule, **how))
     output = tmp_path / "run.nc"
     config = next(point.config for point in points if point.place == place)
     assert run(config, output=output, quiet=True).exit_code == 0
@@ -168,10 +168,10 @@ def test_building_points_compiles_nothing_more(caplog: pytest.LogCaptureFixture)
     points = make_points(BOTH, axes)
     for point in points[:2]:
         build(point.config, common_schedule(points))
-        predictions(point.config)
+        predict(point.config)
     with jax.log_compiles(), caplog.at_level(logging.DEBUG):
         build(points[2].config, common_schedule(points))
-        predictions(points[2].config)
+        predict(points[2].config)
     assert not [record for record in caplog.records if "Compiling" in record.getMessage()]
 
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
+from typing import Any
 
 import jax
 import numpy as np
 import pytest
 from support.run_cases import driven
 
+from crmc.physics.noise import run_key
 from crmc.physics.parameters import Parameters
 from crmc.physics.state import State
 from crmc.runs.run import Runner
 from crmc.setup.build import build
 from crmc.setup.setup import Setup
+from crmc.solvers.monte_carlo.solver import MONTE_CARLO
 from crmc.solvers.simulate import simulate
+from crmc.solvers.tally import Tally
 
 OUTPUTS, EVERY = 3, 4
 
@@ -43,13 +47,17 @@ def runner(setup: Setup) -> Runner:
 
 def simulated(setup: Setup, state: State, parameters: Parameters) -> tuple:
     """12 steps of the pure driver."""
-    key = jax.random.key(setup.config.run.seed, impl="threefry2x32")
-    return simulate(state, key, parameters, setup.model, outputs=OUTPUTS, steps_per_output=EVERY)
+
+    def read(state: State, tally: Tally, *_: Any) -> tuple[jax.Array, Tally]:
+        return state.waves, tally
+
+    size = {"outputs": OUTPUTS, "steps_per_output": EVERY}
+    return simulate(MONTE_CARLO, state, run_key(setup.config.run.seed), parameters, setup.model, **size, read=read)
 
 
 @pytest.fixture(scope="module")
 def run(setup: Setup) -> tuple:
-    """(final state, (small states, records)) of the pure driver."""
+    """(final state, (waves, tallies)) of the pure driver."""
     # State and parameters are arguments: constants would be folded, which rounds differently.
     return jax.jit(functools.partial(simulated, setup))(setup.state, setup.parameters)
 
@@ -67,13 +75,13 @@ def test_drivers_agree_to_the_bit(run: tuple, runner: Runner) -> None:
 
 
 def test_records_agree(run: tuple, runner: Runner) -> None:
-    """The sums of the records over all outputs are those of one interval, and the rows have one row per output."""
-    final, (small_state, record) = run
-    assert small_state["waves"].shape == (OUTPUTS, *final.waves.shape)
-    np.testing.assert_array_equal(small_state["waves"][-1], final.waves)
-    np.testing.assert_allclose(record.gain.sum(axis=0), runner.record.gain, rtol=1e-12)
-    np.testing.assert_allclose(record.damped.sum(), runner.record.damped, rtol=1e-12)
-    np.testing.assert_array_equal(record.peak.max(), runner.record.peak)
+    """The sums of the tallies over all outputs are those of one interval, and the rows have one row per output."""
+    final, (waves, tally) = run
+    assert waves.shape == (OUTPUTS, *final.waves.shape)
+    np.testing.assert_array_equal(waves[-1], final.waves)
+    np.testing.assert_allclose(tally.gain.sum(axis=0), runner.tally.gain, rtol=1e-12)
+    np.testing.assert_allclose(tally.damped.sum(), runner.tally.damped, rtol=1e-12)
+    np.testing.assert_array_equal(tally.peak.max(), runner.tally.peak)
 
 
 def test_time_is_counted_in_steps(run: tuple, setup: Setup) -> None:

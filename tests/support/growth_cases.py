@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import gamma as gamma_function
 from scipy.stats import t as student
 
-from crmc.physics.damping import Damping
+from crmc.physics.damping import DampingRates
 from crmc.physics.markers import initial_markers
 from crmc.physics.parameters import Parameters
 from crmc.physics.spectrum import make_grid
@@ -82,7 +82,7 @@ def parameters_of(rays, coefficients="exact", nu_dt=3.0):
         scattering_frequency=zero,
         gradient=zero,
         gradient_end=zero,
-        damping=Damping(zero, zero, zero, zero),
+        damping=DampingRates(zero, zero, zero, zero),
         background=rays,
         grid=geometry(),
     )

@@ -8,12 +8,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from crmc.orbits import transport
-from crmc.orbits.slab import Modes, make_modes
+from crmc.orbits.slab import Modes, Slab, make_modes, random_slab
 from crmc.physics.spectrum import make_grid
 
 BINS, K_MIN, K_MAX = 16, 0.05, 20.0
 LENGTH, CELLS = 2048.0, 32768
 V_A = 0.02
+DOUBLE = np.dtype("float64")
+#: The four branches (d, h).
+BRANCHES = ((1, 1), (1, -1), (-1, 1), (-1, -1))
 #: Cosines well between the ends of the spectrum.
 COSINES = np.array([0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9])
 
@@ -43,6 +46,13 @@ def spectrum(amplitude, branches):
 
 def grid():
     return make_grid(K_MIN, K_MAX, BINS, 0.3, 30.0)
+
+
+def full_slab(dtype: np.dtype = DOUBLE, amplitude: float = 0.05) -> tuple[Modes, Slab]:
+    """Modes of all four branches in the long box, and one realisation of them."""
+    e, velocity = spectrum(amplitude, BRANCHES)
+    modes = make_modes(grid(), e, velocity, length=LENGTH, cells=CELLS)
+    return modes, random_slab(modes, jax.random.key(3), dtype)
 
 
 def one_wave(direction, helicity, mode, amplitude, velocity, cells=1024, length=64.0):

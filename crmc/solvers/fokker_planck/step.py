@@ -29,18 +29,18 @@ from crmc.physics.waves import damp
 from crmc.solvers.fokker_planck import diffusion
 from crmc.solvers.fokker_planck.functional import mesh_functional
 from crmc.solvers.fokker_planck.mesh import Mesh, cells, mesh_of, stream
-from crmc.solvers.tally import Record, empty_record
+from crmc.solvers.tally import Tally, empty_tally
 
 #: L-stable, second-order diagonally implicit coefficient.
 _STAGE = 1.0 - 1.0 / math.sqrt(2.0)
 
 
-def mesh_record(parameters: Parameters) -> Record:
-    """Record of no steps; its functional holds the rates of `mesh_functional`, (2, 2, bins)."""
-    return empty_record()._replace(functional=jnp.zeros((2, 2, parameters.grid.bins)))
+def init(parameters: Parameters) -> Tally:
+    """Return the tally of no steps, whose ``functional`` holds the rates of `mesh_functional`, (2, 2, bins)."""
+    return empty_tally(jnp.zeros((2, 2, parameters.grid.bins)))
 
 
-def step(state: State, parameters: Parameters, model: Model) -> tuple[State, Record]:
+def step(state: State, parameters: Parameters, model: Model) -> tuple[State, Tally]:
     """Advance by parameters.dt; ``state.markers`` are the cells of a mesh."""
     half = 0.5 * parameters.dt
     state = tube.apply_sources(state, parameters, model, half)
@@ -50,23 +50,23 @@ def step(state: State, parameters: Parameters, model: Model) -> tuple[State, Rec
     # The drive of the whole step at the rate of its first half; the second half, not known yet, corrects it below.
     if model.scattering == "none":
         state = _holding(state, state.markers.excess + _sources(state, parameters, model, 2.0 * first))
-        record = mesh_record(parameters)
+        tally = init(parameters)
     else:
-        state, record = exchange(state, parameters, model, 2.0 * first)
+        state, tally = exchange(state, parameters, model, 2.0 * first)
     state, damped_too = damp(state, parameters, model, half)
     state, second = expand(state, parameters, model, 1.0)
     state = _holding(state, state.markers.excess + _driving(state, parameters, second - first))
     state = enter(state, parameters, model, half)
     state = tube.apply_sources(state, parameters, model, half)
     if model.scattering == "spectrum" and model.functional_every > 0:
-        record = _with_functional(state, record, parameters, model)
-    return dataclasses.replace(state, step=state.step + 1), record._replace(damped=damped + damped_too)
+        tally = _with_functional(state, tally, parameters, model)
+    return dataclasses.replace(state, step=state.step + 1), tally._replace(damped=damped + damped_too)
 
 
-def _with_functional(state: State, record: Record, parameters: Parameters, model: Model) -> Record:
+def _with_functional(state: State, tally: Tally, parameters: Parameters, model: Model) -> Tally:
     due = state.step % model.functional_every == model.functional_every - 1
-    functional = jax.lax.cond(due, lambda: mesh_functional(state, parameters), lambda: record.functional)
-    return record._replace(functional=functional, samples=jnp.where(due, 1.0, 0.0))
+    functional = jax.lax.cond(due, lambda: mesh_functional(state, parameters), lambda: tally.functional)
+    return tally._replace(functional=functional, samples=jnp.where(due, 1.0, 0.0))
 
 
 def expand(state: State, parameters: Parameters, model: Model, when: float) -> tuple[State, jax.Array]:
@@ -151,7 +151,7 @@ class _Stage(NamedTuple):
     absolute: jax.Array
 
 
-def exchange(state: State, parameters: Parameters, model: Model, log_ratio: jax.Array) -> tuple[State, Record]:
+def exchange(state: State, parameters: Parameters, model: Model, log_ratio: jax.Array) -> tuple[State, Tally]:
     """Scattering, growth and the drive over parameters.dt at constant b, two stages of second order.
 
     Implicit in df at a dt and dt; explicit in the amplitudes at 0 and dt/2a; both with weights 1 - a and a, so that
@@ -182,7 +182,7 @@ def exchange(state: State, parameters: Parameters, model: Model, log_ratio: jax.
     two = stage(start + (1.0 - a) * dt * one.change, jnp.maximum(e + dt / (2.0 * a) * to_e * one.gain, parameters.seed))
     change, gain, absolute = (dt * ((1.0 - a) * x + a * y) for x, y in zip(one, two, strict=True))
     after = _holding(state, start + change)
-    record = mesh_record(parameters)._replace(
+    tally = init(parameters)._replace(
         gain=jnp.sum(gain, axis=-1),
         absolute_exchange=absolute,
         imbalance=-state.b * total(change * moment_functions(state)[1]) - jnp.sum(gain),
@@ -190,8 +190,8 @@ def exchange(state: State, parameters: Parameters, model: Model, log_ratio: jax.
     )
     if basis is None:
         books = dataclasses.replace(state.books, radiated=state.books.radiated + jnp.sum(gain) / state.b)
-        return dataclasses.replace(after, books=books), record
-    return _grown(after, to_e * gain, parameters, unit), record
+        return dataclasses.replace(after, books=books), tally
+    return _grown(after, to_e * gain, parameters, unit), tally
 
 
 def _per_bin(basis: jax.Array | None, power: jax.Array, e: jax.Array) -> jax.Array:

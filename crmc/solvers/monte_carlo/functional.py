@@ -28,7 +28,6 @@ from crmc.physics.parameters import Parameters
 from crmc.physics.spectrum import SIGNS, SpectrumGrid
 from crmc.physics.state import State
 from crmc.physics.waves import wave_velocities
-from crmc.solvers.monte_carlo import functional
 from crmc.solvers.monte_carlo.kernel import WaveFrame
 from crmc.theory.distribution import Background
 
@@ -214,8 +213,5 @@ def functional_rates(state: State, histogram: jax.Array, parameters: Parameters)
     velocity = wave_velocities(state, parameters)
     fixed = parameters.grid, parameters.background, state.amplitude
     return jnp.stack(
-        [
-            functional.functional_growth(*fixed, histogram[d], velocity[d], state.b, parameters.nu_coefficient)
-            for d in range(2)
-        ]
+        [functional_growth(*fixed, histogram[d], velocity[d], state.b, parameters.nu_coefficient) for d in range(2)]
     )

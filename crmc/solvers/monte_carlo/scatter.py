@@ -19,7 +19,7 @@ from crmc.physics.waves import damp, grow, wave_velocities
 from crmc.solvers.monte_carlo import kernel
 from crmc.solvers.monte_carlo.deposits import add_deposits, deposits, empty_histogram, kick_gain
 from crmc.solvers.monte_carlo.tables import scattering_tables
-from crmc.solvers.tally import Record, empty_record
+from crmc.solvers.tally import Tally, empty_tally
 
 
 class Exchange(NamedTuple):
@@ -45,7 +45,7 @@ class Correction(NamedTuple):
 
 def scatter(
     state: State, noise: jax.Array, parameters: Parameters, model: Model, b: jax.Array
-) -> tuple[State, Record, Correction]:
+) -> tuple[State, Tally, Correction]:
     """Expansion to field ``b``, and elastic kicks by the waves of both directions, in alternating order.
 
     noise: key of the step's random words, or the words, (N,) uint64: a low half for direction +, a high one for -.
@@ -59,7 +59,7 @@ def scatter(
 
 def _scatter_spectrum(
     state: State, noise: jax.Array, parameters: Parameters, model: Model, b: jax.Array
-) -> tuple[State, Record, Correction]:
+) -> tuple[State, Tally, Correction]:
     before = state
     state = tube.change_surroundings(state, parameters, model, b)
     nu_dt = parameters.nu_coefficient * b * parameters.dt
@@ -101,15 +101,15 @@ def _scatter_spectrum(
     state, damped = damp(state, parameters, model, 0.5 * parameters.dt)
     state, gain = grow(state, offered, parameters, model)
     imbalance = -state.b * sums.exchanged - jnp.sum(gain)
-    record = _record(state, sums)._replace(
+    tally = _tally(state, sums)._replace(
         gain=gain, damped=damped, peak=nu_dt * jnp.max(tables.reference), imbalance=imbalance
     )
-    return state, record, _correction(sums, imbalance / state.b)
+    return state, tally, _correction(sums, imbalance / state.b)
 
 
 def _scatter_constant(
     state: State, noise: jax.Array, parameters: Parameters, model: Model, b: jax.Array
-) -> tuple[State, Record, Correction]:
+) -> tuple[State, Tally, Correction]:
     """Kicks of a constant nu: the energy goes to waves that are not followed, and is booked as radiated."""
     co_moving, before = model.scattering == "co_moving", state
     state = tube.change_surroundings(state, parameters, model, b)
@@ -138,11 +138,11 @@ def _scatter_constant(
     markers, _, (work, share, sums) = sweep(model.layout, body, before, (parameters, order, b), noise)
     state = tube.add_work(dataclasses.replace(state, markers=markers), before.b, work)
     books = dataclasses.replace(state.books, radiated=state.books.radiated - sums.exchanged)
-    record = _record(state, sums)._replace(
+    tally = _tally(state, sums)._replace(
         gain=jnp.zeros((2, 2)).at[order, 0].set(-state.b * jnp.stack(share)),
         peak=parameters.scattering_frequency * parameters.dt,
     )
-    return dataclasses.replace(state, books=books), record, _correction(sums, jnp.zeros(()))
+    return dataclasses.replace(state, books=books), tally, _correction(sums, jnp.zeros(()))
 
 
 def _moved(m: Markers) -> dict[str, jax.Array]:
@@ -174,8 +174,8 @@ def _sum(terms: list[jax.Array]) -> jax.Array:
     return functools.reduce(jnp.add, terms)
 
 
-def _record(state: State, sums: Exchange) -> Record:
-    return empty_record()._replace(
+def _tally(state: State, sums: Exchange) -> Tally:
+    return empty_tally(jnp.zeros(()))._replace(
         functional=jnp.zeros(()),
         gain_variance=state.b**2 * sums.squared,
         absolute_exchange=state.b * sums.absolute,
@@ -190,8 +190,8 @@ def _correction(sums: Exchange, missing: jax.Array) -> Correction:
 
 
 def settle(
-    state: State, record: Record, correction: Correction, parameters: Parameters, model: Model, b: jax.Array
-) -> tuple[State, Record]:
+    state: State, tally: Tally, correction: Correction, parameters: Parameters, model: Model, b: jax.Array
+) -> tuple[State, Tally]:
     """Weights corrected so that the particles lost exactly what the waves gained; then expansion to field ``b``.
 
     The gain is read with the control variate, the particles' energy with full weights: they differ by the sampling
@@ -217,10 +217,10 @@ def settle(
         return changes, histograms, (work, supplied)
 
     if not balanced and model.expansion == "none":
-        return state, record
+        return state, tally
     markers, _, (work, supplied) = sweep(model.layout, body, state, (parameters, correction, b))
     if balanced:
         given, energy = (state.b * x for x in supplied)
-        record = record._replace(imbalance=record.imbalance - given, correction=jnp.abs(given) / energy)
+        tally = tally._replace(imbalance=tally.imbalance - given, correction=jnp.abs(given) / energy)
     moved = tube.add_work(tube.change_surroundings(state, parameters, model, b), state.b, work)
-    return dataclasses.replace(moved, markers=markers), record
+    return dataclasses.replace(moved, markers=markers), tally

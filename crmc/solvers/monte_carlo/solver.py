@@ -1,37 +1,35 @@
-"""The Monte Carlo solver as the drivers call it."""
+"""The Monte Carlo solver as its drivers see it."""
 
 from __future__ import annotations
 
 import jax
+import jax.numpy as jnp
 
 from crmc.physics.noise import step_noise
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
-from crmc.solvers.diagnostics import observe_with
-from crmc.solvers.monte_carlo.functional import functional_rates
+from crmc.solvers.diagnostics import row_of
+from crmc.solvers.monte_carlo.functional import functional_rates, histogram_shape
 from crmc.solvers.monte_carlo.step import step
-from crmc.solvers.tally import Record, combine
+from crmc.solvers.simulate import Row, Solver
+from crmc.solvers.tally import Tally, empty_tally
 
 
-def observe(
-    state: State, record: Record, count: jax.Array, parameters: Parameters, model: Model
-) -> dict[str, jax.Array]:
-    """Row of results; ``record`` holds ``count`` steps. Interval averages are NaN where count = 0."""
-    functional = functional_rates(state, record.functional, parameters) if model.scattering == "spectrum" else None
-    return observe_with(state, record, count, parameters, model, functional)
+def init(parameters: Parameters) -> Tally:
+    """Return the tally of no steps, whose ``functional`` is a histogram of f for each direction."""
+    del parameters
+    return empty_tally(jnp.zeros((2, *histogram_shape())))
 
 
-def keyed_step(
-    state: State, record: Record, key: jax.Array, parameters: Parameters, model: Model
-) -> tuple[State, Record]:
-    """One step with the noise of its number, added to ``record``."""
-    state, part = step(state, step_noise(key, state.step), parameters, model)
-    return state, combine(record, part)
+def keyed_step(state: State, key: jax.Array, parameters: Parameters, model: Model) -> tuple[State, Tally]:
+    """Take one step with the random numbers of its step number."""
+    return step(state, step_noise(key, state.step), parameters, model)
 
 
-def brief(
-    state: State, record: Record, count: int, parameters: Parameters, model: Model
-) -> tuple[dict[str, jax.Array], Record]:
-    """The state but for its markers, and the record with its functional contracted to `functional_rates`."""
-    record = record._replace(functional=functional_rates(state, record.functional, parameters))
-    return {"waves": state.waves, "b": state.b, "gas_pressure": state.gas_pressure}, record
+def observe(state: State, tally: Tally, count: jax.Array, parameters: Parameters, model: Model) -> Row:
+    """Read a row of results; ``tally`` holds ``count`` steps, and means over them are NaN where count = 0."""
+    functional = functional_rates(state, tally.functional, parameters) if model.scattering == "spectrum" else None
+    return row_of(state, tally, count, parameters, model, functional)
+
+
+MONTE_CARLO = Solver("monte-carlo", init, keyed_step, observe, coarsest=2.0)

@@ -1,6 +1,6 @@
 """One time step: sources, streaming, expansion and damping by halves around the scattering by both directions' waves.
 
-``step(state, noise, parameters, model) -> (state, record)`` is pure; randomness enters as ``noise``.
+``step(state, noise, parameters, model) -> (state, tally)`` is pure; randomness enters as ``noise``.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from crmc.physics.waves import damp
 from crmc.solvers.monte_carlo.coarse_graining import coarse_grain
 from crmc.solvers.monte_carlo.samples import functional_of, take_sample
 from crmc.solvers.monte_carlo.scatter import scatter, settle
-from crmc.solvers.tally import Record, empty_record
+from crmc.solvers.tally import Tally, empty_tally
 
 
-def step(state: State, noise: jax.Array, parameters: Parameters, model: Model) -> tuple[State, Record]:
+def step(state: State, noise: jax.Array, parameters: Parameters, model: Model) -> tuple[State, Tally]:
     """Advance by parameters.dt: sources, streaming, expansion and damping by halves around the kicks.
 
     The order of the two directions' kicks alternates.  Those kicks are made by the waves before the first half of
@@ -34,9 +34,9 @@ def step(state: State, noise: jax.Array, parameters: Parameters, model: Model) -
     middle = tube.next_field(state, parameters, model, 0.5)
     if model.scattering == "none":
         state = tube.change_field(state, parameters, model, middle)
-        state, record = tube.expand(state, parameters, model, 1.0), empty_record()
+        state, tally = tube.expand(state, parameters, model, 1.0), empty_tally(jnp.zeros(()))
     else:
-        state, record = _scattered(state, noise, parameters, model, middle)
+        state, tally = _scattered(state, noise, parameters, model, middle)
     state = gradient.stream(state, parameters, model, half)
     state = tube.apply_sources(state, parameters, model, half)
     state = dataclasses.replace(state, step=state.step + 1)
@@ -44,23 +44,23 @@ def step(state: State, noise: jax.Array, parameters: Parameters, model: Model) -
         due = state.step % model.coarse_grain_every == 0
         excess = jax.lax.cond(due, lambda: coarse_grain(state, parameters, model), lambda: state.markers.excess)
         state = dataclasses.replace(state, markers=dataclasses.replace(state.markers, excess=excess))
-    return state, record
+    return state, tally
 
 
 def _scattered(
     state: State, noise: jax.Array, parameters: Parameters, model: Model, middle: jax.Array
-) -> tuple[State, Record]:
+) -> tuple[State, Tally]:
     """Expansion and damping by halves around the kicks at field ``middle``, and the growth functional's sample."""
     start, sampled = state, model.scattering == "spectrum" and model.functional_every > 0
     sample = take_sample(state, model) if sampled else None
-    state, record, correction = scatter(state, noise, parameters, model, middle)
+    state, tally, correction = scatter(state, noise, parameters, model, middle)
     if sample is not None:
         functional = functional_of(sample, start, state, noise, parameters, model)
-        record = record._replace(functional=functional, samples=sample.due.astype(jnp.float64))
+        tally = tally._replace(functional=functional, samples=sample.due.astype(jnp.float64))
     state, damped = damp(state, parameters, model, 0.5 * parameters.dt)
     # Where the end depends on what the step does, it can be found only after all weights are right.
     end = tube.next_field(state, parameters, model, 1.0) if tube.known_ahead(model) else state.b
-    state, record = settle(state, record, correction, parameters, model, end)
+    state, tally = settle(state, tally, correction, parameters, model, end)
     if not tube.known_ahead(model):
         state = tube.expand(state, parameters, model, 1.0)
-    return state, record._replace(damped=record.damped + damped)
+    return state, tally._replace(damped=tally.damped + damped)

@@ -16,17 +16,16 @@ from support.run_cases import SMALL, STEPS, small
 from crmc import theory
 from crmc.cli.main import main
 from crmc.config.config import ConfigError, parse_config
-from crmc.physics.moments import energies, ledger, moments, total
+from crmc.physics.moments import energies, ensemble_moments, ledger, total
 from crmc.runs.run import run
 from crmc.setup.build import build
-from crmc.setup.mesh import COSINES, MOMENTA, prepare
+from crmc.setup.mesh import CELLS
 from crmc.solvers.fokker_planck import diffusion, step
 from crmc.solvers.fokker_planck.mesh import log_derivative, make_mesh, stream
-from crmc.solvers.fokker_planck.solver import advance, observe
-from crmc.solvers.fokker_planck.step import mesh_record
+from crmc.solvers.fokker_planck.solver import FOKKER_PLANCK
 
-ADVANCE = jax.jit(advance, static_argnames="model")
-OBSERVE = jax.jit(observe, static_argnames="model")
+ADVANCE = jax.jit(FOKKER_PLANCK.advance, static_argnames="model")
+OBSERVE = jax.jit(FOKKER_PLANCK.observe, static_argnames="model")
 KEY = None
 #: 4e10 s of linear damping: the heating is within some per cent of its final value.
 LATE = {"run__duration": "4e10 s", "run__time_step": "4e8 s"}
@@ -41,21 +40,21 @@ def prepared(n_p=12, n_mu=64, **overrides):
         data.setdefault(section, {})[key] = value
         if value is None:
             del data[section][key]
-    return prepare(build(parse_config(data)), n_p, n_mu)
+    return build(parse_config(data), solver=FOKKER_PLANCK.name, cells=(n_p, n_mu))
 
 
 def go(setup, steps=None, dt=None, state=None):
-    """Final state and record after ``steps`` of ``dt`` (default: the setup's)."""
+    """Final state and tally after ``steps`` of ``dt`` (default: the setup's)."""
     parameters = setup.parameters if dt is None else dataclasses.replace(setup.parameters, dt=jnp.asarray(dt))
     count = jnp.asarray(setup.steps if steps is None else steps)
-    empty = mesh_record(parameters)
+    empty = FOKKER_PLANCK.init(parameters)
     return ADVANCE(setup.state if state is None else state, empty, KEY, parameters, count, model=setup.model)
 
 
-def heating(setup, state, record, steps):
-    """Mean heating of a record and its exact quasi-steady value at the field of ``state``."""
+def heating(setup, state, tally, steps):
+    """Mean heating of a tally and its exact quasi-steady value at the field of ``state``."""
     P, b = setup.parameters, state.b
-    mean = float(jnp.sum(record.gain)) / (steps * float(P.dt))
+    mean = float(jnp.sum(tally.gain)) / (steps * float(P.dt))
     # theory.heating for f(p) = F0(p b^{-1/3}), v_A ~ b^{1/2} and a gap that is proportional to b.
     y, dy = P.background.quadrature()
     p, dp = y * jnp.cbrt(b), dy * jnp.cbrt(b)
@@ -163,18 +162,18 @@ def test_agrees_with_the_leading_order_solver():
         damping=float(P.damping.linear),
         b="exponential",
         wave_adiabatic=True,
-    ).with_pressure(float(moments(state, P, setup.model).pressure))
+    ).with_pressure(float(ensemble_moments(state, P, setup.model).pressure))
     start = np.stack([state.waves[0, 0], state.waves[0, 1]])
     solution = oracle.solve(problem, start, float(P.dt) * setup.steps, setup.steps, n_p=24, n_mu=256)
     state, _ = go(setup, setup.steps - 20)
-    state, record = go(setup, 20, state=state)
-    mean, _ = heating(setup, state, record, 20)
+    state, tally = go(setup, 20, state=state)
+    mean, _ = heating(setup, state, tally, 20)
     last = solution.heating[-21:]
     # 0.05 % of the heating are particles of the gap that expansion carries out of it; the leading order has none.
     assert mean == pytest.approx(np.trapezoid(last) / 20.0, rel=2e-3)
     np.testing.assert_allclose(state.waves[0, 0], solution.e[-1], rtol=5e-3)
     np.testing.assert_allclose(state.waves[1, 1], state.waves[0, 0], rtol=1e-9)
-    row = OBSERVE(state, record, jnp.asarray(20), P, model=setup.model)
+    row = OBSERVE(state, tally, jnp.asarray(20), P, model=setup.model)
     assert float(row["pressure_anisotropy"]) == pytest.approx(solution.delta_P_over_P[-1], rel=5e-3)
     growth = np.trapezoid(solution.growth[-21:], axis=0) / 20.0
     np.testing.assert_allclose(row["growth_rate"][0, 0], growth, rtol=2e-2)
@@ -194,8 +193,8 @@ SLOW = {
 def test_late_heating_is_exact():
     setup = prepared(16, 192, **SLOW)
     state, _ = go(setup, 900)
-    state, record = go(setup, 100, state=state)
-    mean, exact = heating(setup, state, record, 100)
+    state, tally = go(setup, 100, state=state)
+    mean, exact = heating(setup, state, tally, 100)
     assert mean == pytest.approx(exact, rel=2e-3)
     P = setup.parameters
     arguments = P.background, state.amplitude, P.alfven_speed, 1.0 / P.expansion_rate, 1.0 / P.grid.x_gap
@@ -218,8 +217,8 @@ def test_flat_start_relaxes_to_the_equilibrium():
 
 def late_heating(n_p, n_mu):
     setup = prepared(n_p, n_mu, **LATE)
-    state, record = go(setup)
-    return heating(setup, state, record, setup.steps)[0]
+    state, tally = go(setup)
+    return heating(setup, state, tally, setup.steps)[0]
 
 
 @pytest.mark.full
@@ -275,8 +274,8 @@ def test_books_close(mode):
     store = energies(state, P, setup.model)
     first, scale = float(ledger(store, state)), float(store.cosmic_rays)
     for _ in range(20):
-        state, record = go(setup, 1, state=state)
-        assert abs(float(record.imbalance)) < 1e-10 * float(record.absolute_exchange)
+        state, tally = go(setup, 1, state=state)
+        assert abs(float(tally.imbalance)) < 1e-10 * float(tally.absolute_exchange)
     state, _ = go(setup, 80, state=state)
     assert abs(float(ledger(energies(state, P, setup.model), state)) - first) < 1e-8 * scale
     held = total(state.markers.excess) - total(setup.state.markers.excess)
@@ -300,9 +299,9 @@ def test_free_expansion_of_ultrarelativistic_particles():
         run__duration=f"{3.7e12 * ratio} s",
         run__time_step=f"{3.7e10 * ratio} s",
     )
-    before = moments(setup.state, setup.parameters, setup.model)
+    before = ensemble_moments(setup.state, setup.parameters, setup.model)
     state, _ = go(setup)
-    after = moments(state, setup.parameters, setup.model)
+    after = ensemble_moments(state, setup.parameters, setup.model)
     exact = theory.free_expansion(0.97)
     assert float(state.b) == pytest.approx(0.97, rel=1e-12)
     assert float(after.energy / before.energy) == pytest.approx(float(exact.energy), rel=3e-5)
@@ -385,14 +384,14 @@ def test_constant_scattering_reaches_the_exact_anisotropy():
         run__duration="2e10 s",
         run__time_step="2e8 s",
     )
-    state, record = go(setup)
+    state, tally = go(setup)
     P = setup.parameters
     zeta = 5.0 / 8.0 * P.alfven_speed * jnp.sqrt(state.b) + P.expansion_rate / (9.0 * P.scattering_frequency)
-    anisotropy = moments(state, P, setup.model).anisotropy
+    anisotropy = ensemble_moments(state, P, setup.model).anisotropy
     assert float(zeta * theory.anisotropy_of_zeta(P.background, state.amplitude)) == pytest.approx(
         float(anisotropy), rel=1e-2
     )
-    assert abs(float(record.imbalance)) < 1e-10 * float(record.absolute_exchange)
+    assert abs(float(tally.imbalance)) < 1e-10 * float(tally.absolute_exchange)
 
 
 def test_forward_scattering_damps_the_second_harmonic():
@@ -410,7 +409,7 @@ def test_forward_scattering_damps_the_second_harmonic():
         setup, parameters=dataclasses.replace(setup.parameters, alfven_speed=jnp.asarray(1e-9))
     )
     state, _ = go(frozen)
-    before, after = (moments(x, setup.parameters, setup.model).anisotropy for x in (frozen.state, state))
+    before, after = (ensemble_moments(x, setup.parameters, setup.model).anisotropy for x in (frozen.state, state))
     assert float(after / before) == pytest.approx(math.exp(-3.0), rel=2e-3)
 
 
@@ -425,8 +424,8 @@ def test_forward_derivative_agrees_with_a_difference():
         P = dataclasses.replace(setup.parameters, expansion_rate=setup.parameters.expansion_rate * scale)
 
         def body(carry, _):
-            state, record = step.step(carry, P, setup.model)
-            return state, jnp.sum(record.gain)
+            state, tally = step.step(carry, P, setup.model)
+            return state, jnp.sum(tally.gain)
 
         return jnp.sum(jax.lax.scan(body, setup.state, length=30)[1])
 
@@ -449,7 +448,7 @@ def test_run_writes_the_same_result_file_and_refuses_another_solver(tmp_path, ca
     assert float(np.abs(data["heating_rate_stderr"].values[1:]).max()) == 0.0
     assert np.all(np.abs(data["energy_imbalance"].values[1:]) < 1e-10)
     summary = json.loads((tmp_path / "summary.json").read_text())
-    assert summary["cells"] == MOMENTA * COSINES
+    assert summary["cells"] == CELLS[0] * CELLS[1]
     with pytest.raises(ConfigError, match="was written by --solver fokker-planck"):
         run(config, output=output, resume=True, quiet=True)
     again = run(config, output=output, resume=True, quiet=True, solver="fokker-planck")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from crmc.config.config import parse_config
-from crmc.physics.moments import moments
+from crmc.physics.moments import ensemble_moments
 from crmc.setup.build import build
 from crmc.solvers.monte_carlo import coarse_graining
 
@@ -53,11 +53,11 @@ def test_moments_are_kept(precision, tolerance):
     """Number, energy, P_par and P_perp of f - F0 before and after, to round-off of the sum of |w|."""
     ready, state, _ = noisy(0.01, precision=precision)
     after = coarse_grain(state, ready.parameters, ready.model)
-    for x, y in zip(*(moments(s, ready.parameters, ready.model) for s in (state, after)), strict=True):
+    for x, y in zip(*(ensemble_moments(s, ready.parameters, ready.model) for s in (state, after)), strict=True):
         assert float(y) == pytest.approx(float(x), rel=tolerance)
     if precision == "float64":
         # Delta P itself is 1e-3 of P: conserved to 1e-8 of itself.
-        one, two = (float(moments(s, ready.parameters, ready.model).anisotropy) for s in (state, after))
+        one, two = (float(ensemble_moments(s, ready.parameters, ready.model).anisotropy) for s in (state, after))
         assert two == pytest.approx(one, rel=1e-8)
 
 

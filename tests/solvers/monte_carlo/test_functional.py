@@ -32,7 +32,7 @@ from crmc.solvers.monte_carlo.functional import functional_growth, resonant_hist
 from crmc.solvers.monte_carlo.kernel import apply, energy_change, make_lookup, spectrum_kick, wave_frame
 from crmc.solvers.monte_carlo.solver import observe
 from crmc.solvers.monte_carlo.tables import scattering_table
-from crmc.solvers.tally import empty_record
+from crmc.solvers.tally import empty_tally
 
 COUNT, SCRAMBLES = 65536, 8
 
@@ -198,8 +198,8 @@ def test_reported_growth_rate_is_that_of_the_whole_f():
         frame = wave_frame(m.momentum_squared(b), m.parallel_momentum, jnp.asarray(d * V_A))
         weights = wave_frame_weight(rays, amplitude, frame, m, b)
         sums.append(resonant_histogram(parameters.grid, rays, frame, *weights, b))
-    record = empty_record()._replace(functional=jnp.stack(sums), samples=jnp.ones(()))
-    got = np.asarray(jax.jit(observe, static_argnums=4)(state, record, 1, parameters, Model())["growth_rate"])
+    tally = empty_tally(jnp.stack(sums))._replace(samples=jnp.ones(()))
+    got = np.asarray(jax.jit(observe, static_argnums=4)(state, tally, 1, parameters, Model())["growth_rate"])
     want = samples("anisotropic")[1]
     assert np.all(np.abs(got - want) < 0.02 * np.abs(want).max(axis=-1, keepdims=True))
 

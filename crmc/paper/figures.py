@@ -1,4 +1,4 @@
-"""Figure of the numbers: recomputed, exact and simulated over printed, on a logarithmic axis."""
+"""Draw the paper's numbers: recomputed, exact and simulated over printed, on a logarithmic axis."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from crmc.paper.rows import Number
-from crmc.results.figures import BLUE, GREEN, GREY, ORANGE, RED
+from crmc.results.colours import BLUE, GREEN, GREY, ORANGE, RED
 
 #: Column -> (legend, marker, colour, vertical offset in rows, size).
 _STYLES = {
@@ -21,7 +21,10 @@ _STYLES = {
 
 
 def draw(numbers: Sequence[Number], path: Path) -> Path:
-    """Write the figure to ``path`` (format by its suffix).  Raises OSError or ValueError if that cannot be."""
+    """Draw the numbers and write the figure to ``path``, in the format of its suffix.
+
+    Raises OSError or ValueError if it cannot be written.
+    """
     rows = [row for row in numbers if row.printed and any(getattr(row, column) is not None for column in _STYLES)]
     figure = Figure(figsize=(9.5, 1.3 + 0.28 * len(rows)), layout="constrained")
     axes = figure.add_subplot()
@@ -48,6 +51,7 @@ def draw(numbers: Sequence[Number], path: Path) -> Path:
 
 
 def _draw_row(axes: Axes, place: int, row: Number) -> None:
+    """Draw the points and the flag of one number; misprints on a red band."""
     assert row.printed
     if row.misprint:
         axes.axhspan(place - 0.5, place + 0.5, color=RED, alpha=0.12, linewidth=0, zorder=0)
@@ -74,4 +78,5 @@ def _draw_row(axes: Axes, place: int, row: Number) -> None:
 
 
 def _label(row: Number) -> str:
+    """Return the label of a number, with its equation if it has one."""
     return f"{row.name}  ({row.equation})" if row.equation else row.name
