@@ -12,8 +12,8 @@ import pytest
 from support.run_cases import small
 
 from crmc.cli.main import main
-from crmc.config.config import Config, ConfigError
-from crmc.config.keys import TABLE, read_names, value_of
+from crmc.config.config import Config
+from crmc.config.keys import TABLE, value_of
 from crmc.inference import sensitivity_table
 from crmc.inference.averages import averages_of
 from crmc.inference.derivatives import Differentiation, Mode, Slopes, differentiate, logarithmic, replica
@@ -185,23 +185,6 @@ def test_errors_count_common_noise() -> None:
     noisy = logarithmic(np.ones(1000), x, np.asarray(1.0))
     np.testing.assert_allclose(noisy.stderr, mean_of(x).stderr, rtol=1e-12)
     assert np.isnan(mean_of(x[:1]).stderr)
-
-
-@pytest.mark.parametrize(
-    ("names", "words"),
-    [
-        ("damping.linaer", "did you mean 'damping.linear'"),
-        ("run.markers", "use one of"),
-        ("cosmic_rays.kappa", "is not set"),
-        ("injection.pressure_rate", "= 0"),
-        ("damping.linear,damping.linear", "twice"),
-    ],
-)
-def test_bad_keys(names: str, words: str, config: Config) -> None:
-    """One line that names the key and, where it is unknown, the list of those there are."""
-    with pytest.raises(ConfigError, match="--wrt") as caught:
-        read_names(names, config)
-    assert words in str(caught.value)
 
 
 @pytest.mark.parametrize(

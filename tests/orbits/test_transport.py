@@ -228,18 +228,6 @@ def test_slopes_of_a_moment():
     np.testing.assert_allclose(found[:, 0], np.broadcast_to(D + 0.05, (3, 2)), rtol=1e-12)
 
 
-def test_errors_count_realisations():
-    """Mean and ratio of drawn numbers: the spread of 400 repetitions is the stated error, to 15 %."""
-    rng = np.random.default_rng(0)
-    x = rng.normal(2.0, 1.0, (400, 30))
-    y = 0.5 * x + rng.normal(0.0, 0.1, x.shape)
-    means, ratios = [mean_of(one) for one in x], [ratio_of(b, a) for a, b in zip(x, y, strict=True)]
-    for found, want in ((means, 2.0), (ratios, 0.5)):
-        values, errors = np.array([e.value for e in found]), np.array([e.stderr for e in found])
-        assert np.std(values) == pytest.approx(np.sqrt(np.mean(errors**2)), rel=0.15)
-        assert np.mean(values) == pytest.approx(want, abs=5 * np.std(values) / 20)
-
-
 def test_moments_are_those_of_the_displacements():
     """Against plain numpy for drawn momenta, to 1e-12."""
     rng = np.random.default_rng(1)

@@ -12,12 +12,10 @@ from support.oracle_fokker_planck import cgs_problem, equilibrium, splines
 
 from crmc.config.config import parse_config
 from crmc.config.files import find_source, read_toml
-from crmc.config.sections import WIDEST_SPECTRUM
 from crmc.physics.equilibrium import equilibrium_spectrum
 from crmc.physics.spectrum import (
     CELLS,
     DEPOSIT_CELLS,
-    DEPOSIT_OCTAVES,
     ROWS,
     bspline,
     make_grid,
@@ -70,11 +68,6 @@ def test_energy_of_a_bin():
     power = np.asarray(grid.power(jnp.asarray(e), jnp.exp(-jnp.asarray(ln_k))))
     total = np.trapezoid(power, ln_k) * (v_a * b) ** 2
     assert float(wave_energy_unit(grid, v_a, b)) * e.sum() == pytest.approx(total, rel=1e-7)
-
-
-def test_octaves_of_the_deposit_cover_every_config():
-    """The widest spectrum that a config may ask for."""
-    assert WIDEST_SPECTRUM == 2.0**DEPOSIT_OCTAVES
 
 
 def test_deposit_functions_sum_to_the_momentum():

@@ -15,7 +15,7 @@ import jax
 import numpy as np
 import pytest
 import xarray as xr
-from scipy import integrate, signal, stats
+from scipy import integrate
 from support.run_cases import STEPS, compiled_once, small
 
 from crmc import theory
@@ -23,8 +23,6 @@ from crmc.config.config import Config, parse_config
 from crmc.runs.outcome import DONE, Outcome
 from crmc.runs.run import run
 from crmc.setup.build import build
-from crmc.statistics import mean_and_error
-from crmc.text import to_json
 
 # cgs, written out here: the units of the file must not come from the code under test.
 C, M_P, ELECTRON_CHARGE, PARSEC = 2.99792458e10, 1.67262192e-24, 4.80320471e-10, 3.0856775814913673e18
@@ -319,68 +317,6 @@ def test_anisotropy_has_the_size_and_sign_of_expansion(double: Run) -> None:
     speed = FIELD / math.sqrt(4.0 * math.pi * DENSITY * M_P) / C
     assert 1.0 < anisotropy["value"] / speed < 3.0
     assert anisotropy["stderr"] < 0.05 * anisotropy["value"]
-
-
-def test_json_is_strict() -> None:
-    """NaN and infinities become null at any depth, numpy's too; other values stay."""
-    nan, infinity = float("nan"), float("inf")
-    text = to_json({"a": {"b": nan, "c": {"d": -infinity}}, "e": np.float64(nan), "f": 1.5, "g": "x", "h": None})
-    assert json.loads(text, parse_constant=pytest.fail) == {
-        "a": {"b": None, "c": {"d": None}},
-        "e": None,
-        "f": 1.5,
-        "g": "x",
-        "h": None,
-    }
-
-
-# -- mean and standard error ------------------------------------------------------------------
-
-
-def ar1(rng: np.random.Generator, count: int, length: int, correlation: float) -> np.ndarray:
-    """Stationary series of mean 0 and variance 1, (count, length)."""
-    noise = rng.standard_normal((count, length + 200)) * math.sqrt(1.0 - correlation**2)
-    return signal.lfilter([1.0], [1.0, -correlation], noise, axis=1)[:, 200:]
-
-
-@pytest.mark.parametrize(("correlation", "length"), [(0.0, 50), (0.5, 200), (0.8, 1000)])
-@pytest.mark.parametrize("slope", [0.0, 5.0])
-def test_error_covers_the_mean(correlation: float, length: int, slope: float) -> None:
-    """The mean of a correlated series, trend or not, deviates by its error as Student's t with 8 degrees does."""
-    series = ar1(np.random.default_rng(1), 2000, length, correlation)
-    series = series + 3.0 + slope * np.linspace(-0.5, 0.5, length)
-    found = np.array([mean_and_error(values) for values in series])
-    deviation = np.abs(found[:, 0] - 3.0) / found[:, 1]
-    for probability in (0.68, 0.95):
-        covered = np.mean(deviation < stats.t.ppf(0.5 + 0.5 * probability, df=8))
-        # Three standard deviations of 2000 trials, and 3 % for the correlation of neighbouring batches.
-        assert abs(covered - probability) < 0.03 + 3.0 * math.sqrt(probability * (1.0 - probability) / 2000)
-
-
-def test_naive_error_would_not_cover() -> None:
-    """The series above are correlated enough for the test to tell: independent errors are three times too small."""
-    series = ar1(np.random.default_rng(2), 500, 1000, 0.8)
-    found = np.array([mean_and_error(values)[1] for values in series])
-    naive = series.std(axis=1) / math.sqrt(1000)
-    assert 2.6 < np.mean(found) / np.mean(naive) < 3.2
-
-
-@pytest.mark.parametrize("slope", [1e-30, 4.0])
-def test_pure_trend_has_no_error(slope: float) -> None:
-    """A straight line has a mean and no error but round-off."""
-    mean, error = mean_and_error(slope * (1.0 + np.arange(50.0)))
-    np.testing.assert_allclose(mean, slope * 25.5, rtol=1e-13)
-    assert error < 1e-13 * mean
-
-
-@pytest.mark.parametrize(
-    ("values", "mean"),
-    [([], math.nan), ([math.nan], math.nan), ([2.0], 2.0), ([1.0, math.nan, 3.0], 2.0)],
-)
-def test_too_few_values_have_no_error(values: list[float], mean: float) -> None:
-    """Missing values are skipped, and fewer than four give no error."""
-    found = mean_and_error(np.array(values))
-    np.testing.assert_equal(found, (mean, math.nan))
 
 
 # -- precision --------------------------------------------------------------------------------

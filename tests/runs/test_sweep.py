@@ -23,7 +23,6 @@ import crmc.runs.sweep
 from crmc.cli.main import main
 from crmc.config.axes import make_points, read_axes
 from crmc.config.files import apply_overrides
-from crmc.config.keys import sweepable
 from crmc.results.sweep import point_dataset
 from crmc.runs.run import run
 from crmc.runs.sweep import Sweeper, common_schedule
@@ -300,32 +299,9 @@ def test_seeds_are_a_dimension(config: Path, tmp_path: Path) -> None:
 
 # ---- bad input ----------------------------------------------------------------------------
 
+#: Points that are sound each and no sweep; bad axes and points are refused in config/test_axes.py.
 BAD = [
-    (("--over", "waves.bins=8:16:2"), ("waves.bins", "cannot be swept", "k_max")),
-    (("--over", "run.markers=64,128"), ("run.markers", "cannot be swept")),
-    (("--over", "run.scattering_per_step=0.1,0.2"), ("run.scattering_per_step", "cannot be swept")),
-    (("--over", "waves.evolve=true,false"), ("waves.evolve", "cannot be swept")),
-    (("--over", "run.seed=1,2"), ("run.seed", "--seeds n")),
-    (("--over", "plasma.magnetic_feild=1uG:2uG:2"), ("did you mean 'plasma.magnetic_field'",)),
-    (("--over", "plasma.magnetic_field"), ("has no values", "key=start:stop:n")),
-    (("--over", "plasma.magnetic_field=1:2:2"), ('"1"', "has no unit", "[G]")),
-    (("--over", "plasma.magnetic_field=1 s:2 s:2"), ("convertible to [G]",)),
-    (("--over", "waves.k_max=4:5 uG:2"), ('"5 uG"', "plain number")),
-    (("--over", "waves.k_max=4:nan:2"), ("finite",)),
-    (("--over", "waves.k_max=4:5"), ("is not of the form",)),
-    (("--over", "waves.k_max=4:5:2:exp"), ("is not of the form",)),
-    (("--over", "waves.k_max=4:5:1"), ("n = 1",)),
-    (("--over", "waves.k_max=4:5:1e3"), ("n = 1e3",)),
-    (("--over", "waves.k_max=4:4:3"), ("the same value twice",)),
-    (("--over", "cosmic_rays.drift_velocity=-1:1:3:log"), ("one sign",)),
-    (("--over", "waves.k_max=4:5:2", "--over", "waves.k_max=6,7"), ("waves.k_max", "twice")),
-    (("--over", "waves.k_max=4:5:1000", "--over", "waves.k_min=0.01:0.1:1000"), ("points are more than",)),
-    (("--over", "waves.k_max=5:6000:3"), ("sweep point 3 (waves.k_max = 6000", "cyclotron")),
-    (("--over", "scattering.frequency=1e-9 1/s,2e-9 1/s"), ("sweep point 1", "only used with")),
     (("--over", "injection.pressure_rate=0 erg/(cm3 s),1e-25 erg/(cm3 s)"), ("different programs", "inject")),
-    ((), ("nothing to sweep over",)),
-    (("--seeds", "0"), ("--seeds 0",)),
-    (("--seeds", "2", "--set", "run.seed=x"), ("run.seed", "whole number")),
     (("--over", "waves.k_max=4:5:2", "--batch", "0"), ("--batch 0",)),
 ]
 
@@ -342,17 +318,3 @@ def test_bad_input(
     assert line[0].startswith("crmc: error: ") and line[0].isprintable()
     assert all(word in line[0] for word in words), line[0]
     assert not list(tmp_path.iterdir())
-
-
-def test_what_can_be_swept() -> None:
-    """Numbers only: no switch, no size, nothing of [run] but the duration."""
-    keys = sweepable()
-    assert [key for key in keys if key.startswith("run.")] == ["run.duration"]
-    assert {"plasma.magnetic_field", "expansion.timescale", "cosmic_rays.index", "damping.linear"} <= set(keys)
-
-
-def test_required_key_may_come_from_the_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A config that lacks what is swept is complete at every point."""
-    data = apply_overrides(BOTH, {"expansion.timescale": None})
-    points = make_points(data, read_axes(["expansion.timescale=-1e13s:-1e12s:3:log"], None, data))
-    assert [point.config.expansion.timescale for point in points] == pytest.approx([-1e13, -(10**12.5), -1e12])

@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
+
+import pytest
+
+from crmc.config import files
+from crmc.config.config import Config, parse_config
+from crmc.config.errors import ConfigError
+from crmc.config.files import apply_overrides, parse_override
+
+Case = tuple[list[str], str, str]
+
+#: The config that `crmc init` writes.
+STARTER = Path(files.__file__).parent / "starter.toml"
 
 VALID: dict[str, Any] = {
     "name": "small",
@@ -25,13 +38,17 @@ def valid() -> dict[str, Any]:
     return copy.deepcopy(VALID)
 
 
-#: (overrides, key that the message must name, words that it must contain)
-BAD: list[tuple[list[str], str, str]] = [
+def config_with(*overrides: str) -> Config:
+    """VALID with ``section.key=value`` replaced."""
+    return parse_config(apply_overrides(valid(), [parse_override(text) for text in overrides]))
+
+
+#: Refused by one section alone: (overrides, key that the message must name, words that it must contain).
+BAD_WITHIN: list[Case] = [
     (["plasma.magnetic_field=5"], "plasma.magnetic_field", "unit"),
     (["plasma.magnetic_field=-1 uG"], "plasma.magnetic_field", "greater than 0"),
     (["plasma.magnetic_field=nan uG"], "plasma.magnetic_field", "finite"),
     (["plasma.magnetic_field=1e300 uG"], "plasma.magnetic_field", "credible size"),
-    (["plasma.magnetic_field=1 G"], "plasma.magnetic_field", "Alfven speed"),
     (["plasma.magnetic_field=1.0"], "plasma.magnetic_field", '"1.0 uG"'),
     (["plasma.magnetic_field=1 2 uG"], "plasma.magnetic_field", "convertible to [G]"),
     (["plasma.magnetic_field="], "plasma.magnetic_field", "missing"),
@@ -46,7 +63,6 @@ BAD: list[tuple[list[str], str, str]] = [
     (["expansion.timescale="], "expansion.mode", "expansion.timescale"),
     (["expansion.timescale=0 s"], "expansion.timescale", "zero"),
     (["expansion.mode=none"], "expansion.timescale", "prescribed"),
-    (["expansion.mode=injection", "expansion.timescale="], "injection.pressure_rate", "greater than 0"),
     (["cosmic_rays.pressure=0 erg/cm3"], "cosmic_rays.pressure", "greater than 0"),
     (["cosmic_rays.index=0"], "cosmic_rays.index", "greater than 0"),
     (["cosmic_rays.index=steep"], "cosmic_rays.index", "plain number"),
@@ -61,15 +77,7 @@ BAD: list[tuple[list[str], str, str]] = [
     (["cosmic_rays.momentum_min=100"], "cosmic_rays.momentum_min", "momentum_max"),
     (["cosmic_rays.momentum_max=1 GeV"], "cosmic_rays.momentum_max", "m_p c"),
     (["cosmic_rays.anisotropy=0.5"], "cosmic_rays.anisotropy", "less than 0.5"),
-    (["cosmic_rays.drift_velocity=1e5"], "cosmic_rays.drift_velocity", "v_A"),
     (["cosmic_rays.start=steady"], "cosmic_rays.start", "equilibrium"),
-    (["cosmic_rays.start=equilibrium"], "cosmic_rays.start", "waves.start"),
-    (["cosmic_rays.start=equilibrium", "waves.start=equilibrium"], "cosmic_rays.start", "broadened"),
-    (
-        ["cosmic_rays.start=equilibrium", "waves.start=equilibrium", "cosmic_rays.anisotropy=0.01"],
-        "cosmic_rays.anisotropy",
-        "only used with",
-    ),
     (["injection.pressure_rate=1 erg/cm3"], "injection.pressure_rate", "erg cm-3 s-1"),
     (["drift.gradient_length=0 kpc"], "drift.gradient_length", "must not be zero"),
     (["drift.gradient_length=1 s"], "drift.gradient_length", "[cm]"),
@@ -82,8 +90,6 @@ BAD: list[tuple[list[str], str, str]] = [
     ),
     (["waves.k_min=10"], "waves.k_max", "waves.k_min"),
     (["waves.k_min=nan"], "waves.k_min", "finite"),
-    (["waves.k_min=1e-6", "waves.k_max=0.01"], "waves.k_max", "resonates with no marker"),
-    (["waves.k_min=1", "waves.k_max=1e5"], "waves.k_max", "cyclotron"),
     (["waves.k_min=1e-6", "waves.k_max=20"], "waves.k_max", "at most 1.05e+06 times"),
     (["waves.bins=3"], "waves.bins", "at least 4"),
     (["waves.bins=4.5"], "waves.bins", "whole number"),
@@ -92,19 +98,12 @@ BAD: list[tuple[list[str], str, str]] = [
     (["waves.start=seed", "waves.start_level=1e-30"], "waves.start_level", "seed_level"),
     (["waves.start=equilibrium", "waves.start_level=1e-9"], "waves.start_level", "seed"),
     (["waves.evolve=1"], "waves.evolve", "true or false"),
-    (["waves.start=equilibrium", "damping.linear="], "waves.start", "damping"),
-    (
-        ["waves.start=equilibrium", "expansion.mode=none", "expansion.timescale="],
-        "waves.start",
-        "expansion.mode",
-    ),
     (["damping.linear=-1 1/s"], "damping.linear", "negative"),
     (["damping.nonlinear_landau=yes"], "damping.nonlinear_landau", "cumulative"),
     (["scattering.model=constant"], "scattering.model", "scattering.frequency"),
     (["scattering.frequency=1 1/s"], "scattering.frequency", "constant"),
     (["scattering.frame=forward"], "scattering.frame", "constant"),
     (["run.duration=0 s"], "run.duration", "greater than 0"),
-    (["run.duration=1e20 s"], "run.duration", "expansion.timescale"),
     (["run.time_step=2e11 s"], "run.time_step", "run.duration"),
     (["run.time_step=1e10 s", "run.output_interval=1e9 s"], "run.time_step", "run.output_interval"),
     (["run.time_step=1 s"], "run.time_step", "steps"),
@@ -120,3 +119,39 @@ BAD: list[tuple[list[str], str, str]] = [
     (["run.scattering_per_step=0"], "run.scattering_per_step", "greater than 0"),
     (["name=3"], "name", "text"),
 ]
+#: Refused by rules between sections.
+BAD_BETWEEN: list[Case] = [
+    (["plasma.magnetic_field=1 G"], "plasma.magnetic_field", "Alfven speed"),
+    (["expansion.mode=injection", "expansion.timescale="], "injection.pressure_rate", "greater than 0"),
+    (["cosmic_rays.drift_velocity=1e5"], "cosmic_rays.drift_velocity", "v_A"),
+    (["cosmic_rays.start=equilibrium"], "cosmic_rays.start", "waves.start"),
+    (["cosmic_rays.start=equilibrium", "waves.start=equilibrium"], "cosmic_rays.start", "broadened"),
+    (
+        ["cosmic_rays.start=equilibrium", "waves.start=equilibrium", "cosmic_rays.anisotropy=0.01"],
+        "cosmic_rays.anisotropy",
+        "only used with",
+    ),
+    (["waves.k_min=1e-6", "waves.k_max=0.01"], "waves.k_max", "resonates with no marker"),
+    (["waves.k_min=1", "waves.k_max=1e5"], "waves.k_max", "cyclotron"),
+    (["waves.start=equilibrium", "damping.linear="], "waves.start", "damping"),
+    (
+        ["waves.start=equilibrium", "expansion.mode=none", "expansion.timescale="],
+        "waves.start",
+        "expansion.mode",
+    ),
+    (["run.duration=1e20 s"], "run.duration", "expansion.timescale"),
+]
+BAD = BAD_WITHIN + BAD_BETWEEN
+
+
+def names(cases: list[Case]) -> list[str]:
+    """Names of the tests of ``cases``: their overrides."""
+    return [";".join(overrides) for overrides, _, _ in cases]
+
+
+def assert_refused(overrides: list[str], key: str, words: str) -> None:
+    """VALID with ``overrides`` raises one line that begins with ``key`` and has ``words`` in it."""
+    with pytest.raises(ConfigError) as caught:
+        config_with(*overrides)
+    message = str(caught.value)
+    assert message.startswith(key) and words in message and "\n" not in message, message

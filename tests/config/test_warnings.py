@@ -1,0 +1,52 @@
+"""Warnings: each surprising choice has its line, a plain config none."""
+
+from __future__ import annotations
+
+import pytest
+from support.config_cases import config_with
+
+from crmc.config.warnings import warnings
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["waves.k_max=0.5"], "never scattered"),
+        (["waves.k_max=3"], "narrows this gap"),
+        (["waves.k_min=1e-4"], "those bins stay at the seed level"),
+        (["waves.k_min=0.1"], "a lower k_min reaches them"),
+        (["run.duration=1e13 s"], "once B is"),
+        (["run.duration=2e13 s"], "times expansion.timescale"),
+        (["expansion.timescale=-2e10 s", "waves.k_max=1.0"], "no marker resonates any more"),
+        (["damping.linear="], "no steady state"),
+        (["waves.evolve=false"], "throughout"),
+        (["waves.bins=4"], "coarse"),
+        (["waves.coefficients=printed"], "do not conserve energy"),
+        (["plasma.gas_pressure=1e-10 erg/cm3"], "n_i k T"),
+        (["cosmic_rays.pressure=1e-7 erg/cm3"], "1 % of n_i m_p c^2"),
+        (["run.estimator=full_f"], "full_f"),
+        (["run.estimator=full_f", "run.precision=float32"], "rounding"),
+        (["run.markers=64"], "growth rate"),
+        (["run.scattering_per_step=1.5"], "accuracy"),
+        (["run.coarse_grain_interval=1e12 s"], "longer than the run"),
+        (["scattering.model=constant", "scattering.frequency=1e-9 1/s"], "ignores the waves"),
+        (["drift.gradient_length=1 kpc"], 'set scattering.gap = "broadened"'),
+        (
+            ["drift.gradient_length=1 kpc", "scattering.model=constant", "scattering.frequency=1e-9 1/s"],
+            'set scattering.frame = "forward"',
+        ),
+        (["drift.gradient_length=0.1 pc", "scattering.gap=broadened"], "pile up exponentially"),
+    ],
+)
+def test_warnings(overrides: list[str], words: str) -> None:
+    """A choice that surprises gives its line."""
+    found = warnings(config_with(*overrides))
+    assert any(words in line for line in found), found
+    assert all("\n" not in line for line in found)
+
+
+def test_a_plain_config_gives_no_warnings() -> None:
+    """Neither the small config with enough markers nor one with a gradient and a broadened gap surprises."""
+    assert warnings(config_with("run.markers=32768")) == []
+    broadened = ("drift.gradient_length=1 kpc", "scattering.gap=broadened", "waves.k_max=3")
+    assert warnings(config_with("run.markers=32768", *broadened)) == []
