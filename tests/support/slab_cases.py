@@ -31,6 +31,7 @@ class Measured(NamedTuple):
     velocity: jax.Array
 
     def of(self, name):
+        """One of the moments, (realisations, lags, mu)."""
         return self.moments[..., transport.MOMENTS.index(name)]
 
 
@@ -45,6 +46,7 @@ def spectrum(amplitude, branches):
 
 
 def grid():
+    """Splines of the spectrum in ln k."""
     return make_grid(K_MIN, K_MAX, BINS, 0.3, 30.0)
 
 
