@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, Strict, ValidationError, model_validator
 
-from crmc.config.errors import ConfigError, from_validation
+from crmc.config.errors import ConfigError
 from crmc.config.files import apply_overrides, find_source, format_toml, parse_override, read_toml
 from crmc.config.quantity import Quantity
 from crmc.config.rules import check_all
@@ -29,6 +29,7 @@ from crmc.config.sections import (
     Section,
     Waves,
 )
+from crmc.config.validation import from_validation
 from crmc.units import CodeUnits
 
 

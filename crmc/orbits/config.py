@@ -14,9 +14,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, Strict, ValidationError, model_validator
 
-from crmc.config.errors import from_validation, wrong
+from crmc.config.errors import wrong
 from crmc.config.files import apply_overrides, find_source, format_toml, parse_override, read_toml
 from crmc.config.sections import Real, Section, Whole
+from crmc.config.validation import from_validation
 
 #: k_max times a cell of the slab: shorter waves would be drawn with too few cells.
 _PHASE_PER_CELL = 1.25
