@@ -12,7 +12,7 @@ theory:     `predict` (what theory says of a config), `theory` (closed forms, nu
 runs:       `run`, `sweep`, `open_result`, `plot`, `Outcome`
 arrays:     `build`, `Setup`, `simulate`, `SOLVERS`
 inference:  `sensitivity`, `fit`, `minimise`
-wings:      `physics`, `inference`, `results`, `machine`, `statistics` (names that experiments build on)
+wings:      `setup`, `physics`, `inference`, `results`, `machine`, `statistics` (names that experiments build on)
 
 Nothing heavy is loaded before it is used.
 """
@@ -58,7 +58,7 @@ _HOMES = {
     "simulate": "crmc.solvers.simulate",
     "sweep": "crmc.runs.sweep",
 }
-_WINGS = ("inference", "machine", "physics", "results", "statistics", "theory", "units")
+_WINGS = ("inference", "machine", "physics", "results", "setup", "statistics", "theory", "units")
 
 __all__ = [
     "SOLVERS",
@@ -80,6 +80,7 @@ __all__ = [
     "results",
     "run",
     "sensitivity",
+    "setup",
     "simulate",
     "statistics",
     "sweep",
