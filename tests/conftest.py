@@ -14,6 +14,8 @@ HERE = Path(__file__).resolve().parent
 #: Test files that take longest: begun first, they leave no process waiting for another at the end.
 LONGEST = (
     "physics/test_ensemble",
+    "machine/test_memory",
+    "machine/test_devices",
     "solvers/fokker_planck/test_step",
     "inference/test_sensitivity",
     "inference/test_sensitivity_gradient",

@@ -1,6 +1,11 @@
-"""What evolves and what acts on it, whoever solves it: markers, waves, flux tube, gradient, moments.
+"""State of the cosmic rays, waves, gas and field, and the operators that act on it, common to all solvers.
 
-Names that experiments build on: the steady state of both drives (`equilibrium`), markers at t = 0, moments.
+The names exported here are those that experiments build on: the steady state of both drives, markers at t = 0, moments.
+
+Conventions of all docstrings of this wing: an argument is stated as `name: meaning, (shape) [unit]`; a scalar has shape
+(); no unit means a pure number; [code] are the units of `crmc.units`.  N is the number of markers, K that of the
+components of F0, bins that of the spectrum.  Functions of a state take their arguments in one order: the state or a
+part of it, parameters, model, then the rest.
 """
 
 from crmc.physics.equilibrium import (

@@ -1,6 +1,7 @@
-"""Wave damping by the thermal plasma: amplitude rates Gamma_d, code units; energy decays at 2 Gamma_d.
+"""Damping rates Gamma_d of the waves by the thermal plasma.
 
-Every mechanism adds to the rate of each branch and bin.
+Gamma_d is the rate of the waves' fields, so that wave power decays at 2 Gamma_d.  The mechanisms add up in each branch
+and bin.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ ION_NEUTRAL_COLLISIONS = 8.4e-9
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class DampingRates:
-    """Parameters of all mechanisms; a mechanism with zero rate is absent.
+    """Parameters of all mechanisms; a mechanism whose parameter is zero is absent.
 
-    linear: Gamma_d at every k, for tests and estimates [code].
-    ion_neutral: nu_in/2, the high-k limit (k v_A >> nu_in) of ion-neutral friction [code]; spread: factor 2.
-    thermal_speed: v_i/c with v_i = sqrt(kT/m_p), of nonlinear Landau damping.
-    turbulent: (epsilon/v_A)^(1/2) in code units, so that Gamma_d = turbulent sqrt(k)
-        (Farmer & Goldreich 2004); an order-of-magnitude rate.
+    linear: Gamma_d at every k, for tests and estimates, () [code].
+    ion_neutral: nu_in/2, the high-k limit (k v_A >> nu_in) of ion-neutral friction, known to a factor 2, () [code].
+    thermal_speed: v_i/c with v_i = sqrt(kT/m_p), for nonlinear Landau damping, ().
+    turbulent: (epsilon/v_A)^(1/2), so that Gamma_d = turbulent sqrt(k) (Farmer & Goldreich 2004), an
+        order-of-magnitude rate, () [code].
     """
 
     linear: jax.Array
@@ -39,7 +40,10 @@ class DampingRates:
     turbulent: jax.Array
 
     def linear_rate(self, k: jax.Array) -> jax.Array:
-        """Return the sum of the mechanisms whose rate does not depend on the waves, at wavenumber ``k``."""
+        """Return the sum of the rates that do not depend on the waves, (...) [code].
+
+        k: wavenumber, (...) [code].
+        """
         return self.linear + self.ion_neutral + self.turbulent * jnp.sqrt(k)
 
     def rate(
@@ -50,16 +54,24 @@ class DampingRates:
         nonlinear: NonlinearLandau,
         nu_coefficient: jax.Array,
     ) -> jax.Array:
-        """Gamma_d of every branch and bin, shape (2, 2, bins) like ``e``."""
+        """Return Gamma_d of each branch and bin by all mechanisms, (2, 2, bins) [code].
+
+        grid: geometry of the spectrum; e: wave power of each branch and bin, (2, 2, bins); b: B/B0, ();
+        nonlinear: form of nonlinear Landau damping; nu_coefficient: as in `Parameters`, ().
+        """
         return self.linear_rate(grid.centres) + self._nonlinear_landau(grid, e, b, nonlinear, nu_coefficient)
 
-    def _nonlinear_landau(self, grid, e, b, form: NonlinearLandau, nu_coefficient) -> jax.Array:
-        """Nonlinear Landau damping by thermal ions.
+    def _nonlinear_landau(
+        self, grid: SpectrumGrid, e: jax.Array, b: jax.Array, form: NonlinearLandau, nu_coefficient: jax.Array
+    ) -> jax.Array:
+        """Return the rate of nonlinear Landau damping by thermal ions, (2, 2, bins) [code].
 
-        paper: Gamma_d = nu v_i/c (eq. 58) with nu = nu_coefficient (Omega0/gamma) e(ln k) of the branch itself,
+        form:
+        "paper": Gamma_d = nu v_i/c (eq. 58) with nu = nu_coefficient (Omega0/gamma) e(ln k) of the branch itself,
             for the lowest-energy resonant proton, p = p1 = m Omega0/k (mu = 1).
-        local: (1/2) sqrt(pi/2) v_i k (dB/B)^2 with (dB/B)^2 = e(ln k) summed over the four branches.
-        cumulative: the same with the power of all waves longer than 1/k.
+        "local": Gamma_d = (1/2) sqrt(pi/2) v_i k (dB/B)^2 with (dB/B)^2 = e(ln k) summed over the four branches.
+        "cumulative": as "local", with (dB/B)^2 = int e dln k over all waves longer than 1/k.
+        "none": zero.
         Other authors' coefficients are 2 to 2.8 times lower.
         """
         if form == "none":
@@ -76,6 +88,9 @@ class DampingRates:
 
 
 def _at_centres(e: jax.Array) -> jax.Array:
-    """e(ln k) at the bins' centres from spline amplitudes: (1/8, 3/4, 1/8)."""
+    """Return e(ln k) at the bins' centres, where three splines overlap with weights 1/8, 3/4, 1/8, (..., bins).
+
+    e: wave power of each bin, (..., bins).
+    """
     padded = jnp.pad(e, [(0, 0)] * (e.ndim - 1) + [(1, 1)])
     return 0.125 * padded[..., :-2] + 0.75 * e + 0.125 * padded[..., 2:]

@@ -1,7 +1,7 @@
-"""How the ensemble is worked through: spread over devices, and on each device block by block.
+"""Apply functions to all markers: in parallel on devices, and on each device block by block.
 
 A block's intermediate results stay in cache and only one block's exist at a time, so that the memory of a step is
-little more than the markers' own.  Sums over the ensemble depend on the cut by their rounding alone.
+little more than the markers' own.  Sums over the ensemble depend on the division into blocks by their rounding alone.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -21,11 +21,16 @@ from crmc.physics.markers import padded
 from crmc.physics.noise import words as draw_words
 from crmc.physics.state import State
 
+#: Result of `pass_over` for a block: changed fields of the markers by name, histograms with the block added, and terms
+#: with one entry per marker, which are summed over the ensemble.  Histograms and terms are pytrees of arrays.
+BlockResult: TypeAlias = tuple[dict[str, jax.Array], Any, Any]
+
 
 def spread(layout: Layout, function: Callable[..., tuple[Any, Any]], ensemble: Any, shared: Any) -> tuple[Any, Any]:
-    """(ensemble', sums) = function(ensemble, shared) on every device's part of ``ensemble``; sums are added up.
+    """Apply a function to each device's share of the ensemble, and add up its sums over the devices.
 
-    ensemble: arrays with one entry per marker; shared: what every device needs.
+    function: (ensemble, shared) -> (changed ensemble, sums); ensemble: pytree of arrays, (N, ...);
+    shared: pytree of arrays that every device needs whole.
     """
     if layout.devices == 1:
         return function(ensemble, shared)
@@ -44,7 +49,11 @@ def spread(layout: Layout, function: Callable[..., tuple[Any, Any]], ensemble: A
 
 
 def excerpt(layout: Layout, ensemble: Any, start: jax.Array, size: int) -> Any:
-    """Entries ``start`` to ``start + size`` of arrays with one entry per marker, where they are: see `joined`."""
+    """Return entries start to start + size of arrays over markers, each on the device that holds it.
+
+    `joined` brings them together.
+    ensemble: pytree of arrays, (N,); start: first entry, (); size: number of entries.
+    """
     if layout.devices == 1:
         return jax.tree.map(lambda x: jax.lax.dynamic_slice_in_dim(x, start, size), ensemble)
 
@@ -59,25 +68,26 @@ def excerpt(layout: Layout, ensemble: Any, start: jax.Array, size: int) -> Any:
 
 
 def joined(layout: Layout, shares: Any) -> Any:
-    """What `excerpt` took, on every device."""
+    """Return the entries that `excerpt` took, in order and whole on every device, (size,)."""
     return jax.tree.map(lambda x: jnp.sum(x.reshape(layout.devices, -1), axis=0), shares)
 
 
 def pass_over(
     layout: Layout,
-    body: Callable[..., tuple[Any, Any, Any]],
+    body: Callable[..., BlockResult],
     state: State,
     shared: Any = (),
     noise: jax.Array | None = None,
     zeros: Any = (),
 ) -> tuple[Any, Any, Any]:
-    """One pass over the markers of ``state``: (markers', histograms, sums).
+    """Apply a function to all markers, block by block; return the changed markers, the histograms and the sums.
 
-    ``body(state, shared, words, histograms)`` sees a state that holds one block of the markers, the block's random
-    words, and the histograms so far, at first ``zeros``.  It returns the fields of the markers that change, as a
-    dictionary, the histograms with the block added, and terms, one entry per marker, whose sums over the ensemble
-    (float64) are the last result.  noise: random key of the words, which are drawn block by block, or the words
-    themselves, (N,) uint64.
+    body: (state, shared, words, histograms) -> `BlockResult`; its state holds one block of the markers, words are the
+        block's random words, histograms those of the blocks before.
+    shared: pytree of arrays that every block needs whole.
+    noise: random key from which words are drawn block by block, or the words themselves, (N,) uint64.
+    zeros: histograms before the first block.
+    The sums of the terms over the ensemble are float64.
     """
     rest = dataclasses.replace(state, markers=None)  # type: ignore[arg-type]
     key, given = None, noise
@@ -89,7 +99,7 @@ def pass_over(
         shape = ensemble[0].rise.shape
         first = jax.lax.axis_index(_AXIS) * shape[0] if layout.devices > 1 else 0
 
-        def block(ensemble: Any, start: jax.Array, histograms: Any) -> tuple[Any, Any, Any]:
+        def block(ensemble: Any, start: jax.Array, histograms: Any) -> BlockResult:
             markers, words = ensemble
             if key is not None:
                 words = draw_words(key, start + jnp.arange(markers.rise.size))
@@ -106,7 +116,9 @@ def pass_over(
 
 
 def held(x: Any, always: jax.Array) -> Any:
-    """``x``, computed once and for all; ``always`` is true, which the compiler must not know.
+    """Keep XLA from recomputing x at each use.
+
+    x: pytree of arrays; always: true at run time but unknown at compile time, ().
 
     XLA on CPU computes what feeds several scatters anew within each, entry by entry, and a derivative's three times
     over (measured: 3.0 instead of 1.0 microseconds for five tangents of a marker and step).
@@ -117,9 +129,13 @@ def held(x: Any, always: jax.Array) -> Any:
 
 
 def _by_blocks(
-    block: Callable[..., Any], ensemble: Any, starts: jax.Array, zeros: Any, size: int
+    block: Callable[..., BlockResult], ensemble: Any, starts: jax.Array, zeros: Any, size: int
 ) -> tuple[dict[str, jax.Array], tuple[Any, Any]]:
-    """``block`` on each block of ``size`` markers, the first ones numbered ``starts``: (changes, (histograms, sums)).
+    """Apply a function to blocks of equal size one after another; return the changes and (histograms, sums).
+
+    block: (ensemble, start, histograms) -> `BlockResult`; ensemble: markers and their random words or None, (N,);
+    starts: number of the first marker of each block, (blocks,); zeros: histograms before the first block;
+    size: markers of a block.
 
     Terms are added block upon block, entry by entry, and summed at the end: XLA on CPU would compute the terms over
     again, slowly, inside a sum per block (measured: half the time of a step).
@@ -145,7 +161,10 @@ def _by_blocks(
 
 
 def _cut(n: int, block: int) -> tuple[int, int]:
-    """Number and size of blocks, at most ``block`` each, for n markers; without padding where n allows it."""
+    """Return the number and the size of the blocks that n markers are divided into, without padding where n allows it.
+
+    block: most markers of a block.
+    """
     fewest = max(1, -(-n // block))
     count = next((c for c in range(fewest, 2 * fewest) if n % c == 0), fewest)
     return count, -(-n // count)

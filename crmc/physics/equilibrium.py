@@ -1,7 +1,12 @@
-"""The steady state of both drives: the spectrum in which growth balances damping, its heating, and the drift.
+"""Steady state of both drives: the spectrum in which growth balances damping, its growth rates, the drift, and f.
 
-The flux F_mu that the drives force through each mu is known (``theory.combined_flux``).  What scatters there shares it:
-waves e_(d,h)(k = 1/(p |mu|)), h = sign(mu), and energy goes to each bin in proportion to its share e_j S_j/e.
+The flux F_mu that the drives force through each mu is known (``theory.combined_flux``).  The waves that scatter there,
+e_(d,h)(k = 1/(p |mu|)) with h = sign(mu), share it, and energy goes to each bin in proportion to its share e_j S_j/e.
+
+Arguments that all functions share:
+parameters, model: as in `crmc.physics.parameters`; amplitude: c_k of F0, (K,) [code];
+tau_B: timescale of the expansion, () [code], None without expansion; e: wave power of each branch and bin,
+(2, 2, bins).
 """
 
 from __future__ import annotations
@@ -21,22 +26,25 @@ from crmc.physics.spectrum import SIGNS
 from crmc.theory import combined_flux, growth_times_power_combined
 from crmc.theory.moments import resonant_nodes
 
-#: Iterations, and nodes in ln k of the integral of power; in momentum and in each hemisphere those of the drift.
+#: Iterations of the balance; nodes in ln k of its integrals; nodes in mu of the drift's integral, in each hemisphere.
 _ITERATIONS, _NODES, _COSINES = 400, 2000, 256
-#: Momenta and cosines of a hemisphere at which f is tabulated.
+#: Numbers of momenta and of cosines in a hemisphere at which f is tabulated.
 _TABLED = (512, 512)
 
 
 def _lengths(
     parameters: Parameters, model: Model, tau_B: jax.Array | float | None
 ) -> tuple[jax.Array | float, jax.Array | float]:
-    """L and tau_B [code], infinite where there is no such drive."""
+    """Return the length L of the gradient and tau_B, infinite where there is no such drive, () [code]."""
     length = 1.0 / parameters.gradient if model.gradient else math.inf
     return length, math.inf if tau_B is None else tau_B
 
 
 def _nodes(parameters: Parameters) -> tuple[jax.Array, jax.Array]:
-    """Places x = |p_par|, all over what the waves scatter, and weights dx/x; the last one stands for all the gap."""
+    """Return nodes x = |p_par| over the range that waves scatter and weights dx/x, (nodes,) [m_p c] and (nodes,).
+
+    The last node stands for the whole gap.
+    """
     grid = parameters.grid
     step = grid.knot * (grid.bins + 2) / _NODES
     x = jnp.exp(-(grid.log_k_min + step * (jnp.arange(_NODES) + 0.5)))
@@ -46,7 +54,10 @@ def _nodes(parameters: Parameters) -> tuple[jax.Array, jax.Array]:
 def _power(
     parameters: Parameters, amplitude: jax.Array, model: Model, tau_B: jax.Array | float | None, x: jax.Array
 ) -> jax.Array:
-    """Gamma e of every branch, (2, 2, nodes)."""
+    """Return Gamma e of each branch at k = 1/x, (2, 2, nodes) [code].
+
+    x: |p_par|, (nodes,) [m_p c].
+    """
     drives = _lengths(parameters, model, tau_B)
     k_max = None if model.broadened else 1.0 / parameters.grid.x_gap
 
@@ -68,7 +79,7 @@ def _power(
 def equilibrium_spectrum(
     parameters: Parameters, amplitude: jax.Array, model: Model, tau_B: jax.Array | float | None
 ) -> jax.Array:
-    """e_j of all branches, (2, 2, bins), those that nothing drives at the seed; tau_B [code], None: no expansion.
+    """Return the wave power e_j in which growth balances damping, the seed where no drive acts, (2, 2, bins).
 
     The power Gamma e that the drives feed per ln k does not depend on e; bin j takes the share e_j S_j/e of it.  The
     balance with damping is the fixed point of an iteration that keeps every e_j positive.
@@ -91,7 +102,11 @@ def equilibrium_spectrum(
 
 
 class _Drives(NamedTuple):
-    """L and tau_B [code] and the waves (2, 2, bins) that share their flux."""
+    """Drives and the waves that share their flux.
+
+    length: L of the gradient, () [code]; tau_B: timescale of the expansion, () [code]; both infinite without the drive.
+    e: wave power of each branch and bin, (2, 2, bins).
+    """
 
     length: jax.Array | float
     tau_B: jax.Array | float
@@ -101,9 +116,11 @@ class _Drives(NamedTuple):
 def _tilt(
     parameters: Parameters, amplitude: jax.Array, drives: _Drives, h: int, p: jax.Array, mu: jax.Array
 ) -> jax.Array:
-    """df/dmu at mu = SIGNS[h] ``mu``, 0 < ``mu`` < 1: [F_mu - sum_d d D_d (p v_A/v) df0/dp]/D, steady.
+    """Return df/dmu of the steady state in one hemisphere, [F_mu - sum_d d D_d (p v_A/v) df0/dp]/D, (...) [code].
 
-    D_d = (pi Omega0/2 gamma) e_d (1 - mu^2), D their sum; shapes broadcast.
+    D_d = (pi Omega0/2 gamma) e_d (1 - mu^2), D their sum.
+    h: index of the hemisphere, where the cosine is SIGNS[h] mu; p: momentum, (...) [m_p c]; mu: 0 < mu < 1, (...);
+    p and mu are broadcast.
     """
     background, v = parameters.background, p / jnp.sqrt(1.0 + p**2)
     f0, slope = background.density(amplitude, p), background.slope(amplitude, p)
@@ -115,12 +132,12 @@ def _tilt(
 
 
 def _lowest(parameters: Parameters) -> jax.Array:
-    """ln of a hundredth of the narrowest gap in mu: below, all is even."""
+    """Return ln of a hundredth of the narrowest gap in mu, (); f does not vary below."""
     return jnp.log(0.01 * jnp.minimum(parameters.grid.x_gap / parameters.background.momentum_max, 1.0))
 
 
 def _cosines(parameters: Parameters) -> tuple[jax.Array, jax.Array]:
-    """Nodes mu in (0, 1) and weights, uniform in ln mu from `_lowest` on."""
+    """Return Gauss-Legendre nodes in ln mu from `_lowest` to 0, as mu, and their weights, (cosines,)."""
     nodes, weights = np.polynomial.legendre.leggauss(_COSINES)
     low = _lowest(parameters)
     mu = jnp.exp(0.5 * low * (1.0 - nodes))
@@ -131,10 +148,10 @@ def _cosines(parameters: Parameters) -> tuple[jax.Array, jax.Array]:
 def steady_drift(
     parameters: Parameters, amplitude: jax.Array, model: Model, tau_B: jax.Array | float | None, e: jax.Array
 ) -> jax.Array:
-    """v_D/c (eq. 17) of the steady state that ``waves`` (2, 2, bins), which scatter down to mu = 0, keep up.
+    """Return the drift v_D/c (eq. 17) of the steady state that given waves maintain, ().
 
     n_c v_D = int v p^2 dp int (1 - mu^2)/2 (df/dmu) dmu with df/dmu = [F_mu - sum_d d D_d (p v_A/v) df0/dp]/D,
-    D_d = (pi Omega0/2 gamma) e_d (1 - mu^2) and D their sum.
+    D_d = (pi Omega0/2 gamma) e_d (1 - mu^2) and D their sum.  The waves must scatter down to mu = 0.
     """
     p, dp = parameters.background.quadrature()
     p, (mu, dmu) = p[:, None], _cosines(parameters)
@@ -147,10 +164,11 @@ def steady_drift(
 def growth_of_slope(
     parameters: Parameters, amplitude: jax.Array, df_dmu: Callable[[int, jax.Array, jax.Array], jax.Array]
 ) -> jax.Array:
-    """Growth rates of all branches, (2, 2, bins) [code], for f0 and df/dmu = ``df_dmu``(i, p, mu) at SIGNS[i] mu.
+    """Return the growth rate of each branch and bin for a given slope of f in mu, (2, 2, bins) [code].
 
     Gamma = (pi/4) p1 int (p^2 - p1^2) A(p, mu = h p1/p) dp with A = df0/dp + (d v/(v_A p)) df/dmu (eqs. 13-14), the
     mean over each bin's S_j and the part of the gap that it scatters.
+    df_dmu: (i, p, mu) -> df/dmu at the cosine SIGNS[i] mu [code]; p: momentum [m_p c] and 0 < mu < 1, (nodes, 96).
     """
     grid, background = parameters.grid, parameters.background
     x, dlnx = _nodes(parameters)
@@ -169,11 +187,11 @@ def growth_of_slope(
 def steady_growth(
     parameters: Parameters, amplitude: jax.Array, model: Model, tau_B: jax.Array | float | None, e: jax.Array
 ) -> jax.Array:
-    """Growth rates of all branches, (2, 2, bins) [code], by the steady f that ``waves`` of that shape keep up.
+    """Return the growth rate of each branch and bin by the steady f that given waves maintain, (2, 2, bins) [code].
 
-    `growth_of_slope` with df/dmu of `steady_drift`.  Where the waves balance damping, this is the damping rate of
-    those that are driven; if alone at their k and helicity, the other direction's is 2 Gamma_0 - Gamma_d, Gamma_0 < 0
-    that of isotropic f.
+    `growth_of_slope` with df/dmu of `steady_drift`.  Where growth balances damping, driven waves grow at their damping
+    rate Gamma_d.  If they are alone at their k and helicity, waves of the other direction grow at 2 Gamma_0 - Gamma_d,
+    where Gamma_0 < 0 is the rate for isotropic f.
     """
     drives = _Drives(*_lengths(parameters, model, tau_B), e)
     return growth_of_slope(parameters, amplitude, partial(_tilt, parameters, amplitude, drives))
@@ -183,9 +201,10 @@ def steady_growth(
 def steady_departure(
     parameters: Parameters, amplitude: jax.Array, model: Model, tau_B: jax.Array | float | None, e: jax.Array
 ) -> Tabulated:
-    """f - F0 of the steady state that ``waves``, which scatter down to mu = 0, keep up; without mean over mu.
+    """Tabulate f - F0 of the steady state that given waves maintain; its mean over mu is zero.
 
-    The integral over mu of df/dmu of `steady_drift`, by the midpoint rule in ln |mu|.
+    The integral over mu of df/dmu of `steady_drift`, by the midpoint rule in ln |mu|.  The waves must scatter down to
+    mu = 0.
     """
     background, drives = parameters.background, _Drives(*_lengths(parameters, model, tau_B), e)
     low = _lowest(parameters)
@@ -194,7 +213,7 @@ def steady_departure(
     middle = jnp.exp(low + step * (jnp.arange(_TABLED[1]) + 0.5))
     p = jnp.geomspace(background.momentum_min, background.momentum_max, _TABLED[0])[:, None]
     slopes = jnp.stack([_tilt(parameters, amplitude, drives, h, p, middle) for h in (0, 1)])
-    # From mu = 0 outwards; the first node is as near to it as nothing varies any more.
+    # From mu = 0 outwards; below the first node f does not vary.
     rises = jnp.concatenate([slopes[..., :1] * face[0], slopes * jnp.diff(face)], axis=-1)
     values = jnp.asarray(SIGNS)[:, None, None] * jnp.cumsum(rises, axis=-1)
     between = 0.5 * (values[..., 1:] + values[..., :-1]) * jnp.diff(face)

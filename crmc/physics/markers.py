@@ -1,4 +1,4 @@
-"""The ensemble of markers: test particles with constant phase-space volume.
+"""Markers: test particles with constant phase-space volume, their weights, their expansion, and their start.
 
 A marker has the conserved parallel momentum p_par and a momentum magnitude stored as the
 accumulated comoving change ``rise = (p b^{-1/3}/y0)^2 - 1`` from its birth value y0.  Together
@@ -11,6 +11,8 @@ The full weight is W = excess + V F0(y0, t), and the control variate reads
 
 as a function of the state (no weight equation).  ``sum_i w_i phi(z_i)`` estimates
 ``int (f - F0) phi d^3p/b``; number, energy and pressures per volume carry the factor b.
+
+Arguments that functions share: b: B/B0, (); background: F0; amplitude: c_k of F0, (K,) [code].
 """
 
 from __future__ import annotations
@@ -31,13 +33,13 @@ from crmc.theory.distribution import Background, relative_change
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Markers:
-    """Arrays of shape (N,), one floating dtype.
+    """Markers, as arrays of one floating dtype.
 
-    birth_momentum: y0, comoving momentum at birth [m_p c], constant.
-    parallel_momentum: p_par [m_p c]; changed by kicks only.
-    rise: (y/y0)^2 - 1, y = p b^{-1/3}.
-    volume: V, constant phase-space volume p^2 dp dmu at b = 1 [(m_p c)^3].
-    excess: W - V F0(y0, t), in units of n_i.
+    birth_momentum: y0, comoving momentum at birth, constant, (N,) [m_p c].
+    parallel_momentum: p_par, changed by kicks only, (N,) [m_p c].
+    rise: (y/y0)^2 - 1 with y = p b^{-1/3}, (N,).
+    volume: V, phase-space volume p^2 dp dmu at b = 1, constant, (N,) [(m_p c)^3].
+    excess: W - V F0(y0, t), (N,) [n_i].
     """
 
     birth_momentum: jax.Array
@@ -47,31 +49,31 @@ class Markers:
     excess: jax.Array
 
     def momentum_squared(self, b: jax.Array) -> jax.Array:
-        """p^2 = y0^2 (1 + rise) b^{2/3} [(m_p c)^2]."""
+        """Return p^2 = y0^2 (1 + rise) b^{2/3}, (N,) [(m_p c)^2]."""
         # Not times a rounded b^{2/3}: all markers together would gain or lose 1e-8 of their energy as b changes.
         change = jnp.expm1(2.0 / 3.0 * jnp.log(b)).astype(self.rise.dtype)
         square = self.birth_momentum**2
         return square + square * (self.rise + change + self.rise * change)
 
     def momentum(self, b: jax.Array) -> jax.Array:
-        """p [m_p c]."""
+        """Return the momentum p, (N,) [m_p c]."""
         return jnp.sqrt(self.momentum_squared(b))
 
     @property
     def comoving_momentum(self) -> jax.Array:
-        """y = y0 sqrt(1 + rise) [m_p c]."""
+        """Comoving momentum y = y0 sqrt(1 + rise), (N,) [m_p c]."""
         return jnp.sqrt(self.birth_momentum**2 * (1.0 + self.rise))
 
     def perpendicular_squared(self, b: jax.Array) -> jax.Array:
-        """p_perp^2 = p^2 - p_par^2 >= 0."""
+        """Return p_perp^2 = p^2 - p_par^2 >= 0, (N,) [(m_p c)^2]."""
         return jnp.maximum(self.momentum_squared(b) - self.parallel_momentum**2, 0.0)
 
     def magnetic_moment(self, b: jax.Array) -> jax.Array:
-        """M = p_perp^2/b, conserved without scattering."""
+        """Return the magnetic moment p_perp^2/b, conserved without scattering, (N,) [(m_p c)^2]."""
         return self.perpendicular_squared(b) / b.astype(self.rise.dtype)
 
     def weighing(self, background: Background, amplitude: jax.Array) -> Weighing:
-        """What weights at any later place of these markers are made of."""
+        """Return the constant parts of these markers' weights, from which the weight at any later momentum follows."""
         dtype = self.rise.dtype
         y2 = self.birth_momentum[..., None] ** 2
         pt2, a = background.turnover.astype(dtype) ** 2, background.index.astype(dtype)
@@ -79,45 +81,54 @@ class Markers:
         return Weighing(parts, y2 / (pt2 + y2), -0.5 * a)
 
     def weight(self, background: Background, amplitude: jax.Array) -> jax.Array:
-        """Full weight W, float64: the small excess must not be rounded to the digits of the large rest."""
+        """Return the full weight W, (N,) float64 [n_i].
+
+        float64, because the small excess must not be rounded to the digits of the large rest.
+        """
         return self.weighing(background, amplitude).full(self)
 
     def control_weight(self, background: Background, amplitude: jax.Array) -> jax.Array:
-        """w = W - V F0(y)."""
+        """Return the control variate w = W - V F0(y), (N,) [n_i]."""
         return self.weighing(background, amplitude).control(self)
 
 
 class Weighing(NamedTuple):
-    """Constant parts of the markers' weights, (N, K): V F0(y0) and y0^2/(p_t^2 + y0^2) of each component; exponents."""
+    """Constant parts of the markers' weights.
+
+    parts: V F0(y0) of each component, (N, K) [n_i]; share: y0^2/(p_t^2 + y0^2), (N, K); exponent: -a/2, (K,).
+    """
 
     parts: jax.Array
     share: jax.Array
     exponent: jax.Array
 
     def full(self, markers: Markers) -> jax.Array:
-        """W, float64."""
+        """Return the full weight W, (N,) float64 [n_i]."""
         rest = jnp.sum(self.parts, axis=-1)
         return markers.excess.astype(jnp.float64) + rest.astype(jnp.float64)
 
     def control(self, markers: Markers) -> jax.Array:
-        """w = excess - V [F0(y) - F0(y0)], the difference without cancellation."""
+        """Return w = excess - V [F0(y) - F0(y0)], the difference without cancellation, (N,) [n_i]."""
         relative = relative_change(self.share, self.exponent, markers.rise)
         return markers.excess - jnp.sum(self.parts * relative, axis=-1)
 
     def envelope(self, markers: Markers) -> jax.Array:
-        """V F0(y)."""
+        """Return V F0(y), (N,) [n_i]."""
         ratio = jnp.exp(self.exponent * jnp.log(1.0 + self.share * markers.rise[..., None]))
         return jnp.sum(self.parts * ratio, axis=-1)
 
     def estimated(self, markers: Markers, estimator: Literal["delta_f", "full_f"]) -> jax.Array:
-        """The weight that an estimator sums: w (delta_f) or W (full_f), in the markers' dtype."""
+        """Return the weight that an estimator sums, w (delta_f) or W (full_f), in the markers' dtype, (N,) [n_i]."""
         if estimator == "full_f":
             return self.full(markers).astype(markers.rise.dtype)
         return self.control(markers)
 
 
 def expand(markers: Markers, b: jax.Array, b_new: jax.Array) -> Markers:
-    """Change B at constant p_par and magnetic moment (eq. 6): exact for any ratio b_new/b."""
+    """Change B at constant p_par and magnetic moment (eq. 6), exactly for any ratio b_new/b.
+
+    b, b_new: B/B0 before and after, ().
+    """
     dtype, log_ratio = markers.rise.dtype, jnp.log(b_new / b)
     growth, frame = jnp.expm1(log_ratio).astype(dtype), jnp.expm1(-2.0 / 3.0 * log_ratio).astype(dtype)
     grown = markers.perpendicular_squared(b) / markers.momentum_squared(b) * growth
@@ -125,12 +136,11 @@ def expand(markers: Markers, b: jax.Array, b_new: jax.Array) -> Markers:
     return dataclasses.replace(markers, rise=markers.rise + shift)
 
 
-#: Markers whose places are drawn at a time.
-_SAMPLED_AT_ONCE = 1 << 22
-
-
 def padded(markers: Markers, count: int) -> Markers:
-    """``count`` markers, the added ones copies of the last without weight."""
+    """Return markers filled up to a number by copies of the last one without weight.
+
+    count: number of markers to return, at least N.
+    """
     missing = count - markers.rise.shape[0]
     if not missing:
         return markers
@@ -141,7 +151,7 @@ def padded(markers: Markers, count: int) -> Markers:
 
 
 def unit_square(count: int, seed: int) -> np.ndarray:
-    """Places of ``count`` markers in the unit square: scrambled Sobol points, (count, 2) float64."""
+    """Return scrambled Sobol points in the unit square, (count, 2) float64."""
     return _points(_sobol(seed), count)
 
 
@@ -164,15 +174,21 @@ def markers_at(
     count: int,
     dtype: np.dtype | type,
 ) -> Markers:
-    """Markers, uniform in ln p and mu, at the places ``sample`` of the unit square, (n, 2); n of ``count`` in all.
+    """Return markers of f = F0 + departure at given points of the unit square, uniform in ln p and mu, at b = 1.
 
-    departure: f - F0.  Differentiable; see `drawn_markers`.
+    Differentiable in background, amplitude and departure.
+    sample: points of the n markers, (n, 2); departure: f - F0; count: number of markers in all, n of which are here;
+    dtype: of the markers.
     """
     low, high = jnp.log(background.momentum_min), jnp.log(background.momentum_max)
     y, mu = jnp.exp(low + (high - low) * sample[:, 0]), 2.0 * sample[:, 1] - 1.0
     volume = 2.0 * (high - low) / count * y**3
     excess = volume * departure.at(background, amplitude, y, mu, 1.5 * mu**2 - 0.5)
     return Markers(*(x.astype(dtype) for x in (y, y * mu, jnp.zeros_like(y), volume, excess)))
+
+
+#: Most markers whose points are drawn at a time: points are float64 and take more memory than the markers.
+_SAMPLED_AT_ONCE = 1 << 22
 
 
 def drawn_markers(
@@ -184,9 +200,11 @@ def drawn_markers(
     seed: int = 0,
     dtype: np.dtype | type = np.float32,
 ) -> Markers:
-    """Quasi-random (scrambled Sobol) markers of f = F0 + ``departure``, uniform in ln p and mu, at b = 1."""
+    """Draw quasi-random (scrambled Sobol) markers of f = F0 + departure, uniform in ln p and mu, at b = 1.
+
+    count: number of markers; departure: f - F0; seed: of the scrambling; dtype: of the markers.
+    """
     engine, parts = _sobol(seed), []
-    # In parts, because the sample is float64 and would take more memory than the markers.
     part = min(1 << (count - 1).bit_length(), _SAMPLED_AT_ONCE)
     for first in range(0, count, part):
         sample = jnp.asarray(_points(engine, part)[: count - first])
@@ -205,6 +223,9 @@ def initial_markers(
     seed: int = 0,
     dtype: np.dtype | type = np.float32,
 ) -> Markers:
-    """`drawn_markers` of the two harmonics ``drift`` = v_D/c and ``anisotropy`` = zeta (eqs. 16, 20)."""
+    """Draw quasi-random markers of f = F0 + harmonics of given drift and anisotropy (eqs. 16, 20), at b = 1.
+
+    count: number of markers; drift: v_D/c, (); anisotropy: zeta, (); seed: of the scrambling; dtype: of the markers.
+    """
     harmonics = Harmonics(jnp.asarray(drift, jnp.float64), jnp.asarray(anisotropy, jnp.float64))
     return drawn_markers(count, background, amplitude, harmonics, seed=seed, dtype=dtype)

@@ -1,21 +1,25 @@
-"""Sums over the ensemble: moments with standard errors, and the energy of the tube."""
+"""Moments of the cosmic rays with standard errors, and the energy ledger of the tube, from sums over the ensemble."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from crmc.physics.ensemble import pass_over
+from crmc.physics.ensemble import BlockResult, pass_over
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.spectrum import wave_energy_unit
 from crmc.physics.state import State
 
 
 class Moments(NamedTuple):
-    """Cosmic-ray moments per volume, code units; ``energy`` is kinetic."""
+    """Moments of the cosmic rays per volume.
+
+    number: n_c, () [n_i]; energy: kinetic energy density U, () [code];
+    parallel_pressure, perpendicular_pressure: P_par and P_perp, () [code].
+    """
 
     number: jax.Array
     energy: jax.Array
@@ -24,28 +28,28 @@ class Moments(NamedTuple):
 
     @property
     def pressure(self) -> jax.Array:
-        """P_c = (2 P_perp + P_par)/3."""
+        """Pressure P_c = (2 P_perp + P_par)/3, () [code]."""
         return (2.0 * self.perpendicular_pressure + self.parallel_pressure) / 3.0
 
     @property
     def anisotropy(self) -> jax.Array:
-        """Delta P/P_c."""
+        """Pressure anisotropy (P_par - P_perp)/P_c, ()."""
         return (self.parallel_pressure - self.perpendicular_pressure) / self.pressure
 
 
 def total(x: jax.Array) -> jax.Array:
-    """Sum in float64 whatever the markers' dtype."""
+    """Return the sum of all entries in float64, whatever their dtype, ()."""
     return jnp.sum(x, dtype=jnp.float64)
 
 
 def estimator_weight(state: State, parameters: Parameters, model: Model) -> jax.Array:
-    """w (delta_f) or W (full_f)."""
+    """Return the weight that the model's estimator sums, w (delta_f) or W (full_f), (N,) [n_i]."""
     weighing = state.markers.weighing(parameters.background, state.amplitude)
     return weighing.estimated(state.markers, model.estimator)
 
 
 def moment_functions(state: State) -> tuple[jax.Array, ...]:
-    """1, kinetic energy, p v mu^2, p v (1 - mu^2)/2 of every marker."""
+    """Return 1, kinetic energy, p v mu^2 and p v (1 - mu^2)/2 of every marker, (N,) each [m_p c^2]."""
     m = state.markers
     p2 = m.momentum_squared(state.b)
     gamma = jnp.sqrt(1.0 + p2)
@@ -54,23 +58,22 @@ def moment_functions(state: State) -> tuple[jax.Array, ...]:
 
 
 def background_moments(state: State, parameters: Parameters) -> Moments:
-    """The F0 part of every moment, by quadrature."""
+    """Return the moments of F0 by quadrature."""
     f0 = parameters.background.moments(state.amplitude, state.b)
     return Moments(f0.number, f0.energy, f0.pressure, f0.pressure)
 
 
 class Sums(NamedTuple):
-    """Sums over the ensemble of one state, float64; per unit length of tube (density/b).
+    """Sums over the ensemble of one state, per unit length of tube (density/b), each () float64 [code].
 
     w is the estimator's weight, W the full one, phi the four moment functions, in the order of `Moments`.
-
-    first: sum w phi_a.
-    second: sum w^2 phi_a phi_b for a <= b, row by row.
-    energy: sum W eps, kinetic.
+    first: sum w phi_a, 4 entries.
+    second: sum w^2 phi_a phi_b for a <= b, row by row, 10 entries.
+    energy: sum W eps with the kinetic energy eps.
     number: sum W.
     flux, flux_squared: sum w v_par and sum (w v_par)^2.
-    gap: sum (w p v (3 mu^2 - 1)/2) over the markers in the 90-degree gap, w that of delta_f.
-    members: number of markers that have a weight.
+    gap: sum w p v (3 mu^2 - 1)/2 over the markers in the 90-degree gap, with w of delta_f.
+    members: number of markers of non-zero volume.
     """
 
     first: tuple[jax.Array, ...]
@@ -84,9 +87,9 @@ class Sums(NamedTuple):
 
 
 def ensemble_sums(state: State, parameters: Parameters, model: Model) -> Sums:
-    """All sums of a state in one pass over its markers."""
+    """Return all sums of a state by one pass over its markers."""
 
-    def body(state: State, parameters: Parameters, words: None, histograms: tuple) -> tuple:
+    def body(state: State, parameters: Parameters, words: None, histograms: Any) -> BlockResult:
         phi = moment_functions(state)
         weight = estimator_weight(state, parameters, model)
         terms = [weight * x for x in phi]
@@ -111,18 +114,21 @@ def ensemble_sums(state: State, parameters: Parameters, model: Model) -> Sums:
 
 
 def symmetric(upper: Sequence[jax.Array]) -> jax.Array:
-    """Symmetric (4, 4) matrix of the moment functions from its entries a <= b, row by row."""
+    """Return the symmetric matrix of the four moment functions, (4, 4).
+
+    upper: its entries a <= b, row by row, 10 of ().
+    """
     matrix = jnp.zeros((4, 4)).at[jnp.triu_indices(4)].set(jnp.stack(upper))
     return matrix + jnp.triu(matrix, 1).T
 
 
 def ensemble_moments(state: State, parameters: Parameters, model: Model) -> Moments:
-    """Moments by the model's estimator."""
+    """Return the moments of a state by the model's estimator."""
     return moments_of(ensemble_sums(state, parameters, model), state, parameters, model)
 
 
 def moments_of(sums: Sums, state: State, parameters: Parameters, model: Model) -> Moments:
-    """The same from the sums of the state."""
+    """Return the moments of a state by the model's estimator from `ensemble_sums` of the state."""
     sampled = Moments(*(state.b * x for x in sums.first))
     if model.estimator == "full_f":
         return sampled
@@ -130,9 +136,10 @@ def moments_of(sums: Sums, state: State, parameters: Parameters, model: Model) -
 
 
 def moment_errors(sums: Sums, now: Moments, b: jax.Array) -> tuple[Moments, jax.Array]:
-    """Standard errors of the moments ``now`` and of Delta P/P_c, as for independent markers.
+    """Return standard errors of the moments and of Delta P/P_c, as for independent markers.
 
     Conservative after a quasi-random start, whose error is smaller.
+    sums: those of the state; now: moments of the state; b: B/B0, ().
     """
     first = jnp.stack(sums.first)
     second = symmetric(sums.second)
@@ -149,7 +156,7 @@ def moment_errors(sums: Sums, now: Moments, b: jax.Array) -> tuple[Moments, jax.
 
 
 class Energies(NamedTuple):
-    """Energies per unit length of tube (density/b), code units; cosmic rays by their full weights."""
+    """Energies of cosmic rays (by their full weights), waves, gas and field per unit length of tube, () each [code]."""
 
     cosmic_rays: jax.Array
     waves: jax.Array
@@ -158,12 +165,12 @@ class Energies(NamedTuple):
 
 
 def energies(state: State, parameters: Parameters, model: Model) -> Energies:
-    """The four stores of the ledger."""
+    """Return the energies of a state, which are the stores of the ledger."""
     return energies_of(ensemble_sums(state, parameters, model), state, parameters)
 
 
 def energies_of(sums: Sums, state: State, parameters: Parameters) -> Energies:
-    """The same from the sums of the state."""
+    """Return the energies of a state from `ensemble_sums` of the state."""
     return Energies(
         cosmic_rays=sums.energy,
         waves=wave_energy(state, parameters) / state.b,
@@ -173,11 +180,14 @@ def energies_of(sums: Sums, state: State, parameters: Parameters) -> Energies:
 
 
 def wave_energy(state: State, parameters: Parameters) -> jax.Array:
-    """Total energy density of all branches, magnetic and kinetic."""
+    """Return the energy density of all waves, magnetic and kinetic, () [code]."""
     return wave_energy_unit(parameters.grid, parameters.alfven_speed, state.b) * jnp.sum(state.e)
 
 
 def ledger(store: Energies, state: State) -> jax.Array:
-    """Sum that stays constant: stores + radiated + work - injected."""
+    """Return the sum that energy conservation keeps constant, stores + radiated + work - injected, () [code].
+
+    store: energies of the state.
+    """
     books = state.books
     return sum(store) + books.radiated + books.work - books.injected

@@ -1,4 +1,4 @@
-"""The random words of a step: a counter-based stream, in which a marker's word depends on its number and step alone."""
+"""Random words of the markers by a counter-based generator: a word depends on seed, step and marker number alone."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ def run_key(seed: int) -> jax.Array:
 
 
 def step_noise(key: jax.Array, step: jax.Array) -> jax.Array:
-    """Key of the words of one step, by its global number."""
+    """Return the random key of a step.
+
+    key: random key of the run; step: number of the step since the start of the run, ().
+    """
     return jax.random.fold_in(key, step)
 
 
 def words(key_data: jax.Array, index: jax.Array) -> jax.Array:
-    """Words number ``index`` (n,) of a stream, uint64: ``jax.random.bits(key, (N,), "uint64")[index]``.
+    """Return the random words of given numbers, ``jax.random.bits(key, (N,), "uint64")[index]``, (n,) uint64.
 
-    key_data: ``jax.random.key_data`` of a threefry key.
+    key_data: ``jax.random.key_data`` of a threefry key, (2,) uint32; index: numbers of the words, (n,).
     """
     index = index.astype(jnp.uint64)
     counter = jnp.concatenate([(index >> np.uint64(32)).astype(jnp.uint32), index.astype(jnp.uint32)])

@@ -1,4 +1,4 @@
-"""Parameters of a run: arrays one may sweep or differentiate, and the static model."""
+"""Parameters of a run, which may be swept or differentiated, and the static switches of its model."""
 
 from __future__ import annotations
 
@@ -16,18 +16,25 @@ from crmc.theory.distribution import Background
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Parameters:
-    """Scalars (float64) in code units; see crmc.units.
+    """Parameters of a run, all but the last three () float64.
 
-    alfven_speed: v_A/c at b = 1; later v_A ~ b^(1/2).
-    nu_coefficient: pi (exact) or 1 (eq. 30 as printed).
-    growth_coefficient: wave energy gained per energy lost by particles: 1 (exact) or pi/2 (eqs. 15 and 30 as printed).
-    expansion_rate: 1/tau_B of the prescribed mode; negative compresses.
-    injection_rate: pressure per time of the isotropic source.
-    external_pressure: P_ext of the pressure-balance mode.
-    heating, cooling: volumetric background rates of the gas at b = 1 (scale as n and n^2).
-    seed: floor of every spline amplitude.
-    scattering_frequency: nu of the constant model.
-    gradient: 1/L of the imposed gradient df/ds = -f/L; gradient_end: time at which it vanishes.
+    dt: length of a step, () [code].
+    alfven_speed: v_A/c at b = 1; v_A ~ b^(1/2), ().
+    nu_coefficient: pi (exact) or 1 (eq. 30 as printed), ().
+    growth_coefficient: wave energy gained per energy lost by particles, 1 (exact) or pi/2 (eqs. 15 and 30 as
+        printed), ().
+    expansion_rate: 1/tau_B of the prescribed mode, negative for compression, () [code].
+    injection_rate: pressure per time of the isotropic source, () [code].
+    external_pressure: P_ext of the pressure-balance mode, () [code].
+    adiabatic_index: gamma_g of the gas, ().
+    heating, cooling: volumetric rates of the gas at b = 1, proportional to n and n^2, () [code].
+    seed: floor of the wave power of each branch and bin, ().
+    scattering_frequency: nu of the constant model, () [code].
+    gradient: 1/L of the imposed gradient df/ds = -f/L, () [code].
+    gradient_end: time at which the gradient vanishes, () [code].
+    damping: rates of all mechanisms of wave damping.
+    background: shapes of F0.
+    grid: geometry of the spectrum.
     """
 
     dt: jax.Array
@@ -51,15 +58,22 @@ class Parameters:
 
 @dataclasses.dataclass(frozen=True)
 class Model:
-    """Static switches: hashable, one compilation each.
+    """Static switches of a run, hashable; each combination is compiled once.
 
-    gradient: whether there is an imposed gradient.
-    broadened: whether the shortest waves scatter particles in the 90-degree gap, too.
+    expansion: how B changes.
+    scattering: waves of the spectrum, a constant nu in the frames of both directions ("co_moving") or of the forward
+        waves ("forward"), or none.
+    estimator: weight that moments sum, w ("delta_f") or W ("full_f").
+    nonlinear_landau: form of nonlinear Landau damping.
+    evolve_waves: whether waves grow and decay; adiabatic_waves: whether they follow the expansion.
+    balance_energy: whether energy conservation is restored after each step by a correction of the weights.
+    inject: whether there is an isotropic source; gradient: whether there is an imposed gradient.
+    broadened: whether the shortest waves also scatter particles in the 90-degree gap.
     coarse_grain_every: steps between coarse-grainings of the weights, 0 for never.
-    functional_every: steps between samples of the growth functional, 0 for none; odd, so that they see either order of
-        the kicks.
+    functional_every: steps between samples of the growth functional, 0 for none; odd, so that samples alternate
+        between the two orders of the kicks.
     functional_refinement: steps of a sample per step of the run.
-    layout: how the ensemble is cut for devices and caches; no result depends on it.
+    layout: division of the markers among devices and blocks, on which no result depends.
     """
 
     expansion: Literal["none", "prescribed", "injection", "pressure_balance"] = "none"

@@ -1,4 +1,4 @@
-"""Four branches of parallel Alfven waves on a ln k grid of quadratic B-splines.
+"""Spectrum of parallel Alfven waves: four branches on quadratic B-splines in ln k, and the geometry of its tables.
 
 A branch is (direction d, helicity h), d, h = +-1; axis order is [+1, -1] for both.  A
 particle with sign(p_par') = h, p_par' measured in the frame of direction d, resonates
@@ -6,10 +6,11 @@ with branch (d, h) at k = m Omega0/|p_par'|.  The branch's power is
 
     e(ln k) = 8 pi k W_M(k)/B^2 = sum_j e_j S_j(ln k)
 
-and the same S_j enter the kick, the deposit of energy and the growth functional.
+and the same S_j enter the kick, the deposit of energy and the growth functional.  A bin is one spline of a branch.
 
 Because Omega0 falls with B while k stays, everything is tabulated in the scaled momenta
-x = |p_par'|/(m c b) = Omega0(0)/(k c) and P = p'/(m c b), in which the grid is fixed.
+x = |p_par'|/(m c b) = Omega0(0)/(k c) and P = p'/(m c b), in which the grid is fixed.  Both are pure numbers, and
+so is k in units of Omega0(0)/c.
 """
 
 from __future__ import annotations
@@ -21,17 +22,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from crmc.theory.distribution import Real
+
 #: Signs along the direction and helicity axes.
 SIGNS = np.array([1.0, -1.0])
-#: Rows in ln P, and cells between the gap and p', of the scattering tables.
+#: Rows in ln P of the scattering tables, and their cells between the gap and p'.
 ROWS, CELLS = 48, 128
-#: Octaves above the gap that the deposit covers, and its cells, equal ones in x, per octave (a power of two).
+#: Octaves above the gap that the deposit of energy covers, and its cells per octave, equal in x (a power of two).
 DEPOSIT_OCTAVES, CELLS_PER_OCTAVE = 20, 64
 DEPOSIT_CELLS = DEPOSIT_OCTAVES * CELLS_PER_OCTAVE
 
 
 def bspline(u: jax.Array) -> jax.Array:
-    """Cardinal quadratic B-spline on [0, 3], unit integral, C^1, vanishing with zero slope at both ends."""
+    """Return the cardinal quadratic B-spline on [0, 3], which has unit integral and a continuous slope, (...).
+
+    u: distance from its first knot in knot spacings, (...).
+    """
     rise = 0.5 * u**2
     middle = -(u**2) + 3.0 * u - 1.5
     fall = 0.5 * (3.0 - u) ** 2
@@ -42,18 +48,19 @@ def bspline(u: jax.Array) -> jax.Array:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class SpectrumGrid:
-    """Fixed geometry of the spectrum and of its tables; all float64.
+    """Fixed geometry of the spectrum and of its tables, float64.
 
-    log_k_min, knot: first knot and knot spacing h in ln(k c/Omega0(0)); a basis function has integral h.
-    x_gap, x_top: scaled momenta resonant with k_max and k_min; no wave scatters outside (x_gap, x_top).
-    x_low: lower end of what is scattered at all: x_gap, or 0 with a broadened resonance.
-    log_k_top: ln k from which on a broadened resonance sees the waves of this k; infinite without.
-    row_start, row_step: ln P of the first row and spacing of the rows.
+    log_k_min: first knot in ln k, (); knot: spacing h of the knots, the integral of each S_j, ().
+    x_gap, x_top: scaled momenta resonant with k_max and k_min, (); no wave scatters outside (x_gap, x_top).
+    x_low: lower end of the range that is scattered, x_gap, or 0 with a broadened resonance, ().
+    log_k_top: ln k above which a broadened resonance sees the waves of this k, infinite without broadening, ().
+    row_start: ln P of the first row, (); row_step: spacing of the rows in ln P, ().
     top: upper end min(P, x_top) of the scattering range of each row, (ROWS,).
-    x_mid, basis_mid: x and S_j at the cell centres of each row, ([bins, ]ROWS, CELLS).
-    x_deposit, basis_deposit: deposit nodes x_gap 2^n (1 + m/CELLS_PER_OCTAVE), (DEPOSIT_CELLS + 1,), and S_j in the
-        middle of the part of each cell below x_top, (bins, DEPOSIT_CELLS).
-    basis_low: S_j below x_gap, (bins,); zero without broadening.
+    x_mid: x at the cell centres of each row, (ROWS, CELLS); basis_mid: S_j there, (bins, ROWS, CELLS).
+    x_deposit: nodes of the deposit, x_gap 2^n (1 + m/CELLS_PER_OCTAVE), (DEPOSIT_CELLS + 1,).
+    basis_deposit: S_j in the middle of the part of each cell below x_top, (bins, DEPOSIT_CELLS).
+    basis_low: S_j that scatter below x_gap, zero without broadening, (bins,).
+    centres: k at the centre of each bin, (bins,).
     """
 
     log_k_min: jax.Array
@@ -74,27 +81,38 @@ class SpectrumGrid:
 
     @property
     def bins(self) -> int:
+        """Number of bins of a branch."""
         return self.centres.shape[0]
 
     @property
     def row_momentum(self) -> jax.Array:
-        """P of each row, (ROWS,)."""
+        """Scaled momentum P of each row of the tables, (ROWS,)."""
         return jnp.exp(self.row_start + self.row_step * jnp.arange(ROWS))
 
     def basis(self, x: jax.Array) -> jax.Array:
-        """S_j at ln k = -ln x; shape x.shape + (bins,)."""
+        """Return S_j at ln k = -ln x, (..., bins).
+
+        x: scaled momentum, (...).
+        """
         return _basis(-jnp.log(x), self.log_k_min, self.knot, self.bins)
 
     def resonant(self, x: jax.Array) -> jax.Array:
-        """S_j as particles at x meet them, x.shape + (bins,): ``basis``, in the gap that at its edge if broadened."""
+        """Return the S_j that scatter particles at x, (..., bins): `basis`, within a broadened gap that at its edge.
+
+        x: scaled momentum, (...).
+        """
         return _basis(jnp.minimum(-jnp.log(x), self.log_k_top), self.log_k_min, self.knot, self.bins)
 
     def power(self, e: jax.Array, x: jax.Array) -> jax.Array:
-        """e(ln k) of one branch, ``e`` of shape (bins,), at x = 1/k."""
+        """Return e(ln k) of one branch at k = 1/x, (...).
+
+        e: wave power of each bin of the branch, (bins,); x: scaled momentum, (...).
+        """
         return self.basis(x) @ e
 
 
 def _basis(log_k: jax.Array, log_k_min: jax.Array, knot: jax.Array, bins: int) -> jax.Array:
+    """Return S_j at ln k, (..., bins)."""
     return bspline((log_k[..., None] - log_k_min) / knot - jnp.arange(bins))
 
 
@@ -103,40 +121,48 @@ _SHAPE = 4.0 / 7.0
 
 
 def _sides(t: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """rho_1 and rho_2 of ``range_fraction``."""
+    """Return rho_1 and rho_2 of `range_fraction`, (...) each."""
     return t * (1.0 + _SHAPE * (1.0 - t)), (1.0 - t) * (1.0 + _SHAPE * t)
 
 
 def range_fraction(t: jax.Array) -> jax.Array:
-    """s = (q - q_low)/(q_top - q_low) at table coordinate t in [0, 1], dense at both ends.
+    """Return s = (q - q_low)/(q_top - q_low) at a table coordinate, whose nodes are dense at both ends, (...).
 
     s = rho_1^2/(rho_1^2 + rho_2^2), rho_1 = t (1 + c (1 - t)), rho_2 = (1 - t)(1 + c t), so that s(1 - t) = 1 - s(t).
+    t: table coordinate in [0, 1], (...).
     """
     one, two = _sides(t)
     return one**2 / (one**2 + two**2)
 
 
 def range_slope(t: jax.Array) -> jax.Array:
-    """ds/dt of ``range_fraction``."""
+    """Return ds/dt of `range_fraction` at table coordinate t, (...)."""
     one, two = _sides(t)
     d_one, d_two = 1.0 + _SHAPE * (1.0 - 2.0 * t), -1.0 + _SHAPE * (1.0 - 2.0 * t)
     return 2.0 * one * two * (d_one * two - one * d_two) / (one**2 + two**2) ** 2
 
 
 def table_coordinate(above_low: jax.Array, below_top: jax.Array) -> jax.Array:
-    """Inverse of ``range_fraction``, from the distances q - q_low and q_top - q: a quadratic in t."""
+    """Return the table coordinate t at which `range_fraction` has a given value, the root of a quadratic, (...).
+
+    above_low: q - q_low, (...); below_top: q_top - q, (...), of one unit.
+    """
     a, b = jnp.sqrt(above_low), jnp.sqrt(below_top)
     half = (1.0 + _SHAPE) * b + (1.0 - _SHAPE) * a
     return 2.0 * a / (half + jnp.sqrt(half**2 - 4.0 * _SHAPE * a * (b - a)))
 
 
 @functools.partial(jax.jit, static_argnames=("bins", "broadened"))
-def make_grid(k_min, k_max, bins: int, momentum_min, momentum_max, broadened: bool = False) -> SpectrumGrid:
-    """Grid for k in [k_min, k_max] Omega0/c and scaled momenta P in [momentum_min, momentum_max].
+def make_grid(
+    k_min: Real, k_max: Real, bins: int, momentum_min: Real, momentum_max: Real, broadened: bool = False
+) -> SpectrumGrid:
+    """Return the grid of a spectrum and of its tables.
 
-    broadened: waves scatter down to q = 0.  Splines vanish at k_max; from the last k on at which they sum to one, the
-        resonance sees the power there.
-    Markers beyond the last row use its table; give the momentum range some margin.
+    k_min, k_max: ends of the spectrum, () [Omega0/c]; bins: number of bins of a branch;
+    momentum_min, momentum_max: range of scaled momenta P of the tables, (); markers beyond it use the last row, so the
+        range needs some margin.
+    broadened: whether waves scatter down to q = 0.  Splines vanish at k_max; above the last k at which they sum to one,
+        the resonance sees the power at that k.
     """
     log_k_min = jnp.log(jnp.asarray(k_min))
     knot = jnp.log(k_max / k_min) / (bins + 2)
@@ -175,5 +201,8 @@ def make_grid(k_min, k_max, bins: int, momentum_min, momentum_max, broadened: bo
 
 
 def wave_energy_unit(grid: SpectrumGrid, alfven_speed: jax.Array, b: jax.Array) -> jax.Array:
-    """Energy density (magnetic + kinetic) of one bin per unit e_j: 2 h B^2/8 pi, code units."""
+    """Return the energy density, magnetic and kinetic, of one bin per unit e_j, 2 h B^2/8 pi, () [code].
+
+    alfven_speed: v_A/c at b = 1, (); b: B/B0, ().
+    """
     return grid.knot * (alfven_speed * b) ** 2

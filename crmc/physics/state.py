@@ -1,4 +1,4 @@
-"""What evolves: one frozen pytree, and the books that must balance."""
+"""State of a run: one frozen pytree that holds all evolving quantities, with the books that must balance."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from crmc.physics.markers import Markers
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Books:
-    """What crossed the tube's boundary since t = 0, per unit length of tube (density/b), code units.
+    """Energy and number that crossed the tube's boundary since t = 0, per unit length of tube (density/b).
 
-    injected: cosmic-ray source, what an imposed gradient brings in, background heating of the gas, and energy that
-        keeps waves at their seed.
-    radiated: cooling of the gas.
-    work: done on the surroundings, int P_total d(1/b).
-    entered: number of cosmic rays, by the source and the gradient.
+    injected: energy from the cosmic-ray source, the imposed gradient and the background heating of the gas, and energy
+        that keeps waves at their seed, () [code].
+    radiated: energy lost by cooling of the gas, () [code].
+    work: work done on the surroundings, int P_total d(1/b), () [code].
+    entered: number of cosmic rays from the source and the gradient, () [code].
     """
 
     injected: jax.Array
@@ -28,7 +28,10 @@ class Books:
     entered: jax.Array
 
     def with_entered(self, number: jax.Array, energy: jax.Array) -> Books:
-        """Books after so many cosmic rays came in."""
+        """Return the books after cosmic rays have entered.
+
+        number, energy: of those that entered, () [code].
+        """
         return dataclasses.replace(self, entered=self.entered + number, injected=self.injected + energy)
 
 
@@ -37,12 +40,13 @@ class Books:
 class State:
     """State of a run.
 
-    step: integer; time is step*dt.
-    markers: the ensemble.
-    amplitude: amplitudes c_k of the background F0, (K,), float64.
-    e: wave power e_j of each branch and bin, (2 directions, 2 helicities, bins), float64.
-    b: B/B0.
-    gas_pressure: P_g, code units.
+    step: number of the step, () int64; time is step dt.
+    markers: the ensemble, or the cells of a mesh.
+    amplitude: amplitudes c_k of the background F0, (K,) float64 [code].
+    e: wave power e_j of each branch (direction, helicity) and bin, (2, 2, bins) float64.
+    b: B/B0, ().
+    gas_pressure: P_g, () [code].
+    books: energy and number that crossed the boundary.
     """
 
     step: jax.Array
@@ -55,5 +59,5 @@ class State:
 
 
 def zero_books() -> Books:
-    """Books at t = 0."""
+    """Return the books at t = 0."""
     return Books(*(jnp.zeros(()) for _ in range(4)))

@@ -1,41 +1,50 @@
-"""The flux tube: how B changes, what expands with it, and the thermal gas."""
+"""Change the field of the flux tube and carry cosmic rays, waves and gas with it; sources of cosmic rays and gas."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from crmc.physics.ensemble import pass_over
+from crmc.physics.ensemble import BlockResult, pass_over
 from crmc.physics.markers import expand as expand_markers
 from crmc.physics.moments import ensemble_moments, estimator_weight, moment_functions, wave_energy
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
+from crmc.theory.distribution import Background
 
 #: gamma_c of eqs. 1 and 3.
 COSMIC_RAY_INDEX = 4.0 / 3.0
 
 
 def expand(state: State, parameters: Parameters, model: Model, end: float) -> State:
-    """Half a step of the expansion drive, to ``end`` = 1/2 or 1 of the step; markers, waves, gas and field follow B."""
+    """Advance the expansion by half a step: change B by the model's law, and markers, waves and gas with it.
+
+    end: time at which the half step ends, in steps from the start of the step, 1/2 or 1.
+    """
     if model.expansion == "none":
         return state
     return change_field(state, parameters, model, next_field(state, parameters, model, end))
 
 
 def known_ahead(model: Model) -> bool:
-    """Whether the field at the end of a step is known before what happens in it."""
+    """Return whether the field at the end of a step is known at its start."""
     return model.expansion in ("none", "prescribed")
 
 
 def change_field(state: State, parameters: Parameters, model: Model, b_new: jax.Array) -> State:
-    """Adiabatic change to B/B0 = ``b_new``: p_par, magnetic moment, k and wave action are constant."""
+    """Change B adiabatically for markers, gas, waves and field, and book their work.
 
-    def body(state: State, shared: tuple, words: None, histograms: tuple) -> tuple:
+    p_par, magnetic moment, k and wave action are constant.
+    b_new: B/B0 after the change, ().
+    """
+
+    def body(state: State, shared: tuple[Parameters, jax.Array], words: None, histograms: Any) -> BlockResult:
         parameters, b_new = shared
         full = state.markers.weight(parameters.background, state.amplitude)
         state, terms = carry(state, full, b_new)
@@ -47,29 +56,40 @@ def change_field(state: State, parameters: Parameters, model: Model, b_new: jax.
 
 
 def carry(state: State, full: jax.Array, b_new: jax.Array) -> tuple[State, tuple[jax.Array, ...]]:
-    """Markers of weights ``full`` (W) carried to field ``b_new``, and the terms whose sums `add_work` needs."""
+    """Change B adiabatically for the markers alone; return the state and the terms whose sums `add_work` takes.
+
+    full: weights W, (N,) [n_i]; b_new: B/B0 after the change, (); terms: W p_perp v_perp/2 at each of the
+    `work_nodes`, (N,) each [code].
+    """
     terms = tuple(full * _perpendicular(state, b) for b in work_nodes(state.b, b_new))
     return dataclasses.replace(state, b=b_new, markers=expand_markers(state.markers, state.b, b_new)), terms
 
 
 def add_work(state: State, b_old: jax.Array, sums: Sequence[jax.Array]) -> State:
-    """``state`` with the work int P_perp d(1/b) of the cosmic rays on their way from ``b_old`` in its books."""
+    """Book the work int P_perp d(1/b) of the cosmic rays in the change of B from b_old to that of the state.
+
+    b_old: B/B0 before the change, (); sums: those of the terms of `carry`, () each [code].
+    """
     log_ratio = jnp.log(state.b / b_old)
     work = -0.5 * log_ratio * sum(sums)
     return dataclasses.replace(state, books=dataclasses.replace(state.books, work=state.books.work + work))
 
 
 def work_nodes(b: jax.Array, b_new: jax.Array) -> list[jax.Array]:
-    """Fields at which pressures are taken for the work: two-point Gauss-Legendre in ln b."""
+    """Return the fields at which the work integral takes pressures, two-point Gauss-Legendre in ln b, () each.
+
+    b, b_new: B/B0 before and after the change, ().
+    """
     log_ratio = jnp.log(b_new / b)
     return [b * jnp.exp(0.5 * (1.0 + node) * log_ratio) for node in (-1.0 / np.sqrt(3.0), 1.0 / np.sqrt(3.0))]
 
 
 def change_surroundings(state: State, parameters: Parameters, model: Model, b_new: jax.Array) -> State:
-    """The same for all but the markers, without the work of the cosmic rays.
+    """Change B adiabatically for gas, waves and field, and book their work.
 
-    Work per unit length is int P d(1/b) with P of gas, waves (half their energy density: W/omega x volume conserved)
-    and field.
+    Work per unit length is int P d(1/b) with the pressures of gas, waves (half their energy density, since wave action
+    W/omega x volume is conserved) and field.
+    b_new: B/B0 after the change, ().
     """
     log_ratio = jnp.log(b_new / state.b)
     work = jnp.zeros(())
@@ -86,18 +106,23 @@ def change_surroundings(state: State, parameters: Parameters, model: Model, b_ne
 
 
 def _wave_factor(ratio: jax.Array, model: Model) -> jax.Array:
-    """Change of e: the energy density goes as b^(3/2) (action), or stays if the term is switched off."""
+    """Return the factor by which e changes, ().
+
+    The waves' energy density, e b^2, goes as b^(3/2) by conservation of action, or stays if the term is switched off.
+    ratio: b_new/b, ().
+    """
     return ratio ** (-0.5) if model.adiabatic_waves else ratio ** (-2.0)
 
 
 def _perpendicular(state: State, b: jax.Array) -> jax.Array:
-    """p_perp v_perp/2 of every marker when it is carried adiabatically to field b."""
+    """Return p_perp v_perp/2 of every marker after an adiabatic change to the field b, (N,) [m_p c^2]."""
     m = state.markers
     perp2 = m.perpendicular_squared(state.b) * (b / state.b).astype(m.rise.dtype)
     return 0.5 * perp2 * jax.lax.rsqrt(1.0 + m.parallel_momentum**2 + perp2)
 
 
 def _other_pressures(state: State, parameters: Parameters, model: Model, b: jax.Array) -> jax.Array:
+    """Return the pressure of gas, waves and field after an adiabatic change to the field b, () [code]."""
     ratio = b / state.b
     gas = state.gas_pressure * ratio**parameters.adiabatic_index
     waves = wave_energy(state, parameters)
@@ -107,12 +132,18 @@ def _other_pressures(state: State, parameters: Parameters, model: Model, b: jax.
 
 
 def magnetic_pressure(parameters: Parameters, b: jax.Array) -> jax.Array:
-    """P_m = B^2/8 pi, code units."""
+    """Return the magnetic pressure P_m = B^2/8 pi, () [code].
+
+    b: B/B0, ().
+    """
     return 0.5 * (parameters.alfven_speed * b) ** 2
 
 
 def next_field(state: State, parameters: Parameters, model: Model, end: float) -> jax.Array:
-    """B/B0 at ``end`` of the step, half a step on."""
+    """Return B/B0 after half a step by the model's law of expansion, ().
+
+    end: time at which the half step ends, in steps from the start of the step, 1/2 or 1.
+    """
     if model.expansion == "none":
         return state.b
     if model.expansion == "prescribed":
@@ -126,13 +157,13 @@ def next_field(state: State, parameters: Parameters, model: Model, end: float) -
 
 
 def balanced_field(state: State, parameters: Parameters, model: Model) -> jax.Array:
-    """B/B0 at which P_g + P_perp + P_m + P_waves = P_ext: two Newton steps in ln b.
+    """Return B/B0 at which P_g + P_perp + P_m + P_waves = P_ext after an adiabatic change, ().
 
-    P_perp is the estimator's (w and F0), carried adiabatically; one step changes ln b by dt/tau_B << 1, so two
-    Newton steps leave (dt/tau_B)^4.
+    P_perp is the estimator's (w and F0).  A step changes ln b by dt/tau_B << 1, so two Newton steps in ln b leave an
+    error of (dt/tau_B)^4.
     """
 
-    def body(state: State, shared: tuple, words: None, histograms: tuple) -> tuple:
+    def body(state: State, shared: tuple[Parameters, jax.Array], words: None, histograms: Any) -> BlockResult:
         parameters, b = shared
         weight = estimator_weight(state, parameters, model)
         return {}, histograms, weight * _perpendicular(state, b)
@@ -152,7 +183,7 @@ def balanced_field(state: State, parameters: Parameters, model: Model) -> jax.Ar
 
 
 def _background_perpendicular(state: State, parameters: Parameters, b: jax.Array) -> jax.Array:
-    """P_perp at field b of the F0 that was isotropic at state.b and is carried there freely, by quadrature."""
+    """Return P_perp of F0, isotropic at state.b, after an adiabatic change to the field b, by quadrature, () [code]."""
     y, dy = parameters.background.quadrature()
     p = (y * jnp.cbrt(state.b))[:, None]
     mu, dmu = np.polynomial.legendre.leggauss(16)
@@ -162,9 +193,10 @@ def _background_perpendicular(state: State, parameters: Parameters, b: jax.Array
 
 
 def apply_sources(state: State, parameters: Parameters, model: Model, dt: jax.Array) -> State:
-    """Isotropic injection of cosmic rays, background heating and cooling of the gas, at constant B.
+    """Inject cosmic rays isotropically, and heat and cool the gas, over dt at constant B.
 
-    Heating per ion and a cooling coefficient Lambda are constant: rates scale as b and b^2.
+    Heating per ion and the cooling coefficient Lambda are constant, so the rates scale as b and b^2.
+    dt: time, () [code].
     """
     heat = parameters.heating * state.b * dt
     cool = parameters.cooling * state.b**2 * dt
@@ -179,16 +211,17 @@ def apply_sources(state: State, parameters: Parameters, model: Model, dt: jax.Ar
 
 
 def inject(state: State, parameters: Parameters, model: Model, dt: jax.Array) -> State:
-    """Raise the amplitude of the source's component of F0; the markers' full weights follow.
+    """Inject cosmic rays over dt by raising the amplitude of the last component of F0, and full weights with it.
 
-    The source fills the last component, whose turnover is comoving, so its shape in y never changes.
+    The turnover of this component is comoving, so its shape in y never changes.
+    dt: time, () [code].
     """
     background = parameters.background
     source = jnp.zeros_like(state.amplitude).at[-1].set(1.0)
     unit = background.moments(source, state.b).pressure
     added = source * (parameters.injection_rate * dt / unit)
 
-    def body(state: State, shared: tuple, words: None, histograms: tuple) -> tuple:
+    def body(state: State, shared: tuple[Background, jax.Array], words: None, histograms: Any) -> BlockResult:
         background, added = shared
         m = state.markers
         # W rises by V dF0(y), the part V dF0(y0) through the amplitude.
@@ -208,6 +241,6 @@ def inject(state: State, parameters: Parameters, model: Model, dt: jax.Array) ->
 
 @partial(jax.jit, static_argnames="model")
 def total_pressure(state: State, parameters: Parameters, model: Model) -> jax.Array:
-    """P_g + P_perp + P_m + P_waves at t = 0."""
+    """Return P_g + P_perp + P_m + P_waves of a state, () [code]."""
     rays = ensemble_moments(state, parameters, model).perpendicular_pressure
     return rays + state.gas_pressure + magnetic_pressure(parameters, state.b) + 0.5 * wave_energy(state, parameters)

@@ -1,8 +1,9 @@
-"""What the waves' amplitudes gain from the kicks and lose to the gas; they never fall below the seed.
+"""Growth of the waves by the kicks of particles and their damping by the gas; wave power never falls below the seed.
 
-Damping acts by halves around the kicks, but the kicks are made by the waves as they were before the first half: in
-the steady state what scatters is then the mean over the step, to second order in Gamma_d dt.  Waves that had lost a
-whole step's damping would scatter too little by Gamma_d dt, and the anisotropy would be too large by as much.
+Damping acts in two halves around the kicks, but the kicks are made by the waves as they were before the first half: in
+the steady state the wave power that scatters is then the mean over the step, to second order in Gamma_d dt.  Waves
+that had lost a whole step's damping would scatter too little by Gamma_d dt, and the anisotropy would be too large by
+the same fraction.
 """
 
 from __future__ import annotations
@@ -17,17 +18,18 @@ from crmc.physics.parameters import Model, Parameters
 from crmc.physics.spectrum import SIGNS, wave_energy_unit
 from crmc.physics.state import State
 
-#: Momenta [m_p c] at which results state the scattering frequency.
+#: Momenta at which results state the scattering frequency, (3,) [m_p c].
 MOMENTA = np.array([1.0, 3.0, 10.0])
 #: e_j + gain is used while gain/e_j exceeds this; below, a C^1 exponential keeps e_j positive.
 _ADDITIVE_LIMIT = -0.6
 
 
 def damp(state: State, parameters: Parameters, model: Model, dt: jax.Array) -> tuple[State, jax.Array]:
-    """Damping of every branch over ``dt`` into heat of the gas, which is returned too [energy density].
+    """Damp all waves over dt into heat of the gas; return the state and the heat, () [code].
 
-    The rate is that of the middle of ``dt``, where it depends on the waves.  Energy that keeps a branch at its seed is
-    booked as injected.
+    Rates that depend on the waves are taken in the middle of dt.  Energy that keeps a bin at the seed is booked as
+    injected.
+    dt: time, () [code].
     """
     if model.scattering != "spectrum" or not model.evolve_waves:
         return state, jnp.zeros(())
@@ -47,26 +49,33 @@ def damp(state: State, parameters: Parameters, model: Model, dt: jax.Array) -> t
 
 
 def grow(state: State, offered: jax.Array, parameters: Parameters, model: Model) -> tuple[State, jax.Array]:
-    """Waves with the energy density ``offered`` to each bin, (2, 2, bins), and what each branch took of it, (2, 2)."""
+    """Give waves the energy that particles lose; return the state and the energy that each branch took, (2, 2) [code].
+
+    offered: energy density for each branch and bin, negative where waves lose, (2, 2, bins) [code].
+    """
     unit, e = wave_energy_unit(parameters.grid, parameters.alfven_speed, state.b), state.e
     if not model.evolve_waves:
         return state, jnp.sum(offered, axis=-1)
     relative, limit = offered / (unit * e), 1.0 + _ADDITIVE_LIMIT
     soft = limit * jnp.exp(jnp.minimum(relative - _ADDITIVE_LIMIT, 0.0) / limit)
     factor = jnp.where(relative > _ADDITIVE_LIMIT, 1.0 + relative, soft)
-    # A branch at its seed has nothing left to give back to the particles.
+    # A bin at the seed has no energy left to return to the particles.
     given = jnp.maximum(e * factor, parameters.seed) - e
     grown = e + parameters.growth_coefficient * given
     return dataclasses.replace(state, e=grown), unit * jnp.sum(given, axis=-1)
 
 
 def wave_velocities(state: State, parameters: Parameters) -> jax.Array:
-    """d v_A of both directions, (2,)."""
+    """Return the velocity d v_A of the waves of both directions, (2,) [c]."""
     return jnp.asarray(SIGNS) * parameters.alfven_speed * jnp.sqrt(state.b)
 
 
-def mean_scattering(e: jax.Array, b: jax.Array, parameters: Parameters, p: float) -> jax.Array:
-    """int_0^1 nu dmu at momentum p, mean of the two hemispheres; each meets both directions' waves, (2, 2, bins)."""
+def mean_scattering(e: jax.Array, parameters: Parameters, b: jax.Array, p: float) -> jax.Array:
+    """Return the scattering frequency int_0^1 nu dmu, the mean of both hemispheres, () [code].
+
+    The waves of both directions scatter each hemisphere.
+    e: wave power of each branch and bin, (2, 2, bins); b: B/B0, (); p: momentum [m_p c].
+    """
     grid = parameters.grid
     nodes, weights = np.polynomial.legendre.leggauss(128)
     low, high = jnp.log(grid.x_gap), jnp.log(jnp.minimum(p / b, grid.x_top))

@@ -186,7 +186,7 @@ def predict(config: Config) -> dict[str, dict]:
         for p in MOMENTA.tolist():
             nu: float | None
             if begun is not None and begun.predicted is not None:
-                nu = float(mean_scattering(begun.predicted, jnp.ones(()), begun.parameters, p))
+                nu = float(mean_scattering(begun.predicted, begun.parameters, jnp.ones(()), p))
             else:
                 nu = _mean_nu(config, units, arguments, p)
             if nu:

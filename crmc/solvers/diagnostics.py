@@ -92,7 +92,7 @@ def _waves(
     rate = sampled * parameters.growth_coefficient * functional / (2.0 * unit)
     damping = parameters.damping.rate(grid, state.e, state.b, model.nonlinear_landau, parameters.nu_coefficient)
     power = jnp.einsum("dhj,kj->dhk", state.e, grid.basis(centre))
-    nu = jnp.stack([mean_scattering(state.e, state.b, parameters, p) for p in MOMENTA])
+    nu = jnp.stack([mean_scattering(state.e, parameters, state.b, p) for p in MOMENTA])
     return {"wave_power": power, "growth_rate": rate, "damping_rate": damping} | _scattering(nu)
 
 

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 
-import jax
 import numpy as np
 import pytest
 from support.scripts import load_script
-
-from crmc.physics.equilibrium import equilibrium_spectrum, growth_of_slope, steady_growth
 
 combined = load_script("combined", "combined")
 LINEAR = 4e-11
@@ -36,21 +32,6 @@ def test_growth_rates_of_the_steady_state(mixed):
     """Driven branches grow as fast as they are damped, (-, +) decays as `steady_growth` says."""
     np.testing.assert_allclose(mixed["growth"][:2], LINEAR, rtol=0.01)
     assert mixed["growth"][2] == pytest.approx(mixed["growth_theory"][2], rel=0.01)
-
-
-def test_steady_growth_of_an_undriven_direction():
-    """Where one direction is alone, the other's rate is 2 Gamma_0 - Gamma_d, Gamma_0 that of isotropic f.
-
-    But for the ends: hardly anything drives the first bin, and the last one lies beyond what scatters.
-    """
-    with jax.enable_x64(True):
-        setup = combined.build(combined.configured(1.0, 1.5))
-        common, unit = combined.arguments(setup), setup.units.gyrofrequency
-        rates = np.asarray(steady_growth(*common, equilibrium_spectrum(*common))) * unit
-        resting = jax.jit(partial(growth_of_slope, df_dmu=lambda i, p, mu: 0.0 * p))
-        isotropic = np.asarray(resting(*common[:2])) * unit
-    np.testing.assert_allclose(rates[0, :, 1:-1], LINEAR, rtol=1e-3)
-    np.testing.assert_allclose(rates[1, :, 1:-1], 2.0 * isotropic[1, :, 1:-1] - LINEAR, rtol=1e-3)
 
 
 @pytest.mark.parametrize("expansion", [1.0, 0.0])

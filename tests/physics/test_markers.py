@@ -2,91 +2,25 @@
 
 import dataclasses
 import math
-from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.integrate import quad
+from support import marker_cases
+from support.marker_cases import ONE, background, expansion_error, sampled
+from support.run_cases import small
 
-from crmc import theory
-from crmc.physics.markers import expand, initial_markers
-from crmc.physics.moments import ensemble_moments
-from crmc.physics.parameters import Model
-from crmc.physics.state import State, zero_books
+from crmc.physics.markers import expand, initial_markers, padded
+from crmc.setup.build import build
 from crmc.theory.distribution import Background
-
-ONE = 1.0
-
-
-def background(low=0.5, high=100.0, index=4.7, turnover=1.0):
-    """One component, range [low, high]."""
-    return Background(jnp.array([index]), jnp.array([turnover]), jnp.asarray(low), jnp.asarray(high))
-
-
-def ultrarelativistic():
-    """Power law so far above m_p c that kinetic and total energy agree to 1e-7, with P_c = 1."""
-    rays = background(1e7, 1e9, turnover=0.0)
-    return rays, rays.amplitude_for_pressure(jnp.ones(1))
-
-
-def sampled(markers, rays, amplitude, b, estimator="full_f"):
-    """Moments by reductions.moments."""
-    zero = jnp.zeros(())
-    state = State(zero, markers, amplitude, zero, jnp.asarray(b), zero, zero_books())
-    # The gap's share, which is not asked for, wants a grid.
-    parameters = SimpleNamespace(background=rays, grid=SimpleNamespace(x_gap=0.0))
-    return ensemble_moments(state, parameters, Model(estimator=estimator))
-
-
-def expansion_error(count, seed=0, estimator="full_f", b=0.5, rays=None):
-    """Largest relative error of U, P_par and P_perp after one expansion to b."""
-    rays = rays or ultrarelativistic()[0]
-    amplitude = rays.amplitude_for_pressure(jnp.ones(1))
-    markers = expand(
-        initial_markers(count, rays, amplitude, seed=seed, dtype=np.float64), jnp.asarray(ONE), jnp.asarray(b)
-    )
-    got, want = sampled(markers, rays, amplitude, b, estimator), theory.free_expansion(b)
-    pairs = zip(got[1:], (3.0 * want.energy, want.parallel, want.perpendicular), strict=True)
-    return max(abs(float(x / y) - 1.0) for x, y in pairs)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_free_expansion_matches_the_closed_forms(seed):
     """U, P_par, P_perp at b = 0.5 to 1e-6 with 65536 markers; independent random markers would miss by 3e-3."""
     assert expansion_error(65536, seed) < 1e-6
-
-
-def test_free_expansion_by_the_control_variate():
-    """delta_f against the same closed forms to 1e-5, for a spectrum that vanishes at both ends of its range."""
-    rays = background(1e6, 1e10, index=10.0, turnover=1e8)
-    assert expansion_error(65536, estimator="delta_f", rays=rays) < 1e-5
-
-
-def test_control_variate_of_a_truncated_spectrum():
-    """delta_f = F0 on its fixed range + int (f - F0) over the range that moved: by 2-d Gauss-Legendre to 1e-4.
-
-    It reads f as going on beyond the range, where full_f sees the ends of the range move (here 5 % of U).
-    """
-    rays, amplitude = ultrarelativistic()
-    b = 0.5
-    start = initial_markers(65536, rays, amplitude, dtype=np.float64)
-    m = expand(start, jnp.asarray(ONE), jnp.asarray(b))
-    got = sampled(m, rays, amplitude, b, "delta_f")
-    x, w = np.polynomial.legendre.leggauss(64)
-    half = 0.5 * math.log(100.0)
-    y, mu = 1e7 * np.exp(half * (x + 1.0))[:, None], x[None, :]
-    p = y * np.sqrt(mu**2 + b * (1.0 - mu**2))
-    scale = float(amplitude[0])
-    change = scale * (y**-4.7 - (p * b ** (-1.0 / 3.0)) ** -4.7) * y**3 * half * w[:, None] * w[None, :]
-    f0 = rays.moments(amplitude, jnp.asarray(b))
-    for value, base, phi in (
-        (got.energy, f0.energy, p),
-        (got.parallel_pressure, f0.pressure, (y * mu) ** 2 / p),
-        (got.perpendicular_pressure, f0.pressure, 0.5 * (p**2 - (y * mu) ** 2) / p),
-    ):
-        assert float(value) == pytest.approx(float(base) + b * float(np.sum(change * phi)), rel=1e-4)
 
 
 def test_quasi_random_error_falls_about_as_one_over_n():
@@ -183,18 +117,6 @@ def test_drift_carries_the_stated_flux():
     assert abs(float(sampled(m, rays, amplitude, 1.0, "delta_f").anisotropy)) < 1e-3 * drift
 
 
-@pytest.mark.parametrize("anisotropy", [1e-5, -1e-2])
-def test_anisotropy_is_the_requested_one(anisotropy):
-    """Delta P/P_c by the delta-f sums equals zeta times theory.anisotropy_of_zeta to 1e-3, and U and P_c are F0's."""
-    rays, amplitude = background(), jnp.ones(1)
-    zeta = anisotropy / float(theory.anisotropy_of_zeta(rays, amplitude))
-    m = initial_markers(65536, rays, amplitude, anisotropy=zeta, dtype=np.float64)
-    got, f0 = sampled(m, rays, amplitude, 1.0, "delta_f"), rays.moments(amplitude, jnp.ones(()))
-    assert float(got.anisotropy) == pytest.approx(anisotropy, rel=1e-3)
-    assert float(got.energy / f0.energy) == pytest.approx(1.0, abs=2e-3 * abs(anisotropy))
-    assert float(got.pressure / f0.pressure) == pytest.approx(1.0, abs=2e-3 * abs(anisotropy))
-
-
 def test_zeta_is_the_coefficient_of_p2():
     """w/V against -zeta p F0' P_2(mu) written out, to 1e-13."""
     rays = background()
@@ -220,5 +142,15 @@ def test_mutation_a_wrong_conserved_quantity_is_caught(monkeypatch):
     def wrong(m, b, b_new):
         return dataclasses.replace(m, rise=m.rise + (1.0 + m.rise) * ((b_new / b) ** (-2.0 / 3.0) - 1.0))
 
-    monkeypatch.setitem(globals(), "expand", wrong)
+    monkeypatch.setattr(marker_cases, "expand", wrong)
     assert expansion_error(4096) > 0.1
+
+
+def test_markers_that_fill_up_weigh_nothing() -> None:
+    """`padded` adds copies without volume or excess, of finite momentum."""
+    markers = build(small()).state.markers
+    more = padded(markers, 520)
+    assert more.rise.shape == (520,)
+    for x, y in zip(jax.tree.leaves(more), jax.tree.leaves(markers), strict=True):
+        np.testing.assert_array_equal(x[:512], y)
+    assert not more.volume[512:].any() and not more.excess[512:].any() and (more.birth_momentum[512:] > 0.0).all()

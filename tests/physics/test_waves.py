@@ -8,13 +8,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.integrate import quad
+from scipy.interpolate import BSpline
 from support.run_cases import SMALL
 from support.wave_cases import DT, ready, spectrum
 
 from crmc.config.config import parse_config
 from crmc.physics.moments import wave_energy
 from crmc.physics.spectrum import wave_energy_unit
-from crmc.physics.waves import damp, grow
+from crmc.physics.waves import damp, grow, mean_scattering
 from crmc.setup.build import build
 from crmc.solvers.monte_carlo.step import step
 
@@ -151,3 +153,25 @@ def test_kicks_are_made_by_the_waves_before_their_damping(kicked):
         moved, undamped, start = (np.asarray(getattr(s.markers, name)) for s in (end, calm, setup.state))
         np.testing.assert_array_equal(moved, undamped)
         assert np.mean(moved != start) > 0.5
+
+
+@pytest.mark.parametrize(("p", "b"), [(1.0, 1.0), (3.0, 0.7), (10.0, 1.0), (0.1, 1.0)])
+def test_mean_scattering(p, b):
+    """int_0^1 nu dmu, nu = pi (Omega/gamma) sum_d e_(d,h)(k = 1/(p mu)), mean over h = +-1: by quad with scipy's splines.
+
+    To 1e-3; p = 0.1 resonates with no wave.
+    """
+    setup, e = ready(), spectrum(exponent=-0.7)[0]
+    spacing = math.log(200.0) / 14.0
+    knots = [math.log(0.02) + spacing * (j + np.arange(4.0)) for j in range(12)]
+    splines = [BSpline.basis_element(k, extrapolate=False) for k in knots]
+
+    def nu(x):
+        total = sum(0.5 * e[:, :, j].sum() * np.nan_to_num(splines[j](-math.log(x))) for j in range(12))
+        return math.pi * b / math.sqrt(1.0 + p**2) * total
+
+    # x = p mu/b; ends of the range that waves scatter, and where splines join.
+    low, high = 1.0 / 4.0, min(p / b, 1.0 / 0.02)
+    want = quad(nu, low, high, epsrel=1e-9, limit=400)[0] * b / p if high > low else 0.0
+    found = float(mean_scattering(jnp.asarray(e), setup.parameters, jnp.asarray(b), p))
+    assert found == pytest.approx(want, rel=1e-3) and (want > 0.0) == (p > 0.25)

@@ -22,11 +22,12 @@ FALSE_ALARM = 1e-6
 
 
 def case(name):
-    """(background, amplitude, initial deviation as keywords of initial_markers)."""
+    """Return (background, amplitude, initial deviation as keywords of initial_markers) of a case."""
     if name == "kappa":
         kappa = 1.25
         rays = Background(jnp.array([4.5]), jnp.array([math.sqrt(kappa)]), jnp.asarray(0.3), jnp.asarray(300.0))
-        # n_c = int f p^2 dp dmu, so f = 2 pi x the kappa distribution of the notes.
+        # n_c = int f p^2 dp dmu, so f is 2 pi times the kappa distribution of p0 = 1 normalised in d^3p,
+        # n_c Gamma(kappa + 1)/[(pi kappa)^(3/2) Gamma(kappa - 1/2)] (1 + p^2/kappa)^-(kappa + 1) (Bai et al. 2019).
         norm = 2.0 * math.pi / (math.pi * kappa) ** 1.5 * gamma_function(kappa + 1.0) / gamma_function(kappa - 0.5)
         amplitude = DENSITY * norm * kappa ** (kappa + 1.0)
         return rays, jnp.array([amplitude]), {"drift": 2.0 * V_A}
@@ -36,20 +37,21 @@ def case(name):
 
 
 def geometry():
+    """Return the grid of all cases."""
     return make_grid(K_MIN, K_MAX, BINS, 0.3 / 1.05, 315.0)
 
 
 def smeared(grid, rate):
-    """int Gamma(k) S_j dln k/h, as the rate of bin j is defined."""
+    """Return int Gamma(k) S_j dln k/h, which defines the rate of bin j, (bins,)."""
     ln_k = np.linspace(math.log(K_MIN), math.log(K_MAX), 4001)
     basis = np.asarray(grid.basis(jnp.exp(-jnp.asarray(ln_k))))
     return np.trapezoid(basis * np.asarray(rate(np.exp(ln_k)))[:, None], ln_k, axis=0) / float(grid.knot)
 
 
 def deviation_and_limit(rates, want, mean_of):
-    """|mean - want| of ``mean_of`` ensembles, what chance allows it, its standard error.
+    """Return |mean - want| of ``mean_of`` ensembles, its limit by chance, and the standard error of the mean.
 
-    Spread pooled over branches, which share f; Student's t.
+    The limit is that of Student's t, with the spread pooled over branches, which share f.
     """
     variance = rates.var(axis=0, ddof=1).mean(axis=(0, 1))
     freedom = 4 * (len(rates) - 1)
@@ -59,13 +61,13 @@ def deviation_and_limit(rates, want, mean_of):
 
 
 def gauss_words():
-    """Four words with (o, u) at Gauss's 2 x 2 points: the mean over them is that over all short kicks."""
+    """Return four words with (o, u) at Gauss's 2 x 2 points, over which the mean is that over all short kicks, (4,)."""
     level = ((0.5 + np.array([-0.5, 0.5]) / math.sqrt(3.0)) * 65536).astype(np.uint32)
     return ((level[:, None] << 16) | level[None, :]).ravel()
 
 
 def parameters_of(rays, coefficients="exact", nu_dt=3.0):
-    """Parameters of one short step: nu dt = ``nu_dt`` e/gamma with the exact coefficients."""
+    """Return parameters of one short step, in which nu dt = ``nu_dt`` e/gamma with the exact coefficients."""
     zero, printed = jnp.zeros(()), coefficients == "printed"
     return Parameters(
         dt=jnp.asarray(nu_dt / math.pi),
@@ -89,13 +91,13 @@ def parameters_of(rays, coefficients="exact", nu_dt=3.0):
 
 
 def distribution_of(name, strength):
-    """(background, amplitude, deviation) of a case with ``strength`` v_A/c of drift or zeta."""
+    """Return (background, amplitude, deviation) of a case with a drift or zeta of ``strength`` v_A/c."""
     rays, amplitude, deviation = case(name)
     return rays, amplitude, dict.fromkeys(deviation, strength * V_A)
 
 
 def start_of(name, strength, b, waves, count, seed=0):
-    """State at field b whose f is that of the case as a function of y = p b^(-1/3) and mu."""
+    """Return a state at field b whose f is that of the case as a function of y = p b^(-1/3) and mu."""
     rays, amplitude, deviation = distribution_of(name, strength)
     m = initial_markers(count, rays, amplitude, seed=seed, dtype=np.float64, **deviation)
     m = dataclasses.replace(m, parallel_momentum=m.parallel_momentum * b ** (1.0 / 3.0))

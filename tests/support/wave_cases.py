@@ -13,6 +13,7 @@ OMEGA = CHARGE * B / (MASS * LIGHT)
 
 
 def ready(**damping):
+    """Return a setup without expansion with given keys of the section [damping]."""
     return build(
         parse_config(
             {
@@ -32,7 +33,7 @@ def ready(**damping):
 
 
 def spectrum(exponent=0.0, level=1e-5):
-    """e_j ~ k_j^exponent with unequal branches, (2, 2, 12), and k_j [cm^-1]."""
+    """Return e_j ~ k_j^exponent with unequal branches, (2, 2, 12), and k_j, (12,) [cm^-1]."""
     k = 0.02 * np.exp(math.log(200.0) / 14 * (np.arange(12) + 1.5))
     branch = np.array([[1.0, 0.2], [0.1, 0.7]])
     return level * branch[..., None] * k**exponent, k * OMEGA / LIGHT
