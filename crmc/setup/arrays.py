@@ -1,8 +1,8 @@
-"""Turn the numbers of a config into parameters and an initial state in code units; every unit is converted here.
+"""Turn the numbers of a config into parameters and an initial state in code units.
 
-The numbers of a config may be traced arrays of JAX, and every function but `shape_of` and `markers_of` is
-differentiable with respect to them.  Decisions that depend on the sign of a number, or on whether it is given at all,
-are made beforehand from plain numbers by `shape_of`.
+All conversions from cgs are here.  The numbers of a config may be traced arrays of JAX, and every function but
+`shape_of` is differentiable with respect to them.  Decisions that depend on the sign of a number, or on whether it is
+given at all, are made beforehand from plain numbers by `shape_of`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _anisotropy_of_zeta = jax.jit(theory.anisotropy_of_zeta)
 
 
 class Shape(NamedTuple):
-    """Static decisions that follow from the numbers of a config: two configs of one shape share a program.
+    """Static decisions that follow from the numbers of a config.
 
     model: switches of the run, before `schedule.scheduled` sets its intervals.
     expands: whether tau_B is known at t = 0.
@@ -136,7 +136,7 @@ def markers_of(config: Config, start: Start, sample: jax.Array | None = None) ->
     """Return the markers of a run at t = 0, in the precision that the config asks for.
 
     sample: places of the markers in the unit square, (markers, 2), as `markers.unit_square` returns them; None to draw
-        them here, a part of the markers at a time.
+        them here, a part of the markers at a time, which is not differentiable.
     """
     shared = start.parameters.background, start.amplitude, start.departure
     count, dtype = config.run.markers, np.dtype(config.run.precision)
