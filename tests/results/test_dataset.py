@@ -1,13 +1,14 @@
-"""The result file, its summary, and the averages in it."""
+"""The result file: its variables, units and provenance, and the physics of a small run in them."""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import math
 import re
+import tempfile
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import jax
 import numpy as np
 import pytest
 import xarray as xr
-from scipy import integrate, signal, stats
+from scipy import integrate
 from support.run_cases import STEPS, compiled_once, small
 
 from crmc import theory
@@ -23,11 +24,10 @@ from crmc.config.config import Config, parse_config
 from crmc.runs.outcome import DONE, Outcome
 from crmc.runs.run import run
 from crmc.setup.build import build
-from crmc.statistics import mean_and_error
-from crmc.text import to_json
 
 # cgs, written out here: the units of the file must not come from the code under test.
 C, M_P, ELECTRON_CHARGE, PARSEC = 2.99792458e10, 1.67262192e-24, 4.80320471e-10, 3.0856775814913673e18
+#: Numbers of the small run in cgs.
 FIELD, DENSITY, PRESSURE, GAS, TAU, DAMPING = 1e-6, 1.3233e-3, 8.2e-14, 3.2e-13, 3.7e12, 1e-11
 
 SCALAR = (
@@ -70,32 +70,22 @@ class Run:
     summary: dict[str, Any]
 
 
-def run_into(folder: Path, config: Config) -> Run:
-    paths = folder / "run.nc", folder / "summary.json"
-    outcome = run(config, output=paths[0], summary=paths[1], quiet=True)
-    assert outcome.exit_code == DONE
-    summary = json.loads(paths[1].read_text(encoding="utf-8"), parse_constant=pytest.fail)
-    return Run(config, outcome, xr.load_dataset(paths[0]), summary)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def compiled() -> Iterator[None]:
-    """What is compiled here serves other tests."""
-    with compiled_once():
-        yield
+@functools.cache
+def finished(precision: str = "float64") -> Run:
+    """The small run with a row every step, so that its last half holds 50."""
+    config = small(run__output_interval="2e7 s", run__precision=precision)
+    with tempfile.TemporaryDirectory() as folder, compiled_once():
+        paths = Path(folder, "run.nc"), Path(folder, "summary.json")
+        outcome = run(config, output=paths[0], summary=paths[1], quiet=True)
+        assert outcome.exit_code == DONE
+        summary = json.loads(paths[1].read_text(encoding="utf-8"), parse_constant=pytest.fail)
+        return Run(config, outcome, xr.load_dataset(paths[0]), summary)
 
 
 @pytest.fixture(scope="module")
-def double(compiled: None, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """The small run in float64 with a row every step, so that its last half holds 50."""
-    return run_into(tmp_path_factory.mktemp("double"), small(run__output_interval="2e7 s"))
-
-
-@pytest.fixture(scope="module")
-def single(compiled: None, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """The same in float32."""
-    overrides = {"run__output_interval": "2e7 s", "run__precision": "float32"}
-    return run_into(tmp_path_factory.mktemp("single"), small(**overrides))
+def double() -> Run:
+    """The small run in float64."""
+    return finished()
 
 
 @pytest.fixture(scope="module")
@@ -115,9 +105,6 @@ def spectrum() -> dict[str, float]:
         "cr_number_density": unit * moment(lambda p: 1.0),
         "cr_energy_density": unit * moment(lambda p: rest * (math.sqrt(1.0 + p**2) - 1.0)),
     }
-
-
-# -- the file ---------------------------------------------------------------------------------
 
 
 def test_variables_and_dimensions(double: Run) -> None:
@@ -273,7 +260,26 @@ def test_heating_is_what_the_waves_gained(double: Run) -> None:
     assert abs(gained - spent) > 5e-3 * float(data.energy_waves[0])
 
 
-# -- the summary ------------------------------------------------------------------------------
+def test_float32_agrees_with_float64(double: Run) -> None:
+    """Same noise: field to the bit, moments within 1 % of their statistical error, waves as far as noise allows."""
+    a, b = double.data, finished("float32").data
+    np.testing.assert_array_equal(a.magnetic_field, b.magnetic_field)
+    for name in (
+        "cr_number_density",
+        "cr_energy_density",
+        "parallel_pressure",
+        "perpendicular_pressure",
+        "pressure_anisotropy",
+    ):
+        error = a[f"{name}_stderr"]
+        assert (np.abs(a[name] - b[name])[1:] < 0.01 * error[1:]).all(), name
+        np.testing.assert_allclose(error[1:], b[f"{name}_stderr"][1:], rtol=1e-3)
+    np.testing.assert_allclose(a.heating_rate[1:].mean(), b.heating_rate[1:].mean(), rtol=0.01)
+    for sign in (1, -1):
+        driven, idle = {"direction": sign, "helicity": sign}, {"direction": sign, "helicity": -sign}
+        np.testing.assert_allclose(a.wave_power.sel(driven), b.wave_power.sel(driven), rtol=1e-4)
+        # Noise alone lifts these over the seed, exponentially, and so magnifies rounding.
+        np.testing.assert_allclose(a.wave_power.sel(idle), b.wave_power.sel(idle), rtol=0.3)
 
 
 def test_summary_keys(double: Run) -> None:
@@ -319,101 +325,3 @@ def test_anisotropy_has_the_size_and_sign_of_expansion(double: Run) -> None:
     speed = FIELD / math.sqrt(4.0 * math.pi * DENSITY * M_P) / C
     assert 1.0 < anisotropy["value"] / speed < 3.0
     assert anisotropy["stderr"] < 0.05 * anisotropy["value"]
-
-
-def test_json_is_strict() -> None:
-    """NaN and infinities become null at any depth, numpy's too; other values stay."""
-    nan, infinity = float("nan"), float("inf")
-    text = to_json({"a": {"b": nan, "c": {"d": -infinity}}, "e": np.float64(nan), "f": 1.5, "g": "x", "h": None})
-    assert json.loads(text, parse_constant=pytest.fail) == {
-        "a": {"b": None, "c": {"d": None}},
-        "e": None,
-        "f": 1.5,
-        "g": "x",
-        "h": None,
-    }
-
-
-# -- mean and standard error ------------------------------------------------------------------
-
-
-def ar1(rng: np.random.Generator, count: int, length: int, correlation: float) -> np.ndarray:
-    """Stationary series of mean 0 and variance 1, (count, length)."""
-    noise = rng.standard_normal((count, length + 200)) * math.sqrt(1.0 - correlation**2)
-    return signal.lfilter([1.0], [1.0, -correlation], noise, axis=1)[:, 200:]
-
-
-@pytest.mark.parametrize(("correlation", "length"), [(0.0, 50), (0.5, 200), (0.8, 1000)])
-@pytest.mark.parametrize("slope", [0.0, 5.0])
-def test_error_covers_the_mean(correlation: float, length: int, slope: float) -> None:
-    """The mean of a correlated series, trend or not, deviates by its error as Student's t with 8 degrees does."""
-    series = ar1(np.random.default_rng(1), 2000, length, correlation)
-    series = series + 3.0 + slope * np.linspace(-0.5, 0.5, length)
-    found = np.array([mean_and_error(values) for values in series])
-    deviation = np.abs(found[:, 0] - 3.0) / found[:, 1]
-    for probability in (0.68, 0.95):
-        covered = np.mean(deviation < stats.t.ppf(0.5 + 0.5 * probability, df=8))
-        # Three standard deviations of 2000 trials, and 3 % for the correlation of neighbouring batches.
-        assert abs(covered - probability) < 0.03 + 3.0 * math.sqrt(probability * (1.0 - probability) / 2000)
-
-
-def test_naive_error_would_not_cover() -> None:
-    """The series above are correlated enough for the test to tell: independent errors are three times too small."""
-    series = ar1(np.random.default_rng(2), 500, 1000, 0.8)
-    found = np.array([mean_and_error(values)[1] for values in series])
-    naive = series.std(axis=1) / math.sqrt(1000)
-    assert 2.6 < np.mean(found) / np.mean(naive) < 3.2
-
-
-@pytest.mark.parametrize("slope", [1e-30, 4.0])
-def test_pure_trend_has_no_error(slope: float) -> None:
-    """A straight line has a mean and no error but round-off."""
-    mean, error = mean_and_error(slope * (1.0 + np.arange(50.0)))
-    np.testing.assert_allclose(mean, slope * 25.5, rtol=1e-13)
-    assert error < 1e-13 * mean
-
-
-@pytest.mark.parametrize(
-    ("values", "mean"),
-    [([], math.nan), ([math.nan], math.nan), ([2.0], 2.0), ([1.0, math.nan, 3.0], 2.0)],
-)
-def test_too_few_values_have_no_error(values: list[float], mean: float) -> None:
-    """Missing values are skipped, and fewer than four give no error."""
-    found = mean_and_error(np.array(values))
-    np.testing.assert_equal(found, (mean, math.nan))
-
-
-# -- precision --------------------------------------------------------------------------------
-
-
-def test_float32_starts_with_the_same_markers(double: Run, single: Run) -> None:
-    """Both precisions start from one sample, rounded, in arrays of their own type; small arrays stay float64."""
-    with jax.enable_x64(True):
-        wide, narrow = (build(run.config).state for run in (double, single))
-    for field in dataclasses.fields(wide.markers):
-        one, other = getattr(wide.markers, field.name), getattr(narrow.markers, field.name)
-        assert (one.dtype, other.dtype) == (np.float64, np.float32)
-        np.testing.assert_array_equal(np.asarray(one).astype(np.float32), other)
-    assert narrow.e.dtype == narrow.b.dtype == narrow.amplitude.dtype == np.float64
-
-
-def test_float32_agrees_with_float64(double: Run, single: Run) -> None:
-    """Same noise: field to the bit, moments within 1 % of their statistical error, waves as far as noise allows."""
-    a, b = double.data, single.data
-    np.testing.assert_array_equal(a.magnetic_field, b.magnetic_field)
-    for name in (
-        "cr_number_density",
-        "cr_energy_density",
-        "parallel_pressure",
-        "perpendicular_pressure",
-        "pressure_anisotropy",
-    ):
-        error = a[f"{name}_stderr"]
-        assert (np.abs(a[name] - b[name])[1:] < 0.01 * error[1:]).all(), name
-        np.testing.assert_allclose(error[1:], b[f"{name}_stderr"][1:], rtol=1e-3)
-    np.testing.assert_allclose(a.heating_rate[1:].mean(), b.heating_rate[1:].mean(), rtol=0.01)
-    for sign in (1, -1):
-        driven, idle = {"direction": sign, "helicity": sign}, {"direction": sign, "helicity": -sign}
-        np.testing.assert_allclose(a.wave_power.sel(driven), b.wave_power.sel(driven), rtol=1e-4)
-        # Noise alone lifts these over the seed, exponentially, and so magnifies rounding.
-        np.testing.assert_allclose(a.wave_power.sel(idle), b.wave_power.sel(idle), rtol=0.3)

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from crmc.results.table import WIDTH, table
-from crmc.text import number, with_error
 
 
 def entry(value: float | None, stderr: float | None = None, unit: str = "1") -> dict[str, Any]:
@@ -175,25 +174,3 @@ def test_a_long_reason_is_folded_and_stays_printable() -> None:
     folded = section(text, "Run").partition("status")[2].partition("markers")[0]
     assert " ".join(folded.split()) == f"failed: {reason.strip()}"
     assert row(text, "name") == "two lines\\x1b[31m"
-
-
-def test_number() -> None:
-    assert [number(x) for x in (0.0, 1, -2.5, 12345.678, 0.01, 0.009)] == [
-        "0",
-        "1.000",
-        "-2.500",
-        "1.235e+04",
-        "0.01000",
-        "9.000e-03",
-    ]
-    assert [number(x) for x in (None, "text", True, math.nan, -math.inf)] == ["-"] * 5
-
-
-def test_with_error() -> None:
-    """The value ends with the second digit of its error, within two and six digits."""
-    assert with_error(1.23456789, 0.0123) == "1.235 +- 0.012"
-    assert with_error(1.0, 3.0) == "1.0 +- 3.0"
-    assert with_error(1.23456789, 1e-12) == "1.23457 +- 1.0e-12"
-    assert with_error(0.0, 0.1) == "0 +- 0.10"
-    assert with_error(2.0, None) == with_error(2.0, math.nan) == with_error(2.0, 0.0) == "2.000"
-    assert with_error(math.nan, 0.1) == "-"
