@@ -23,6 +23,7 @@ def test_json_is_strict() -> None:
 
 
 def test_number() -> None:
+    """Four digits, small numbers with an exponent; what is no finite number is "-"."""
     assert [number(x) for x in (0.0, 1, -2.5, 12345.678, 0.01, 0.009)] == [
         "0",
         "1.000",

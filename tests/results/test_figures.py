@@ -65,6 +65,7 @@ def band(axes: Axes, number: int = 0) -> np.ndarray:
 
 
 def test_pressures(result: Drawn) -> None:
+    """Lines are the pressures over their first values and the anisotropies over v_A/c, to 1e-14; the band ends at +1 error."""
     relative, anisotropy = drawn(figures.pressures(result))
     for label, name in ((r"$P_\parallel$", "parallel"), (r"$P_\perp$", "perpendicular")):
         values = result.data[f"{name}_pressure"].values
@@ -82,12 +83,14 @@ def test_pressures(result: Drawn) -> None:
 
 
 def test_without_theory_the_anisotropy_has_no_unit(result: Drawn) -> None:
+    """Without v_A the line is the data, and the axis names no unit."""
     _, anisotropy = drawn(figures.pressures(result._replace(theory={})))
     np.testing.assert_array_equal(line(anisotropy, "measured")[1], result.data["pressure_anisotropy"])
     assert "v_A" not in anisotropy.get_ylabel()
 
 
 def test_heating(result: Drawn) -> None:
+    """Lines are the data, levels those of theory; a level far off the axis stands in the legend alone."""
     (axes,) = drawn(figures.heating(result))
     for label, name in (("kicks", "heating_rate"), ("damped", "gas_heating_rate")):
         np.testing.assert_array_equal(line(axes, label)[1], result.data[name])
@@ -102,6 +105,7 @@ def test_heating(result: Drawn) -> None:
 
 
 def test_ledger(result: Drawn) -> None:
+    """Changes of the stores, the sign in the line style, and the residual are those of the data, to the bit."""
     changes, balance = drawn(figures.ledger(result))
     assert labels(changes) == ["cosmic rays", "waves", "gas", "mean field", "work done outside"]
     store = result.data["energy_cosmic_rays"].values
@@ -116,6 +120,7 @@ def test_ledger(result: Drawn) -> None:
 
 
 def test_scattering(result: Drawn) -> None:
+    """One line per momentum, equal to the data, and a level where theory has one."""
     panels = drawn(figures.scattering(result))
     for axes, name in zip(panels, ("scattering_frequency", "mean_free_path"), strict=True):
         for i, p in enumerate((1, 3, 10)):
@@ -125,6 +130,7 @@ def test_scattering(result: Drawn) -> None:
 
 
 def test_spectra(result: Drawn) -> None:
+    """Lines are the branches of the data, co-moving and counter-moving apart; the legend names times and seed."""
     co_moving, counter, *_ = drawn(figures.spectra(result))
     power, drawn_power = result.data["wave_power"].values, spectra_in(co_moving)
     np.testing.assert_array_equal(drawn_power[-2], power[-1, 0, 0])  # both directions at the last time
@@ -139,6 +145,7 @@ def test_spectra(result: Drawn) -> None:
 
 
 def test_rates_show_their_sign(result: Drawn) -> None:
+    """Means over the last half by numpy, to 1e-12: filled symbols where they are positive, open where negative."""
     *_, co_moving, counter = drawn(figures.spectra(result))
     growth = result.data["growth_rate"].values
     mean = growth[result.time >= 0.5 * result.time[-1]].mean(axis=0)
@@ -154,6 +161,7 @@ def test_rates_show_their_sign(result: Drawn) -> None:
 
 
 def test_the_order_of_the_axes_does_not_matter(result: Drawn) -> None:
+    """A file with transposed and reversed axes gives the lines of the original."""
     flipped = result.data.isel(direction=[1, 0]).transpose("k", "helicity", "direction", "time", ...)
     axes = drawn(figures.spectra(result._replace(data=flipped)))[0]
     np.testing.assert_array_equal(spectra_in(axes)[-2], result.data["wave_power"].values[-1, 0, 0])
@@ -161,6 +169,7 @@ def test_the_order_of_the_axes_does_not_matter(result: Drawn) -> None:
 
 @pytest.mark.filterwarnings("error")
 def test_plot_file_writes_every_figure(tmp_path: Path) -> None:
+    """Five PNG files in a new folder, named after the result; matplotlib's settings stay."""
     before = dict(matplotlib.rcParams)
     paths = figures.plot(saved(synthetic(), tmp_path / "run.nc"), tmp_path / "new" / "folder")
     names = [path.name for path in paths]
@@ -171,6 +180,7 @@ def test_plot_file_writes_every_figure(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("error")
 def test_free_expansion_leaves_out_what_is_not_there(tmp_path: Path) -> None:
+    """Without waves: pressures and ledger alone, without entries for waves and gap."""
     paths = figures.plot(saved(without_waves(), tmp_path / "free.nc"), tmp_path)
     assert [path.name for path in paths] == ["free-pressures.png", "free-ledger.png"]
     result = drawn_from(read(tmp_path / "free.nc"), "run.nc")
@@ -181,6 +191,7 @@ def test_free_expansion_leaves_out_what_is_not_there(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("error")
 def test_constant_scattering_has_no_spectra(tmp_path: Path) -> None:
+    """Without a spectrum every figure but that of the spectra."""
     data = without_waves().assign({n: synthetic()[n] for n in ("heating_rate", "mean_free_path")})
     data["scattering_frequency"] = synthetic()["scattering_frequency"]
     paths = figures.plot(saved(data, tmp_path / "constant.nc"), tmp_path)
@@ -196,6 +207,7 @@ def test_a_run_that_has_just_begun(tmp_path: Path, count: int) -> None:
 
 
 def test_missing_variables_leave_the_rest(result: Drawn) -> None:
+    """Variables that are absent take their lines and panels with them, and no others."""
     alone = drawn(figures.spectra(changed(result, wave_power=None, damping_rate=None)))
     assert len(alone) == 2
     (axes,) = drawn(
@@ -209,6 +221,7 @@ def test_missing_variables_leave_the_rest(result: Drawn) -> None:
 
 
 def test_a_name_that_is_no_formula(tmp_path: Path) -> None:
+    """Any text may be the name of a run: an open $, line breaks, 200 letters."""
     data = synthetic().assign_attrs(title="a$b_{ \n" + "x" * 200, status="interrupted")
     assert len(figures.plot(saved(data, tmp_path / "odd.nc"), tmp_path)) == 5
 
@@ -239,6 +252,7 @@ def bad_files(folder: Path) -> dict[str, Path]:
     ["text", "empty", "cut", "absent", "folder", "no times", "zero times", "foreign", "words", "other branches"],
 )
 def test_bad_files_are_refused_in_one_line(tmp_path: Path, kind: str) -> None:
+    """ConfigError in one printable line that names the file and what to give; nothing is written."""
     path, target = bad_files(tmp_path)[kind], tmp_path / "figures"
     with pytest.raises(ConfigError) as caught:
         figures.plot(path, target)
@@ -248,6 +262,7 @@ def test_bad_files_are_refused_in_one_line(tmp_path: Path, kind: str) -> None:
 
 
 def test_scientific() -> None:
+    """Short numbers plain, others as a mantissa and a power of ten."""
     assert [figures.scientific(x) for x in (0.0, 0.5, 250.0, 2.1e10, -1e-14)] == [
         "0",
         "0.5",
