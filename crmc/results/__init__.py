@@ -1,6 +1,6 @@
-"""Results: labelled data, the summary, its table and its figures.
+"""Results: labelled data, their summary, its table, and figures.
 
-Names that experiments build on: `in_units`, `unit_of`, and the colours.
+`in_units`, `unit_of` and the colours serve experiments as well.
 """
 
 from crmc.results.colours import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY

@@ -1,4 +1,7 @@
-"""The result: a labelled dataset with units and provenance, and the summary of a run."""
+"""Make the result of a run: a dataset with labels, units and provenance; write it and read it.
+
+``rows`` are arrays in code units by the names of variables, with time as their first axis.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +23,15 @@ from crmc.units import CodeUnits
 
 #: A result: labelled arrays with units, and provenance as attributes.
 Dataset = xr.Dataset
+#: Ends the message where a file or a dataset is no result.
+ADVICE = "give a result of 'crmc run'"
 
 
 def physical(units: CodeUnits, rows: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Every variable of a result in the unit of the file, from ``rows`` in code units, first axis time."""
+    """Return every variable of a result in the unit of the file, time first.
+
+    The residuals of energy and number are formed here, from the ledgers in ``rows``.
+    """
     scale = float(rows["energy_cosmic_rays"][0])
     kept = rows["number_cosmic_rays"] - rows["number_entered"]
     rows = {
@@ -37,7 +45,10 @@ def physical(units: CodeUnits, rows: Mapping[str, np.ndarray]) -> dict[str, np.n
 def labelled(
     values: Mapping[str, np.ndarray], leading: tuple[str, ...] = ("time",), k: str = "k"
 ) -> dict[str, tuple[tuple[str, ...], np.ndarray, dict[str, str]]]:
-    """``values`` of `physical` with dimensions and attributes; ``leading`` dimensions first, ``k`` names that of k."""
+    """Return ``values`` of `physical` with their dimensions and attributes.
+
+    leading: names of their first dimensions; k: name of the dimension of the bins.
+    """
     found = {}
     for name, array in values.items():
         dims, unit, _, text = VARIABLES[name]
@@ -49,7 +60,10 @@ def labelled(
 def dataset(
     setup: Setup, steps: Sequence[int], rows: Mapping[str, np.ndarray], attributes: Mapping[str, Any]
 ) -> xr.Dataset:
-    """Dataset of all ``rows`` (code units, first axis time) at the given step numbers."""
+    """Return the dataset of a run.
+
+    steps: step number of each row; rows: in code units; attributes: of the dataset.
+    """
     coordinates = {
         "time": ("time", np.asarray(steps) * setup.time_step, COORDINATES["time"]),
         "k": ("k", np.asarray(setup.parameters.grid.centres), COORDINATES["k"]),
@@ -59,7 +73,10 @@ def dataset(
 
 
 def provenance(setup: Setup) -> dict[str, Any]:
-    """Attributes that say where a result comes from; only ``solver`` = monte-carlo draws numbers and has errors."""
+    """Return the attributes that tell where a result comes from.
+
+    Seed and generator matter only to ``solver`` = monte-carlo; the mesh draws no numbers.
+    """
     from importlib.metadata import PackageNotFoundError, version
 
     try:
@@ -81,14 +98,17 @@ def provenance(setup: Setup) -> dict[str, Any]:
 
 
 def write_atomically(data: xr.Dataset, path: Path) -> None:
-    """Write netCDF beside ``path`` and move it there: a reader never sees half a file."""
+    """Write a netCDF file in one move, so that a reader never sees half of it."""
     temporary = path.with_name(f".{path.name}.part")
     data.to_netcdf(temporary, engine="h5netcdf")
     os.replace(temporary, path)
 
 
 def read(path: Path) -> Dataset:
-    """Read a result file whole.  Raises ConfigError where ``path`` holds no result."""
+    """Read a result file into memory.
+
+    Raises ConfigError where ``path`` holds no result.
+    """
     try:
         with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as file:
             data = file.load()
@@ -96,5 +116,5 @@ def read(path: Path) -> Dataset:
             raise ValueError("it has no times")
     except Exception as error:  # a damaged HDF5 file raises nearly anything
         problem = f"cannot be read as a result ({one_line(error, 200)})"
-        raise ConfigError(f"{path}: {problem}; give a result of 'crmc run'") from error
+        raise ConfigError(f"{path}: {problem}; {ADVICE}") from error
     return data

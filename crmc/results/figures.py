@@ -1,7 +1,7 @@
-"""Figures of a result file.
+"""Draw the figures of a result.
 
-Each function in ``FIGURES`` draws a ``Drawn``, or returns None: a panel whose quantities are absent, NaN or
-zero throughout is left out.  Pyplot is not used, so no window opens and no global state changes.
+Each function in `FIGURES` draws a `Drawn`.  A panel whose quantities are absent, NaN or zero throughout is left out;
+a figure without panels is None.  Pyplot is not used, so no window opens and no global state changes.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from matplotlib.lines import Line2D
 
 from crmc.config.errors import ConfigError
 from crmc.results.colours import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY
-from crmc.results.dataset import read
-from crmc.results.drawn import ADVICE, Drawn, drawn_from
+from crmc.results.dataset import ADVICE, read
+from crmc.results.drawn import Drawn, drawn_from
 from crmc.text import one_line
 
 _WAVE = ("time", "direction", "helicity", "k")
@@ -32,9 +32,9 @@ _entry: Callable[..., Line2D] = Line2D  # of a legend
 
 
 def plot(result: str | Path | xr.Dataset, folder: str | Path = ".") -> list[Path]:
-    """Draw a result, or a result file, into ``folder`` and return the PNG files.
+    """Draw every figure of a result into ``folder`` and return the PNG files.
 
-    Raises ConfigError where ``result`` is none, or holds nothing to draw.
+    result: dataset or path of a result file.  Raises ConfigError where it is no result, or holds nothing to draw.
     """
     folder = Path(folder)
     if isinstance(result, xr.Dataset):
@@ -58,7 +58,7 @@ def plot(result: str | Path | xr.Dataset, folder: str | Path = ".") -> list[Path
 
 
 def _figure(result: Drawn, panels: Sequence[Panel]) -> Figure | None:
-    """A column of panels over time; None without any."""
+    """Return a figure with a column of panels over time; None without panels."""
     if not panels:
         return None
     figure = Figure(figsize=(9.5, 0.6 + 3.2 * len(panels)), layout="constrained")
@@ -73,8 +73,9 @@ def _figure(result: Drawn, panels: Sequence[Panel]) -> Figure | None:
 
 
 def _finish(axes: Axes) -> None:
-    """Grid, and room about a line that is constant on a logarithmic axis, where matplotlib makes none."""
+    """Add a grid, and widen a logarithmic axis about a constant line."""
     axes.grid(True, alpha=0.25, linewidth=0.6)
+    # Matplotlib leaves no room about a line that is constant.
     low, high = axes.dataLim.intervaly
     if axes.get_yscale() == "log" and 0.0 < low <= high < 1.01 * low:
         axes.autoscale(False, axis="y")
@@ -82,15 +83,16 @@ def _finish(axes: Axes) -> None:
 
 
 def _title(figure: Figure, result: Drawn) -> None:
+    """Write the name of the run above a figure, and its status unless it is done."""
     words = one_line(result.data.attrs.get("title", ""), 80)
     if (status := result.data.attrs.get("status", "done")) != "done":
         words += f" ({one_line(status, 40)})"
-    # Any text may be a run's name, also such as is no formula.
+    # The name of a run may hold any text, such as "$" that opens no formula.
     figure.suptitle(words, fontsize=10, parse_math=False)
 
 
 def _curve(axes: Axes, time: np.ndarray, values: np.ndarray, error: np.ndarray | None = None, **style: Any) -> None:
-    """A line with its error band; points with bars where neighbours are missing (NaN)."""
+    """Draw values over time as a line with an error band, or as points with bars where a value stands between NaN."""
     finite = np.concatenate([[False], np.isfinite(values), [False]])
     lone = np.any(finite[1:-1] & ~finite[:-2] & ~finite[2:])
     style = {"linewidth": 1.4, **style}
@@ -103,14 +105,14 @@ def _curve(axes: Axes, time: np.ndarray, values: np.ndarray, error: np.ndarray |
 
 
 def _quantity(axes: Axes, result: Drawn, name: str, unit: float = 1.0, **style: Any) -> None:
-    """``name`` over time in units of ``unit``, with its standard error; nothing if it is not to be shown."""
+    """Draw a variable over time with its standard error, in units of ``unit``; draw nothing where it is absent."""
     values, error = result.get(name), result.get(f"{name}_stderr")
     if values is not None and unit:
         _curve(axes, result.time, values / unit, None if error is None else error / unit, **style)
 
 
 def _level(axes: Axes, value: float | None, label: str, **style: Any) -> None:
-    """A horizontal line, unless it would stretch the axis far beyond the data: then the legend tells."""
+    """Draw a horizontal line; far beyond the axis, write its value into the legend instead."""
     if value is None:
         return
     low, high = axes.get_ylim()
@@ -121,7 +123,7 @@ def _level(axes: Axes, value: float | None, label: str, **style: Any) -> None:
 
 
 def scientific(value: float, digits: int = 2) -> str:
-    """Text such as 2.1 x 10^10 for labels, plain where that is short."""
+    """Return a number as text of a label, such as 2.1 x 10^10; plain where that is short."""
     if value == 0.0 or 0.01 <= abs(value) < 1e4:
         return f"{value:.{digits}g}"
     mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
@@ -129,7 +131,7 @@ def scientific(value: float, digits: int = 2) -> str:
 
 
 def pressures(result: Drawn) -> Figure | None:
-    """Parallel and perpendicular pressure relative to t = 0, and the anisotropy in units of v_A/c."""
+    """Draw parallel and perpendicular pressure relative to t = 0, and the anisotropy in units of v_A/c."""
     speed = result.predicted("alfven_speed")
     unit = speed or 1.0
 
@@ -162,7 +164,7 @@ def pressures(result: Drawn) -> Figure | None:
 
 
 def heating(result: Drawn) -> Figure | None:
-    """Power that the waves take from the cosmic rays, by both estimates, beside theory."""
+    """Draw the power from cosmic rays into waves by both estimates, with theory's values."""
     names = (
         ("spectral_heating_rate", r"$2\sum\Gamma W\,dk$, Γ of the functional", SKY, 1.0),
         ("gas_heating_rate", "damped into the gas", GREEN, 1.2),
@@ -188,7 +190,8 @@ def heating(result: Drawn) -> Figure | None:
 
 
 def _leave_out_the_start(axes: Axes, series: list[np.ndarray | None]) -> None:
-    """Vertical range of all but the first tenth of the run, where an isotropic start absorbs strongly."""
+    """Set the vertical range to that of ``series`` without the first tenth of the run, and of 0."""
+    # There an isotropic start absorbs waves strongly.
     late = [values[len(values) // 10 :] for values in series if values is not None and len(values) >= 20]
     values = np.concatenate(late) if late else np.array([])
     values = values[np.isfinite(values)]
@@ -197,6 +200,7 @@ def _leave_out_the_start(axes: Axes, series: list[np.ndarray | None]) -> None:
         axes.set_ylim(low - 0.1 * (high - low), high + 0.1 * (high - low))
 
 
+#: Variable, label and colour of each store of energy.
 _STORES = (
     ("energy_cosmic_rays", "cosmic rays", BLUE),
     ("energy_waves", "waves", GREEN),
@@ -209,10 +213,10 @@ _STORES = (
 
 
 def ledger(result: Drawn) -> Figure | None:
-    """Change of every store of energy, and how far the sum is from constant."""
+    """Draw the change of every store of energy, and that of their sum, which should be constant."""
     found = [(entry, v - v[0]) for entry in _STORES if (v := result.get(entry[0])) is not None]
     sizes = [float(np.max(np.nan_to_num(np.abs(change)))) for _, change in found]
-    # What is below the round-off of the sum, such as the seed of the waves, would only stretch the axis.
+    # Stores below the round-off of the sum, such as the seed of the waves, would only stretch the axis.
     stores = [entry for entry, size in zip(found, sizes, strict=True) if size > 1e-12 * max(sizes)]
 
     def changes(axes: Axes) -> None:
@@ -236,7 +240,7 @@ def ledger(result: Drawn) -> Figure | None:
 
 
 def scattering(result: Drawn) -> Figure | None:
-    """Scattering frequency and mean free path at the momenta of the file, beside theory."""
+    """Draw scattering frequency and mean free path at the momenta of the result, with theory's values."""
 
     def draw(axes: Axes, name: str, ylabel: str, values: np.ndarray) -> None:
         axes.set_yscale("log")
@@ -267,7 +271,7 @@ _DIRECTIONS = ((1, "-", BLUE, "o"), (-1, "--", ORANGE, "s"))
 
 
 def spectra(result: Drawn) -> Figure | None:
-    """e(k) of the four branches at several times, and their growth and damping rates."""
+    """Draw the wave power e(k) of the four branches at several times, and their growth and damping rates."""
     rows: list[Callable[[Axes, int], list[Line2D]]] = []
     if (power := result.shown("wave_power", _WAVE)) is not None:
         rows.append(lambda axes, sign: _spectrum(axes, result, power, sign))
@@ -291,7 +295,7 @@ def spectra(result: Drawn) -> Figure | None:
 
 
 def _last_half(result: Drawn, name: str) -> np.ndarray | None:
-    """Mean over the last half of the run, NaN left out; (direction, helicity, k)."""
+    """Return the mean of a variable over the last half of the run, (2, 2, bins); None where it is absent."""
     if (values := result.shown(name, _WAVE)) is None:
         return None
     part = values[result.time >= 0.5 * result.time[-1]]
@@ -300,13 +304,16 @@ def _last_half(result: Drawn, name: str) -> np.ndarray | None:
 
 
 def _branch(result: Drawn, values: np.ndarray, direction: int, helicity: int) -> np.ndarray:
-    """The k axis of one branch of ``values``, (direction, helicity, k)."""
+    """Return one branch, (bins,), of ``values``, (2, 2, bins)."""
     chosen = values[result.data["direction"].values == direction][0]
     return chosen[result.data["helicity"].values == helicity][0]
 
 
 def _spectrum(axes: Axes, result: Drawn, power: np.ndarray, sign: int) -> list[Line2D]:
-    """e(k): colour tells the time, line style the direction. Returns the entries of the legend."""
+    """Draw e(k) at several times and return the entries of the legend.
+
+    power: wave power, (rows, 2, 2, bins).  Colour tells the time, line style the direction.
+    """
     chosen = np.unique(np.linspace(0, len(power) - 1, 5).round().astype(int))
     handles = []
     for i, colour in zip(chosen, colormaps["viridis"](np.linspace(0.0, 0.9, len(chosen))), strict=True):
@@ -328,7 +335,10 @@ def _spectrum(axes: Axes, result: Drawn, power: np.ndarray, sign: int) -> list[L
 def _rates(
     axes: Axes, result: Drawn, sign: int, growth_rate: np.ndarray | None, damping_rate: np.ndarray | None
 ) -> list[Line2D]:
-    """|Gamma|: filled symbols where waves grow, open ones where the cosmic rays absorb them."""
+    """Draw rates of growth and damping and return the entries of the legend.
+
+    growth_rate, damping_rate: (2, 2, bins) [1/s].  Symbols are filled where waves grow, open where they are absorbed.
+    """
     k, handles = result.data["k"], []
     for d, style, colour, symbol in _DIRECTIONS:
         if growth_rate is not None:
@@ -347,6 +357,7 @@ def _rates(
     return handles
 
 
+#: Name -> function that draws the figure.
 FIGURES: dict[str, Callable[[Drawn], Figure | None]] = {
     draw.__name__: draw for draw in (pressures, spectra, heating, ledger, scattering)
 }

@@ -1,4 +1,7 @@
-"""Tell whether the rows of a run are those of a healthy one."""
+"""Find the first row that shows a run to have failed, and steps that are too long.
+
+``rows`` are arrays in code units by the names of variables, with time as their first axis.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +12,25 @@ import numpy as np
 
 from crmc.physics.parameters import Model
 
-#: Rows that a healthy run keeps finite, in the order in which they are named.
+#: Variables that stay finite in a sound run; the first of them is named where several fail in one row.
 _FINITE = ("magnetic_field", "gas_pressure", "perpendicular_pressure", "wave_power", "ledger")
 
 
 class Trouble(NamedTuple):
-    """The first row that no healthy run has, and what is wrong with it in words."""
+    """A failure of a run.
+
+    place: index of the first row that shows it; text: the failure in words, and advice.
+    """
 
     place: int
     text: str
 
 
 def first_trouble(rows: Mapping[str, np.ndarray], steps: Sequence[int], model: Model) -> Trouble | None:
-    """Return the first trouble in ``rows`` (code units, first axis time) at step numbers ``steps``, or None."""
+    """Return the earliest failure that ``rows`` show, or None.
+
+    steps: step number of each row.
+    """
     found: list[Trouble] = []
     for name in _FINITE:
         if name == "wave_power" and model.scattering != "spectrum":
@@ -40,7 +49,10 @@ def first_trouble(rows: Mapping[str, np.ndarray], steps: Sequence[int], model: M
 
 
 def coarse(rows: Mapping[str, np.ndarray], coarsest: float) -> str:
-    """Return advice where nu_max dt exceeded ``coarsest``, the most that the solver is trusted with; else ""."""
+    """Return advice where steps were too long, else "".
+
+    coarsest: largest nu_max dt to trust, `Solver.coarsest`.
+    """
     peak = float(np.nanmax(rows["max_scattering_per_step"], initial=0.0))
     if peak > coarsest:
         return f"nu_max dt reached {peak:.2g}; lower run.scattering_per_step or set run.time_step"

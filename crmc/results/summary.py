@@ -1,4 +1,4 @@
-"""Summarise a result: averages over the last half, and theory beside them."""
+"""Summarise a result: averages over its last half, with theory's numbers beside them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from crmc.statistics import mean_and_error
 
 
 def averages(data: xr.Dataset) -> dict[str, dict[str, Any]]:
-    """Averages over the last half of the run, each with its standard error and unit."""
+    """Return means over the last half of a run: name -> {"value", "stderr", "unit"}.
+
+    Residuals and imbalance are largest absolute values of the whole run instead.  A mean that is not finite is absent.
+    """
     half = data.isel(time=data.time.values > 0.5 * float(data.time[-1]))
     found: dict[str, dict[str, Any]] = {}
 
@@ -40,7 +43,8 @@ def averages(data: xr.Dataset) -> dict[str, dict[str, Any]]:
 
 
 def _add_identity(found: dict[str, dict[str, Any]], half: xr.Dataset) -> None:
-    """Ratio of the two heating rates' means; their errors count as independent."""
+    """Add the ratio of the means of both heating rates, and its difference from 1."""
+    # The errors of both count as independent.
     kicks, kicks_error = mean_and_error(half["heating_rate"].values)
     spectral, spectral_error = mean_and_error(half["spectral_heating_rate"].values)
     if not np.isfinite(spectral) or kicks == 0.0:
@@ -53,7 +57,10 @@ def _add_identity(found: dict[str, dict[str, Any]], half: xr.Dataset) -> None:
 
 
 def summarise(setup: Setup, data: xr.Dataset, status: Mapping[str, Any]) -> dict[str, Any]:
-    """The summary: status, size and speed, last-half averages, and theory beside them."""
+    """Return the summary of a run: its status and size, averages of its last half, and theory's numbers.
+
+    status: status, number of steps and speed, which enter the summary as they are.
+    """
     return {
         "name": setup.config.name,
         **status,

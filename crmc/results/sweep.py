@@ -1,4 +1,4 @@
-"""The result of a sweep: one dataset over the swept keys, and a table with one line per point."""
+"""Make the result of a sweep: one dataset over the swept keys, and a table with one line per point."""
 
 from __future__ import annotations
 
@@ -23,10 +23,13 @@ _STATUS_TEXT = "what happened at this point"
 
 
 class Track(NamedTuple):
-    """What one point gave.
+    """Results of one point of a sweep.
 
-    times: of the rows [s], NaN where none was reached;  k: bin centres;  values: `dataset.physical`;  status: one of
-    the words above, and ``text`` says why;  time_step: dt [s].
+    times: of each row, (rows,) [s].
+    k: wavenumbers of the bins' centres, (bins,) [Omega0/c].
+    values: variables of a result as `dataset.physical` returns them, NaN after a failure.
+    status: DONE or FAILED; text: its reason, or advice.
+    time_step: dt [s].
     """
 
     times: np.ndarray
@@ -38,7 +41,10 @@ class Track(NamedTuple):
 
 
 def track(setup: Setup, steps: Sequence[int], rows: Mapping[str, np.ndarray], coarsest: float) -> Track:
-    """Judge one point by its ``rows`` (code units, first axis time) at ``steps``; keep nothing after a failure."""
+    """Return the results of one point, without the rows that follow a failure.
+
+    steps: step number of each row; rows: in code units, time first; coarsest: largest nu_max dt to trust.
+    """
     values = result.physical(setup.units, rows)
     trouble = first_trouble(rows, steps, setup.model)
     if trouble is not None:
@@ -50,7 +56,10 @@ def track(setup: Setup, steps: Sequence[int], rows: Mapping[str, np.ndarray], co
 
 
 class Plan(NamedTuple):
-    """Dimensions of the arrays of a sweep, and which coordinates its points share."""
+    """Layout of the arrays of a sweep.
+
+    axes: swept keys and their values; same_times, same_k: whether all points share their times and wavenumbers.
+    """
 
     axes: Sequence[Axis]
     same_times: bool
@@ -58,10 +67,12 @@ class Plan(NamedTuple):
 
     @property
     def dims(self) -> tuple[str, ...]:
+        """Names of the swept dimensions."""
         return tuple(axis.dimension for axis in self.axes)
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """Sizes of the swept dimensions."""
         return tuple(len(axis.entries) for axis in self.axes)
 
     @property
@@ -76,13 +87,18 @@ class Plan(NamedTuple):
 
 
 def plan_of(axes: Sequence[Axis]) -> Plan:
-    """How a sweep over ``axes`` is laid out: swept durations share no times, swept ends of the spectrum no k."""
+    """Return the layout of a sweep over ``axes``."""
+    # Points with durations of their own share no times, those with ends of the spectrum of their own no wavenumbers.
     keys = {axis.key for axis in axes}
     return Plan(axes, "run.duration" not in keys, not keys & {"waves.k_min", "waves.k_max"})
 
 
 def dataset(plan: Plan, tracks: Sequence[Track | None], attributes: Mapping[str, Any]) -> xr.Dataset:
-    """All ``tracks`` (None: not run; at least one is there), in the order of the outer product."""
+    """Return the dataset of a sweep, NaN where a point was not run.
+
+    tracks: results of all points in the order of the outer product of the axes; None for a point that was not run,
+        but one at least must have been.
+    """
     some = next(found for found in tracks if found is not None)
     stacked = {
         name: _stack([None if found is None else found.values[name] for found in tracks], array, plan.shape)
@@ -111,6 +127,7 @@ def dataset(plan: Plan, tracks: Sequence[Track | None], attributes: Mapping[str,
 
 
 def _stack(arrays: Sequence[np.ndarray | None], like: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return the arrays of all points in one, (*shape, *like.shape); NaN for None."""
     found = np.full((len(arrays), *like.shape), np.nan)
     for place, array in enumerate(arrays):
         if array is not None:
@@ -119,17 +136,21 @@ def _stack(arrays: Sequence[np.ndarray | None], like: np.ndarray, shape: tuple[i
 
 
 def _coordinate(axis: Axis) -> tuple[str, np.ndarray, dict[str, str]]:
+    """Return the coordinate of a swept key: dimension, values and attributes."""
     return axis.dimension, axis.values, {"units": axis.unit, "long_name": axis.description}
 
 
 def point_dataset(data: xr.Dataset, place: Mapping[str, int]) -> xr.Dataset:
-    """The dataset of one point, with dimensions as ``crmc run`` writes them."""
+    """Return the dataset of one point, with dimensions as ``crmc run`` writes them.
+
+    place: index of the point along each swept dimension.
+    """
     one = data.isel(dict(place))
     return one.swap_dims({old: new for old, new in (("output", "time"), ("bin", "k")) if old in one.dims})
 
 
 def summarise(data: xr.Dataset, plan: Plan, points: Sequence[Point]) -> xr.Dataset:
-    """``data`` with two groups of variables over the swept keys: ``average_*`` (last half) and ``theory_*``."""
+    """Return ``data`` with averages of the last half, ``average_*``, and predictions, ``theory_*``, of every point."""
     columns: dict[str, tuple[np.ndarray, dict[str, str]]] = {}
 
     def put(name: str, place: tuple[int, ...], value: float | None, unit: str, text: str) -> None:
@@ -150,7 +171,7 @@ def summarise(data: xr.Dataset, plan: Plan, points: Sequence[Point]) -> xr.Datas
     return data.assign({name: (plan.dims, array, attrs) for name, (array, attrs) in columns.items()})
 
 
-#: Head of a column of the table, and the variables of its values and their errors.
+#: Head of each column of the table, and the variables that hold its values and their standard errors ("": none).
 _COLUMNS = (
     ("heating [erg cm-3 s-1]", "average_heating_rate", "average_heating_rate_stderr"),
     ("exact", "theory_heating_exact", ""),
@@ -160,7 +181,7 @@ _COLUMNS = (
 
 
 def table(data: xr.Dataset, plan: Plan, points: Sequence[Point]) -> str:
-    """One line per point: the swept values, heating beside exact theory, anisotropy and mean free path."""
+    """Return a table with one line per point: swept values, heating beside theory, anisotropy and mean free path."""
     units = ["" if axis.unit == "1" else f" [{axis.unit}]" for axis in plan.axes]
     heads = [axis.dimension.rpartition(".")[2] + unit for axis, unit in zip(plan.axes, units, strict=True)]
     lines = [[*heads, *(head for head, _, _ in _COLUMNS), ""]]

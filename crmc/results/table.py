@@ -1,7 +1,7 @@
-"""The table printed at the end of a run: what was measured, beside what theory expects.
+"""Print the summary of a run as a table: measured values with theory's numbers beside them.
 
-Works on the summary alone, so it prints that of a live run and that stored in a result file alike.
-What the summary does not hold has no row; a value that is null, NaN or infinite prints as "-".
+The table needs the summary alone, of a run that has just ended or from a result file.  Entries that the summary lacks
+have no row; a value that is null, NaN or infinite prints as "-".
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from crmc.units import SPEED_OF_LIGHT, YEAR
 #: Width of the table [characters], and of the column of row titles.
 WIDTH, TITLE = 96, 30
 
+#: Title of a row, and its cells.
 Row = tuple[str, list[str]]
 
 
 def table(summary: Mapping[str, Any]) -> str:
-    """The summary as text in sections, at most ``WIDTH`` columns wide, ASCII but for the run's name."""
+    """Return the summary as text in sections, at most ``WIDTH`` characters wide; ASCII but for the run's name."""
     averages, theory = summary.get("averages") or {}, summary.get("theory") or {}
     sections = [
         _section("Run", _run_rows(summary)),
@@ -46,17 +47,19 @@ def table(summary: Mapping[str, Any]) -> str:
 
 
 def _count(value: object) -> str:
+    """Return a number as a whole one with its thousands apart, or "-"."""
     found = finite(value)
     return "-" if found is None else f"{round(found):,}"
 
 
 def _value(entries: Mapping[str, Any], name: str, part: str = "value") -> Any:
-    """A part of an entry of the averages or of theory; None where there is no such entry."""
+    """Return one part of an entry of the averages or of theory; None where there is no such entry."""
     entry = entries.get(name)
     return entry.get(part) if isinstance(entry, Mapping) else None
 
 
 def _ratio(value: object, reference: object, error: object = None) -> str:
+    """Return value/reference with its error, or "-"."""
     top, bottom, spread = finite(value), finite(reference), finite(error)
     if top is None or not bottom:
         return "-"
@@ -67,7 +70,7 @@ def _ratio(value: object, reference: object, error: object = None) -> str:
 
 
 def _section(title: str, rows: Iterable[Row], head: Sequence[str] = (), widths: Sequence[int] = (28,)) -> str:
-    """A title with column heads, and indented rows; empty without rows."""
+    """Return a section, its title with column heads above indented rows; "" without rows."""
     rows = list(rows)
     if not rows:
         return ""
@@ -76,7 +79,7 @@ def _section(title: str, rows: Iterable[Row], head: Sequence[str] = (), widths: 
 
 
 def _line(title: str, cells: Sequence[str], widths: Sequence[int]) -> str:
-    """One row; a long text in the first cell goes on below itself."""
+    """Return one row; a long text in its only cell is folded below itself."""
     first = textwrap.wrap(cells[0], WIDTH - TITLE) if len(cells) == 1 else list(cells[:1])
     widths = [*widths, *[widths[-1]] * len(cells)]
     rest = "".join(f"{cell:<{width}}" for cell, width in zip(cells[1:], widths[1:], strict=False))
@@ -85,6 +88,7 @@ def _line(title: str, cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def _run_rows(summary: Mapping[str, Any]) -> list[Row]:
+    """Return the rows on the run itself: its status, size and speed."""
     rows: list[Row] = []
     if summary.get("name"):
         rows.append(("name", [one_line(summary["name"], 200)]))
@@ -111,6 +115,7 @@ def _run_rows(summary: Mapping[str, Any]) -> list[Row]:
 
 
 def _plasma_rows(theory: Mapping[str, Any]) -> list[Row]:
+    """Return the rows on the plasma at t = 0."""
     rows: list[Row] = []
     for title, name in (("v_A/c", "alfven_speed"), ("Omega0", "gyrofrequency"), ("tau_B", "expansion_time")):
         if name in theory:
@@ -123,6 +128,7 @@ def _plasma_rows(theory: Mapping[str, Any]) -> list[Row]:
 
 
 def _anisotropy_rows(averages: Mapping[str, Any], theory: Mapping[str, Any]) -> list[Row]:
+    """Return the rows on Delta P/P_c, each also in units of v_A/c."""
     speed, rows = _value(theory, "alfven_speed"), []
     measured = _value(averages, "pressure_anisotropy")
     for title, source, name in (
@@ -143,7 +149,8 @@ def _anisotropy_rows(averages: Mapping[str, Any], theory: Mapping[str, Any]) -> 
 
 
 def _drift_rows(averages: Mapping[str, Any], theory: Mapping[str, Any]) -> list[Row]:
-    """Of runs with an imposed gradient alone: without one the drift is noise."""
+    """Return the rows on v_D of a run with an imposed gradient; none of other runs."""
+    # Without a gradient the drift is noise.
     if "heating_drift" not in theory:
         return []
     speed, rows = finite(_value(theory, "alfven_speed")), []
@@ -158,7 +165,7 @@ def _drift_rows(averages: Mapping[str, Any], theory: Mapping[str, Any]) -> list[
 
 
 def _scattering(averages: Mapping[str, Any], theory: Mapping[str, Any]) -> str:
-    """nu and mean free path, measured and by theory, one row per momentum."""
+    """Return the section on nu and mean free path, measured and by theory, one row per momentum."""
     names = ("scattering_frequency", "mean_free_path")
     rows: list[Row] = []
     for p in MOMENTA:
@@ -175,6 +182,7 @@ def _scattering(averages: Mapping[str, Any], theory: Mapping[str, Any]) -> str:
 
 
 def _heating_rows(averages: Mapping[str, Any], theory: Mapping[str, Any]) -> list[Row]:
+    """Return the rows on the power into waves: measured, and theory's with the ratio of the measured one to it."""
     measured, error = _value(averages, "heating_rate"), _value(averages, "heating_rate", "stderr")
     rows: list[Row] = []
     if "heating_rate" in averages:
@@ -194,6 +202,7 @@ def _heating_rows(averages: Mapping[str, Any], theory: Mapping[str, Any]) -> lis
 
 
 def _check_rows(averages: Mapping[str, Any]) -> list[Row]:
+    """Return the rows on the identity of both heating rates and on conservation."""
     rows: list[Row] = []
     for title, name in (
         ("spectral/kick heat (eq. 37)", "identity_ratio"),

@@ -1,4 +1,4 @@
-"""The variables of a result file: dimensions, units and descriptions."""
+"""List the variables and coordinates of a result file: dimensions, units and descriptions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from crmc.units import PARSEC, SPEED_OF_LIGHT, CodeUnits
 _WAVE = ("time", "direction", "helicity", "k")
 _INTERVAL = "mean over the interval that ends at this time"
 
-#: name -> (dimensions after time, unit, factor of the code unit, long name)
+#: Name -> dimensions after time, unit, key of `_factors` that converts the code unit, and description.
 VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     "magnetic_field": ((), "G", "field", "magnetic field B"),
     "cr_number_density": ((), "cm-3", "density", "cosmic-ray number density n_c"),
@@ -90,6 +90,7 @@ VARIABLES["drift_velocity_stderr"] = ((), "cm s-1", "speed", "standard error of 
 
 
 def _factors(units: CodeUnits) -> dict[str, float]:
+    """Return the size of the code unit of every kind of variable, in the unit of the file."""
     return {
         "one": 1.0,
         "field": units.magnetic_field,
@@ -102,7 +103,7 @@ def _factors(units: CodeUnits) -> dict[str, float]:
     }
 
 
-#: Attributes of the coordinates of a result, and the values of those that every result shares.
+#: Attributes of the coordinates of a result.
 COORDINATES: dict[str, dict[str, str]] = {
     "time": {"units": "s", "long_name": "time"},
     "direction": {"units": "1", "long_name": "propagation direction of the waves"},
@@ -110,19 +111,20 @@ COORDINATES: dict[str, dict[str, str]] = {
     "k": {"units": "Omega0/c", "long_name": "wavenumber, Omega0 at t = 0"},
     "momentum": {"units": "m_p c", "long_name": "momentum"},
 }
+#: Values of the coordinates that are equal in every result.
 _SHARED: dict[str, Any] = {"direction": [1, -1], "helicity": [1, -1], "momentum": MOMENTA}
 
 
 def shared_coordinates() -> dict[str, tuple[str, Any, dict[str, str]]]:
-    """Coordinates direction, helicity and momentum."""
+    """Return the coordinates direction, helicity and momentum: name -> dimension, values and attributes."""
     return {name: (name, values, COORDINATES[name]) for name, values in _SHARED.items()}
 
 
 def in_units(units: CodeUnits, name: str, value: Any) -> Any:
-    """``value``, code units, of a variable of a result in the unit of the file."""
+    """Return ``value`` of a variable of a result, given in code units, in the unit of the file."""
     return value * _factors(units)[VARIABLES[name][2]]
 
 
 def unit_of(name: str) -> str:
-    """Unit of a variable of a result."""
+    """Return the unit of a variable of a result."""
     return VARIABLES[name][1]

@@ -1,7 +1,8 @@
-"""From the numbers of a config to arrays in code units: parameters and initial state; all conversion of units is here.
+"""Turn the numbers of a config into parameters and an initial state in code units.
 
-Every function takes a config whose numbers may be traced arrays, and is differentiable with respect to them.  What
-depends on their signs, or on whether they are given at all, is decided before, from plain numbers: `Shape`.
+All conversions from cgs are here.  The numbers of a config may be traced arrays of JAX, and every function but
+`shape_of` is differentiable with respect to them.  Decisions that depend on the sign of a number, or on whether it is
+given at all, are made beforehand from plain numbers by `shape_of`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from crmc.physics.tube import total_pressure
 from crmc.theory.distribution import Background
 from crmc.units import SPEED_OF_LIGHT, CodeUnits
 
-#: Room for the momenta of markers beyond those of the config, and most e-foldings of B that add to it.
+#: Factor by which the tables reach beyond the momenta of the config, and most e-foldings of B that widen them further.
 _MARGIN, _MOST_FOLDINGS = 1.05, 3.0
 
 _amplitude_for_pressure = jax.jit(Background.amplitude_for_pressure)
@@ -35,9 +36,11 @@ _anisotropy_of_zeta = jax.jit(theory.anisotropy_of_zeta)
 
 
 class Shape(NamedTuple):
-    """What a config's numbers decide about the program; static.
+    """Static decisions that follow from the numbers of a config.
 
-    expands: tau_B is known at t = 0.  predicts: so is the balance of growth and damping.
+    model: switches of the run, before `schedule.scheduled` sets its intervals.
+    expands: whether tau_B is known at t = 0.
+    predicts: whether the balance of growth and damping is known at t = 0.
     """
 
     model: Model
@@ -46,11 +49,14 @@ class Shape(NamedTuple):
 
 
 class Start(NamedTuple):
-    """Parameters but for dt and P_ext, amplitudes of F0 and of the waves at t = 0.
+    """Everything that a run starts from but its markers, its time step and the external pressure.
 
-    tau_B: at t = 0 [code], None without expansion.
-    departure: f - F0 at t = 0.
-    predicted: amplitudes of all branches in balance, (2, 2, bins), None where no balance is known.
+    parameters: of the run, with dt and external_pressure still 0.
+    tau_B: expansion time at t = 0, () [code]; None without expansion.
+    amplitude: amplitudes c_k of F0, (K,).
+    e: wave power of each branch and bin, (2, 2, bins).
+    departure: f - F0.
+    predicted: wave power in balance of growth and damping, (2, 2, bins); None where no balance is known.
     """
 
     units: CodeUnits
@@ -63,7 +69,7 @@ class Start(NamedTuple):
 
 
 def shape_of(config: Config) -> Shape:
-    """The static decisions of a config, which must hold plain numbers."""
+    """Return the static decisions of ``config``, whose numbers must be plain ones."""
     constant = config.scattering.model == "constant"
     injects = config.injection.pressure_rate > 0.0
     model = Model(
@@ -84,14 +90,9 @@ def shape_of(config: Config) -> Shape:
     return Shape(model, expands, driven and config.damping.active and not constant)
 
 
-def code_units(config: Config) -> CodeUnits:
-    """Code units of B and n_i at t = 0."""
-    return CodeUnits(config.plasma.magnetic_field, config.plasma.ion_density)
-
-
 def start_of(config: Config, shape: Shape) -> Start:
-    """Return all that a run starts from but its markers and its time step."""
-    units = code_units(config)
+    """Return everything that a run of ``config`` starts from but its markers and its time step."""
+    units = config.code_units
     background, amplitude = background_of(config, units, shape)
     tau_B = expansion_time(config, units, shape)
     parameters = _parameters(config, units, shape, background, tau_B)
@@ -107,12 +108,15 @@ def start_of(config: Config, shape: Shape) -> Start:
 
 
 def time_step(config: Config, steps: int) -> jax.Array:
-    """Return dt [code] of a run in ``steps`` steps."""
-    return jnp.asarray(config.run.duration * code_units(config).gyrofrequency / steps, jnp.float64)
+    """Return the time step of a run of ``steps`` steps, () [code]."""
+    return jnp.asarray(config.run.duration * config.code_units.gyrofrequency / steps, jnp.float64)
 
 
 def complete(start: Start, config: Config, model: Model, dt: jax.Array, markers: Markers) -> tuple[Parameters, State]:
-    """Return parameters and initial state of a run with the given time step and markers, or cells of a mesh."""
+    """Return the parameters and the initial state of a run.
+
+    dt: time step, () [code]; markers: those of the run, or the cells of a mesh.
+    """
     units = start.units
     state = State(
         step=jnp.zeros((), jnp.int64),
@@ -129,9 +133,10 @@ def complete(start: Start, config: Config, model: Model, dt: jax.Array, markers:
 
 
 def markers_of(config: Config, start: Start, sample: jax.Array | None = None) -> Markers:
-    """Return the markers of a run at t = 0.
+    """Return the markers of a run at t = 0, in the precision that the config asks for.
 
-    sample: places of the markers in the unit square, `markers.unit_square`; drawn here, part by part, where None.
+    sample: places of the markers in the unit square, (markers, 2), as `markers.unit_square` returns them; None to draw
+        them here, a part of the markers at a time, which is not differentiable.
     """
     shared = start.parameters.background, start.amplitude, start.departure
     count, dtype = config.run.markers, np.dtype(config.run.precision)
@@ -141,7 +146,10 @@ def markers_of(config: Config, start: Start, sample: jax.Array | None = None) ->
 
 
 def background_of(config: Config, units: CodeUnits, shape: Shape) -> tuple[Background, jax.Array]:
-    """F0 and its amplitudes; a second, initially empty component takes what is injected."""
+    """Return the background F0 and its amplitudes c_k, (K,).
+
+    K = 1, or 2 with injection: the second component starts empty and receives the injected cosmic rays.
+    """
     rays = config.cosmic_rays
     index, turnover = rays.index, rays.turnover_momentum
     if rays.spectrum == "kappa":
@@ -157,7 +165,10 @@ def background_of(config: Config, units: CodeUnits, shape: Shape) -> tuple[Backg
 
 
 def expansion_time(config: Config, units: CodeUnits, shape: Shape) -> jax.Array | float | None:
-    """tau_B [code] at t = 0 (negative: compression); None without expansion."""
+    """Return the expansion time tau_B at t = 0, () [code]; negative in compression, None without expansion.
+
+    Prescribed, or by eq. 3 from the injected pressure.
+    """
     if not shape.expands:
         return None
     plasma = config.plasma
@@ -176,7 +187,7 @@ def expansion_time(config: Config, units: CodeUnits, shape: Shape) -> jax.Array 
 
 
 def gradient(config: Config, units: CodeUnits) -> jax.Array | float:
-    """1/L [code] of the imposed gradient; 0 without one."""
+    """Return 1/L of the imposed gradient, () [code]; 0 without one."""
     length = config.drift.gradient_length
     return 0.0 if length is None else units.time * SPEED_OF_LIGHT / length
 
@@ -184,7 +195,7 @@ def gradient(config: Config, units: CodeUnits) -> jax.Array | float:
 def _parameters(
     config: Config, units: CodeUnits, shape: Shape, background: Background, tau_B: jax.Array | float | None
 ) -> Parameters:
-    """Parameters but for dt and P_ext, which need the initial state."""
+    """Return the parameters of a run; dt and the external pressure, which are set later, are 0."""
     plasma, rays = config.plasma, config.cosmic_rays
     printed = config.waves.coefficients == "printed"
     # A field that falls by b moves the scaled momenta p/b up by 1/b at most.
@@ -226,7 +237,7 @@ def _parameters(
 
 
 def damping_of(config: Config, units: CodeUnits) -> DampingRates:
-    """Return the rates of every damping mechanism [code]."""
+    """Return the coefficients of every damping mechanism, () each [code]."""
     damping, temperature = config.damping, config.plasma.temperature
     neutral = 0.5 * ION_NEUTRAL_COLLISIONS * damping.ion_neutral_density * (temperature / 1e4) ** 0.4
     epsilon = damping.turbulent_dissipation * units.time / SPEED_OF_LIGHT**2
@@ -240,12 +251,14 @@ def damping_of(config: Config, units: CodeUnits) -> DampingRates:
 
 
 def _root(x: jax.Array | float) -> jax.Array:
-    """sqrt(x), with derivative 0 where x = 0: a mechanism that is absent stays so."""
+    """Return sqrt(x), with derivative 0 at x = 0."""
+    # The derivative of sqrt at 0 is infinite; that of a mechanism which is switched off must not be.
     present = jnp.asarray(x) > 0.0
     return jnp.where(present, jnp.sqrt(jnp.where(present, x, 1.0)), 0.0)
 
 
 def _initial_spectrum(config: Config, predicted: jax.Array | None) -> jax.Array:
+    """Return the wave power at t = 0, (2, 2, bins): that in balance, or the same level in every bin."""
     level = config.waves.seed_level if config.waves.start_level is None else config.waves.start_level
     e = jnp.full((2, 2, config.waves.bins), jnp.asarray(level, jnp.float64))
     if config.waves.start != "equilibrium":
@@ -255,6 +268,7 @@ def _initial_spectrum(config: Config, predicted: jax.Array | None) -> jax.Array:
 
 
 def _harmonics(config: Config, units: CodeUnits, background: Background, amplitude: jax.Array) -> Harmonics:
+    """Return f - F0 at t = 0 for the drift velocity and the pressure anisotropy of the config."""
     rays = config.cosmic_rays
     zeta = rays.anisotropy / _anisotropy_of_zeta(background, amplitude)
     return Harmonics(jnp.asarray(rays.drift_velocity * units.alfven_speed), jnp.asarray(zeta))

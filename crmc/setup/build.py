@@ -1,4 +1,4 @@
-"""Build a run that is ready to start: its steps, its switches, and the arrays it begins with."""
+"""Build a run that is ready to start: its schedule, its static switches, its parameters and its initial state."""
 
 from __future__ import annotations
 
@@ -24,12 +24,15 @@ def build(
     layout: Layout | None = None,
     cells: tuple[int, int] = CELLS,
 ) -> Setup:
-    """Build parameters, model and initial state of ``config``, in 64-bit JAX.
+    """Return the parameters, the model and the initial state of a run of ``config``.
 
-    schedule: of the markers, shared by several configs, instead of the config's own.
-    solver: a name of `registry.SOLVERS`.
-    layout: how the markers are cut for devices and caches; no result depends on it.
-    cells: momenta and cosines of the mesh; the markers do not use it.
+    schedule: steps of the markers, where several configs share them; None for the config's own.
+    solver: name of a solver, a key of `registry.SOLVERS`.
+    layout: how the markers are cut for devices and caches; None for one piece.  No result depends on it.
+    cells: numbers of momenta and of cosines of the mesh; only the Fokker-Planck solver uses them.
+
+    Small arrays are float64 whatever the precision of JAX where it is called.  Raises ValueError for a mesh that is
+    too small.
     """
     with jax.enable_x64(True):
         return _build(config, schedule, solver, layout, cells)
@@ -38,6 +41,7 @@ def build(
 def _build(
     config: Config, schedule: Schedule | None, solver: str, layout: Layout | None, cells: tuple[int, int]
 ) -> Setup:
+    """Return what `build` does; JAX must be in 64-bit mode."""
     start, demand = begin(config)
     schedule = schedule or demand.schedule(demand.steps)
     model, dt = demand.model, time_step(config, schedule.steps)

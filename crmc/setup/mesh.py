@@ -1,4 +1,4 @@
-"""Set a run up on the mesh of the Fokker-Planck solver."""
+"""Set up a run on the mesh of the Fokker-Planck solver: its cells at t = 0 and its longer time steps."""
 
 from __future__ import annotations
 
@@ -16,19 +16,25 @@ from crmc.setup.arrays import Start
 from crmc.setup.schedule import Schedule
 from crmc.solvers.fokker_planck.mesh import cells, initial_excess, make_mesh
 
-#: Momenta and cosines of the mesh, unless others are asked for.
+#: Default numbers of momenta and of cosines of the mesh.
 CELLS = (32, 256)
 #: Factor by which an automatic time step is longer than that of the markers: diffusion is implicit.
 _LONGER = 4
 
 
 def steps_on_mesh(config: Config, steps: int) -> int:
-    """Return how many steps the mesh needs where the markers take ``steps``; as many where the config gives dt."""
+    """Return the number of steps of a run on the mesh.
+
+    steps: steps of the markers.  An automatic time step is longer on the mesh; a given one is the same.
+    """
     return math.ceil(steps / _LONGER) if config.run.time_step == "auto" else steps
 
 
 def schedule_on_mesh(config: Config, schedule: Schedule) -> Schedule:
-    """Return the schedule of a run on the mesh: the markers' duration and output times, in longer steps."""
+    """Return the schedule of a run on the mesh, which covers the duration of ``schedule`` in longer steps.
+
+    schedule: that of the markers.
+    """
     steps, every = steps_on_mesh(config, schedule.steps), schedule.output_every
     if steps < schedule.steps:
         every = max(1, round(every / _LONGER))
@@ -39,12 +45,14 @@ def schedule_on_mesh(config: Config, schedule: Schedule) -> Schedule:
 
 
 def model_on_mesh(model: Model) -> Model:
-    """Return ``model`` without what concerns markers alone."""
+    """Return ``model`` without the switches that concern markers alone: estimator and coarse-graining."""
     return dataclasses.replace(model, estimator="delta_f", coarse_grain_every=0)
 
 
 def cells_of(start: Start, size: tuple[int, int] = CELLS) -> Markers:
-    """Return the cells of a mesh of ``size`` = momenta x cosines that hold f at t = 0; differentiable.
+    """Return the cells of a mesh that hold f at t = 0; differentiable with respect to ``start``.
+
+    size: numbers of momenta and of cosines.
 
     Raises ValueError for fewer than 6 momenta, and for fewer than 16 or an odd number of cosines.
     """
@@ -56,5 +64,6 @@ def cells_of(start: Start, size: tuple[int, int] = CELLS) -> Markers:
 
 
 def _initial_cells(parameters: Parameters, amplitude: jax.Array, departure: Departure, n_p: int, n_mu: int) -> Markers:
+    """Return the cells of a mesh of n_p momenta and n_mu cosines that hold F0 + ``departure``."""
     mesh = make_mesh(parameters, n_p, n_mu, jnp.ones(()))
     return cells(mesh, initial_excess(mesh, parameters.background, amplitude, departure))

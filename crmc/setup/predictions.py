@@ -1,4 +1,4 @@
-"""What theory says about a config: the numbers printed by ``crmc theory`` and beside every run."""
+"""Predict by theory the numbers that ``crmc theory`` prints and that stand beside the results of every run."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ from crmc.units import PARSEC, SPEED_OF_LIGHT, CodeUnits
 if TYPE_CHECKING:
     from crmc.config.config import Config
 
-#: Nodes and weights on (-1, 1) of the mean over mu.
+#: Nodes and weights on (-1, 1) of the mean over mu, (64,) each.
 _QUADRATURE = np.polynomial.legendre.leggauss(64)
-#: name -> (unit, description, source) of the predictions, in their order.
+#: Name -> unit, description and source of each prediction, in the order of `predict`.
 _TABLE = {
     "alfven_speed": ("c", "Alfven speed of the ions, v_A/c", "B/sqrt(4 pi n_i m_p)"),
     "gyrofrequency": ("rad s-1", "non-relativistic proton gyrofrequency Omega0", "e B/(m_p c)"),
@@ -64,7 +64,7 @@ for _p in MOMENTA:
 
 
 def _steady_arguments(config: Config, units: CodeUnits) -> tuple[Any, ...]:
-    """(background, amplitude, v_A, |tau_B|) at t = 0 [code]; tau_B is None without expansion."""
+    """Return background, amplitude, v_A and |tau_B| at t = 0 [code]; tau_B is None without expansion."""
     shape = shape_of(config)
     background, amplitude = background_of(config, units, shape)
     tau_B = expansion_time(config, units, shape)
@@ -72,7 +72,10 @@ def _steady_arguments(config: Config, units: CodeUnits) -> tuple[Any, ...]:
 
 
 def _damping(config: Config, units: CodeUnits, k: jax.Array) -> tuple[jax.Array, jax.Array | float] | None:
-    """Return (rate, slope) of Gamma_d = rate + slope e [code]; None where no damping, or none local in k, acts."""
+    """Return rate and slope of Gamma_d = rate + slope e [code]; None without damping, or where it is not local in k.
+
+    k: wavenumber, (K,) [Omega0/c]; rate and slope: (K,) or ().
+    """
     if not config.damping.active or config.damping.nonlinear_landau == "cumulative":
         return None
     damping = damping_of(config, units)
@@ -84,7 +87,10 @@ def _damping(config: Config, units: CodeUnits, k: jax.Array) -> tuple[jax.Array,
 
 
 def _mean_nu(config: Config, units: CodeUnits, arguments: tuple, p: float) -> float | None:
-    """int_0^1 nu dmu [code] of the steady state at momentum p [m_p c]; None where it is not known."""
+    """Return the steady scattering frequency int_0^1 nu dmu at one momentum [code]; None where it is not known.
+
+    arguments: those of `_steady_arguments`; p: momentum [m_p c].
+    """
     waves = config.waves
     if config.scattering.model == "constant":
         return (config.scattering.frequency or 0.0) * units.time or None
@@ -103,7 +109,10 @@ def _mean_nu(config: Config, units: CodeUnits, arguments: tuple, p: float) -> fl
 
 
 def _heating_values(config: Config, units: CodeUnits, arguments: tuple) -> dict[str, float]:
-    """Predictions that need an expansion."""
+    """Return the predictions that need an expansion, by name.
+
+    arguments: those of `_steady_arguments`, with an expansion time.
+    """
     power = jax.jit(heating)
     scales, constant = arguments[2:], config.scattering.model == "constant"
     pressure = config.cosmic_rays.pressure / units.energy_density
@@ -124,20 +133,20 @@ def _heating_values(config: Config, units: CodeUnits, arguments: tuple) -> dict[
     }
 
 
-def _constant_drift(config: Config, units: CodeUnits, begun: Start) -> float:
-    """v_D/c of a constant nu, forward waves: that of f isotropic in their frame, and v^2/(3 nu L) of each momentum."""
-    background, amplitude = begun.parameters.background, begun.amplitude
+def _constant_drift(config: Config, units: CodeUnits, start: Start) -> float:
+    """Return the drift of diffusion by a constant nu [c]: the mean of v^2/(3 nu L) over the cosmic rays."""
+    background, amplitude = start.parameters.background, start.amplitude
     p, dp = background.quadrature()
     nu = (config.scattering.frequency or 0.0) * units.time
     kappa = p**2 / (1.0 + p**2) / (3.0 * nu)
     number = 2.0 * p**2 * background.density(amplitude, p) * dp
-    return float(jnp.sum(kappa * number) / jnp.sum(number) * begun.parameters.gradient)
+    return float(jnp.sum(kappa * number) / jnp.sum(number) * start.parameters.gradient)
 
 
 def _drift_values(config: Config, units: CodeUnits, shape: Shape) -> tuple[dict[str, float], Start]:
-    """Predictions that need a gradient, beside the start of a run of this config."""
-    begun = start_of(config, shape)
-    parameters, amplitude = begun.parameters, begun.amplitude
+    """Return the predictions that need a gradient, by name, and the start of a run of ``config``."""
+    start = start_of(config, shape)
+    parameters, amplitude = start.parameters, start.amplitude
     background, v_alfven, model = parameters.background, units.alfven_speed, shape.model
     length, tau_B = 1.0 / float(parameters.gradient), expansion_time(config, units, shape)
     pressure = config.cosmic_rays.pressure / units.energy_density
@@ -151,25 +160,26 @@ def _drift_values(config: Config, units: CodeUnits, shape: Shape) -> tuple[dict[
     carried = v_alfven * float(jax.jit(drift_of_frame)(background, amplitude)) * np.sign(length)
     diffusing = None
     if model.scattering == "forward":
-        carried, diffusing = abs(carried), _constant_drift(config, units, begun)
-    elif model.broadened and begun.predicted is not None:
-        diffusing = float(steady_drift(parameters, amplitude, model, tau_B, begun.predicted)) - carried
+        carried, diffusing = abs(carried), _constant_drift(config, units, start)
+    elif model.broadened and start.predicted is not None:
+        diffusing = float(steady_drift(parameters, amplitude, model, tau_B, start.predicted)) - carried
     if diffusing is not None:
         values["drift_velocity"] = (carried + diffusing) * SPEED_OF_LIGHT
         if tau_B is None:
             values["diffusivity"] = diffusing * length * units.time * SPEED_OF_LIGHT**2
     if tau_B is not None:
         values["sign_change"] = float(sign_change(1.0, -background.index[0], 1.0, length, tau_B))
-    return values, begun
+    return values, start
 
 
 def predict(config: Config) -> dict[str, dict]:
-    """What theory says about ``config`` at t = 0: name -> {"value", "unit", "description", "source"}.
+    """Return theory's numbers for ``config`` at t = 0: name -> {"value", "unit", "description", "source"}.
 
-    Absent is what does not apply (no expansion, no gradient, no damping) or is not local in k (cumulative
-    nonlinear Landau damping, without gradient).  Steady values assume that these two alone drive the waves.
+    Numbers that do not apply (no expansion, no gradient, no damping) or are not local in k (cumulative nonlinear
+    Landau damping without a gradient) are absent.  Steady values assume that expansion and gradient alone drive the
+    waves.  The precision of JAX where it is called does not matter.
     """
-    units = CodeUnits(config.plasma.magnetic_field, config.plasma.ion_density)
+    units = config.code_units
     with jax.enable_x64(True):
         arguments = _steady_arguments(config, units)
         background, amplitude, v_alfven, tau_B = arguments
@@ -179,14 +189,14 @@ def predict(config: Config) -> dict[str, dict]:
         if (index := float(background.index[0])) > 2.0:
             values["threshold"] = threshold_anisotropy(index, v_alfven)
         values |= _heating_values(config, units, arguments) if tau_B is not None else {}
-        begun, shape = None, shape_of(config)
+        start, shape = None, shape_of(config)
         if shape.model.gradient:
-            drift, begun = _drift_values(config, units, shape)
+            drift, start = _drift_values(config, units, shape)
             values |= drift
         for p in MOMENTA.tolist():
             nu: float | None
-            if begun is not None and begun.predicted is not None:
-                nu = float(mean_scattering(begun.predicted, begun.parameters, jnp.ones(()), p))
+            if start is not None and start.predicted is not None:
+                nu = float(mean_scattering(start.predicted, start.parameters, jnp.ones(()), p))
             else:
                 nu = _mean_nu(config, units, arguments, p)
             if nu:

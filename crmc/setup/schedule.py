@@ -1,4 +1,4 @@
-"""Choose the time step and how often a run samples and writes."""
+"""Choose the number of steps of a run, and the intervals at which it samples, coarse-grains and writes."""
 
 from __future__ import annotations
 
@@ -13,34 +13,39 @@ import numpy as np
 from crmc import theory
 from crmc.config.config import Config
 from crmc.physics.parameters import Model, Parameters
-from crmc.setup.arrays import Start, code_units, shape_of, start_of
+from crmc.setup.arrays import Start, shape_of, start_of
 from crmc.units import CodeUnits
 
 #: Growth from the seed overshoots its final level; the automatic step leaves room for it.
 _OVERSHOOT = 1.25
-#: Largest 2 Gamma dt of the damping by an isotropic f, for a stable exchange between waves and particles.
+#: Largest 2 Gamma dt, Gamma the damping of waves by an isotropic f: the exchange of waves and particles is then stable.
 _GROWTH_PER_STEP = 0.3
-#: Samples of the growth functional take steps of this nu_max dt, in no more than so many per step of the run.
+#: nu_max dt of the steps within a sample of the growth functional, and their largest number per step of the run.
 _FUNCTIONAL_STEP, _MOST_REFINED = 0.025, 16
-#: Fewest and most steps between samples; odd.
+#: Fewest and most steps between samples of the growth functional; odd, as `Model.functional_every` must be.
 _OFTENEST, _RAREST = 15, 31
-#: The automatic step makes at least this many steps.
+#: Fewest steps of a run with an automatic time step.
 _FEWEST_STEPS = 100
 
 _growth_rate = jax.jit(theory.growth_rate, static_argnames="coefficients")
 
 
 def require_double() -> None:
-    """Refuse to build small arrays in float32 by accident.
+    """Raise RuntimeError unless JAX is in 64-bit mode.
 
-    Spectrum, tube and sums are float64 whatever the markers' precision; run inside ``jax.enable_x64(True)``.
+    Spectrum, tube and sums are float64 whatever the markers' precision; in 32-bit mode they would be rounded silently.
     """
     if jnp.zeros(()).dtype != jnp.float64:
         raise RuntimeError("crmc needs 64-bit JAX for its small arrays: use `with jax.enable_x64(True):`")
 
 
 class Schedule(NamedTuple):
-    """Steps of the run, between rows of output, and as `Model` counts them."""
+    """Number of steps of a run, and its intervals in steps.
+
+    steps: of the run.
+    output_every: steps between rows of results.
+    coarse_grain_every, functional_every, functional_refinement: fields of `Model` of these names.
+    """
 
     steps: int
     output_every: int
@@ -50,9 +55,11 @@ class Schedule(NamedTuple):
 
 
 class Demand(NamedTuple):
-    """What a config asks of the schedule.
+    """Requirements of one config on the schedule of its run.
 
-    steps: the fewest steps.  strongest: largest wave amplitude expected, or known at t = 0.
+    model: static switches of the run.
+    steps: fewest steps that it may take.
+    strongest: largest wave power e at t = 0 or, where it is known, in balance of growth and damping.
     """
 
     config: Config
@@ -61,8 +68,8 @@ class Demand(NamedTuple):
     strongest: float
 
     def schedule(self, steps: int) -> Schedule:
-        """Schedule of a run in so many steps."""
-        run, units = self.config.run, code_units(self.config)
+        """Return the schedule of a run of the config in ``steps`` steps."""
+        run, units = self.config.run, self.config.code_units
         dt = run.duration * units.gyrofrequency / steps
         output_every = max(1, round(run.output_seconds / (dt * units.time)))
         refined = math.ceil(math.pi * self.strongest * dt / _FUNCTIONAL_STEP - 1e-9)
@@ -76,7 +83,7 @@ class Demand(NamedTuple):
 
 
 def scheduled(model: Model, schedule: Schedule) -> Model:
-    """``model`` with what ``schedule`` says."""
+    """Return ``model`` with the intervals of ``schedule``."""
     return dataclasses.replace(
         model,
         coarse_grain_every=schedule.coarse_grain_every,
@@ -86,24 +93,29 @@ def scheduled(model: Model, schedule: Schedule) -> Model:
 
 
 def begin(config: Config) -> tuple[Start, Demand]:
-    """Return what a run starts from, and what it asks of the schedule.  Raises RuntimeError in 32-bit JAX."""
+    """Return the start of a run of ``config`` and its demand on the schedule.
+
+    Raises RuntimeError in 32-bit JAX.
+    """
     require_double()
     shape = shape_of(config)
-    begun = start_of(config, shape)
-    e = np.asarray(begun.e)
-    predicted = None if begun.predicted is None else np.asarray(begun.predicted)
-    isotropic = _isotropic_damping(config, begun.parameters, begun.amplitude)
-    steps = _fewest_steps(config, begun.units, e, predicted, isotropic)
+    start = start_of(config, shape)
+    e = np.asarray(start.e)
+    predicted = None if start.predicted is None else np.asarray(start.predicted)
+    isotropic = _isotropic_damping(config, start.parameters, start.amplitude)
+    steps = _fewest_steps(config, start.units, e, predicted, isotropic)
     strongest = max(float(e.max()), 0.0 if predicted is None else float(predicted.max()))
-    return begun, Demand(config, shape.model, steps, strongest)
+    return start, Demand(config, shape.model, steps, strongest)
 
 
 def _fewest_steps(
     config: Config, units: CodeUnits, e: np.ndarray, predicted: np.ndarray | None, isotropic: float
 ) -> int:
-    """Number of steps of the longest dt that divides the duration; it does not depend on when output is written.
+    """Return the fewest steps of a run; their number does not depend on the times of output.
 
-    An automatic step resolves the fastest scattering, and waves that an isotropic f would damp at ``isotropic``.
+    A given time step is shortened to divide the duration.  An automatic one resolves the fastest scattering and the
+    damping of waves by an isotropic f.
+    e, predicted: wave power at t = 0 and in balance, (2, 2, bins); isotropic: that damping rate, () [code].
     """
     duration = config.run.duration * units.gyrofrequency
     if config.run.time_step != "auto":
@@ -123,12 +135,14 @@ def _fewest_steps(
 
 
 def _isotropic_damping(config: Config, parameters: Parameters, amplitude: jax.Array) -> float:
-    """Largest rate at which F0 alone damps a branch [code]: near marginal stability growth is a small rest of it."""
+    """Return the largest rate at which F0 alone damps a branch, () [code]."""
+    # Near marginal stability the growth rate is a small difference of this rate and the drive.
     k, speed = parameters.grid.centres, parameters.alfven_speed
     rate = _growth_rate(k, parameters.background, amplitude, speed, coefficients=config.waves.coefficients)
     return float(jnp.max(-rate))
 
 
 def _coarse_every(config: Config, dt: float) -> int:
+    """Return the steps of length dt [s] between coarse-grainings; 0 for none."""
     interval = config.run.coarse_grain_interval
     return 0 if isinstance(interval, str) else max(1, round(interval / dt))

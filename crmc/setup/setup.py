@@ -1,4 +1,4 @@
-"""Hold all that a run starts from."""
+"""Hold a run that is ready to start."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from crmc.units import CodeUnits
 
 @dataclasses.dataclass(frozen=True)
 class Setup:
-    """Arrays, switches and initial state of a run, how long it goes on, and the solver that takes it there.
+    """Parameters, static switches and initial state of a run, with its length and its solver.
 
-    tau_B: expansion time at t = 0 [code], None without expansion.
-    steps: steps of the run.
+    units: code units of the run.
+    parameters, model, state: arguments of the solver's steps; state is that of t = 0.
+    tau_B: expansion time at t = 0, () [code]; None without expansion.
+    steps: number of steps of the run.
     output_every: steps between rows of results.
-    solver: a name of `registry.SOLVERS`.
+    solver: name of the solver, a key of `registry.SOLVERS`.
     """
 
     config: Config
@@ -34,5 +36,5 @@ class Setup:
 
     @property
     def time_step(self) -> float:
-        """dt [s]."""
+        """Time step [s]."""
         return float(self.parameters.dt) * self.units.time

@@ -11,8 +11,7 @@ from scipy.interpolate import BSpline
 from support.oracle_fokker_planck import cgs_problem, splines
 from support.spectrum_cases import BINS, K_MAX, K_MIN, grid_of, uneven_power
 
-from crmc.config.sections import WIDEST_SPECTRUM
-from crmc.physics.spectrum import DEPOSIT_OCTAVES, ROWS, bspline, wave_energy_unit
+from crmc.physics.spectrum import ROWS, bspline, wave_energy_unit
 
 
 def test_bspline_is_the_cardinal_quadratic_one():
@@ -47,11 +46,6 @@ def test_energy_of_a_bin():
     power = np.asarray(grid.power(jnp.asarray(e), jnp.exp(-jnp.asarray(ln_k))))
     total = np.trapezoid(power, ln_k) * (v_a * b) ** 2
     assert float(wave_energy_unit(grid, v_a, b)) * e.sum() == pytest.approx(total, rel=1e-7)
-
-
-def test_octaves_of_the_deposit_cover_every_config():
-    """The widest spectrum that a config may ask for."""
-    assert WIDEST_SPECTRUM == 2.0**DEPOSIT_OCTAVES
 
 
 def test_rows_cover_the_momenta():

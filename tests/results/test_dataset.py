@@ -1,13 +1,14 @@
-"""The result file, its summary, and the averages in it."""
+"""The result file: its variables, units and provenance, and the physics of a small run in them."""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import math
 import re
+import tempfile
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from crmc.setup.build import build
 
 # cgs, written out here: the units of the file must not come from the code under test.
 C, M_P, ELECTRON_CHARGE, PARSEC = 2.99792458e10, 1.67262192e-24, 4.80320471e-10, 3.0856775814913673e18
+#: Numbers of the small run in cgs.
 FIELD, DENSITY, PRESSURE, GAS, TAU, DAMPING = 1e-6, 1.3233e-3, 8.2e-14, 3.2e-13, 3.7e12, 1e-11
 
 SCALAR = (
@@ -68,32 +70,22 @@ class Run:
     summary: dict[str, Any]
 
 
-def run_into(folder: Path, config: Config) -> Run:
-    paths = folder / "run.nc", folder / "summary.json"
-    outcome = run(config, output=paths[0], summary=paths[1], quiet=True)
-    assert outcome.exit_code == DONE
-    summary = json.loads(paths[1].read_text(encoding="utf-8"), parse_constant=pytest.fail)
-    return Run(config, outcome, xr.load_dataset(paths[0]), summary)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def compiled() -> Iterator[None]:
-    """What is compiled here serves other tests."""
-    with compiled_once():
-        yield
+@functools.cache
+def finished(precision: str = "float64") -> Run:
+    """The small run with a row every step, so that its last half holds 50."""
+    config = small(run__output_interval="2e7 s", run__precision=precision)
+    with tempfile.TemporaryDirectory() as folder, compiled_once():
+        paths = Path(folder, "run.nc"), Path(folder, "summary.json")
+        outcome = run(config, output=paths[0], summary=paths[1], quiet=True)
+        assert outcome.exit_code == DONE
+        summary = json.loads(paths[1].read_text(encoding="utf-8"), parse_constant=pytest.fail)
+        return Run(config, outcome, xr.load_dataset(paths[0]), summary)
 
 
 @pytest.fixture(scope="module")
-def double(compiled: None, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """The small run in float64 with a row every step, so that its last half holds 50."""
-    return run_into(tmp_path_factory.mktemp("double"), small(run__output_interval="2e7 s"))
-
-
-@pytest.fixture(scope="module")
-def single(compiled: None, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """The same in float32."""
-    overrides = {"run__output_interval": "2e7 s", "run__precision": "float32"}
-    return run_into(tmp_path_factory.mktemp("single"), small(**overrides))
+def double() -> Run:
+    """The small run in float64."""
+    return finished()
 
 
 @pytest.fixture(scope="module")
@@ -113,9 +105,6 @@ def spectrum() -> dict[str, float]:
         "cr_number_density": unit * moment(lambda p: 1.0),
         "cr_energy_density": unit * moment(lambda p: rest * (math.sqrt(1.0 + p**2) - 1.0)),
     }
-
-
-# -- the file ---------------------------------------------------------------------------------
 
 
 def test_variables_and_dimensions(double: Run) -> None:
@@ -271,7 +260,26 @@ def test_heating_is_what_the_waves_gained(double: Run) -> None:
     assert abs(gained - spent) > 5e-3 * float(data.energy_waves[0])
 
 
-# -- the summary ------------------------------------------------------------------------------
+def test_float32_agrees_with_float64(double: Run) -> None:
+    """Same noise: field to the bit, moments within 1 % of their statistical error, waves as far as noise allows."""
+    a, b = double.data, finished("float32").data
+    np.testing.assert_array_equal(a.magnetic_field, b.magnetic_field)
+    for name in (
+        "cr_number_density",
+        "cr_energy_density",
+        "parallel_pressure",
+        "perpendicular_pressure",
+        "pressure_anisotropy",
+    ):
+        error = a[f"{name}_stderr"]
+        assert (np.abs(a[name] - b[name])[1:] < 0.01 * error[1:]).all(), name
+        np.testing.assert_allclose(error[1:], b[f"{name}_stderr"][1:], rtol=1e-3)
+    np.testing.assert_allclose(a.heating_rate[1:].mean(), b.heating_rate[1:].mean(), rtol=0.01)
+    for sign in (1, -1):
+        driven, idle = {"direction": sign, "helicity": sign}, {"direction": sign, "helicity": -sign}
+        np.testing.assert_allclose(a.wave_power.sel(driven), b.wave_power.sel(driven), rtol=1e-4)
+        # Noise alone lifts these over the seed, exponentially, and so magnifies rounding.
+        np.testing.assert_allclose(a.wave_power.sel(idle), b.wave_power.sel(idle), rtol=0.3)
 
 
 def test_summary_keys(double: Run) -> None:
@@ -317,39 +325,3 @@ def test_anisotropy_has_the_size_and_sign_of_expansion(double: Run) -> None:
     speed = FIELD / math.sqrt(4.0 * math.pi * DENSITY * M_P) / C
     assert 1.0 < anisotropy["value"] / speed < 3.0
     assert anisotropy["stderr"] < 0.05 * anisotropy["value"]
-
-
-# -- precision --------------------------------------------------------------------------------
-
-
-def test_float32_starts_with_the_same_markers(double: Run, single: Run) -> None:
-    """Both precisions start from one sample, rounded, in arrays of their own type; small arrays stay float64."""
-    with jax.enable_x64(True):
-        wide, narrow = (build(run.config).state for run in (double, single))
-    for field in dataclasses.fields(wide.markers):
-        one, other = getattr(wide.markers, field.name), getattr(narrow.markers, field.name)
-        assert (one.dtype, other.dtype) == (np.float64, np.float32)
-        np.testing.assert_array_equal(np.asarray(one).astype(np.float32), other)
-    assert narrow.e.dtype == narrow.b.dtype == narrow.amplitude.dtype == np.float64
-
-
-def test_float32_agrees_with_float64(double: Run, single: Run) -> None:
-    """Same noise: field to the bit, moments within 1 % of their statistical error, waves as far as noise allows."""
-    a, b = double.data, single.data
-    np.testing.assert_array_equal(a.magnetic_field, b.magnetic_field)
-    for name in (
-        "cr_number_density",
-        "cr_energy_density",
-        "parallel_pressure",
-        "perpendicular_pressure",
-        "pressure_anisotropy",
-    ):
-        error = a[f"{name}_stderr"]
-        assert (np.abs(a[name] - b[name])[1:] < 0.01 * error[1:]).all(), name
-        np.testing.assert_allclose(error[1:], b[f"{name}_stderr"][1:], rtol=1e-3)
-    np.testing.assert_allclose(a.heating_rate[1:].mean(), b.heating_rate[1:].mean(), rtol=0.01)
-    for sign in (1, -1):
-        driven, idle = {"direction": sign, "helicity": sign}, {"direction": sign, "helicity": -sign}
-        np.testing.assert_allclose(a.wave_power.sel(driven), b.wave_power.sel(driven), rtol=1e-4)
-        # Noise alone lifts these over the seed, exponentially, and so magnifies rounding.
-        np.testing.assert_allclose(a.wave_power.sel(idle), b.wave_power.sel(idle), rtol=0.3)

@@ -2,111 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 import numpy as np
 import pytest
-import tomli_w
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
-from support.config_cases import valid
+from support.result_cases import THEORY, V_ALFVEN, saved, synthetic, without_waves
 
 from crmc.config.config import ConfigError
 from crmc.results import figures
 from crmc.results.colours import BLACK, RED
 from crmc.results.dataset import read
 from crmc.results.drawn import Drawn, drawn_from
-
-WAVE = ("time", "direction", "helicity", "k")
-V_ALFVEN, SEED = 2e-4, 1e-14
-THEORY = {
-    "alfven_speed": V_ALFVEN,
-    "threshold": 1.33 * V_ALFVEN,
-    "heating_exact": 2.4e-30,
-    "heating_exact_gap": 2.1e-30,
-    "heating_bound": 1.2e-30,
-    "cooling": 9e-29,
-    "scattering_frequency_p1": 1.6e-9,
-    "mean_free_path_p1": 4.2,
-}
-
-
-def synthetic(count: int = 41) -> xr.Dataset:
-    """A result such as a run with growing co-moving waves would give."""
-    rng = np.random.default_rng(1)
-    t = np.linspace(0.0, 4e10, count)
-    x, k = t / t.max(), np.geomspace(0.015, 3.0, 16)
-    rise = 1.0 - np.exp(-5.0 * x)
-    start = np.where(t > 0.0, 1.0, np.nan)  # means over an interval do not exist at t = 0
-    heat = 2.1e-30 * rise * (1.0 + 0.1 * rng.normal(size=count)) * start
-    spectral = np.where(np.arange(count) % 3 == 1, heat * 1.02, np.nan)
-    one = {
-        "magnetic_field": 1e-6 * np.exp(-x / 90.0),
-        "parallel_pressure": 8.2e-14 * (1.0 - 0.014 * x),
-        "perpendicular_pressure": 8.2e-14 * (1.0 - 0.015 * x),
-        "pressure_anisotropy": 4.0 * V_ALFVEN * rise,
-        "gap_pressure_anisotropy": 2.0 * V_ALFVEN * x,
-        "heating_rate": heat,
-        "heating_rate_stderr": 2e-31 * start,
-        "spectral_heating_rate": spectral,
-        "spectral_heating_rate_stderr": 0.2 * spectral,
-        "gas_heating_rate": 2.0e-30 * rise * start,
-        "energy_cosmic_rays": 2.4e-13 * (1.0 - 0.004 * x),
-        "energy_waves": 1e-20 * rise,
-        "energy_gas": 4.8e-13 * (1.0 - 0.003 * np.sin(6.0 * x)),
-        "energy_field": 4e-14 * (1.0 - 0.01 * x),
-        "energy_injected": 1e-27 * x,
-        "energy_radiated": 0.0 * x,
-        "work_external": 5e-15 * x,
-        "energy_residual": 1e-9 * rng.normal(size=count),
-    }
-    for name in ("parallel_pressure", "perpendicular_pressure", "pressure_anisotropy"):
-        one[f"{name}_stderr"] = 0.03 * x * one[name] * (1.0 if "aniso" in name else 0.01)
-    nu = np.outer(1.0 + 0.1 * rise, [1.6e-9, 1.7e-9, 4.8e-10])
-    co_moving = np.array([[1.0, 0.0], [0.0, 1.0]])[None, :, :, None]
-    shape = (k * np.exp(-k))[None, None, None, :]
-    growth = (1e-11 * co_moving - 2e-10 * (1.0 - co_moving) * k) * np.ones((count, 1, 1, 1))
-    growth[:, 0, 0, 3] *= -1.0
-    data = xr.Dataset(
-        {name: ("time", values) for name, values in one.items()},
-        {
-            "time": t,
-            "direction": [1, -1],
-            "helicity": [1, -1],
-            "k": k,
-            "momentum": [1.0, 3.0, 10.0],
-        },
-        {"title": "synthetic", "status": "done"},
-    )
-    data["scattering_frequency"] = (("time", "momentum"), nu)
-    data["mean_free_path"] = (("time", "momentum"), 7e-9 / nu)
-    data["wave_power"] = (WAVE, SEED + 1e-7 * rise[:, None, None, None] * shape * (co_moving + 1e-4))
-    data["growth_rate"] = (WAVE, growth * start[:, None, None, None])
-    data["damping_rate"] = (WAVE, np.full((count, 2, 2, 16), 1e-11))
-    data.attrs["summary"] = json.dumps({"theory": {name: {"value": value} for name, value in THEORY.items()}})
-    data.attrs["config"] = tomli_w.dumps(valid() | {"waves": {"seed_level": SEED}})
-    return data
-
-
-def without_waves() -> xr.Dataset:
-    """A free expansion: nothing scatters, no wave is followed."""
-    data = synthetic()
-    for name in ("wave_power", "growth_rate", "damping_rate", "mean_free_path", "spectral_heating_rate"):
-        data[name] = data[name] * np.nan
-    for name in ("scattering_frequency", "heating_rate", "heating_rate_stderr", "gas_heating_rate", "energy_waves"):
-        data[name] = data[name] * 0.0
-    return data
-
-
-def saved(data: xr.Dataset, path: Path) -> Path:
-    data.to_netcdf(path, engine="h5netcdf")
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +65,7 @@ def band(axes: Axes, number: int = 0) -> np.ndarray:
 
 
 def test_pressures(result: Drawn) -> None:
+    """Lines are the pressures over their first values and the anisotropies over v_A/c, to 1e-14; the band ends at +1 error."""
     relative, anisotropy = drawn(figures.pressures(result))
     for label, name in ((r"$P_\parallel$", "parallel"), (r"$P_\perp$", "perpendicular")):
         values = result.data[f"{name}_pressure"].values
@@ -169,12 +83,14 @@ def test_pressures(result: Drawn) -> None:
 
 
 def test_without_theory_the_anisotropy_has_no_unit(result: Drawn) -> None:
+    """Without v_A the line is the data, and the axis names no unit."""
     _, anisotropy = drawn(figures.pressures(result._replace(theory={})))
     np.testing.assert_array_equal(line(anisotropy, "measured")[1], result.data["pressure_anisotropy"])
     assert "v_A" not in anisotropy.get_ylabel()
 
 
 def test_heating(result: Drawn) -> None:
+    """Lines are the data, levels those of theory; a level far off the axis stands in the legend alone."""
     (axes,) = drawn(figures.heating(result))
     for label, name in (("kicks", "heating_rate"), ("damped", "gas_heating_rate")):
         np.testing.assert_array_equal(line(axes, label)[1], result.data[name])
@@ -189,6 +105,7 @@ def test_heating(result: Drawn) -> None:
 
 
 def test_ledger(result: Drawn) -> None:
+    """Changes of the stores, the sign in the line style, and the residual are those of the data, to the bit."""
     changes, balance = drawn(figures.ledger(result))
     assert labels(changes) == ["cosmic rays", "waves", "gas", "mean field", "work done outside"]
     store = result.data["energy_cosmic_rays"].values
@@ -203,6 +120,7 @@ def test_ledger(result: Drawn) -> None:
 
 
 def test_scattering(result: Drawn) -> None:
+    """One line per momentum, equal to the data, and a level where theory has one."""
     panels = drawn(figures.scattering(result))
     for axes, name in zip(panels, ("scattering_frequency", "mean_free_path"), strict=True):
         for i, p in enumerate((1, 3, 10)):
@@ -212,6 +130,7 @@ def test_scattering(result: Drawn) -> None:
 
 
 def test_spectra(result: Drawn) -> None:
+    """Lines are the branches of the data, co-moving and counter-moving apart; the legend names times and seed."""
     co_moving, counter, *_ = drawn(figures.spectra(result))
     power, drawn_power = result.data["wave_power"].values, spectra_in(co_moving)
     np.testing.assert_array_equal(drawn_power[-2], power[-1, 0, 0])  # both directions at the last time
@@ -226,6 +145,7 @@ def test_spectra(result: Drawn) -> None:
 
 
 def test_rates_show_their_sign(result: Drawn) -> None:
+    """Means over the last half by numpy, to 1e-12: filled symbols where they are positive, open where negative."""
     *_, co_moving, counter = drawn(figures.spectra(result))
     growth = result.data["growth_rate"].values
     mean = growth[result.time >= 0.5 * result.time[-1]].mean(axis=0)
@@ -241,6 +161,7 @@ def test_rates_show_their_sign(result: Drawn) -> None:
 
 
 def test_the_order_of_the_axes_does_not_matter(result: Drawn) -> None:
+    """A file with transposed and reversed axes gives the lines of the original."""
     flipped = result.data.isel(direction=[1, 0]).transpose("k", "helicity", "direction", "time", ...)
     axes = drawn(figures.spectra(result._replace(data=flipped)))[0]
     np.testing.assert_array_equal(spectra_in(axes)[-2], result.data["wave_power"].values[-1, 0, 0])
@@ -248,6 +169,7 @@ def test_the_order_of_the_axes_does_not_matter(result: Drawn) -> None:
 
 @pytest.mark.filterwarnings("error")
 def test_plot_file_writes_every_figure(tmp_path: Path) -> None:
+    """Five PNG files in a new folder, named after the result; matplotlib's settings stay."""
     before = dict(matplotlib.rcParams)
     paths = figures.plot(saved(synthetic(), tmp_path / "run.nc"), tmp_path / "new" / "folder")
     names = [path.name for path in paths]
@@ -258,6 +180,7 @@ def test_plot_file_writes_every_figure(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("error")
 def test_free_expansion_leaves_out_what_is_not_there(tmp_path: Path) -> None:
+    """Without waves: pressures and ledger alone, without entries for waves and gap."""
     paths = figures.plot(saved(without_waves(), tmp_path / "free.nc"), tmp_path)
     assert [path.name for path in paths] == ["free-pressures.png", "free-ledger.png"]
     result = drawn_from(read(tmp_path / "free.nc"), "run.nc")
@@ -268,6 +191,7 @@ def test_free_expansion_leaves_out_what_is_not_there(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("error")
 def test_constant_scattering_has_no_spectra(tmp_path: Path) -> None:
+    """Without a spectrum every figure but that of the spectra."""
     data = without_waves().assign({n: synthetic()[n] for n in ("heating_rate", "mean_free_path")})
     data["scattering_frequency"] = synthetic()["scattering_frequency"]
     paths = figures.plot(saved(data, tmp_path / "constant.nc"), tmp_path)
@@ -283,6 +207,7 @@ def test_a_run_that_has_just_begun(tmp_path: Path, count: int) -> None:
 
 
 def test_missing_variables_leave_the_rest(result: Drawn) -> None:
+    """Variables that are absent take their lines and panels with them, and no others."""
     alone = drawn(figures.spectra(changed(result, wave_power=None, damping_rate=None)))
     assert len(alone) == 2
     (axes,) = drawn(
@@ -295,23 +220,8 @@ def test_missing_variables_leave_the_rest(result: Drawn) -> None:
     assert "pc" in path.get_ylabel()
 
 
-def test_theory_of_a_run_under_way_comes_from_its_config(tmp_path: Path) -> None:
-    data = synthetic()
-    del data.attrs["summary"]
-    result = drawn_from(read(saved(data, tmp_path / "running.nc")), "run.nc")
-    assert result.predicted("alfven_speed") == pytest.approx(2.4e-4, rel=0.02)
-    assert result.seed == SEED
-
-
-@pytest.mark.parametrize("config", ["no toml [", "[plasma]\nold_key = 1\n", ""])
-def test_a_config_of_another_version_is_no_obstacle(tmp_path: Path, config: str) -> None:
-    data = synthetic().assign_attrs({"config": config, "summary": "{}"})
-    result = drawn_from(read(saved(data, tmp_path / "old.nc")), "run.nc")
-    assert result.theory == {} and result.seed is None
-    assert figures.heating(result) is not None
-
-
 def test_a_name_that_is_no_formula(tmp_path: Path) -> None:
+    """Any text may be the name of a run: an open $, line breaks, 200 letters."""
     data = synthetic().assign_attrs(title="a$b_{ \n" + "x" * 200, status="interrupted")
     assert len(figures.plot(saved(data, tmp_path / "odd.nc"), tmp_path)) == 5
 
@@ -342,6 +252,7 @@ def bad_files(folder: Path) -> dict[str, Path]:
     ["text", "empty", "cut", "absent", "folder", "no times", "zero times", "foreign", "words", "other branches"],
 )
 def test_bad_files_are_refused_in_one_line(tmp_path: Path, kind: str) -> None:
+    """ConfigError in one printable line that names the file and what to give; nothing is written."""
     path, target = bad_files(tmp_path)[kind], tmp_path / "figures"
     with pytest.raises(ConfigError) as caught:
         figures.plot(path, target)
@@ -351,6 +262,7 @@ def test_bad_files_are_refused_in_one_line(tmp_path: Path, kind: str) -> None:
 
 
 def test_scientific() -> None:
+    """Short numbers plain, others as a mantissa and a power of ten."""
     assert [figures.scientific(x) for x in (0.0, 0.5, 250.0, 2.1e10, -1e-14)] == [
         "0",
         "0.5",

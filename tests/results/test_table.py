@@ -78,6 +78,7 @@ def section(text: str, title: str) -> str:
 
 
 def test_every_number_stands_in_its_row() -> None:
+    """Every number of the summary in its row, with the digits and ratios worked out by hand."""
     text = table(summary())
     run, heat = section(text, "Run"), section(text, "Heating")
     assert row(run, "name") == "halo"
@@ -100,6 +101,7 @@ def test_every_number_stands_in_its_row() -> None:
 
 
 def test_anisotropy_scattering_and_checks() -> None:
+    """Every number of anisotropy, scattering and checks in its row, with the digits worked out by hand."""
     text = table(summary())
     anisotropy, checks = section(text, "Anisotropy"), section(text, "Checks")
     assert row(anisotropy, "measured") == "3.000e-04 +- 6.0e-06 1.500 +- 0.030"
@@ -117,6 +119,7 @@ def test_anisotropy_scattering_and_checks() -> None:
 
 
 def test_width_and_characters() -> None:
+    """At most WIDTH characters in a line, ASCII, no line that ends in spaces."""
     text = table(summary())
     lines = text.splitlines()
     assert max(len(line) for line in lines) <= WIDTH
@@ -126,6 +129,7 @@ def test_width_and_characters() -> None:
 
 @pytest.mark.parametrize("missing", [None, math.nan, math.inf])
 def test_values_that_are_no_number_print_as_a_dash(missing: float | None) -> None:
+    """None, NaN and infinity are "-", and so is a ratio to them."""
     data = summary()
     data["marker_steps_per_second"] = missing
     data["averages"]["heating_rate"] = entry(missing, missing)
@@ -139,6 +143,7 @@ def test_values_that_are_no_number_print_as_a_dash(missing: float | None) -> Non
 
 
 def test_missing_rows_and_sections_vanish() -> None:
+    """An entry that is missing has no row, a section without rows no title, an empty summary no text."""
     data = summary()
     for name in ("heating_exact_gap", "cooling", "scattering_frequency_p3", "mean_free_path_p3"):
         del data["theory"][name]
@@ -154,6 +159,7 @@ def test_missing_rows_and_sections_vanish() -> None:
 
 
 def test_theory_stands_alone_before_anything_is_measured() -> None:
+    """Without averages theory has its rows, measured values are "-", and nothing speaks of a mean."""
     text = table(summary() | {"averages": {}})
     assert row(text, "theory, with the gap") == "2.000e-30 -"
     assert row(text, "p = 10 m_p c") == "- 3.75e-09 - 17.2"
@@ -161,12 +167,14 @@ def test_theory_stands_alone_before_anything_is_measured() -> None:
 
 
 def test_no_cooling_is_no_row() -> None:
+    """Cooling of 0 is left out."""
     data = summary()
     data["theory"]["cooling"] = theory(0.0)
     assert "radiative cooling" not in table(data)
 
 
 def test_a_long_reason_is_folded_and_stays_printable() -> None:
+    """A long reason goes on below itself without losing a word; a name loses what cannot be printed."""
     reason = "the gas pressure fell to zero by step 17; lower plasma.cooling or run.duration, " * 3
     text = table(summary() | {"status": "failed", "status_text": reason, "name": "two\nlines\x1b[31m"})
     assert max(len(line) for line in text.splitlines()) <= WIDTH

@@ -1,0 +1,70 @@
+"""The health of a run, told from rows made by hand."""
+
+import numpy as np
+import pytest
+
+from crmc.physics.parameters import Model
+from crmc.results.health import coarse, first_trouble
+
+STEPS = [0, 15, 30, 45]
+
+
+def rows(**changed):
+    """Four rows of a sound run, with some variables replaced."""
+    scalars = ("magnetic_field", "gas_pressure", "perpendicular_pressure", "ledger", "max_scattering_per_step")
+    return {name: np.ones(4) for name in scalars} | {"wave_power": np.ones((4, 2, 2, 8))} | changed
+
+
+def at(place, value):
+    """Four ones but for ``value`` at ``place``."""
+    return np.where(np.arange(4) == place, value, 1.0)
+
+
+def test_a_sound_run_has_no_trouble():
+    """Neither does a run of one row, nor what a sound run may hold: a first interval without a mean."""
+    assert first_trouble(rows(), STEPS, Model()) is None
+    assert first_trouble({name: array[:1] for name, array in rows().items()}, STEPS[:1], Model()) is None
+    assert first_trouble(rows(heating_rate=at(0, np.nan)), STEPS, Model()) is None
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", ["magnetic_field", "perpendicular_pressure", "ledger"])
+def test_what_is_not_finite(name, value):
+    """The first bad row, its step in words, and advice."""
+    found = first_trouble(rows(**{name: np.array([1.0, 1.0, value, value])}), STEPS, Model())
+    assert found is not None and found.place == 2
+    assert found.text == f"{name} is not finite at step 30; shorten run.time_step or check the input"
+
+
+def test_one_bad_bin_is_enough():
+    """NaN in a single branch and bin; without waves they are NaN throughout, and healthy."""
+    power = np.ones((4, 2, 2, 8))
+    power[3, 1, 0, 5] = np.nan
+    found = first_trouble(rows(wave_power=power), STEPS, Model())
+    assert found is not None and (found.place, found.text.split()[0]) == (3, "wave_power")
+    assert first_trouble(rows(wave_power=power), STEPS, Model(scattering="co_moving")) is None
+
+
+@pytest.mark.parametrize("value", [0.0, -1e-30])
+def test_gas_without_pressure(value):
+    """Zero or below: cooling has emptied the gas, at that step."""
+    found = first_trouble(rows(gas_pressure=at(1, value)), STEPS, Model())
+    assert found is not None and found.place == 1
+    assert found.text == "the gas pressure fell to zero by step 15; lower plasma.cooling or run.duration"
+
+
+def test_the_earliest_trouble_is_told():
+    """Of several in different rows the earliest, in whatever variable; of several in one row the one named first."""
+    later = rows(magnetic_field=at(3, np.nan), gas_pressure=at(2, 0.0), ledger=at(1, np.nan))
+    found = first_trouble(later, STEPS, Model())
+    assert found is not None and (found.place, found.text.split()[0]) == (1, "ledger")
+    both = first_trouble(rows(ledger=at(2, np.nan), magnetic_field=at(2, np.inf)), STEPS, Model())
+    assert both is not None and both.text.startswith("magnetic_field")
+
+
+def test_coarse_steps():
+    """Advice above the coarsest step of the solver alone, with the largest value; NaN, as of the first row, counts as 0."""
+    peak = rows(max_scattering_per_step=np.array([np.nan, 0.2, 0.613, 0.5]))
+    assert coarse(peak, 0.62) == coarse(peak, 0.613) == ""
+    assert coarse(peak, 0.6) == "nu_max dt reached 0.61; lower run.scattering_per_step or set run.time_step"
+    assert coarse(rows(max_scattering_per_step=np.full(1, np.nan)), 0.6) == ""
