@@ -104,7 +104,7 @@ def example() -> Example:
     hydrogen = INPUTS["balance"] / INPUTS["heating_per_atom"]
     units = CodeUnits(field, hydrogen)
     halo = load_config("halo")
-    background, _ = background_of(halo, units, shape_of(halo))
+    background, _ = background_of(halo, shape_of(halo))
     amplitude = background.amplitude_for_pressure(jnp.array([INPUTS["cr_pressure"] / units.energy_density]))
     return Example(field, hydrogen, units, units.thermal_speed(INPUTS["temperature"]), background, amplitude)
 

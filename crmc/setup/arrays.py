@@ -93,9 +93,9 @@ def shape_of(config: Config) -> Shape:
 def start_of(config: Config, shape: Shape) -> Start:
     """Return everything that a run of ``config`` starts from but its markers and its time step."""
     units = config.code_units
-    background, amplitude = background_of(config, units, shape)
-    tau_B = expansion_time(config, units, shape)
-    parameters = _parameters(config, units, shape, background, tau_B)
+    background, amplitude = background_of(config, shape)
+    tau_B = expansion_time(config, shape)
+    parameters = _parameters(config, shape, background, tau_B)
     predicted = None
     if shape.predicts:
         predicted = equilibrium_spectrum(parameters, amplitude, shape.model, tau_B)
@@ -103,7 +103,7 @@ def start_of(config: Config, shape: Shape) -> Start:
     if config.cosmic_rays.start == "equilibrium":
         departure: Departure = steady_departure(parameters, amplitude, shape.model, tau_B, e)
     else:
-        departure = _harmonics(config, units, background, amplitude)
+        departure = _harmonics(config, background, amplitude)
     return Start(units, parameters, tau_B, amplitude, e, departure, predicted)
 
 
@@ -145,11 +145,12 @@ def markers_of(config: Config, start: Start, sample: jax.Array | None = None) ->
     return drawn_markers(count, *shared, seed=config.run.seed, dtype=dtype)
 
 
-def background_of(config: Config, units: CodeUnits, shape: Shape) -> tuple[Background, jax.Array]:
+def background_of(config: Config, shape: Shape) -> tuple[Background, jax.Array]:
     """Return the background F0 and its amplitudes c_k, (K,).
 
     K = 1, or 2 with injection: the second component starts empty and receives the injected cosmic rays.
     """
+    units = config.code_units
     rays = config.cosmic_rays
     index, turnover = rays.index, rays.turnover_momentum
     if rays.spectrum == "kappa":
@@ -164,11 +165,12 @@ def background_of(config: Config, units: CodeUnits, shape: Shape) -> tuple[Backg
     return background, _amplitude_for_pressure(background, jnp.stack([jnp.asarray(x) for x in pressures]))
 
 
-def expansion_time(config: Config, units: CodeUnits, shape: Shape) -> jax.Array | float | None:
+def expansion_time(config: Config, shape: Shape) -> jax.Array | float | None:
     """Return the expansion time tau_B at t = 0, () [code]; negative in compression, None without expansion.
 
     Prescribed, or by eq. 3 from the injected pressure.
     """
+    units = config.code_units
     if not shape.expands:
         return None
     plasma = config.plasma
@@ -186,16 +188,16 @@ def expansion_time(config: Config, units: CodeUnits, shape: Shape) -> jax.Array 
     return seconds * units.gyrofrequency
 
 
-def gradient(config: Config, units: CodeUnits) -> jax.Array | float:
+def gradient(config: Config) -> jax.Array | float:
     """Return 1/L of the imposed gradient, () [code]; 0 without one."""
+    units = config.code_units
     length = config.drift.gradient_length
     return 0.0 if length is None else units.time * SPEED_OF_LIGHT / length
 
 
-def _parameters(
-    config: Config, units: CodeUnits, shape: Shape, background: Background, tau_B: jax.Array | float | None
-) -> Parameters:
+def _parameters(config: Config, shape: Shape, background: Background, tau_B: jax.Array | float | None) -> Parameters:
     """Return the parameters of a run; dt and the external pressure, which are set later, are 0."""
+    units = config.code_units
     plasma, rays = config.plasma, config.cosmic_rays
     printed = config.waves.coefficients == "printed"
     # A field that falls by b moves the scaled momenta p/b up by 1/b at most.
@@ -225,19 +227,20 @@ def _parameters(
         "seed": config.waves.seed_level,
         "scattering_frequency": (0.0 if config.scattering.frequency is None else config.scattering.frequency)
         * units.time,
-        "gradient": gradient(config, units),
+        "gradient": gradient(config),
         "gradient_end": math.inf if isinstance(until := config.drift.switch_off, str) else until / units.time,
     }
     return Parameters(
         **{name: jnp.asarray(value, jnp.float64) for name, value in scalars.items()},
-        damping=damping_of(config, units),
+        damping=damping_of(config),
         background=background,
         grid=grid,
     )
 
 
-def damping_of(config: Config, units: CodeUnits) -> DampingRates:
+def damping_of(config: Config) -> DampingRates:
     """Return the coefficients of every damping mechanism, () each [code]."""
+    units = config.code_units
     damping, temperature = config.damping, config.plasma.temperature
     neutral = 0.5 * ION_NEUTRAL_COLLISIONS * damping.ion_neutral_density * (temperature / 1e4) ** 0.4
     epsilon = damping.turbulent_dissipation * units.time / SPEED_OF_LIGHT**2
@@ -267,8 +270,9 @@ def _initial_spectrum(config: Config, predicted: jax.Array | None) -> jax.Array:
     return predicted
 
 
-def _harmonics(config: Config, units: CodeUnits, background: Background, amplitude: jax.Array) -> Harmonics:
+def _harmonics(config: Config, background: Background, amplitude: jax.Array) -> Harmonics:
     """Return f - F0 at t = 0 for the drift velocity and the pressure anisotropy of the config."""
+    units = config.code_units
     rays = config.cosmic_rays
     zeta = rays.anisotropy / _anisotropy_of_zeta(background, amplitude)
     return Harmonics(jnp.asarray(rays.drift_velocity * units.alfven_speed), jnp.asarray(zeta))

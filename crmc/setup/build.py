@@ -7,6 +7,7 @@ import dataclasses
 import jax
 
 from crmc.config.config import Config
+from crmc.config.errors import ConfigError, did_you_mean, show
 from crmc.physics.layout import Layout
 from crmc.setup.arrays import complete, markers_of, time_step
 from crmc.setup.mesh import CELLS, cells_of, model_on_mesh, schedule_on_mesh
@@ -14,6 +15,7 @@ from crmc.setup.schedule import Schedule, begin, scheduled
 from crmc.setup.setup import Setup
 from crmc.solvers.fokker_planck.solver import FOKKER_PLANCK
 from crmc.solvers.monte_carlo.solver import MONTE_CARLO
+from crmc.solvers.registry import SOLVERS
 
 
 def build(
@@ -32,8 +34,10 @@ def build(
     cells: numbers of momenta and of cosines of the mesh; only the Fokker-Planck solver uses them.
 
     Small arrays are float64 whatever the precision of JAX where it is called.  Raises ValueError for a mesh that is
-    too small.
+    too small, and ConfigError for a solver that does not exist.
     """
+    if solver not in SOLVERS:
+        raise ConfigError(f"solver {show(solver)}: there is no such solver; {did_you_mean(solver, SOLVERS)}")
     with jax.enable_x64(True):
         return _build(config, schedule, solver, layout, cells)
 

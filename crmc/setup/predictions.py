@@ -29,7 +29,7 @@ from crmc.theory import (
     zeta_constant_nu,
 )
 from crmc.theory.distribution import Background
-from crmc.units import PARSEC, SPEED_OF_LIGHT, CodeUnits
+from crmc.units import PARSEC, SPEED_OF_LIGHT
 
 if TYPE_CHECKING:
     from crmc.config.config import Config
@@ -63,22 +63,23 @@ for _p in MOMENTA:
     _TABLE[f"mean_free_path_p{_p:g}"] = ("pc", f"v/({_nu}", "eqs. 30, 42")
 
 
-def _steady_arguments(config: Config, units: CodeUnits) -> tuple[Any, ...]:
+def _steady_arguments(config: Config) -> tuple[Any, ...]:
     """Return background, amplitude, v_A and |tau_B| at t = 0 [code]; tau_B is None without expansion."""
+    units = config.code_units
     shape = shape_of(config)
-    background, amplitude = background_of(config, units, shape)
-    tau_B = expansion_time(config, units, shape)
+    background, amplitude = background_of(config, shape)
+    tau_B = expansion_time(config, shape)
     return background, amplitude, units.alfven_speed, None if tau_B is None else abs(tau_B)
 
 
-def _damping(config: Config, units: CodeUnits, k: jax.Array) -> tuple[jax.Array, jax.Array | float] | None:
+def _damping(config: Config, k: jax.Array) -> tuple[jax.Array, jax.Array | float] | None:
     """Return rate and slope of Gamma_d = rate + slope e [code]; None without damping, or where it is not local in k.
 
     k: wavenumber, (K,) [Omega0/c]; rate and slope: (K,) or ().
     """
     if not config.damping.active or config.damping.nonlinear_landau == "cumulative":
         return None
-    damping = damping_of(config, units)
+    damping = damping_of(config)
     rate = damping.linear_rate(k)
     if config.damping.nonlinear_landau == "none":
         return rate, 0.0
@@ -86,11 +87,12 @@ def _damping(config: Config, units: CodeUnits, k: jax.Array) -> tuple[jax.Array,
     return rate, landau_slope(k, damping.thermal_speed, form, coefficients=coefficients)
 
 
-def _mean_nu(config: Config, units: CodeUnits, arguments: tuple, p: float) -> float | None:
+def _mean_nu(config: Config, arguments: tuple, p: float) -> float | None:
     """Return the steady scattering frequency int_0^1 nu dmu at one momentum [code]; None where it is not known.
 
     arguments: those of `_steady_arguments`; p: momentum [m_p c].
     """
+    units = config.code_units
     waves = config.waves
     if config.scattering.model == "constant":
         return (config.scattering.frequency or 0.0) * units.time or None
@@ -99,7 +101,7 @@ def _mean_nu(config: Config, units: CodeUnits, arguments: tuple, p: float) -> fl
     half = 0.5 * np.log(high / low)
     mu = low * np.exp(half * (x + 1.0))
     k = jnp.asarray(1.0 / (p * mu))
-    damping = _damping(config, units, k)
+    damping = _damping(config, k)
     if damping is None or arguments[-1] is None or half == 0.0:
         return None
     power = jax.jit(equilibrium_wave_power, static_argnames="coefficients")
@@ -108,11 +110,12 @@ def _mean_nu(config: Config, units: CodeUnits, arguments: tuple, p: float) -> fl
     return float(jnp.sum(scattering_frequency(p, e, waves.coefficients) * half * w * mu))
 
 
-def _heating_values(config: Config, units: CodeUnits, arguments: tuple) -> dict[str, float]:
+def _heating_values(config: Config, arguments: tuple) -> dict[str, float]:
     """Return the predictions that need an expansion, by name.
 
     arguments: those of `_steady_arguments`, with an expansion time.
     """
+    units = config.code_units
     power = jax.jit(heating)
     scales, constant = arguments[2:], config.scattering.model == "constant"
     pressure = config.cosmic_rays.pressure / units.energy_density
@@ -133,8 +136,9 @@ def _heating_values(config: Config, units: CodeUnits, arguments: tuple) -> dict[
     }
 
 
-def _constant_drift(config: Config, units: CodeUnits, start: Start) -> float:
+def _constant_drift(config: Config, start: Start) -> float:
     """Return the drift of diffusion by a constant nu [c]: the mean of v^2/(3 nu L) over the cosmic rays."""
+    units = config.code_units
     background, amplitude = start.parameters.background, start.amplitude
     p, dp = background.quadrature()
     nu = (config.scattering.frequency or 0.0) * units.time
@@ -143,12 +147,13 @@ def _constant_drift(config: Config, units: CodeUnits, start: Start) -> float:
     return float(jnp.sum(kappa * number) / jnp.sum(number) * start.parameters.gradient)
 
 
-def _drift_values(config: Config, units: CodeUnits, shape: Shape) -> tuple[dict[str, float], Start]:
+def _drift_values(config: Config, shape: Shape) -> tuple[dict[str, float], Start]:
     """Return the predictions that need a gradient, by name, and the start of a run of ``config``."""
+    units = config.code_units
     start = start_of(config, shape)
     parameters, amplitude = start.parameters, start.amplitude
     background, v_alfven, model = parameters.background, units.alfven_speed, shape.model
-    length, tau_B = 1.0 / float(parameters.gradient), expansion_time(config, units, shape)
+    length, tau_B = 1.0 / float(parameters.gradient), expansion_time(config, shape)
     pressure = config.cosmic_rays.pressure / units.energy_density
     heat = {"heating_drift": heating_drift(-pressure / abs(length), v_alfven)}
     arguments = (background, amplitude, v_alfven, length, np.inf if tau_B is None else tau_B)
@@ -160,7 +165,7 @@ def _drift_values(config: Config, units: CodeUnits, shape: Shape) -> tuple[dict[
     carried = v_alfven * float(jax.jit(drift_of_frame)(background, amplitude)) * np.sign(length)
     diffusing = None
     if model.scattering == "forward":
-        carried, diffusing = abs(carried), _constant_drift(config, units, start)
+        carried, diffusing = abs(carried), _constant_drift(config, start)
     elif model.broadened and start.predicted is not None:
         diffusing = float(steady_drift(parameters, amplitude, model, tau_B, start.predicted)) - carried
     if diffusing is not None:
@@ -181,24 +186,24 @@ def predict(config: Config) -> dict[str, dict]:
     """
     units = config.code_units
     with jax.enable_x64(True):
-        arguments = _steady_arguments(config, units)
+        arguments = _steady_arguments(config)
         background, amplitude, v_alfven, tau_B = arguments
         values = {"alfven_speed": v_alfven, "gyrofrequency": units.gyrofrequency}
         values["cr_density_ratio"] = jax.jit(Background.moments)(background, amplitude, jnp.ones(())).number
         values["cooling"] = config.plasma.cooling
         if (index := float(background.index[0])) > 2.0:
             values["threshold"] = threshold_anisotropy(index, v_alfven)
-        values |= _heating_values(config, units, arguments) if tau_B is not None else {}
+        values |= _heating_values(config, arguments) if tau_B is not None else {}
         start, shape = None, shape_of(config)
         if shape.model.gradient:
-            drift, start = _drift_values(config, units, shape)
+            drift, start = _drift_values(config, shape)
             values |= drift
         for p in MOMENTA.tolist():
             nu: float | None
             if start is not None and start.predicted is not None:
                 nu = float(mean_scattering(start.predicted, start.parameters, jnp.ones(()), p))
             else:
-                nu = _mean_nu(config, units, arguments, p)
+                nu = _mean_nu(config, arguments, p)
             if nu:
                 path = mean_free_path(p, nu) * units.time * SPEED_OF_LIGHT / PARSEC
                 values[f"scattering_frequency_p{p:g}"] = nu * units.gyrofrequency

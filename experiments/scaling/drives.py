@@ -103,7 +103,7 @@ def _earlier(config: Config, density: float, fall: float) -> dict[str, Any]:
     Density scales as B and momenta as B^(1/3), at which F0 keeps its value; k stays, in units of a larger Omega0.
     """
     rays = config.cosmic_rays
-    background, amplitude = background_of(config, config.code_units, shape_of(config))
+    background, amplitude = background_of(config, shape_of(config))
     b = jnp.exp(jnp.asarray(fall))
     grown = background.moments(amplitude, b).pressure / background.moments(amplitude, jnp.ones(())).pressure
     momenta = ("momentum_min", "momentum_max", "turnover_momentum")

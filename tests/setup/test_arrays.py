@@ -118,7 +118,7 @@ def test_prescribed_expansion_time(timescale):
     config = small(expansion__timescale=f"{timescale} s")
     assert float(start(config).tau_B) == pytest.approx(timescale * OMEGA, rel=1e-6)
     still = small(expansion__mode="none", expansion__timescale=None, waves__start="seed")
-    assert expansion_time(still, still.code_units, shape_of(still)) is None
+    assert expansion_time(still, shape_of(still)) is None
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from support.run_cases import STEPS, small
 
+from crmc.config.errors import ConfigError
 from crmc.physics.layout import Layout
 from crmc.setup.build import build
 from crmc.setup.schedule import Schedule
@@ -106,3 +107,9 @@ def test_schedule_of_others():
     model = setup.model
     assert (model.coarse_grain_every, model.functional_every, model.functional_refinement) == (10, 21, 5)
     assert setup.time_step == pytest.approx(2e9 / 250, rel=1e-12)
+
+
+def test_a_solver_that_does_not_exist() -> None:
+    """One line names the solver that was meant."""
+    with pytest.raises(ConfigError, match='^solver "monte-karlo": there is no such solver; did you mean .monte-carlo'):
+        build(small(), solver="monte-karlo")
