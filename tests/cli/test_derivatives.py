@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import signal
+from collections.abc import Callable
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
-from support.inference_cases import QUICK, quiet_waves
+from support.cli_cases import Reply, call
+from support.inference_cases import Program, made_up
 from support.run_cases import small
 
+import crmc.inference.sensitivity
 from crmc.cli.main import main
 from crmc.config.config import load_config
-from crmc.inference.averages import averages_of
-from crmc.inference.derivatives import Differentiation, differentiate
-from crmc.setup.build import build
+from crmc.inference.derivatives import Slopes
 
 
 def test_fit(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -73,22 +76,58 @@ def test_bad_sensitivities(arguments: list[str], words: str, capsys: pytest.Capt
     assert error.startswith("crmc: error:") and error.count("\n") == 1
 
 
-def test_sensitivity(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    """JSON has what the library gives in another mode, for every average and key, with errors, units and axes."""
-    config = quiet_waves()
-    averages = averages_of(config, ("heating_rate",))
-    found = differentiate(Differentiation(averages, ("damping.linear",), options=QUICK), 2)
-    path = tmp_path / "small.toml"
-    path.write_text(config.to_toml(), encoding="utf-8")
-    line = ["sensitivity", str(path), "--of", "heating_rate,wave_power", "--wrt", "damping.linear"]
-    assert main([*line, "--mode", "finite-difference", "--replicas", "2", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["replicas"], told["steps"], told["numbers"]["damping.linear"]["unit"]) == (2, 100, "s-1")
-    heating = told["quantities"]["heating_rate"]
-    np.testing.assert_allclose(heating["value"], found.values["heating_rate"].mean(), rtol=1e-9)
-    slopes = found.slopes["heating_rate"]["damping.linear"]
-    own = heating["derivatives"]["damping.linear"]
-    np.testing.assert_allclose(own["derivative"], slopes.mean(), rtol=1e-3)
-    np.testing.assert_allclose(own["logarithmic"], own["derivative"] * 1e-11 / heating["value"], rtol=1e-9)
-    assert np.shape(told["quantities"]["wave_power"]["derivatives"]["damping.linear"]["logarithmic"]) == (2, 2, 8)
-    np.testing.assert_allclose(told["axes"]["k"], np.asarray(build(config).parameters.grid.centres), rtol=1e-12)
+def told(monkeypatch: pytest.MonkeyPatch, ready: Callable[[int], int], *argv: str, spoil: bool = False) -> Reply:
+    """`crmc sensitivity` of made-up replicas, of which ``ready(count)`` end; ``spoil``: with a NaN."""
+
+    def differentiate(program: Program, count: int, *, stop: Callable[[], bool], progress: Callable) -> Slopes:
+        found = made_up(program, count)
+        if spoil:
+            found.slopes["heating_rate"]["damping.linear"][0] = np.nan
+        count = ready(count)
+        for _ in range(count):
+            progress()
+        return jax.tree.map(lambda x: x[:count], found) if count else Slopes({}, {})
+
+    monkeypatch.setattr(crmc.inference.sensitivity, "Differentiation", Program)
+    monkeypatch.setattr(crmc.inference.sensitivity, "differentiate", differentiate)
+    return call("sensitivity", "linear_damping", "--wrt", "damping.linear", *argv)
+
+
+def interrupted_after(replicas: int) -> Callable[[int], int]:
+    def ready(_: int) -> int:
+        signal.raise_signal(signal.SIGTERM)
+        return replicas
+
+    return ready
+
+
+def test_sensitivity(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Options reach the library, and its table or its JSON is what is printed."""
+    reply = told(monkeypatch, lambda n: n, "--replicas", "5", "--mode", "reverse", "--set", "run.markers=2048")
+    assert (reply.code, reply.err) == (0, "")
+    assert reply.out.splitlines()[0].split()[-1] == "damping.linear"
+    assert reply.out.splitlines()[-1].startswith("reverse derivatives, monte-carlo; 5 replicas of 2048 markers and ")
+    reply = told(monkeypatch, lambda n: n, "--of", "heating_rate, mean_free_path", "--json", "--replicas", "3")
+    found = json.loads(reply.out)
+    assert list(found["quantities"]) == ["heating_rate", "mean_free_path"]
+    assert (found["mode"], found["replicas"], found["solver"]) == ("forward", 3, "monte-carlo")
+    reply = told(monkeypatch, lambda n: n, "--json", "--solver", "fokker-planck")
+    found = json.loads(reply.out)
+    assert (found["replicas"], found["solver"], found["markers"]) == (1, "fokker-planck", None)
+
+
+def test_interrupted_sensitivity(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit 130; the replicas that were ready are the result."""
+    reply = told(monkeypatch, interrupted_after(3))
+    assert reply.code == 130 and "3 replicas of" in reply.out
+    assert reply.err == "crmc: error: interrupted; the result is that of 3 of 8 replicas\n"
+    reply = told(monkeypatch, interrupted_after(0))
+    assert reply == Reply(130, "", "crmc: error: interrupted before a replica was ready\n")
+
+
+def test_sensitivity_that_is_not_finite(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit 3 names the derivative; what there is is printed."""
+    reply = told(monkeypatch, lambda n: n, spoil=True)
+    assert reply.code == 3 and "heating_rate" in reply.out
+    assert reply.err.startswith("crmc: error: d heating_rate/d damping.linear is not finite")
+    assert "shorten run.time_step" in reply.err

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -10,11 +12,13 @@ import pytest
 from support.inference_cases import QUICK, quiet_waves
 from support.run_cases import small
 
+from crmc.cli.main import main
 from crmc.config.config import Config
 from crmc.config.keys import TABLE, value_of
 from crmc.inference.averages import averages_of
 from crmc.inference.derivatives import Differentiation, Mode, Slopes, differentiate, logarithmic, replica
 from crmc.setup.arrays import code_units
+from crmc.setup.build import build
 from crmc.solvers.fokker_planck.solver import FOKKER_PLANCK
 from crmc.statistics import mean_of
 
@@ -168,3 +172,21 @@ def test_errors_count_common_noise() -> None:
     noisy = logarithmic(np.ones(1000), x, np.asarray(1.0))
     np.testing.assert_allclose(noisy.stderr, mean_of(x).stderr, rtol=1e-12)
     assert np.isnan(mean_of(x[:1]).stderr)
+
+
+def test_command(config: Config, tmp_path: Path, capsys: pytest.CaptureFixture, found: Slopes) -> None:
+    """JSON has what the library gives, for every average and key, with errors, units and axes."""
+    path = tmp_path / "small.toml"
+    path.write_text(config.to_toml(), encoding="utf-8")
+    line = ["sensitivity", str(path), "--of", "heating_rate,wave_power", "--wrt", "damping.linear"]
+    assert main([*line, "--mode", "finite-difference", "--replicas", "2", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["replicas"], told["steps"], told["numbers"]["damping.linear"]["unit"]) == (2, 100, "s-1")
+    heating = told["quantities"]["heating_rate"]
+    np.testing.assert_allclose(heating["value"], found.values["heating_rate"][:2].mean(), rtol=1e-9)
+    slopes = found.slopes["heating_rate"]["damping.linear"][:2]
+    own = heating["derivatives"]["damping.linear"]
+    np.testing.assert_allclose(own["derivative"], slopes.mean(), rtol=1e-3)
+    np.testing.assert_allclose(own["logarithmic"], own["derivative"] * 1e-11 / heating["value"], rtol=1e-9)
+    assert np.shape(told["quantities"]["wave_power"]["derivatives"]["damping.linear"]["logarithmic"]) == (2, 2, 8)
+    np.testing.assert_allclose(told["axes"]["k"], np.asarray(build(config).parameters.grid.centres), rtol=1e-12)

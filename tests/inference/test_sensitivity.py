@@ -33,12 +33,17 @@ def test_mean_free_path_goes_with_the_inverse_rate(config: Config) -> None:
     """Exact: d ln(v/nu)/d ln nu = -1 at every momentum, without scatter between replicas."""
     calls: list[None] = []
     found = sensitivity(
-        config, ["mean_free_path"], ["scattering.frequency"], replicas=3, progress=lambda: calls.append(None)
+        config,
+        ["mean_free_path"],
+        ["scattering.frequency"],
+        mode="finite-difference",  # the quickest to compile
+        replicas=3,
+        progress=lambda: calls.append(None),
     )
     assert (found.replicas, len(calls), found.not_finite) == (3, 3, "")
     derivative = found.as_dict()["quantities"]["mean_free_path"]["derivatives"]["scattering.frequency"]
-    np.testing.assert_allclose(derivative["logarithmic"], -1.0, rtol=1e-9)
-    np.testing.assert_allclose(derivative["logarithmic_stderr"], 0.0, atol=1e-9)
+    np.testing.assert_allclose(derivative["logarithmic"], -1.0, rtol=1e-8)
+    np.testing.assert_allclose(derivative["logarithmic_stderr"], 0.0, atol=1e-8)
     assert repr(found) == sensitivity_table.text(found.program, found.slopes)
 
 
