@@ -1,20 +1,20 @@
-"""crmc: how strongly cosmic rays are scattered, and how much they push and heat the gas (Zweibel 2020).
+"""Simulate how strongly cosmic rays are scattered, and how much they push and heat the gas (Zweibel 2020).
 
 An expanding flux tube makes the pressure of cosmic rays anisotropic, a gradient makes them stream; both drive the
-Alfven waves that scatter them.  In three lines::
+Alfven waves that scatter them.  A run in three lines::
 
     import crmc
     run = crmc.run(crmc.load_config("linear_damping", ["run.markers=2048"]))
     run.data.heating_rate.plot()
 
 config:     `load_config`, `parse_config`, `Config`, `ConfigError`
-theory:     `predict` (what theory says of a config), `theory` (closed forms, numbered as in the paper), `units`
+theory:     `predict` (predictions for a config), `theory` (closed forms, numbered as in the paper), `units`
 runs:       `run`, `sweep`, `open_result`, `plot`, `Outcome`
 arrays:     `build`, `Setup`, `simulate`, `SOLVERS`
 inference:  `sensitivity`, `fit`, `minimise`
 wings:      `setup`, `physics`, `inference`, `results`, `machine`, `statistics` (names that experiments build on)
 
-Nothing heavy is loaded before it is used.
+Every name is loaded at its first use, so that ``import crmc`` loads neither JAX nor xarray nor matplotlib.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from crmc.solvers.registry import SOLVERS
     from crmc.solvers.simulate import simulate
 
-#: Public name -> module that holds it; the same as for type checkers above.
+#: Public name -> module that holds it; for type checkers the block above says so.
 _HOMES = {
     "Config": "crmc.config.config",
     "ConfigError": "crmc.config.errors",
@@ -58,6 +58,7 @@ _HOMES = {
     "simulate": "crmc.solvers.simulate",
     "sweep": "crmc.runs.sweep",
 }
+#: Public subpackages and modules.
 _WINGS = ("inference", "machine", "physics", "results", "setup", "statistics", "theory", "units")
 
 __all__ = [
@@ -90,7 +91,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Load a public name at its first use (PEP 562)."""
+    """Load a public name at its first use (PEP 562); AttributeError for any other name."""
     if name in _WINGS:
         return importlib.import_module(f"crmc.{name}")
     if name in _HOMES:
@@ -99,4 +100,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
+    """Return all names, also those that are not loaded yet."""
     return sorted({*globals(), *__all__})

@@ -1,4 +1,4 @@
-"""``python -m crmc`` is the same as ``crmc``."""
+"""Run the command line of crmc as ``python -m crmc``."""
 
 import sys
 

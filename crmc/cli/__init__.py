@@ -1,1 +1,1 @@
-"""The command line."""
+"""The command line of crmc: its commands, their options, and their messages."""

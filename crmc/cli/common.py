@@ -1,4 +1,4 @@
-"""What several commands do alike: messages on stderr, and the files they write."""
+"""Print messages on stderr, and name and check the files that commands write."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def say(kind: str, message: object) -> None:
-    """One line on stderr, with nothing in it that stderr cannot show."""
+    """Print one line, "crmc: kind: message", on stderr; characters that stderr cannot show are escaped."""
     text = f"crmc: {kind}: {one_line(message)}\n"
     encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
     sys.stderr.write(text.encode(encoding, "backslashreplace").decode(encoding))
@@ -27,7 +27,7 @@ def say(kind: str, message: object) -> None:
 
 
 def result_files(arguments: argparse.Namespace, config: Config | QltConfig) -> tuple[Path, Path | None]:
-    """Result and summary of ``crmc run``; ConfigError unless both can be written."""
+    """Return the paths of result and summary of ``crmc run``; ConfigError unless both can be written."""
     output = Path(arguments.output or default_output(config, arguments.config))
     summary = Path(arguments.summary) if arguments.summary else None
     check_writable("--output", output)
@@ -39,7 +39,7 @@ def result_files(arguments: argparse.Namespace, config: Config | QltConfig) -> t
 
 
 def default_output(config: Config | QltConfig, source: str) -> str:
-    """Name of a result file by the config's name, or that of its file ``source``."""
+    """Return the name of a result file: the config's name, or that of its file ``source``, as "NAME.nc"."""
     path = Path(source)
     stem = path.parent.name if path.stem == "config" and path.parent.name else path.stem
     name = re.sub(r"[^\w.-]+", "_", config.name or stem).strip("._") or "crmc"
@@ -47,7 +47,7 @@ def default_output(config: Config | QltConfig, source: str) -> str:
 
 
 def check_writable(option: str, path: Path) -> None:
-    """Raise now rather than after hours if ``path`` cannot be written."""
+    """Raise ConfigError, before a run rather than after it, unless ``path`` can be written."""
     unusable = path_problem(path)
     if unusable:
         problem = f"is not a usable path ({unusable}); choose another"

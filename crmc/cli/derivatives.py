@@ -1,4 +1,4 @@
-"""The commands that differentiate: what they do with their options, and what they print."""
+"""Run ``crmc sensitivity`` and ``crmc fit``: check their options, call them, and print what they return."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 
 
 def _replicas(arguments: argparse.Namespace) -> int:
+    """Return the number of replicas to run: 1 for the solver on the mesh; ConfigError for a bad one."""
     if not 1 <= arguments.replicas <= 10_000:
         raise ConfigError(f"--replicas {arguments.replicas}: must be from 1 to 10000; 8 or more give a sound error")
     return arguments.replicas if arguments.solver == "monte-carlo" else 1
 
 
 def sensitivity(arguments: argparse.Namespace, config: Config) -> int:
-    """Run ``crmc sensitivity``; returns the exit code."""
+    """Run ``crmc sensitivity`` and return the exit code."""
     replicas = _replicas(arguments)
     from tqdm import tqdm
 
@@ -57,7 +58,7 @@ def sensitivity(arguments: argparse.Namespace, config: Config) -> int:
 
 
 def fit(arguments: argparse.Namespace, config: Config) -> int:
-    """Run ``crmc fit``; returns the exit code."""
+    """Run ``crmc fit`` and return the exit code."""
     replicas = _replicas(arguments)
     if not 2 <= arguments.evaluations <= 10_000:
         raise ConfigError(f"--evaluations {arguments.evaluations}: must be from 2 to 10000; 30 are often plenty")

@@ -1,4 +1,4 @@
-"""Targets and bounds of ``crmc fit``, read from text and checked."""
+"""Read the targets and the bounds of ``crmc fit`` from text, and check them."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ from crmc.physics.waves import MOMENTA
 from crmc.results.variables import unit_of
 from crmc.text import one_line
 
-#: Averages that have a spectrum; a target for it is given in Python.
+#: Averages that are spectra; a target for one can be given in Python only.
 _SPECTRA = ("wave_power", "damping_rate")
+#: Averages that have one value per momentum of `waves.MOMENTA`.
 _AT_MOMENTA = ("mean_free_path", "scattering_frequency")
 _NAME = re.compile(r"(\w+)(?:\(p=([^)]*)\))?")
 _FORM = "write NAME=value or NAME=value+-error with units, as in mean_free_path=1pc or mean_free_path(p=3)=2pc+-0.1pc"
 
 
 def read_targets(texts: Sequence[str], config: Config) -> list[Target]:
-    """Targets of ``--target`` texts; ConfigError if one is bad, given twice, or of something that is not there."""
+    """Read the targets from ``--target`` texts; ConfigError for a bad one, or one given twice."""
     found: list[Target] = []
     for text in texts:
         target, where = _target(text), f"--target {one_line(text, 120)}"
@@ -41,6 +42,7 @@ def read_targets(texts: Sequence[str], config: Config) -> list[Target]:
 
 
 def _target(text: str) -> Target:
+    """Read one target, "NAME=value" or "NAME(p=P)=value+-error"."""
     where = f"--target {one_line(text, 120)}"
     name, equals, rest = text.partition("=") if "(" not in text else _split_after_bracket(text)
     match = _NAME.fullmatch(name.strip())
@@ -63,14 +65,14 @@ def _target(text: str) -> Target:
 
 
 def _split_after_bracket(text: str) -> tuple[str, str, str]:
-    """ "name(p=3)", "=", "value": the first "=" is part of the name."""
+    """Split "name(p=3)=value" at its second "=", as ``str.partition`` does at the first."""
     name, bracket, rest = text.partition(")")
     before, equals, after = rest.partition("=")
     return name + bracket + before, equals, after
 
 
 def _momentum(quantity: str, text: str | None, where: str) -> tuple[int, ...]:
-    """Place of an average's entry; the first momentum unless given."""
+    """Return the index of an average's entry at momentum ``text`` [m_p c]; () for an average without momenta."""
     if quantity not in _AT_MOMENTA:
         if text is not None:
             raise ConfigError(f"{where}: {quantity} has no momentum; leave (p={one_line(text, 20)}) out")
@@ -85,6 +87,7 @@ def _momentum(quantity: str, text: str | None, where: str) -> tuple[int, ...]:
 
 
 def _read(quantity: str, text: str, where: str) -> float:
+    """Return the value that ``text`` stands for, in the unit of the average ``quantity``."""
     unit = unit_of(quantity)
     try:
         if unit != "1":
@@ -99,7 +102,12 @@ def _read(quantity: str, text: str, where: str) -> float:
 
 
 def read_free(names: str, given: Sequence[str], config: Config) -> dict[str, tuple[float, float]]:
-    """Bounds of the keys in ``--free`` from ``--bounds`` texts, or `fit.default_bounds`; ConfigError if one is bad."""
+    """Return key -> bounds of the keys in ``--free``.
+
+    names: keys with commas between them.  given: ``--bounds`` texts, "key=lower:upper"; a key without has
+    `fit.default_bounds`.
+    Raises ConfigError for a key that cannot be fitted, and for bad bounds.
+    """
     free = read_names(names, config, "--free")
     for name in free:
         if name == TABLE:

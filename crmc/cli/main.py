@@ -1,8 +1,7 @@
-"""The command line: run, sweep, sensitivity, fit, init, validate, theory, paper, plot, bench.
+"""Run the command line: run, sweep, sensitivity, fit, init, validate, theory, paper, plot, bench.
 
-Exit codes: 0 done; 2 bad input, with one line ``crmc: error: ...`` on stderr; 3 the run
-failed; 130 interrupted.  Heavy modules are imported where they are used, so that bad
-input is answered at once.
+Exit codes: 0 done; 2 bad input, with one line ``crmc: error: ...`` on stderr; 3 the run failed; 130 interrupted.
+Heavy modules are imported where they are used, so that bad input is answered at once.
 """
 
 from __future__ import annotations
@@ -61,13 +60,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _load(arguments: argparse.Namespace) -> Config:
-    """The config named on the command line."""
+    """Load the config named on the command line, with its overrides."""
     from crmc.config.config import load_config
 
     return load_config(arguments.config, arguments.overrides)
 
 
 def _warn(config: Config) -> None:
+    """Print the warnings about a config."""
     from crmc.config.warnings import warnings
 
     for warning in warnings(config):
@@ -75,6 +75,7 @@ def _warn(config: Config) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    """Run one config, or a study of quasilinear theory."""
     if is_study(arguments.config):
         return orbits.run(arguments)
     config = _load(arguments)
@@ -105,7 +106,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _layout(arguments: argparse.Namespace, config: Config) -> Layout:
-    """The devices to use; joins the job if there is one."""
+    """Return the layout over the devices to use, after joining the job of several processes if there is one."""
     given = arguments.coordinator, arguments.processes, arguments.process_id
     if not arguments.distributed and any(x is not None for x in given):
         raise ConfigError("--coordinator, --processes and --process-id belong to --distributed; add it")
@@ -122,6 +123,7 @@ def _layout(arguments: argparse.Namespace, config: Config) -> Layout:
 
 
 def _sweep(arguments: argparse.Namespace) -> int:
+    """Run all points of a sweep."""
     from crmc.config.axes import make_points, read_axes
     from crmc.config.files import apply_overrides, find_source, parse_override, read_toml
 
@@ -152,12 +154,14 @@ def _sweep(arguments: argparse.Namespace) -> int:
 
 
 def _sensitivity(arguments: argparse.Namespace) -> int:
+    """Differentiate averages of a run."""
     config = _load(arguments)
     _warn(config)
     return derivatives.sensitivity(arguments, config)
 
 
 def _fit(arguments: argparse.Namespace) -> int:
+    """Fit numbers of a config to target averages."""
     config = _load(arguments)
     if arguments.output:
         check_writable("--output", Path(arguments.output))
@@ -166,7 +170,7 @@ def _fit(arguments: argparse.Namespace) -> int:
 
 
 def _warn_of_points(configs: Sequence[Config]) -> None:
-    """One line for each key that warnings name, whatever its value, with the number of points it concerns."""
+    """Print one warning for each key that the points' warnings name, with the number of such warnings."""
     from crmc.config.warnings import warnings
 
     found: dict[str, list[str]] = {}
@@ -178,6 +182,7 @@ def _warn_of_points(configs: Sequence[Config]) -> None:
 
 
 def _init(arguments: argparse.Namespace) -> int:
+    """Write a starter config; ConfigError if the file exists."""
     name = arguments.name
     path = Path(name if name.endswith(".toml") else f"{name}.toml")
     check_writable("init", path)
@@ -193,6 +198,7 @@ def _init(arguments: argparse.Namespace) -> int:
 
 
 def _validate(arguments: argparse.Namespace) -> int:
+    """Print a config with every key resolved."""
     if is_study(arguments.config):
         return orbits.validate(arguments)
     config = _load(arguments)
@@ -202,6 +208,7 @@ def _validate(arguments: argparse.Namespace) -> int:
 
 
 def _theory(arguments: argparse.Namespace) -> int:
+    """Print what theory predicts for a config."""
     config = _load(arguments)
     _warn(config)
     from crmc.setup.predictions import predict
@@ -215,7 +222,7 @@ def _theory(arguments: argparse.Namespace) -> int:
 
 
 def _table(predictions: Mapping[str, Mapping[str, object]]) -> str:
-    """Aligned columns: name, value, unit, description (source)."""
+    """Return aligned columns: name, value, unit, description (source)."""
     rows = []
     for name, entry in predictions.items():
         value = json_ready(entry["value"])
@@ -226,6 +233,7 @@ def _table(predictions: Mapping[str, Mapping[str, object]]) -> str:
 
 
 def _paper(arguments: argparse.Namespace) -> int:
+    """Print what crmc does with every equation and number of the paper."""
     figure = Path(arguments.figure) if arguments.figure is not None else None
     if figure is not None:
         check_writable("--figure", figure)
@@ -252,6 +260,7 @@ def _paper(arguments: argparse.Namespace) -> int:
 
 
 def _plot(arguments: argparse.Namespace) -> int:
+    """Draw the figures of a result file, and print their paths."""
     source, folder = Path(arguments.file), Path(arguments.output)
     problem = ""
     try:
@@ -280,6 +289,7 @@ def _plot(arguments: argparse.Namespace) -> int:
 
 
 def _bench(arguments: argparse.Namespace) -> int:
+    """Time the production step and its references."""
     from crmc.bench import measure, options
     from crmc.bench import table as report
 
@@ -297,6 +307,7 @@ def _bench(arguments: argparse.Namespace) -> int:
     return DONE
 
 
+#: Name of a command -> the function that runs it and returns the exit code.
 _COMMANDS = {
     "run": _run,
     "sweep": _sweep,

@@ -1,4 +1,7 @@
-"""The options of every command."""
+"""Define the options of every command.
+
+Nothing here imports JAX, so that ``--help`` and bad options are answered at once.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +12,26 @@ from typing import NamedTuple, NoReturn
 
 from crmc.config.errors import ConfigError
 
+#: Names of `registry.SOLVERS`, the default first.
+_SOLVERS = ("monte-carlo", "fokker-planck")
+#: Names of `derivatives.MODES`, the default first.
+_MODES = ("forward", "reverse", "finite-difference")
 _DEFAULT_AVERAGES = "heating_rate,mean_free_path,pressure_anisotropy"
 
 
 class _Parser(argparse.ArgumentParser):
-    """An argument parser whose complaints are one-line errors like all others."""
+    """An argument parser that raises ConfigError for bad arguments."""
 
     def error(self, message: str) -> NoReturn:
+        """Raise ConfigError with ``message`` and where to find help."""
         raise ConfigError(f"{message}; see '{self.prog} --help'")
 
 
 class _Command(NamedTuple):
-    """Options of a command, beyond CONFIG and --set if it takes these, and what it is for."""
+    """A command: its options and its help text.
+
+    add: adds its options to a parser.  takes_config: whether it also takes CONFIG and --set.  text: what it does.
+    """
 
     add: Callable[[argparse.ArgumentParser], None]
     takes_config: bool
@@ -28,8 +39,15 @@ class _Command(NamedTuple):
 
 
 def parser(commands: Mapping[str, Callable[[argparse.Namespace], int]]) -> argparse.ArgumentParser:
-    """The command line; ``commands`` has the function of each command, which becomes ``command`` of its namespace."""
-    main = _Parser(prog="crmc", description="Cosmic rays in an expanding flux tube.", allow_abbrev=False)
+    """Return the parser of the command line.
+
+    commands: name of a command -> its function, which is `command` of the parsed arguments.
+    """
+    main = _Parser(
+        prog="crmc",
+        description="Simulate cosmic rays and Alfven waves in an expanding flux tube (Zweibel 2020).",
+        allow_abbrev=False,
+    )
     main.add_argument("--version", action="version", version=f"crmc {_version()}")
     choices = main.add_subparsers(metavar="COMMAND", required=True, dest="command name")
     for name, command in _COMMANDS.items():
@@ -42,6 +60,7 @@ def parser(commands: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpa
 
 
 def _version() -> str:
+    """Return the version of the installed package."""
     try:
         return metadata.version("crmc")
     except metadata.PackageNotFoundError:
@@ -56,28 +75,31 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
         metavar="section.key=value",
         action="append",
         default=[],
-        help="replace a key (an empty value restores its default); may be repeated",
+        help="set a key of the config to another value, or to its default if the value is empty; may be repeated",
     )
 
 
 def _add_solver(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--solver",
-        choices=("monte-carlo", "fokker-planck"),
-        default="monte-carlo",
-        help="markers with drawn kicks (default), or the same equations on a mesh, without noise",
+        choices=_SOLVERS,
+        default=_SOLVERS[0],
+        help="monte-carlo (default): markers with random kicks; fokker-planck: the same equations on a mesh, without "
+        "noise",
     )
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="FILE.nc", help="result file (default: NAME.nc in this folder)")
-    parser.add_argument("--summary", metavar="FILE.json", help="also write a summary")
+    parser.add_argument("--summary", metavar="FILE.json", help="write the summary to a file, too")
     _add_solver(parser)
     parser.add_argument("--resume", action="store_true", help="continue an interrupted run from its checkpoint")
-    parser.add_argument("--quiet", action="store_true", help="no progress bar and no table")
+    parser.add_argument("--quiet", action="store_true", help="print no progress bar and no table")
     parser.add_argument("--devices", type=int, metavar="N", help="spread the markers over N devices (default: all)")
     job = parser.add_argument_group("jobs of several processes")
-    job.add_argument("--distributed", action="store_true", help="join the other processes (SLURM, Open MPI, or given)")
+    job.add_argument(
+        "--distributed", action="store_true", help="join the processes of a job (SLURM, Open MPI, or given below)"
+    )
     job.add_argument("--coordinator", metavar="HOST:PORT", help="address of the first process")
     job.add_argument("--processes", type=int, metavar="N", help="number of processes")
     job.add_argument("--process-id", type=int, metavar="I", help="number of this process, from 0")
@@ -89,26 +111,30 @@ def _add_sweep(parser: argparse.ArgumentParser) -> None:
         metavar="key=start:stop:n[:log]",
         action="append",
         default=[],
-        help="sweep a key, also as key=a,b,c; quantities carry units (1e12s:1e13s:8:log); repeated: outer product",
+        help="values of a key, as here or as key=a,b,c, with units (1e12s:1e13s:8:log); may be repeated for the outer "
+        "product of several keys",
     )
-    parser.add_argument("--seeds", type=int, metavar="N", help="each point with the seeds run.seed .. run.seed+N-1")
+    parser.add_argument("--seeds", type=int, metavar="N", help="run each point with N seeds, from run.seed on")
     parser.add_argument("-o", "--output", metavar="FILE.nc", help="result file (default: NAME-sweep.nc in this folder)")
     _add_solver(parser)
     parser.add_argument("--batch", type=int, metavar="N", help="points per call of the program (default: by device)")
-    parser.add_argument("--quiet", action="store_true", help="no progress bar and no table")
+    parser.add_argument("--quiet", action="store_true", help="print no progress bar and no table")
 
 
 def _add_sensitivity(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--of", default=_DEFAULT_AVERAGES, metavar="NAME,...", help="averages over the last half (%(default)s)"
+        "--of",
+        default=_DEFAULT_AVERAGES,
+        metavar="NAME,...",
+        help="averages over the last half of the run (default: %(default)s)",
     )
     parser.add_argument("--wrt", required=True, metavar="section.key,...", help="keys to differentiate by")
     parser.add_argument(
         "--mode",
-        choices=("forward", "reverse", "finite-difference"),
-        default="forward",
-        help="forward (default): memory independent of the steps; reverse: for many numbers, as damping.linear[k] is; "
-        "finite-difference: runs with the same random numbers, as a check",
+        choices=_MODES,
+        default=_MODES[0],
+        help="forward (default): its memory does not depend on the number of steps; reverse: for keys with many "
+        "numbers, such as damping.linear[k]; finite-difference: from runs with the same random numbers, as a check",
     )
     _add_replicas(parser, "independent runs")
     _add_solver(parser)
@@ -121,7 +147,7 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=value[+-error]",
         action="append",
         default=[],
-        help="what an average over the last half is to be, as mean_free_path=1pc (at p = 1 m_p c) or "
+        help="target value of an average over the last half of the run: mean_free_path=1pc (at p = 1 m_p c) or "
         "mean_free_path(p=3)=2pc+-0.1pc; may be repeated",
     )
     parser.add_argument("--free", required=True, metavar="section.key,...", help="keys to fit, on a logarithmic scale")
@@ -130,22 +156,25 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
         metavar="key=lower:upper",
         action="append",
         default=[],
-        help="of a key (default: a factor of 100 either way, or what the config allows); may be repeated",
+        help="bounds of a free key (default: its value divided and multiplied by 100, or what the config allows); may "
+        "be repeated",
     )
     parser.add_argument("-o", "--output", metavar="FILE.toml", help="write the config with the fitted numbers")
-    parser.add_argument("--evaluations", type=int, default=30, metavar="N", help="give up after N (%(default)s)")
+    parser.add_argument(
+        "--evaluations", type=int, default=30, metavar="N", help="give up after N evaluations (default: %(default)s)"
+    )
     _add_replicas(parser, "runs with different random numbers for each evaluation")
     _add_solver(parser)
 
 
 def _add_replicas(parser: argparse.ArgumentParser, replicas: str) -> None:
-    parser.add_argument("--replicas", type=int, default=8, metavar="N", help=f"{replicas} (%(default)s)")
+    parser.add_argument("--replicas", type=int, default=8, metavar="N", help=f"{replicas} (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--quiet", action="store_true", help="no progress")
+    parser.add_argument("--quiet", action="store_true", help="print no progress")
 
 
 def _add_init(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", nargs="?", default="crmc", metavar="NAME", help="writes NAME.toml (default: crmc)")
+    parser.add_argument("name", nargs="?", default="crmc", metavar="NAME", help="write NAME.toml (default: crmc)")
 
 
 def _add_theory(parser: argparse.ArgumentParser) -> None:
@@ -154,7 +183,7 @@ def _add_theory(parser: argparse.ArgumentParser) -> None:
 
 def _add_paper(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--figure", metavar="FILE.png", help="draw the numbers' ratios to the printed ones")
+    parser.add_argument("--figure", metavar="FILE.png", help="draw the ratios of all numbers to the printed ones")
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--no-simulation", action="store_true", help="leave the simulated column empty")
     source.add_argument(
@@ -163,37 +192,51 @@ def _add_paper(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.nc",
         action="append",
         default=[],
-        help="take it from a result of 'crmc run halo' instead of a short run; may be repeated for several seeds",
+        help="fill the simulated column from a result of 'crmc run halo' instead of a short run; may be repeated for "
+        "several seeds",
     )
 
 
 def _add_plot(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE.nc", help="result of 'crmc run'")
-    parser.add_argument("-o", "--output", default=".", metavar="DIR", help="folder of the figures (default: this one)")
+    parser.add_argument(
+        "-o", "--output", default=".", metavar="DIR", help="folder of the figures (default: this folder)"
+    )
 
 
 def _add_bench(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--markers", default="1e4,1e5,1e6", metavar="N,...", help="numbers of markers (%(default)s)")
+    parser.add_argument(
+        "--markers", default="1e4,1e5,1e6", metavar="N,...", help="numbers of markers (default: %(default)s)"
+    )
     every = "numpy,numba,diffrax,c++,c++-plain"
-    parser.add_argument("--against", default=every, metavar="NAME,...", help="%(default)s, or none")
-    parser.add_argument("--repeat", default="5", metavar="N", help="pairs timed in turn (%(default)s)")
-    parser.add_argument("--steps", metavar="N", help="steps per timing (default: half a second of them, at least 8)")
+    parser.add_argument(
+        "--against", default=every, metavar="NAME,...", help="references, or none (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--repeat", default="5", metavar="N", help="pairs of timings, taken in turn (default: %(default)s)"
+    )
+    parser.add_argument("--steps", metavar="N", help="steps per timing (default: half a second, at least 8 steps)")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def _add_nothing(parser: argparse.ArgumentParser) -> None:
-    pass
+    """Add no option."""
 
 
+#: Name of a command -> its options and its help text, in the order of ``crmc --help``.
 _COMMANDS = {
     "run": _Command(_add_run, True, "run a simulation"),
-    "sweep": _Command(_add_sweep, True, "run many points of one or more keys in one compiled program, into one file"),
-    "sensitivity": _Command(_add_sensitivity, True, "derivatives of a run's averages by keys of its config"),
-    "fit": _Command(_add_fit, True, "find numbers of a config for which averages of its runs have given values"),
+    "sweep": _Command(
+        _add_sweep, True, "run all combinations of values of keys in one compiled program, into one file"
+    ),
+    "sensitivity": _Command(
+        _add_sensitivity, True, "print the derivatives of a run's averages by numbers of its config"
+    ),
+    "fit": _Command(_add_fit, True, "find numbers of a config for which averages of its run have target values"),
     "init": _Command(_add_init, False, "write a commented starter config"),
     "validate": _Command(_add_nothing, True, "check a config and print it with every key resolved"),
     "theory": _Command(_add_theory, True, "print what theory predicts for a config, without running"),
-    "paper": _Command(_add_paper, False, "what crmc does with each equation and number of Zweibel (2020)"),
+    "paper": _Command(_add_paper, False, "print what crmc does with each equation and number of Zweibel (2020)"),
     "plot": _Command(_add_plot, False, "draw the figures of a result file"),
-    "bench": _Command(_add_bench, False, "time the production step against the same step written without JAX"),
+    "bench": _Command(_add_bench, False, "time the production step and the same step written without JAX"),
 }

@@ -1,4 +1,4 @@
-"""``crmc run`` and ``crmc validate`` of a config with a section [qlt]: quasilinear theory against orbits."""
+"""Run and validate studies of quasilinear theory against orbits: configs with a section [qlt]."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from crmc.text import json_ready
 
 
 def validate(arguments: argparse.Namespace) -> int:
-    """Print the resolved config; returns the exit code."""
+    """Print the config with every key resolved, and return the exit code."""
     from crmc.orbits.config import load_study
 
     print(load_study(arguments.config, arguments.overrides).to_toml(), end="")
@@ -21,7 +21,7 @@ def validate(arguments: argparse.Namespace) -> int:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the study, write its result and print its tables; returns the exit code."""
+    """Run the study, write its result, print its tables, and return the exit code."""
     from crmc.orbits.config import load_study
 
     config = load_study(arguments.config, arguments.overrides)
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _refuse(arguments: argparse.Namespace) -> None:
-    """Options of other runs."""
+    """Raise ConfigError for options of ``crmc run`` that a study does not have."""
     given = {
         "--resume": arguments.resume,
         "--devices": arguments.devices is not None,

@@ -1,6 +1,6 @@
-"""Derivatives of a run's averages, and numbers of a config that give averages their target values.
+"""Derivatives of a run's averages by the numbers of its config, and fits of these numbers to target averages.
 
-Names that experiments build on; `crmc.sensitivity`, `crmc.fit` and `crmc.minimise` do the whole at once.
+Names that experiments build on.  `crmc.sensitivity`, `crmc.fit` and `crmc.minimise` each do a whole task in one call.
 """
 
 from crmc.config.keys import value_of

@@ -1,7 +1,7 @@
-"""Averages over the last half of a run as a pure function of the config's numbers: what is differentiated and fitted.
+"""Averages over the last half of a run, as a pure function of the config's numbers that JAX can differentiate.
 
-The steps are those of every run, made by `simulate` instead of the host loop; only the samples for the growth
-functional, which no step reads, are left out.
+The steps are those of `run.run`, taken by `simulate` instead of the host loop.  Only the samples for the growth
+functional are left out, because no step reads them.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from crmc.solvers.registry import SOLVERS
 from crmc.solvers.simulate import simulate
 from crmc.solvers.tally import Tally
 
-#: Variables of a result that have a derivative along every marker's path: neither those that count markers within
-#: sharp bounds (the growth functional, the gap) nor the books' residuals.
+#: Variables of a result that have a derivative along every marker's path.  Left out are those that count markers
+#: within sharp bounds (the growth functional, the gap), and the residuals of the energy books.
 QUANTITIES = (
     "heating_rate",
     "gas_heating_rate",
@@ -47,18 +47,18 @@ QUANTITIES = (
     "gas_pressure",
     "magnetic_field",
 )
-#: Markers worked on at a time: as many as memory allows, since XLA on CPU is slow at the derivative of a loop over
-#: blocks (measured: two to three times the time).
+#: Most markers worked on at a time: many, because XLA on CPU takes two to three times as long (measured) for the
+#: derivative of a loop over blocks.
 _BLOCK = 1 << 17
 
 
 @dataclasses.dataclass(frozen=True)
 class Averages:
-    """``averages(numbers, sample, key)``: the averages of ``quantities`` over the last half, in the units of a result.
+    """The averages of a run as a function ``averages(numbers, sample, key)`` of the config's numbers.
 
-    numbers: values of keys in place of the config's, `keys.value_of`.  sample: `markers.unit_square` of the markers
-    of a run.  key: its random key.
-    outputs, every: rows of output, an even number, and steps between them.
+    config, solver: of the run.  shape, model: static parts of its program.
+    quantities: names of the averages, of `QUANTITIES`.
+    outputs: number of rows of output, even.  every: steps between them.
     """
 
     config: Config
@@ -71,10 +71,16 @@ class Averages:
 
     @property
     def steps(self) -> int:
-        """Steps of a run."""
+        """Number of steps of a run."""
         return self.outputs * self.every
 
     def __call__(self, numbers: Mapping[str, Any], sample: jax.Array, key: jax.Array) -> dict[str, jax.Array]:
+        """Run, and return the average of each quantity over the last half, in the units of a result.
+
+        numbers: values of keys that replace the config's, as `keys.value_of` gives them.
+        sample: places of the markers, `markers.unit_square`; not used by the solver on the mesh.
+        key: random key of the run.
+        """
         config = replaced(self.config, numbers)
         start = start_of(config, self.shape)
         markers = cells_of(start) if self.solver == FOKKER_PLANCK.name else markers_of(config, start, sample)
@@ -95,15 +101,17 @@ class Averages:
     def _read(
         self, state: State, tally: Tally, count: jax.Array, parameters: Parameters, model: Model
     ) -> dict[str, jax.Array]:
+        """Return the quantities of a row, without computing the growth functional."""
         functional = jnp.zeros_like(state.e) if model.scattering == "spectrum" else None
         row = row_of(state, tally, count, parameters, model, functional)
         return {name: row[name] for name in self.quantities}
 
 
 def averages_of(config: Config, quantities: Sequence[str], solver: str = "monte-carlo") -> Averages:
-    """Return the averages of a config as a function of its numbers; call that inside ``jax.enable_x64(True)``.
+    """Return the averages of a run of ``config`` as a function of its numbers.
 
-    A run has about sqrt(steps) rows of sqrt(steps) steps: as many steps as `run.run` makes, or up to a row more.
+    Call that function inside ``jax.enable_x64(True)``.  A run has about sqrt(steps) rows of sqrt(steps) steps: as many
+    steps as `run.run` takes, or up to a row more.
     """
     with jax.enable_x64(True):
         _, demand = begin(config)

@@ -1,19 +1,19 @@
 """Derivatives of a run's averages with respect to the numbers of its config, with Monte Carlo errors.
 
-They are taken along the path of every marker: for fixed random numbers a kick is a smooth function of the waves and of
-all parameters, so that the mean of the derivatives is the derivative of the mean.  Each `Replica` is a run of its own,
-with other markers and other kicks; their scatter gives the standard errors.
+Derivatives are taken along the path of every marker: for fixed random numbers a kick is a smooth function of the waves
+and of all parameters, so that the mean of the derivatives is the derivative of the mean.  Replicas are independent
+runs, with other markers and other kicks; their scatter gives the standard errors.
 
-forward: one pass carries the derivatives by all numbers along; memory does not depend on the number of steps.
-reverse: one pass back per average, whatever the number of numbers; memory grows as the root of the number of steps.
+forward: one pass carries the derivatives by all numbers; its memory does not depend on the number of steps.
+reverse: one pass back per average, for any number of numbers; its memory grows as the root of the number of steps.
 finite-difference: central differences of runs with the same random numbers.
 
-Where paths have kinks (floor of the waves, clipped intervals, 90 degrees) they are continuous, and the derivative is
-unbiased.
-Two things are not smooth: markers change cells in the coarse-graining of the weights, whose fit is consistent for any
-cells and the derivative therefore off by no more than the fit itself (with 2048 markers it is noisier by up to four,
-with 8192 by up to two: run.coarse_grain_interval = "never" where there are few); and a wave that noise alone holds
-above the seed has a derivative of large variance (raise waves.seed_level where errors are large).
+Paths have kinks at the floor of the waves, at clipped intervals and at 90 degrees, but are continuous there: the
+derivative is unbiased.  Two effects remain.  First, markers change cells in the coarse-graining of the weights.  Its
+fit is consistent for any cells, so that the derivative is off by no more than the fit itself; but it is noisier, by a
+factor of up to 4 with 2048 markers and up to 2 with 8192 (set run.coarse_grain_interval = "never" where there are
+few).  Second, a wave that noise alone holds above the seed has a derivative of large variance (raise waves.seed_level
+where errors are large).
 """
 
 from __future__ import annotations
@@ -37,46 +37,56 @@ from crmc.statistics import Estimate, ratio_of
 
 Mode = Literal["forward", "reverse", "finite-difference"]
 MODES: tuple[Mode, ...] = ("forward", "reverse", "finite-difference")
-#: Step of the central differences, relative to the number, by the precision of the markers: small, because the
-#: tables' cells make a path piecewise smooth, but well above round-off.
+#: Step of the central differences, relative to the number, by the precision of the markers: small, because a path is
+#: smooth within cells of the scattering tables only, but well above round-off.
 _DIFFERENCE = {"float32": 1e-2, "float64": 1e-6}
 
 
 class Replica(NamedTuple):
-    """What is random in a run: the places of its markers, and the key of its kicks."""
+    """The random input of a run.
+
+    sample: places of the markers, `markers.unit_square`.  key: random key of the kicks.
+    """
 
     sample: jax.Array
     key: jax.Array
 
 
 def replica(averages: Averages, seed: int) -> Replica:
-    """The replica that ``crmc run`` with run.seed = ``seed`` follows; nothing is random for the solver on a mesh."""
+    """Return the random input of ``crmc run`` with run.seed = ``seed``; the solver on the mesh does not use it."""
     count = 1 if averages.solver == FOKKER_PLANCK.name else averages.config.run.markers
     return Replica(jnp.asarray(unit_square(count, seed)), run_key(seed))
 
 
 class Slopes(NamedTuple):
-    """What replicas gave.
+    """Averages and derivatives, one entry per replica.
 
-    values: average -> (replicas, *shape of the average).
+    values: average -> its value, (replicas, *shape of the average) [units of a result].
     slopes: average -> key -> derivative by the key's number, (replicas, *shape of the average, *shape of the number).
     """
 
     values: dict[str, np.ndarray]
     slopes: dict[str, dict[str, np.ndarray]]
 
+    @property
+    def replicas(self) -> int:
+        """Number of replicas."""
+        return next((values.shape[0] for values in self.values.values()), 0)
+
 
 class Differentiation:
-    """The compiled program that gives averages and their derivatives by the numbers of ``keys`` for one replica.
+    """The compiled program that computes averages of one replica and their derivatives by the numbers of ``keys``.
 
-    options: of the compiler, `devices.compiler_options` unless given.
+    numbers: values of all keys that the program takes, also of those that it does not differentiate by.
+    scales: size of the number of each of ``keys``, 1 where it is 0; derivatives are computed by relative changes.
     """
 
     def __init__(
         self, averages: Averages, keys: Sequence[str], mode: Mode = "forward", options: Mapping[str, Any] | None = None
     ):
+        """Compile the program; ``options`` of the compiler are `devices.compiler_options` unless given."""
         self.averages, self.keys, self.mode = averages, tuple(keys), mode
-        # All numbers are arguments: what depends on constants would be computed, slowly, by the compiler.
+        # All numbers are arguments: the compiler is slow at computing what depends on constants only.
         known = {name: value_of(averages.config, name) for name in differentiable() if name in keys or "[" not in name}
         self.numbers = {k: jnp.asarray(v, jnp.float64) for k, v in known.items() if v is not None}
         self.scales = {k: np.where(np.asarray(known[k]) == 0.0, 1.0, np.abs(known[k])) for k in keys}
@@ -92,7 +102,10 @@ class Differentiation:
     def __call__(
         self, one: Replica, numbers: Mapping[str, Any] | None = None
     ) -> tuple[dict[str, np.ndarray], dict[str, dict[str, np.ndarray]]]:
-        """Averages and derivatives of a replica, at the config's numbers but for those of ``keys`` in ``numbers``."""
+        """Return the averages of a replica, and their derivatives by the number of each key.
+
+        numbers: values of some of ``keys`` that replace the config's.
+        """
         at = self.numbers | {k: jnp.asarray(v, jnp.float64) for k, v in (numbers or {}).items()}
         found = self.compiled(jnp.zeros(self.size), at, *one)
         if self.mode != "finite-difference":
@@ -107,11 +120,14 @@ class Differentiation:
 
     @property
     def size(self) -> int:
-        """Number of numbers."""
+        """Number of numbers to differentiate by."""
         return sum(scale.size for scale in self.scales.values())
 
     def _split(self, rows: np.ndarray) -> dict[str, np.ndarray]:
-        """Derivatives by each key's number from those by all relative changes, first axis of ``rows``."""
+        """Return the derivatives by each key's number.
+
+        rows: derivatives by the relative changes of all numbers, (numbers, *shape of the average).
+        """
         found, first = {}, 0
         for key, scale in self.scales.items():
             part = rows[first : first + scale.size]
@@ -123,7 +139,7 @@ class Differentiation:
     def _value(
         self, x: jax.Array, numbers: Mapping[str, jax.Array], sample: jax.Array, key: jax.Array
     ) -> dict[str, jax.Array]:
-        """Averages where every number of ``keys`` is changed by ``x`` times its size."""
+        """Return the averages where the numbers of ``keys`` are changed by ``x`` times their sizes, x: (numbers,)."""
         changed, first = dict(numbers), 0
         for name, scale in self.scales.items():
             part = x[first : first + scale.size].reshape(scale.shape)
@@ -131,12 +147,15 @@ class Differentiation:
         return self.averages(changed, sample, key)
 
     def _forward(self, x: jax.Array, numbers: Mapping[str, jax.Array], sample: jax.Array, key: jax.Array) -> Any:
+        """Return the averages, and their derivatives by ``x``, first axis, by one pass forward."""
+
         def along(tangent: jax.Array) -> Any:
             return jax.jvp(lambda x: self._value(x, numbers, sample, key), (x,), (tangent,))
 
         return jax.vmap(along, out_axes=(None, 0))(jnp.eye(self.size))
 
     def _reverse(self, x: jax.Array, numbers: Mapping[str, jax.Array], sample: jax.Array, key: jax.Array) -> Any:
+        """Return the averages, and their derivatives by ``x``, first axis, by one pass back per average."""
         values, back = jax.vjp(lambda x: self._value(x, numbers, sample, key), x)
         flat, restore = jax.flatten_util.ravel_pytree(values)
         rows = jax.lax.map(lambda one: back(restore(one))[0], jnp.eye(flat.size))
@@ -151,10 +170,12 @@ def differentiate(
     stop: Callable[[], bool] = lambda: False,
     progress: Callable[[], None] = lambda: None,
 ) -> Slopes:
-    """Averages and derivatives of replicas with the seeds run.seed, run.seed + 1, ..., beside each other on a CPU.
+    """Run replicas with the seeds run.seed, run.seed + 1, ..., and return their averages and derivatives.
 
-    numbers: other values of the program's keys than the config's.
-    stop: asked after every replica whether to make do with those that are ready; progress: called after each.
+    On a CPU replicas run in parallel.
+    numbers: values of some of the program's keys that replace the config's.
+    stop: called before a replica is begun; where it returns True, no further one is begun.
+    progress: called after every replica.
     """
     seed = program.averages.config.run.seed
     ready: dict[int, tuple[dict, dict]] = {}
@@ -170,9 +191,11 @@ def differentiate(
 
 
 def logarithmic(values: np.ndarray, slopes: np.ndarray, number: np.ndarray) -> Estimate:
-    """d ln X/d ln a = (a/X) dX/da from replicas of X and dX/da; its error counts their common noise.
+    """Return d ln X/d ln a = (a/X) dX/da with a standard error that counts the common noise of X and dX/da.
 
-    values: (replicas, *shape of X), slopes: (replicas, *shape of X, *shape of a), number: a.
+    values: X of each replica, (replicas, *shape of X).
+    slopes: dX/da of each replica, (replicas, *shape of X, *shape of a).
+    number: a.
     """
     values = values.reshape(*values.shape, *[1] * (slopes.ndim - values.ndim))
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -1,9 +1,10 @@
-"""Numbers of a config for which averages of its runs have target values, and how far noise leaves them uncertain.
+"""Fit numbers x of a config so that averages X of its runs have target values, with standard errors from the noise.
 
-The loss is half the sum of squares of w ln(X/X_target), by ln x; scipy's bounded least squares take 4 to 9 evaluations
-(19 at worst so far) where a descent along the gradient of the sum took up to 30.  Each X is a mean over replicas with
-the same random numbers at every point, so that the loss is smooth, with the gradient of `derivatives`.  With other
-random numbers ln X varies, and the numbers found with it as J^-1 ln X, J = d ln X/d ln x: this is their standard error.
+The loss is half the sum of squares of w ln(X/X_target), as a function of ln x.  Scipy's bounded least squares take 4
+to 9 evaluations (19 at worst so far) where a descent along the gradient of the sum took up to 30.  Each X is a mean
+over replicas with the same random numbers at every point, so that the loss is smooth, with the gradient of
+`derivatives`.  With other random numbers ln X varies, and with it the fitted ln x as J^-1 ln X, J = d ln X/d ln x;
+this is their standard error.
 """
 
 from __future__ import annotations
@@ -23,32 +24,35 @@ from crmc.inference.averages import averages_of
 from crmc.inference.minimise import CONVERGED, Bounds
 from crmc.inference.targets import Comparison, Interrupted, Point, Target
 
-#: ln X/X_target goes on as its tangent below this ratio, so that an average of the wrong sign has a way back.
+#: Ratio X/X_target below which its logarithm is replaced by the tangent there, so that a fit can recover from an
+#: average of the wrong sign.
 _LEAST = 0.05
-#: A fit is made anew where its numbers ask for that many times its steps; at most so often.
+#: A fit is repeated where its numbers need more than this factor times its steps; most rounds in all.
 _TOO_FEW, _ROUNDS = 1.1, 4
-#: Targets are met within this many tolerances or standard errors (Student's t of eight replicas: 5e-4).
+#: Targets are met within this many tolerances or standard errors (beyond: probability 5e-4 by Student's t of eight
+#: replicas).
 _TOLERANCES, _FAR = 5.0, 6.0
-#: Numbers are not determined where columns of J, of length 1, have a smaller singular value; nor where J itself has.
+#: Numbers are not determined where a singular value of J with columns scaled to length 1, or the length of a column
+#: of J, is below these.
 _DEGENERATE, _NO_EFFECT = 1e-3, 1e-6
-#: The loss is followed until the rest is no more than this share of the noise; the least rest that makes sense.
+#: A descent ends where the rest is below this share of the noise; the smallest rest that it is asked for.
 _OF_NOISE, _FINEST = 0.2, 1e-6
-#: Gradient, relative to the tolerance, at which the descent ends in any case: there may be nothing to gain.
+#: Gradient of the loss, relative to the tolerance, at which a descent ends in any case.
 _FLAT = 1e-2
-#: `Fit.ended` of one that was stopped.
+#: `Fit.ended` of a fit that was stopped.
 INTERRUPTED = "interrupted"
 
 
 @dataclasses.dataclass(frozen=True)
 class Fit:
-    """What a fit found.
+    """Result of a fit: the fitted numbers x, their errors, and how the fit ended.
 
-    config: with the fitted numbers.  bounds: of these.
-    steps: of its runs.  needed: those that the fitted numbers ask for.
-    best: the averages at the fitted numbers.  met: which targets are, (targets,).
-    covariance: of ln x, (numbers, numbers), from noise and the errors of the targets; infinite if not determined,
-        NaN if noise is not known.
-    history: every point, in order.  ended: how, in words.
+    config: the config with the fitted numbers.  bounds: key -> lower and upper bound of its number.
+    steps: number of steps of the runs.  needed: number of steps that the fitted numbers need.
+    best: comparison of averages with targets at the fitted numbers.  met: whether each target is met, (targets,).
+    covariance: of ln x, (numbers, numbers), from the noise and the errors of the targets; infinite where the targets
+        do not determine the numbers, NaN where the noise is not known.
+    history: all points in order.  ended: how the fit ended, in words.
     """
 
     config: Config
@@ -63,13 +67,13 @@ class Fit:
 
     @property
     def succeeded(self) -> bool:
-        """All targets are met, by runs of enough steps, at numbers that the targets determine."""
+        """Whether all targets are met, by runs of enough steps, at numbers that the targets determine."""
         fine = self.needed <= _TOO_FEW * self.steps and not np.any(np.isinf(self.covariance))
         return self.ended != INTERRUPTED and bool(fine and np.all(self.met))
 
     @property
     def stderr(self) -> dict[str, float]:
-        """Standard errors of the numbers; NaN for a single replica of markers."""
+        """Standard error of each number, in its unit; NaN for a single replica of markers."""
         relative = np.sqrt(np.diag(self.covariance))
         return {name: x * float(part) for (name, x), part in zip(self.best.numbers.items(), relative, strict=True)}
 
@@ -86,13 +90,18 @@ def fit(
     stop: Callable[[], bool] = lambda: False,
     report: Callable[[Point, int], None] = lambda *_: None,
 ) -> Fit:
-    """Fit the numbers named in ``bounds``, from their values in ``config``.
+    """Fit the numbers named in ``bounds``, starting from their values in ``config``.
 
-    tolerance: of ln X/X_target (of the target known best), as far as the numbers can change it; less if noise is.
-    most: points.  stop: asked after every replica.  report: called with every point and the steps of its runs.
-    Where the fitted numbers ask for a shorter time step than the start did, the fit goes on from them with that.
-    Raises ConfigError for bounds that the config does not allow or its values are not inside, Interrupted if stopped
-    before the first point.
+    targets: target values of averages.  bounds: key -> lower and upper bound of its number.
+    replicas: number of runs at each point, with the same random numbers at every point.
+    solver: a name in `registry.SOLVERS`.
+    tolerance: largest ln(X/X_target), for the target known best, that the numbers could still remove; smaller where
+        the noise is smaller.
+    most: largest number of points.  stop: called before every replica; the fit ends where it returns True.
+    report: called with every point and the number of steps of its runs.
+    Where the fitted numbers need a shorter time step than the first ones, the fit continues from them with that step.
+    Raises ConfigError for bounds that the config does not allow or that do not enclose its values, and Interrupted if
+    stopped before the first point.
     """
     with jax.enable_x64(True):
         return _fit(config, targets, bounds, replicas, solver, tolerance, most, stop, report)
@@ -109,6 +118,7 @@ def _fit(
     stop: Callable[[], bool],
     report: Callable[[Point, int], None],
 ) -> Fit:
+    """Fit in rounds, each with the steps that the numbers at its start need; arguments as for `fit`."""
     _check(config, bounds)
     weights, errors = _weights(targets)
     numbers = {name: float(value_of(config, name)) for name in bounds}
@@ -140,13 +150,13 @@ def _fit(
 
 
 def changed(config: Config, numbers: Mapping[str, float]) -> Config:
-    """``config`` with other numbers, checked."""
+    """Return ``config`` with other numbers; ConfigError where it does not allow them."""
     keys = differentiable()
     return config.with_overrides({name: keys[name].write(float(x)) for name, x in numbers.items()})
 
 
 def default_bounds(config: Config, name: str) -> tuple[float, float]:
-    """A factor of 100 either way of a number, or as much of it as the config allows."""
+    """Return a number's value divided and multiplied by 100, or by the largest factor that the config allows."""
     value = float(value_of(config, name))
     for factor in (100.0, 30.0, 10.0, 3.0, 2.0, 1.5, 1.2, 1.1):
         try:
@@ -159,6 +169,7 @@ def default_bounds(config: Config, name: str) -> tuple[float, float]:
 
 
 def _check(config: Config, bounds: Bounds) -> None:
+    """Raise ConfigError unless ``bounds`` are positive, enclose the config's values, and are allowed at all corners."""
     for name, ends in bounds.items():
         value = float(value_of(config, name))
         if not 0.0 < ends[0] < value < ends[1]:
@@ -172,13 +183,13 @@ def _check(config: Config, bounds: Bounds) -> None:
 
 
 def _weights(targets: Sequence[Target]) -> tuple[np.ndarray, np.ndarray]:
-    """Weights of the residuals, at most 1, and relative errors of the targets."""
+    """Return the weights w of the residuals, at most 1, and the relative errors of the targets; both (targets,)."""
     errors = np.concatenate([(target.error / np.abs(target.value))[target.places] for target in targets])
     return (np.min(errors) / errors if np.all(errors > 0.0) else np.ones_like(errors)), errors
 
 
 class _Close(Exception):
-    """The numbers could change the residuals by no more than the tolerance."""
+    """No change of the numbers reduces the residuals by more than the tolerance."""
 
 
 def _descend(
@@ -189,7 +200,7 @@ def _descend(
     tolerance: float,
     most: int,
 ) -> str:
-    """Least squares by ln x; returns how it ended."""
+    """Minimise the loss as a function of ln x, and return how that ended."""
     points: dict[bytes, Point] = {}
 
     def residuals(z: np.ndarray) -> np.ndarray:
@@ -219,7 +230,7 @@ def _descend(
 
 
 def _rest(point: Point, weights: np.ndarray) -> float:
-    """Length of the part of the residuals that lies along the slopes: what a step of Gauss and Newton would remove."""
+    """Return the length of the part of the residuals that a Gauss-Newton step would remove."""
     slopes, residuals = _slopes(point, weights), _residuals(point, weights)
     if not np.all(np.isfinite(slopes)):
         return np.inf
@@ -227,30 +238,35 @@ def _rest(point: Point, weights: np.ndarray) -> float:
 
 
 def _residuals(point: Point, weights: np.ndarray) -> np.ndarray:
-    """w ln(X/X_target)."""
+    """Return the residuals w ln(X/X_target), (targets,)."""
     logarithm = np.log(np.maximum(point.ratio, _LEAST))
     return weights * (logarithm + np.minimum(point.ratio / _LEAST - 1.0, 0.0))
 
 
 def _slopes(point: Point, weights: np.ndarray) -> np.ndarray:
-    """w d ln X/d ln x."""
+    """Return the derivatives of the residuals, w d ln X/d ln x, (targets, numbers)."""
     return (weights / np.maximum(point.ratio, _LEAST))[:, None] * point.slopes
 
 
 def _loss(point: Point, weights: np.ndarray) -> float:
+    """Return half the sum of squares of the residuals; infinity where it is not finite."""
     loss = 0.5 * float(np.sum(_residuals(point, weights) ** 2))
     return loss if np.isfinite(loss) else np.inf
 
 
 def _met(point: Point, weights: np.ndarray, errors: np.ndarray, tolerance: float) -> np.ndarray:
-    # Where the numbers could still come closer, what is left is not chance alone.
+    """Return whether each target is met, (targets,)."""
+    # Where the numbers could still come closer, the rest is not chance alone.
     far = _FAR if _rest(point, weights) <= _TOLERANCES * tolerance else 1.0
     allowed = far * np.sqrt(np.nan_to_num(np.diag(point.noise)) + errors**2)
     return np.abs(point.ratio - 1.0) <= np.maximum(allowed, _TOLERANCES * tolerance)
 
 
 def _covariance(point: Point, weights: np.ndarray, errors: np.ndarray) -> np.ndarray:
-    """A C A^t with A the inverse of J (least squares), C the covariance of w ln X and of the targets."""
+    """Return the covariance of ln x, (numbers, numbers): A C A^t with A the pseudoinverse of w J.
+
+    C is the covariance of w ln X from the noise and the errors of the targets.
+    """
     slopes = _slopes(point, weights)
     lengths = np.linalg.norm(slopes, axis=0)
     count = slopes.shape[1]

@@ -1,4 +1,4 @@
-"""A fit in words and numbers: what became of it, the table and the JSON of ``crmc fit``."""
+"""Write a fit as the messages, the table and the JSON of ``crmc fit``."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ from crmc.inference.targets import Point, Target
 from crmc.results.variables import unit_of
 from crmc.text import aligned
 
-#: Share of the whole range, in ln x, within which a number counts as being at a bound.
+#: A number is at a bound where it is within this share of the range between the bounds, in ln x.
 _AT_BOUND = 0.02
 
 
 def labels(fit: Fit, targets: Sequence[Target]) -> list[str]:
-    """Names of the targets' entries, in the order of `Point.ratio`."""
+    """Return the names of the targets' entries, in the order of `Point.ratio`."""
     return [place_name(fit.config, t.quantity, place) for t in targets for place in _places(t)]
 
 
 def _places(target: Target) -> list[tuple[int, ...]]:
+    """Return the indices of the entries that have a target."""
     return [tuple(int(i) for i in place) for place in np.argwhere(target.places)] if target.value.ndim else [()]
 
 
 def message(fit: Fit, targets: Sequence[Target]) -> str:
-    """How the fit ended, and what to do if its targets are not met."""
+    """Say how the fit ended, and what to do if its targets are not met."""
     if fit.succeeded:
         return "all targets are met"
     if fit.ended == INTERRUPTED:
@@ -50,6 +51,7 @@ def message(fit: Fit, targets: Sequence[Target]) -> str:
 
 
 def _at_bounds(fit: Fit) -> str:
+    """Name the fitted numbers that are at a bound; empty if none is."""
     found = []
     for name, (lower, upper) in fit.bounds.items():
         share = np.log(fit.best.numbers[name] / lower) / np.log(upper / lower)
@@ -60,18 +62,19 @@ def _at_bounds(fit: Fit) -> str:
 
 
 def _unit(unit: str) -> str:
+    """Return a unit as it follows a number; empty for "1"."""
     return "" if unit == "1" else f" {unit}"
 
 
 def progress(point: Point, steps: int) -> str:
-    """One line for a point of a fit."""
+    """Describe a point of a fit in one line."""
     numbers = ", ".join(f"{k} = {x:.5g}{_unit(differentiable()[k].unit)}" for k, x in point.numbers.items())
     off = np.max(np.abs(point.ratio - 1.0))
     return f"{steps} steps with {numbers}: averages within {off:.2g} of their targets"
 
 
 def text(fit: Fit, targets: Sequence[Target]) -> str:
-    """Two tables: the fitted numbers, and the averages beside their targets."""
+    """Return two tables: the fitted numbers, and the averages with their targets."""
     first = fit.history[0].numbers
     lines = [["fitted", "value", "standard error", "from", "bounds"]]
     for name, (lower, upper) in fit.bounds.items():
@@ -87,7 +90,7 @@ def text(fit: Fit, targets: Sequence[Target]) -> str:
 
 
 def _rows(fit: Fit, targets: Sequence[Target]) -> Iterator[tuple[str, str, float, float, float, float]]:
-    """Label, unit, target, its error, ratio and the ratio's noise, for each target's entry."""
+    """Yield name, unit, target, error of the target, ratio and standard error of the ratio of each target's entry."""
     units = [unit_of(t.quantity) for t in targets for _ in _places(t)]
     wanted = np.concatenate([t.value[t.places] for t in targets])
     errors = np.concatenate([t.error[t.places] for t in targets])
@@ -96,7 +99,7 @@ def _rows(fit: Fit, targets: Sequence[Target]) -> Iterator[tuple[str, str, float
 
 
 def as_dict(fit: Fit, targets: Sequence[Target]) -> dict[str, Any]:
-    """Everything, for JSON."""
+    """Return numbers, errors, targets and history of the fit, for JSON."""
     keys, first = differentiable(), fit.history[0].numbers
     numbers = {
         name: {
@@ -126,6 +129,7 @@ def as_dict(fit: Fit, targets: Sequence[Target]) -> dict[str, Any]:
 
 
 def _correlation(covariance: np.ndarray) -> np.ndarray:
+    """Return the correlation matrix of a covariance matrix, both (numbers, numbers)."""
     with np.errstate(divide="ignore", invalid="ignore"):
         errors = np.sqrt(np.diag(covariance))
         return covariance / np.outer(errors, errors)

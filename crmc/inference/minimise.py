@@ -1,7 +1,7 @@
-"""Numbers between bounds that make any differentiable loss smallest: L-BFGS of optax, on logarithmic scales.
+"""Minimise any differentiable loss of positive numbers between bounds, by L-BFGS of optax on logarithmic scales.
 
-For a sum of squares of targets' residuals `fit` needs fewer evaluations.  The descent is driven from outside of JAX: a
-loss may take minutes, is compiled once, and can be interrupted between two evaluations.
+For target values of averages, `fit` needs fewer evaluations.  The loop of the descent runs outside of JAX: a loss may
+take minutes, is compiled once, and can be interrupted between two evaluations.
 """
 
 from __future__ import annotations
@@ -14,16 +14,17 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-#: A step is taken if the loss falls by this share of what its slope promises; else it is shortened by these factors.
+#: A step is taken if the loss falls by this share of what its slope predicts; else it is shortened by a factor between
+#: the other two.
 _SUFFICIENT, _SHORTEST, _LONGEST = 1e-4, 0.1, 0.5
-#: Steps that short, relative to the first try, change nothing any more.
+#: A descent gives up where a step is shorter than this, relative to its first try.
 _GIVE_UP = 1e-4
-#: Longest step in any coordinate: further away the first slopes say little.
+#: Longest step in any coordinate; the slopes predict little further away.
 _FARTHEST = 2.0
-#: |u| beyond which a number is as good as at its bound: within 1 % of the whole range of ln x.
+#: |u| beyond which a number counts as being at its bound: within 1 % of the range of ln x.
 _EDGE = 4.6
 
-#: `Descent.why` of one that found a minimum.
+#: `Descent.why` of a descent that found a minimum.
 CONVERGED = "converged"
 
 _OPTIMISER = optax.lbfgs(linesearch=None)
@@ -33,9 +34,9 @@ Bounds = Mapping[str, tuple[float, float]]
 
 
 class Space(NamedTuple):
-    """Coordinates u without bounds of positive numbers x between bounds: x = lower (upper/lower)^(1/(1 + e^-u)).
+    """Map positive numbers x between bounds to unbounded coordinates u: x = lower (upper/lower)^(1/(1 + e^-u)).
 
-    names: of the numbers, in the order of u.  lower, upper: (names,), 0 < lower < upper.
+    names: names of the numbers, in the order of u.  lower, upper: bounds, (numbers,), 0 < lower < upper.
     """
 
     names: tuple[str, ...]
@@ -43,23 +44,23 @@ class Space(NamedTuple):
     upper: np.ndarray
 
     def numbers(self, u: jax.Array | np.ndarray) -> dict[str, jax.Array]:
-        """x at ``u``, (names,); differentiable."""
+        """Return name -> x at ``u``, (numbers,); differentiable by JAX."""
         ln = np.log(self.lower) + np.log(self.upper / self.lower) * jax.nn.sigmoid(jnp.asarray(u))
         return dict(zip(self.names, jnp.exp(ln), strict=True))
 
     def coordinates(self, numbers: Mapping[str, float]) -> np.ndarray:
-        """u of numbers strictly between the bounds."""
+        """Return u, (numbers,), of numbers strictly between the bounds."""
         x = np.array([float(numbers[name]) for name in self.names])
         return np.log(np.log(x / self.lower) / np.log(self.upper / x))
 
     def rates(self, u: np.ndarray) -> np.ndarray:
-        """d ln x/du, (names,)."""
+        """Return d ln x/du at ``u``, both (numbers,)."""
         share = 1.0 / (1.0 + np.exp(-np.asarray(u)))
         return np.log(self.upper / self.lower) * share * (1.0 - share)
 
 
 def space(bounds: Bounds) -> Space:
-    """The coordinates of numbers between ``bounds``; ValueError unless 0 < lower < upper for each."""
+    """Return the coordinates of numbers between ``bounds``; ValueError unless 0 < lower < upper for each."""
     for name, (lower, upper) in bounds.items():
         if not 0.0 < lower < upper < np.inf:
             raise ValueError(f"bounds of {name} must be positive and in order, not {lower:g} and {upper:g}")
@@ -68,10 +69,11 @@ def space(bounds: Bounds) -> Space:
 
 
 class Descent(NamedTuple):
-    """Where a descent ended.
+    """Result of a descent.
 
-    place: (n,), where the loss is lowest.  slope: its gradient there, (n,).
-    converged: |slope| is below the tolerance.  evaluations: of the loss.  why: how it ended, in words.
+    place: coordinates u of the lowest loss, (numbers,).  loss, slope: loss and its gradient there, slope: (numbers,).
+    converged: whether the gradient is shorter than the tolerance.
+    evaluations: number of evaluations of the loss.  why: how the descent ended, in words.
     """
 
     place: np.ndarray
@@ -85,11 +87,12 @@ class Descent(NamedTuple):
 def descend(
     function: Callable[[np.ndarray], tuple[float, np.ndarray]], start: np.ndarray, *, tolerance: float, most: int
 ) -> Descent:
-    """Least value of a function of (n,) by L-BFGS with backtracking.
+    """Minimise a function of coordinates u by L-BFGS with backtracking.
 
-    function: gives loss and gradient; not finite where there is none.
-    tolerance: of the gradient's length.  most: evaluations of ``function``.
-    A coordinate of more than 4.6 that the loss drives outwards is a number at its bound (`Space`), and left there.
+    function: returns loss and gradient, (numbers,), at u, (numbers,); a loss that is not finite is never accepted.
+    start: u to start from, (numbers,).
+    tolerance: length of the gradient at which the descent ends.  most: largest number of evaluations.
+    A coordinate beyond 4.6 that the loss drives outwards is a number at its bound (`Space`), and is left there.
     """
     place = np.asarray(start, dtype=np.float64)
     loss, slope = function(place)
@@ -103,7 +106,7 @@ def descend(
     while np.linalg.norm(slope[(np.abs(place) < _EDGE) | (slope * place > 0.0)]) > tolerance:
         update, state = _update(jnp.asarray(slope), state, jnp.asarray(place))
         step = np.asarray(update)
-        if not step @ slope < 0.0:  # the curvature that was remembered misleads: begin anew
+        if not step @ slope < 0.0:  # the remembered curvature leads uphill: forget it
             state, step = _OPTIMISER.init(jnp.asarray(place)), -slope
         share = first = min(1.0, _FARTHEST / np.max(np.abs(step)))
         while True:
@@ -121,7 +124,10 @@ def descend(
 
 
 def _shorter(change: float, promised: float) -> float:
-    """Factor to the lowest point of the parabola through a step that failed, within limits."""
+    """Return the factor by which to shorten a step that failed: to the minimum of a parabola, within limits.
+
+    change: of the loss along the step.  promised: change that the slope at its start predicts.
+    """
     if not np.isfinite(change):
         return _SHORTEST
     return float(np.clip(-0.5 * promised / (change - promised), _SHORTEST, _LONGEST))
@@ -135,10 +141,12 @@ def minimise(
     tolerance: float = 1e-4,
     most: int = 50,
 ) -> tuple[dict[str, float], Descent]:
-    """Numbers that make any loss, differentiable by JAX, smallest within bounds, and how the descent went.
+    """Minimise a loss of named numbers between bounds, and return the numbers and how the descent went.
 
-    loss: of named numbers, a scalar; `averages.Averages` is a function it may be made of.
-    start: strictly between the ``bounds``.  tolerance: of the loss's gradient by `Space`'s coordinates.
+    loss: a scalar function of name -> number that JAX can differentiate; it may call `averages.Averages`.
+    start: name -> number to start from, strictly between the bounds.  bounds: name -> lower and upper bound.
+    tolerance: length of the loss's gradient by the coordinates of `Space` at which the descent ends.
+    most: largest number of evaluations of the loss.
     Raises ValueError for bounds that are not positive and in order.
     """
     room = space(bounds)

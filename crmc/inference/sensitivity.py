@@ -1,4 +1,4 @@
-"""Derivatives of a run's averages with respect to the numbers of its config: the whole of ``crmc sensitivity``."""
+"""Differentiate the averages of a run by numbers of its config, as ``crmc sensitivity`` does, in one call."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from crmc.text import one_line
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Sensitivity:
-    """Averages and their derivatives, from independent runs; printing it shows the table.
+    """Averages of independent runs and their derivatives; it prints as a table.
 
-    program: the compiled program, which knows config, keys, averages and mode.
-    slopes: what the replicas gave; its dictionaries are empty where none was ready.
+    program: the compiled program, which holds config, averages, keys and mode.
+    slopes: averages and derivatives of each replica; empty where none was ready.
     """
 
     program: Differentiation
@@ -33,12 +33,12 @@ class Sensitivity:
 
     @property
     def replicas(self) -> int:
-        """Number of replicas that are in it."""
-        return next((values.shape[0] for values in self.slopes.values.values()), 0)
+        """Number of replicas that were ready."""
+        return self.slopes.replicas
 
     @property
     def not_finite(self) -> str:
-        """Name of an average, or of a derivative, that is not a finite number everywhere; empty without any."""
+        """Name of the first average or derivative that is not finite in some replica; empty if all are finite."""
         for name, values in self.slopes.values.items():
             if not np.isfinite(values).all():
                 return name
@@ -48,7 +48,7 @@ class Sensitivity:
         return ""
 
     def as_dict(self) -> dict[str, Any]:
-        """Return averages, derivatives and logarithmic derivatives with their standard errors and axes."""
+        """Return averages, derivatives and logarithmic derivatives with standard errors, units and axes, for JSON."""
         return sensitivity_table.as_dict(self.program, self.slopes)
 
     def __repr__(self) -> str:
@@ -66,11 +66,15 @@ def sensitivity(
     stop: Callable[[], bool] = lambda: False,
     progress: Callable[[], None] = lambda: None,
 ) -> Sensitivity:
-    """Differentiate the averages ``of`` the last half of a run by the keys ``wrt`` of its config.
+    """Differentiate averages over the last half of a run by numbers of its config.
 
-    mode: "forward", "reverse" or "finite-difference", see `derivatives`.
-    replicas: independent runs, whose scatter gives the standard errors; one for the solver on the mesh.
-    stop: asked after every replica whether to make do with those that are ready; progress: called after each.
+    of: names of the averages, of `averages.QUANTITIES`.
+    wrt: names of the keys, "section.key", whose numbers to differentiate by.
+    mode: "forward", "reverse" or "finite-difference", explained in `derivatives`.
+    replicas: number of independent runs, whose scatter gives the standard errors; the solver on the mesh takes one.
+    solver: a name in `registry.SOLVERS`.
+    stop: called before a replica is begun; where it returns True, the result is that of the replicas begun before.
+    progress: called after every replica.
     Raises ConfigError for an unknown average, and for a key that cannot be differentiated by or is not set.
     """
     keys = read_names(",".join(wrt), config)
@@ -85,6 +89,7 @@ def sensitivity(
 
 
 def _require_average(name: str, config: Config) -> None:
+    """Raise ConfigError unless a run of ``config`` has the average ``name``."""
     if name not in QUANTITIES:
         guess = did_you_mean(name[:60], QUANTITIES)
         guess = f", {guess}" if guess.startswith("did") else ""
@@ -94,6 +99,7 @@ def _require_average(name: str, config: Config) -> None:
 
 
 def _refuse_zeros(keys: Sequence[str], config: Config) -> None:
+    """Raise ConfigError for a number that is 0: relative differences need a size."""
     for key in keys:
         if np.any(np.asarray(value_of(config, key)) == 0.0):
             raise ConfigError(f"--wrt {key} = 0: a difference needs a size to go by; use --mode forward")

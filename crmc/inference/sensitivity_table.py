@@ -1,4 +1,4 @@
-"""Derivatives in words and numbers: the table and the JSON of ``crmc sensitivity``."""
+"""Write derivatives of averages as the table and the JSON of ``crmc sensitivity``."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from crmc.solvers.fokker_planck.solver import FOKKER_PLANCK
 from crmc.statistics import Estimate, mean_of
 from crmc.text import aligned
 
-#: Waves weaker than this share of the strongest are left out of the table (not of the JSON).
+#: Bins with less than this share of the largest value of a spectrum are left out of the table, not of the JSON.
 _SHOWN = 1e-3
 
 
 def as_dict(program: Differentiation, found: Slopes) -> dict[str, Any]:
-    """Everything, for JSON: averages, derivatives and logarithmic derivatives with standard errors, and their axes."""
+    """Return averages, derivatives and logarithmic derivatives with standard errors, units and axes, for JSON."""
     averages, known = program.averages, differentiable()
     k = grid_of(averages.config)
     axes = {"direction": [1, -1], "helicity": [1, -1], "k": k, "momentum": MOMENTA}
@@ -40,7 +40,7 @@ def as_dict(program: Differentiation, found: Slopes) -> dict[str, Any]:
         "name": averages.config.name,
         "mode": program.mode,
         "solver": averages.solver,
-        "replicas": next(iter(found.values.values())).shape[0],
+        "replicas": found.replicas,
         "markers": None if averages.solver == FOKKER_PLANCK.name else averages.config.run.markers,
         "steps": averages.steps,
         "seed": averages.config.run.seed,
@@ -52,17 +52,19 @@ def as_dict(program: Differentiation, found: Slopes) -> dict[str, Any]:
 
 
 def grid_of(config: Config) -> np.ndarray:
-    """Wavenumbers of the bins [Omega0/c]."""
+    """Return the wavenumbers of the bins, (bins,) [Omega0/c]."""
     waves = config.waves
     knot = np.log(waves.k_max / waves.k_min) / (waves.bins + 2)
     return waves.k_min * np.exp(knot * (np.arange(waves.bins) + 1.5))
 
 
 def _dimensions(count: int) -> tuple[str, ...]:
+    """Return the names of the axes of an average with ``count`` axes."""
     return {0: (), 1: ("momentum",), 3: ("direction", "helicity", "k")}[count]
 
 
 def _derivative(program: Differentiation, values: np.ndarray, slopes: np.ndarray, key: str) -> dict[str, Any]:
+    """Return the derivative of an average by a key, plain and logarithmic, with standard errors."""
     plain, relative = mean_of(slopes), logarithmic(values, slopes, np.asarray(value_of(program.averages.config, key)))
     return {
         "derivative": plain.value,
@@ -73,9 +75,9 @@ def _derivative(program: Differentiation, values: np.ndarray, slopes: np.ndarray
 
 
 def text(program: Differentiation, found: Slopes) -> str:
-    """A table: one line per average, one column per key, d ln X/d ln a with its standard error.
+    """Return a table of d ln X/d ln a with standard errors: one line per average X, one column per key a.
 
-    A key whose value is 0, and an average that may vanish, have dX/da instead.
+    A key whose value is 0 has dX/da instead.
     """
     averages = program.averages
     scalars = [key for key in program.keys if np.ndim(value_of(averages.config, key)) == 0]
@@ -89,7 +91,7 @@ def text(program: Differentiation, found: Slopes) -> str:
                 estimate = mean_of(slopes) if number == 0.0 else logarithmic(values, slopes, number)
                 cells.append(_with_error(float(estimate.value[place]), float(estimate.stderr[place])))
             lines.append([label, *cells])
-    count = next(iter(found.values.values())).shape[0]
+    count = found.replicas
     note = f"{count} replica{'s' * (count != 1)} of {averages.config.run.markers} markers and {averages.steps} steps"
     if averages.solver == FOKKER_PLANCK.name:
         note = f"{averages.steps} steps"
@@ -99,18 +101,19 @@ def text(program: Differentiation, found: Slopes) -> str:
 
 
 def _heading(config: Config, key: str) -> str:
+    """Return the head of the column of a key."""
     return f"d/d {key}" if value_of(config, key) == 0.0 else f"dln/dln {key}"
 
 
 def _places(config: Config, name: str, value: np.ndarray) -> Iterator[tuple[tuple[int, ...], str]]:
-    """Entries of an average that the table shows, with their names."""
+    """Yield the place and the name of every entry of an average that the table shows."""
     for place in np.ndindex(value.shape):
         if value.ndim < 3 or abs(value[place]) > _SHOWN * np.nanmax(np.abs(value)):
             yield place, place_name(config, name, place)
 
 
 def place_name(config: Config, name: str, place: tuple[int, ...]) -> str:
-    """An entry of an average: at a momentum [m_p c], or for a direction, a helicity and a wavenumber [Omega0/c]."""
+    """Return the name of an entry of an average, with its momentum [m_p c], or its branch and wavenumber [Omega0/c]."""
     if not place:
         return name
     if len(place) == 1:
@@ -120,12 +123,14 @@ def place_name(config: Config, name: str, place: tuple[int, ...]) -> str:
 
 
 def _number(estimate: Estimate, place: tuple[int, ...], unit: str) -> str:
+    """Return an entry of an average with standard error and unit."""
     value, error = float(estimate.value[place]), float(estimate.stderr[place])
     shown = f"{value:.4g}" if not np.isfinite(error) or error == 0.0 else f"{value:.4g} +- {error:.1g}"
     return shown if unit == "1" else f"{shown} {unit}"
 
 
 def _with_error(value: float, error: float) -> str:
+    """Return a derivative with its standard error, both to the second digit of the error."""
     if not np.isfinite(value):
         return "-"
     if not np.isfinite(error) or error == 0.0:

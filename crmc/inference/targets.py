@@ -1,4 +1,4 @@
-"""Averages of runs beside the values they are to have."""
+"""Compare averages of runs with their target values."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from crmc.solvers.fokker_planck.solver import FOKKER_PLANCK
 
 
 class Target(NamedTuple):
-    """Values that an average is to have, in the units of a result.
+    """Target values of an average, in the units of a result.
 
-    value: of the shape of the quantity (one of `averages.QUANTITIES`), NaN where anything will do, never 0.
-    error: standard errors, of the same shape; 0 where the value is exact.
+    quantity: name of the average, of `averages.QUANTITIES`.
+    value: target of each entry, shape of the average; NaN for an entry without target, never 0.
+    error: standard error of each target, shape of the average; 0 where the target is exact.
     """
 
     quantity: str
@@ -26,15 +27,17 @@ class Target(NamedTuple):
 
     @property
     def places(self) -> np.ndarray:
-        """Where there is a value."""
+        """Whether each entry has a target, shape of the average."""
         return np.isfinite(self.value)
 
 
 class Point(NamedTuple):
-    """Averages over their targets, for some numbers.
+    """Ratios of averages to their targets, at some values of the free numbers.
 
-    ratio: (targets,).  slopes: d ratio/d ln x, (targets, numbers).  noise: covariance of ``ratio``, (targets, targets),
-    NaN where a single replica does not tell.
+    numbers: key -> value of its number x.
+    ratio: average over target, (targets,).
+    slopes: d ratio/d ln x, (targets, numbers).
+    noise: covariance of ``ratio``, (targets, targets); NaN for a single replica of markers.
     """
 
     numbers: dict[str, float]
@@ -44,13 +47,13 @@ class Point(NamedTuple):
 
 
 class Interrupted(Exception):
-    """Somebody asked to stop before a point was known."""
+    """A stop was asked for before all replicas of a point were ready."""
 
 
 class Comparison:
-    """Runs of a config with other numbers, compared with targets; one compiled program.
+    """A compiled program that runs a config with other numbers and compares its averages with targets.
 
-    names: keys of the numbers.  replicas: runs at each point, with seeds from run.seed on.
+    names: keys of the free numbers.  replicas: number of runs at each point, with seeds from run.seed on.
     """
 
     def __init__(self, config: Config, targets: Sequence[Target], names: Sequence[str], replicas: int, solver: str):
@@ -59,7 +62,10 @@ class Comparison:
         self.program = Differentiation(self.averages, self.names)
 
     def __call__(self, numbers: Mapping[str, float], stop: Callable[[], bool] = lambda: False) -> Point:
-        """Averages at ``numbers``; Interrupted if ``stop`` says so before the last replica."""
+        """Compare the averages at ``numbers``, key -> value, with their targets.
+
+        stop: called before a replica is begun; Interrupted is raised where it returns True before the last one.
+        """
         found = differentiate(self.program, self.replicas, numbers=numbers, stop=stop)
         if not found.values or len(found.values[self.targets[0].quantity]) < self.replicas:
             raise Interrupted

@@ -1,4 +1,7 @@
-"""Where the ensemble lives: its way onto the devices and back, and what several processes must agree on."""
+"""Place the markers on devices, collect them on the host, and coordinate the processes of a job.
+
+Arrays with one entry per marker are split evenly over the devices of a `Layout`; all others are copied to each.
+"""
 
 from __future__ import annotations
 
@@ -19,16 +22,17 @@ from crmc.physics.layout import Layout
 from crmc.physics.markers import padded
 from crmc.physics.state import State
 
-#: A device with fewer markers than this waits for the others more than it works.
+#: Fewest markers per device: with fewer, a device waits for the others more than it works.
 _FEWEST_MARKERS = 4096
-#: Most markers at a time: what stays in a core's cache, and what keeps a GPU busy.
+#: Most markers that a device works on at a time, by platform: a CPU's fit into a core's cache, a GPU's keep it busy.
 _BLOCK = {"cpu": 8192, "gpu": 1 << 22}
 
 
 def offer_cores() -> None:
-    """Make every CPU core a device of its own, as the ensemble is spread over devices; before JAX's first use.
+    """Make JAX treat every CPU core as a device of its own, over which the markers can be spread.
 
-    For programs, not for libraries: it sets JAX's global configuration.  Does nothing where the user has chosen.
+    Call it before JAX's first use, and from programs only: it sets JAX's global configuration.  It changes nothing
+    where the user has chosen a number of CPU devices.
     """
     chosen = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
     if not chosen and jax.config.jax_num_cpu_devices < 0:  # type: ignore[attr-defined]
@@ -36,21 +40,25 @@ def offer_cores() -> None:
 
 
 def cores() -> int:
-    """Cores that this process may use."""
+    """Return the number of CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def compiler_options() -> dict[str, str | bool]:
-    """XLA's options for the programs that step: on a CPU, vectors as wide as it has and temporaries freed early."""
+    """Return XLA's options for compiling programs that step; none but on a CPU.
+
+    On a CPU they ask for vectors of 512 bits and for a schedule that frees temporaries early.
+    """
     if jax.default_backend() != "cpu":
         return {}
     return {"xla_cpu_prefer_vector_width": "512", "xla_cpu_scheduler_type": "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED"}
 
 
 def choose_layout(markers: int, devices: int | None = None) -> Layout:
-    """Layout over ``devices`` devices, or over all that are worth while for so many markers.
+    """Return a layout of ``markers`` markers over ``devices`` devices.
 
-    Raises ConfigError if there are not so many devices.
+    devices: default: as many as have at least 4096 markers each, and all of them in a job of several processes.
+    Raises ConfigError for fewer than one device, or for more than JAX sees.
     """
     present = jax.device_count()
     if devices is None:
@@ -62,12 +70,15 @@ def choose_layout(markers: int, devices: int | None = None) -> Layout:
 
 
 def one_device() -> Layout:
-    """Layout without other devices."""
+    """Return the layout on the first device alone."""
     return Layout(1, _BLOCK.get(jax.default_backend(), _BLOCK["gpu"]))
 
 
 def place(state: State, layout: Layout) -> State:
-    """``state`` on the devices of ``layout``; markers without weight fill the last device up."""
+    """Copy ``state`` onto the devices of ``layout``: markers split evenly, everything else whole on each.
+
+    Markers without weight are appended so that every device has the same number.
+    """
     count = state.markers.rise.shape[0]
     share = layout.filled(math.ceil(count / layout.devices))
     markers = padded(state.markers, layout.devices * share)
@@ -76,18 +87,18 @@ def place(state: State, layout: Layout) -> State:
 
 
 def spread_out(tree: Any, layout: Layout) -> Any:
-    """Small arrays on every device of ``layout``."""
+    """Copy every array of ``tree`` whole onto each device of ``layout``."""
     return jax.tree.map(lambda x: _put(x, layout.everywhere), tree)
 
 
 def _put(x: Any, sharding: NamedSharding) -> jax.Array:
-    """A copy of x, the same in every process, as one array on the devices of ``sharding``."""
+    """Copy x, equal in every process, into one array on the devices of ``sharding``."""
     host = np.asarray(x)
     return jax.make_array_from_callback(host.shape, sharding, lambda index: host[index])
 
 
 def collect(tree: Any, markers: int) -> Any:
-    """Host copy of a state or record; of arrays with one entry per marker the first ``markers``."""
+    """Copy a state or a tally to the host; of a state's markers only the first ``markers``, without those appended."""
 
     def fetch(x: jax.Array) -> np.ndarray:
         if x.is_fully_addressable or x.is_fully_replicated:
@@ -101,16 +112,21 @@ def collect(tree: Any, markers: int) -> Any:
 
 
 def agree(values: Sequence[int]) -> list[int]:
-    """Largest of each value over the processes of a job: host clocks and signals differ, programs must not."""
+    """Return the largest of each value over the processes of a job, so that all take the same decisions.
+
+    Clocks and signals differ between processes, but all must run the same programs.
+    """
     if jax.process_count() == 1:
         return list(values)
     return [int(x) for x in np.max(multihost_utils.process_allgather(np.asarray(values)), axis=0)]
 
 
 def join(coordinator: str | None, processes: int | None, process_id: int | None) -> None:
-    """Join a job of several processes; what is None comes from the environment (SLURM, Open MPI).
+    """Join a job of several processes.
 
-    Raises ConfigError where there is no such job to be found, or where its processes have unequal numbers of devices.
+    coordinator: address of the first process, "host:port".  processes: their number.  process_id: that of this one.
+    Arguments that are None are taken from the environment (SLURM, Open MPI).
+    Raises ConfigError where no such job is found, or where its processes have unequal numbers of devices.
     """
     try:
         jax.distributed.initialize(coordinator, processes, process_id)
@@ -126,5 +142,5 @@ def join(coordinator: str | None, processes: int | None, process_id: int | None)
 
 
 def is_first() -> bool:
-    """Whether this process writes files and speaks."""
+    """Return whether this is the process of the job that writes files and messages."""
     return jax.process_index() == 0

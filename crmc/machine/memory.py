@@ -1,4 +1,4 @@
-"""Whether a run fits into memory, asked before it starts."""
+"""Check, before a run starts, that its markers fit into memory."""
 
 from __future__ import annotations
 
@@ -10,24 +10,27 @@ import numpy as np
 from crmc.config.errors import ConfigError
 from crmc.physics.layout import Layout
 
-#: Arrays of one entry per marker: those of `markers.Markers`, and those that a step holds at once beside them.
+#: Number of arrays with one entry per marker: those of `markers.Markers`, and further ones during a step.
 _STATE, _STEP = 5, 5
-#: Share of the free memory that a run may fill, and what it takes whatever the number of markers [bytes].
+#: Share of the free memory that a run may fill, and memory that it takes for any number of markers [bytes].
 _USABLE, _FIXED = 0.9, 5e8
 
 
 def bytes_per_marker(precision: str) -> int:
-    """Memory per marker on the devices while a step runs: 40 in float32, 80 in float64."""
+    """Return the device memory per marker during a step [bytes]: 40 in float32, 80 in float64."""
     return (_STATE + _STEP) * np.dtype(precision).itemsize
 
 
 def bytes_on_host(precision: str) -> int:
-    """Memory per marker of the host's copy, from which the devices are filled and checkpoints written."""
+    """Return the memory per marker of the host's copy [bytes].
+
+    From this copy the devices are filled and checkpoints are written.
+    """
     return _STATE * np.dtype(precision).itemsize
 
 
 def require_memory(markers: int, precision: str, layout: Layout) -> None:
-    """Raise ConfigError, naming how many would, if ``markers`` do not fit."""
+    """Raise ConfigError, which states how many markers fit, if ``markers`` do not."""
     device = jax.local_devices()[0]
     each = bytes_per_marker(precision)
     if device.platform == "cpu":
@@ -48,7 +51,7 @@ def require_memory(markers: int, precision: str, layout: Layout) -> None:
 
 
 def host_memory() -> float | None:
-    """Free memory of this machine [bytes], None where it is not known."""
+    """Return the free memory of this machine [bytes], or None where it is not known."""
     try:
         with open("/proc/meminfo", encoding="ascii") as file:
             lines = dict(line.split(":", 1) for line in file)
@@ -62,6 +65,7 @@ def host_memory() -> float | None:
 
 
 def _device_memory(device: jax.Device) -> float | None:
+    """Return the free memory of a device [bytes], or None where it is not known."""
     statistics = device.memory_stats()
     if not statistics or "bytes_limit" not in statistics:
         return None

@@ -1,4 +1,4 @@
-"""Independent pieces of work beside each other: on a CPU one per core, on a GPU one after another."""
+"""Run independent tasks in parallel: on a CPU one per core, on a GPU one after another."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ Found = TypeVar("Found")
 def each(
     items: Iterable[Item], work: Callable[[Item], Found], stop: Callable[[], bool] = lambda: False
 ) -> Iterator[tuple[Item, Found]]:
-    """Items and what ``work`` makes of them, in 64-bit JAX, as they become ready.
+    """Yield each item with the result of ``work`` on it, in the order in which results become ready.
 
-    stop: asked before each item is begun whether to leave it and all others out.
+    work: called in a thread, in 64-bit JAX.
+    stop: called before an item is begun; where it returns True, that item and all later ones are left out.
     """
     todo = iter(items)
 

@@ -1,1 +1,1 @@
-"""Run one config or a sweep: progress, checkpoints, results, and how it ended."""
+"""Run a config or a sweep, with progress, checkpoints, results and an outcome."""

@@ -1,4 +1,4 @@
-"""Checkpoints: everything a run needs to go on to the bit, in one file that is replaced whole."""
+"""Write and read checkpoints: all that a run needs to continue bit-identically, in one file that is replaced whole."""
 
 from __future__ import annotations
 
@@ -10,13 +10,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from crmc.config.config import Config, ConfigError
+from crmc.config.config import Config
+from crmc.config.errors import ConfigError
 from crmc.physics.state import State
 from crmc.solvers.tally import Tally
 
 
 class Checkpoint(NamedTuple):
-    """State, the tally of the unfinished output interval with its step count, and all rows so far."""
+    """State of a run, its unfinished output interval, and its rows so far.
+
+    tally: of the unfinished output interval.  tallied: its number of steps.
+    steps: step number of each row.  rows: name of a variable -> its values, (rows, ...) [code].
+    """
 
     state: State
     tally: Tally
@@ -26,12 +31,12 @@ class Checkpoint(NamedTuple):
 
 
 def checkpoint_path(output: Path) -> Path:
-    """Where the checkpoint of a result file lies."""
+    """Return the path of the checkpoint of the result file ``output``, which lies beside it."""
     return output.with_name(f"{output.name}.checkpoint.npz")
 
 
 def save(path: Path, config: Config, checkpoint: Checkpoint, solver: str = "monte-carlo") -> None:
-    """Write beside and move into place."""
+    """Write ``checkpoint`` to a temporary file, and move it to ``path``: no reader sees an unfinished one."""
     leaves = {f"state{i}": np.asarray(x) for i, x in enumerate(jax.tree.leaves(checkpoint.state))}
     leaves |= {f"tally{i}": np.asarray(x) for i, x in enumerate(jax.tree.leaves(checkpoint.tally))}
     rows = {f"row.{name}": values for name, values in checkpoint.rows.items()}
@@ -49,9 +54,10 @@ def save(path: Path, config: Config, checkpoint: Checkpoint, solver: str = "mont
 
 
 def load(path: Path, config: Config, state: State, tally: Tally, solver: str = "monte-carlo") -> Checkpoint:
-    """Read a checkpoint of the same config and solver; ``state`` and ``tally`` give the structure.
+    """Read the checkpoint at ``path``, which must be of this config and solver.
 
-    Raises ConfigError where there is none, it is damaged, or it belongs to another config or solver.
+    state, tally: arrays of the shapes and types that are expected.
+    Raises ConfigError where there is no checkpoint, where it is damaged, or belongs to another config or solver.
     """
     if not path.is_file():
         raise ConfigError(f"--resume {path}: there is no such checkpoint; run without --resume")
@@ -84,12 +90,14 @@ def load(path: Path, config: Config, state: State, tally: Tally, solver: str = "
 
 
 def _difference(old: str, config: Config) -> str:
+    """Return the first line of ``config`` as TOML that the text ``old`` does not have."""
     new = config.to_toml().splitlines()
     changed = [line for line in new if line and line not in old.splitlines()]
     return changed[0] if changed else "a key was removed"
 
 
 def _restore(example: Any, found: dict[str, np.ndarray], prefix: str) -> Any:
+    """Return a tree like ``example`` of the arrays ``prefix``0, ``prefix``1, ...; ValueError where shapes differ."""
     leaves, structure = jax.tree.flatten(example)
     restored = []
     for i, leaf in enumerate(leaves):

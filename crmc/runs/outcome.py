@@ -1,4 +1,4 @@
-"""How a run ended: its exit code, its message and its result; and the signals that end it."""
+"""The outcome of a run: exit code, message and result; and the signals that end a run."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from crmc.results.dataset import Dataset
 
-#: Exit codes of the command line, and of runs.
+#: Exit codes of the command line and of runs.
 DONE, BAD_INPUT, FAILED, INTERRUPTED = 0, 2, 3, 130
-#: Status of a run in words, by its exit code.
+#: Exit code of a run -> its status.
 STATUS = {DONE: "done", FAILED: "failed", INTERRUPTED: "interrupted"}
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Outcome:
-    """The end of a run or a sweep; printing it shows its table.
+    """The result of a run or a sweep, and how it ended; it prints as its table.
 
-    exit_code: DONE, FAILED or INTERRUPTED.
-    message: why it did not end well; empty if it did.
+    exit_code: DONE, FAILED or INTERRUPTED; -1 for a result file of a run that had not ended.
+    message: why the run did not end well; empty if it did.
     table: the summary as text.
-    summary: status, size and speed, averages with errors, and theory beside them; empty for a sweep.
-    data: the result (xarray.Dataset); None where nothing was reached.
+    summary: status, size and speed of the run, averages with errors, and what theory predicts; empty for a sweep.
+    data: the result (xarray.Dataset); None where nothing was computed.
     """
 
     exit_code: int
@@ -38,7 +38,7 @@ class Outcome:
 
     @property
     def status(self) -> str:
-        """ "done", "failed" or "interrupted"."""
+        """Status in words: "done", "failed", "interrupted", or "running" for a run that had not ended."""
         return STATUS.get(self.exit_code, "running")
 
     def __repr__(self) -> str:
@@ -46,7 +46,11 @@ class Outcome:
 
 
 def open_result(path: str | Path) -> Outcome:
-    """Read a result file of ``crmc run`` or ``crmc sweep``.  Raises ConfigError where it is none."""
+    """Read a result file of ``crmc run`` or ``crmc sweep``.
+
+    That of a sweep, and that of a run that had not ended, print as their data instead of a table.
+    Raises ConfigError where ``path`` holds no result.
+    """
     from crmc.results.dataset import read
     from crmc.results.table import table
 
@@ -60,7 +64,10 @@ def open_result(path: str | Path) -> Outcome:
 
 @contextlib.contextmanager
 def catching_signals() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM instead of dying from them; a second SIGINT interrupts at once."""
+    """Collect the numbers of SIGINT and SIGTERM in the list that is yielded, so that a run can end in order.
+
+    A SIGINT after another signal raises KeyboardInterrupt.  Outside of the main thread signals keep their handlers.
+    """
     caught: list[int] = []
 
     def note(number: int, _frame: object) -> None:
@@ -70,7 +77,7 @@ def catching_signals() -> Iterator[list[int]]:
 
     try:
         previous = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not in the main thread: leave signals alone
+    except ValueError:  # not in the main thread
         previous = {}
     try:
         yield caught

@@ -1,4 +1,7 @@
-"""The host loop: jitted chunks, progress, results and checkpoints as they come, signals, failures."""
+"""Run a simulation: compiled chunks of steps, with progress, periodic results and checkpoints.
+
+Signals and failures end a run in order: what it has computed is kept, and its outcome says what happened.
+"""
 
 from __future__ import annotations
 
@@ -41,18 +44,23 @@ from crmc.solvers.monte_carlo.solver import MONTE_CARLO
 from crmc.solvers.registry import SOLVERS
 from crmc.text import to_json
 
-#: Wall time aimed at per chunk, so that progress and signals stay responsive [s].
+#: Wall time aimed at per chunk of steps, short enough for progress and signals [s].
 _CHUNK_SECONDS = 0.5
 
 
 class Runner:
-    """One run in progress: compiled functions, current state, rows so far."""
+    """A run in progress: its compiled functions, its current state, and its rows so far.
+
+    setup: with shapes in place of the initial state's arrays, which the first step consumes.
+    tally, tallied: of the current output interval, and its number of steps.
+    steps, rows: step number of each row, and name of a variable -> one array per row [code].
+    stepping_seconds, steps_taken: wall time of the steps taken by this process, and their number.
+    """
 
     def __init__(self, setup: Setup):
         self.solver, layout = SOLVERS[setup.solver], setup.model.layout
         self.parameters = spread_out(setup.parameters, layout)
         self.state = self._placed(setup.state, layout)
-        # What is left of the initial state is its shape: the arrays are consumed step by step.
         self.setup = dataclasses.replace(
             setup, state=jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), setup.state)
         )
@@ -78,15 +86,16 @@ class Runner:
 
     @staticmethod
     def _placed(state: State, layout: Layout) -> State:
-        """The state on its devices, in arrays of its own; a mesh of cells lives whole on each."""
+        """Copy ``state`` onto its devices; a mesh of cells is copied whole onto each."""
         return place(state, layout) if state.markers.rise.ndim == 1 else spread_out(state, layout)
 
     @property
     def step(self) -> int:
+        """Number of steps that led to the current state."""
         return int(self.state.step)
 
     def observe_now(self) -> None:
-        """Append a row and start a new interval."""
+        """Append a row and start a new output interval."""
         row = self._observe(self.state, self.tally, jnp.asarray(self.tallied, jnp.int64), self.parameters)
         for name, value in row.items():
             self.rows.setdefault(name, []).append(np.asarray(value))
@@ -94,7 +103,7 @@ class Runner:
         self.tally, self.tallied = spread_out(self.solver.init(self.parameters), self.setup.model.layout), 0
 
     def take(self, count: int) -> None:
-        """Advance ``count`` steps."""
+        """Advance the state by ``count`` steps."""
         started = time.perf_counter()
         steps = jnp.asarray(count, jnp.int64)
         self.state, self.tally = self._advance(self.state, self.tally, self.key, self.parameters, steps)
@@ -104,21 +113,23 @@ class Runner:
         self.steps_taken += count
 
     def trouble(self) -> str:
-        """Return what is wrong with the newest row, in words; empty if nothing is."""
+        """Describe what is wrong with the newest row; empty if nothing is."""
         newest = {name: rows[-1][None] for name, rows in self.rows.items()}
         found = first_trouble(newest, self.steps[-1:], self.setup.model)
         return "" if found is None else found.text
 
     def stacked(self) -> dict[str, np.ndarray]:
+        """Return the rows as one array per variable, (rows, ...) [code]."""
         return {name: np.stack(values) for name, values in self.rows.items()}
 
     def checkpoint(self) -> Checkpoint:
+        """Copy to the host all that is needed to continue."""
         count = self.setup.state.markers.rise.size
         state, tally = collect(self.state, count), collect(self.tally, count)
         return Checkpoint(state, tally, self.tallied, self.steps, self.stacked())
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Go on from a checkpoint."""
+        """Continue from ``checkpoint``."""
         layout = self.setup.model.layout
         self.state, self.tallied = self._placed(checkpoint.state, layout), checkpoint.tallied
         self.tally = spread_out(checkpoint.tally, layout)
@@ -138,14 +149,20 @@ def run(
     save_seconds: float = 10.0,
     chunk_steps: int | None = None,
 ) -> Outcome:
-    """Run ``config`` with one of `registry.SOLVERS` and return how it ended, with its result.
+    """Run ``config`` and return the outcome, with the result in memory.
 
-    output: result file (netCDF), with a checkpoint beside it; summary: file for the summary (JSON); none of the two
-    is written by default.
-    layout: how markers are spread over devices (default: over all); save_seconds: wall time between checkpoints;
-    chunk_steps: steps per chunk (default: by speed).  None of them changes the physics.  In a job of several
-    processes all call this, and the first writes.  Raises ConfigError for a checkpoint that cannot be resumed, for
-    ``resume`` without ``output``, and for more markers than fit into memory.
+    output: result file (netCDF), with a checkpoint beside it; none is written by default.
+    summary: file of the summary (JSON); none is written by default.
+    resume: continue from the checkpoint beside ``output``.
+    quiet: show no progress.
+    solver: a name in `registry.SOLVERS`.
+    layout: how the markers are spread over devices (default: over all).
+    save_seconds: wall time between checkpoints [s].
+    chunk_steps: steps per call of the compiled program (default: chosen by speed).
+
+    Neither ``layout``, ``save_seconds`` nor ``chunk_steps`` changes the physics.  In a job of several processes every
+    process calls this, and the first one writes the files.  Raises ConfigError for a checkpoint that cannot be
+    resumed, for ``resume`` without ``output``, and for more markers than fit into memory.
     """
     files = Files(None if output is None else Path(output), None if summary is None else Path(summary))
     with jax.enable_x64(True), catching_signals() as caught:
@@ -167,13 +184,14 @@ def run(
 
 
 class Files(NamedTuple):
-    """Files that a run writes; None for those that it does not."""
+    """Paths of the files that a run writes; None for a file that it does not write."""
 
     output: Path | None
     summary: Path | None
 
 
 def _resumed(files: Files, setup: Setup) -> Checkpoint:
+    """Read the checkpoint beside the output; ConfigError if it does not belong to ``setup``."""
     if files.output is None:
         raise ConfigError("--resume: needs the output of the run that it continues; give it")
     return load(
@@ -193,7 +211,7 @@ def _loop(
     save_seconds: float,
     chunk_steps: int | None,
 ) -> tuple[int, str]:
-    """Advance to the end, an error or a signal in ``caught``; returns exit code and message."""
+    """Advance to the end, a failure or a signal in ``caught``, and return exit code and message."""
     setup, saved = runner.setup, time.monotonic()
     chunk = chunk_steps or 1
     if trouble := runner.trouble():  # a failed run stays failed when resumed
@@ -222,7 +240,7 @@ def _loop(
 
 
 def _store(runner: Runner, files: Files) -> None:
-    """Write checkpoint and result so far, if the run writes files."""
+    """Write the checkpoint and the result so far, if the run has an output file."""
     if files.output is None:
         return
     checkpoint = runner.checkpoint()
@@ -234,7 +252,7 @@ def _store(runner: Runner, files: Files) -> None:
 
 
 def _finish(runner: Runner, files: Files, code: int, message: str) -> Outcome:
-    """Write what the run was told to, and return how it ended."""
+    """Write the files of the run, and return its outcome."""
     setup, rows = runner.setup, runner.stacked()
     speed = runner.steps_taken * setup.state.markers.rise.size / max(runner.stepping_seconds, 1e-9)
     status = {
@@ -260,6 +278,7 @@ def _finish(runner: Runner, files: Files, code: int, message: str) -> Outcome:
 
 
 def _progress(setup: Setup, start: int, quiet: bool) -> tqdm:
+    """Return the progress bar of a run that begins at step ``start``."""
     return tqdm(
         total=setup.steps,
         initial=start,

@@ -1,8 +1,8 @@
-"""Many points of a sweep in one compiled program: batches of one size, each advanced as a whole.
+"""Run all points of a sweep with one compiled program, which advances batches of equal size.
 
-On a GPU the points of a batch run side by side (``vmap``).  On a CPU they run one after the other (``lax.map``) and
-the batches beside each other in threads: a conditional under ``vmap`` computes both branches, and XLA then repeats
-the search of the scattering tables (measured: 2 to 2.5 times the time per marker and step).
+On a GPU the points of a batch run side by side (``vmap``).  On a CPU they run one after another (``lax.map``), and
+batches run in parallel threads: a conditional under ``vmap`` computes both branches, and XLA then repeats the search
+of the scattering tables (measured: 2 to 2.5 times the time per marker and step).
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ from crmc.solvers.tally import Tally
 
 #: Wall time aimed at per call of the program [s], and between saves of what is finished [s].
 _CHUNK_SECONDS, _SAVE_SECONDS = 0.5, 60.0
-#: Markers that a batch on a GPU has in all.
+#: Most markers of all points of a batch on a GPU.
 _MARKERS_PER_BATCH = 2**23
 
 
 def common_schedule(points: Sequence[Point]) -> Schedule:
-    """A schedule that gives every point at least the steps, rows and samples that it asks for.
+    """Return the schedule that gives every point at least the steps, rows and samples that it needs.
 
     Raises ConfigError where two points need different programs.
     """
@@ -65,6 +65,7 @@ def common_schedule(points: Sequence[Point]) -> Schedule:
 
 
 def _most(demands: Sequence[Demand], steps: int) -> Schedule:
+    """Return the schedule of ``steps`` steps that is as fine as the finest of ``demands`` in every respect."""
     every = [other.schedule(steps) for other in demands]
     return Schedule(
         steps=steps,
@@ -76,7 +77,7 @@ def _most(demands: Sequence[Demand], steps: int) -> Schedule:
 
 
 def _each(function: Callable[..., Any], side_by_side: bool, arguments: tuple[Any, ...]) -> Any:
-    """``function`` of every point; ``arguments`` are stacked."""
+    """Apply ``function`` to every point of stacked ``arguments``, whose first axis is that of the points."""
     if side_by_side:
         return jax.vmap(function)(*arguments)
     return jax.lax.map(lambda x: function(*x), arguments)
@@ -94,9 +95,11 @@ def advance_batch(
     side_by_side: bool,
     one_key: bool,
 ) -> tuple[State, Tally]:
-    """``count`` steps of every point of a batch: stacked states, tallies, keys and parameters.
+    """Advance every point of a batch by ``count`` steps.
 
-    one_key: all points draw the same numbers.
+    states, tallies, keys, parameters: those of the points, stacked along the first axis.
+    side_by_side: by ``vmap`` instead of ``lax.map``.
+    one_key: whether all points draw the same random numbers.
     """
     if not side_by_side:
 
@@ -124,7 +127,7 @@ def observe_batch(
     model: Model,
     side_by_side: bool,
 ) -> dict[str, jax.Array]:
-    """One row of every point of a batch, stacked; the tallies hold ``count`` steps."""
+    """Return a row of every point of a batch, stacked along the first axis, from tallies of ``count`` steps."""
 
     def one(state: State, tally: Tally, own: Parameters) -> dict[str, jax.Array]:
         return solver.observe(state, tally, count, own, model)
@@ -133,11 +136,15 @@ def observe_batch(
 
 
 def _stacked(trees: Sequence[Any]) -> Any:
+    """Stack the arrays of equal ``trees`` along a new first axis."""
     return jax.tree.map(lambda *leaves: jnp.asarray(np.stack(leaves)), *trees)
 
 
 class _Batch(NamedTuple):
-    """Points advanced as a whole, filled up with copies of the last one."""
+    """Points that are advanced together, filled up to the size of a batch with copies of the last point.
+
+    setups: of the points, without copies; all else has one entry per place of the batch.
+    """
 
     setups: list[Setup]
     states: State
@@ -147,9 +154,10 @@ class _Batch(NamedTuple):
 
 
 class Sweeper:
-    """A sweep in progress: the compiled program, and what the points have given so far.
+    """A sweep in progress: its compiled program, and the results of its points so far.
 
-    size: points per batch.  workers: batches at a time.
+    size: number of points per batch.  workers: number of batches that run in parallel.
+    tracks: result of each point, None until it is there.  stop: set to end the sweep early.
     """
 
     def __init__(self, points: Sequence[Point], axes: Sequence[Axis], solver: str, batch: int | None):
@@ -167,6 +175,7 @@ class Sweeper:
         self._compile(side_by_side=beside, one_key=not any(axis.key == "run.seed" for axis in axes))
 
     def _roomy(self) -> int:
+        """Return the size of batches on a GPU: as equal as can be, within the most markers of a batch."""
         most = max(1, _MARKERS_PER_BATCH // self.first.state.markers.rise.size)
         batches = -(-len(self.points) // most)
         return -(-len(self.points) // batches)
@@ -175,6 +184,7 @@ class Sweeper:
         return build(point.config, self.schedule, solver=self.solver.name, layout=one_device())
 
     def _prepare(self, points: Sequence[Point]) -> _Batch:
+        """Set up a batch of ``points``, which may be fewer than its size."""
         setups = [self._setup(point) for point in points]
         filled = setups + [setups[-1]] * (self.size - len(setups))
         return _Batch(
@@ -186,10 +196,11 @@ class Sweeper:
         )
 
     def _empty(self, setups: Sequence[Setup]) -> Tally:
+        """Return the stacked tallies of no steps."""
         return _stacked([self.solver.init(setup.parameters) for setup in setups])
 
     def _compile(self, side_by_side: bool, one_key: bool) -> None:
-        """The one program of all batches, compiled ahead so that a batch of another shape cannot slip in."""
+        """Compile the program of all batches ahead of time, so that it refuses a batch of another shape."""
         _, states, tallies, keys, parameters = self._prepare(self.points[:1])
         started, count = time.perf_counter(), jnp.zeros((), jnp.int64)
         static: dict[str, Any] = {"solver": self.solver, "model": self.first.model, "side_by_side": side_by_side}
@@ -200,12 +211,12 @@ class Sweeper:
         self.compile_seconds = time.perf_counter() - started
 
     def batches(self) -> Iterator[list[int]]:
-        """Numbers of the points of each batch."""
+        """Yield the numbers of the points of each batch."""
         places = range(len(self.points))
         return (list(places[start : start + self.size]) for start in range(0, len(places), self.size))
 
     def run_batch(self, numbers: Sequence[int], bar: tqdm) -> dict[int, sweep_result.Track]:
-        """What the points of one batch give; nothing if the sweep is stopped before they end."""
+        """Run the points of one batch and return their results; none if the sweep is stopped before they end."""
         with jax.enable_x64(True):
             if self.stop.is_set():
                 return {}
@@ -238,7 +249,7 @@ class Sweeper:
 
 
 def _side_by_side() -> bool:
-    """Whether the points of a batch run beside each other: on everything but a CPU."""
+    """Return whether the points of a batch run side by side: on everything but a CPU."""
     return jax.default_backend() != "cpu"
 
 
@@ -252,12 +263,15 @@ def sweep(
     batch: int | None = None,
     quiet: bool = False,
 ) -> Outcome:
-    """Run ``config`` at every point of the outer product of ``over`` and return how it ended, with its result.
+    """Run ``config`` at every point of the outer product of ``over``, and return the outcome with the result.
 
-    config: a config, or the dictionary of one, which may lack what is swept.
+    config: a config, or the dictionary of one, which may lack the keys that are swept.
     over: texts "key=start:stop:n", "key=start:stop:n:log" or "key=a,b,c", with units where the key has one.
-    seeds: number of seeds, from run.seed on, as one more dimension.
-    output, solver, batch, quiet: as for `run_points`.
+    seeds: number of seeds, from run.seed on; they are one more dimension of the result.
+    output: result file (netCDF); none is written by default.
+    solver: a name in `registry.SOLVERS`.
+    batch: points per call of the program (default: one on a CPU, as many as fit on a GPU).
+    quiet: show no progress.
     Raises ConfigError for a bad axis or point, and where points need different programs.
     """
     data = config.to_dict() if isinstance(config, Config) else config
@@ -276,10 +290,9 @@ def run_points(
     batch: int | None = None,
     quiet: bool = False,
 ) -> Outcome:
-    """Run all ``points`` of ``axes`` with one of `registry.SOLVERS` and return how it ended, with its result.
+    """Run all ``points`` of ``axes``, and return the outcome with the result.
 
-    output: result file (netCDF); none is written by default.
-    batch: points per call of the program (default: one on a CPU, as many as fit on a GPU).
+    output, solver, batch, quiet: as for `sweep`.
     Raises ConfigError where points need different programs.
     """
     with jax.enable_x64(True), catching_signals() as caught:
@@ -294,7 +307,7 @@ def run_points(
 
 
 def _loop(sweeper: Sweeper, caught: list[int], output: Path | None, quiet: bool) -> None:
-    """Run batch after batch until all are done or a signal is in ``caught``."""
+    """Run batches until all are done or a signal is in ``caught``."""
     total, saved = sweeper.steps * len(sweeper.points), time.monotonic()
     with ThreadPoolExecutor(sweeper.workers) as pool, _progress(sweeper, total, quiet) as bar:
         pending: set[Future[dict[int, sweep_result.Track]]] = set()
@@ -317,13 +330,14 @@ def _loop(sweeper: Sweeper, caught: list[int], output: Path | None, quiet: bool)
 
 
 def _progress(sweeper: Sweeper, total: int, quiet: bool) -> tqdm:
+    """Return the progress bar of a sweep of ``total`` steps, added over its points."""
     name = sweeper.first.config.name or "crmc"
     description = f"{name}, {len(sweeper.points)} points"
     return tqdm(total=total, unit="step", desc=description, disable=quiet, smoothing=0.1, dynamic_ncols=True)
 
 
 def _attributes(sweeper: Sweeper) -> dict[str, Any]:
-    """Provenance of the first point but for what differs between points, and what was swept."""
+    """Return the provenance that all points share, and the values that were swept."""
     found = dataset.provenance(sweeper.first)
     for name in ("time_step_s", "seed"):
         found.pop(name)
@@ -337,13 +351,14 @@ def _attributes(sweeper: Sweeper) -> dict[str, Any]:
 
 
 def _store(sweeper: Sweeper, output: Path | None, more: dict[str, Any]) -> None:
-    """Write what is finished, if anything is and a file is wanted."""
+    """Write the results of the points that have ended, if there are any and the sweep has an output file."""
     if output is not None and any(track is not None for track in sweeper.tracks):
         data = sweep_result.dataset(sweeper.plan, sweeper.tracks, _attributes(sweeper) | more)
         dataset.write_atomically(data, output)
 
 
 def _finish(sweeper: Sweeper, caught: list[int], output: Path | None, seconds: float) -> Outcome:
+    """Write the output file, and return the outcome of the sweep, which took ``seconds`` of wall time."""
     code, message = _verdict(sweeper, caught)
     if all(track is None for track in sweeper.tracks):
         return Outcome(code, f"{message}; nothing to save", "")
@@ -362,7 +377,7 @@ def _finish(sweeper: Sweeper, caught: list[int], output: Path | None, seconds: f
 
 
 def _verdict(sweeper: Sweeper, caught: list[int]) -> tuple[int, str]:
-    """Exit code, and words for one that is not 0."""
+    """Return the exit code, and a message if it is not DONE."""
     words = Counter(sweep_result.NOT_RUN if track is None else track.status for track in sweeper.tracks)
     count = len(sweeper.points)
     if words[sweep_result.NOT_RUN]:

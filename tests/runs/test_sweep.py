@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import io
 import logging
 import signal
 from collections.abc import Iterator
@@ -16,11 +15,11 @@ import numpy as np
 import pytest
 import tomli_w
 import xarray as xr
+from support.cli_cases import call
 from support.run_cases import BOTH, EVERY, STEPS, compiled_once, driven
 
 import crmc.runs.run
 import crmc.runs.sweep
-from crmc.cli.main import main
 from crmc.config.axes import make_points, read_axes
 from crmc.config.files import apply_overrides
 from crmc.results.sweep import point_dataset
@@ -40,14 +39,6 @@ def compiled() -> Iterator[None]:
     """Sweeps of one batch size share a program."""
     with compiled_once():
         yield
-
-
-def call(*argv: object) -> tuple[int, str, str]:
-    """The command line in this process: exit code, stdout, stderr."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main([str(word) for word in argv])
-    return code, out.getvalue(), err.getvalue()
 
 
 @pytest.fixture(scope="module")

@@ -1,15 +1,14 @@
 """The command line called within a test, and what bad input must do."""
 
 import contextlib
-import dataclasses
 import io
+from typing import NamedTuple
 
 from crmc.cli.main import main
 
 
-@dataclasses.dataclass(frozen=True)
-class Reply:
-    """What a call of the command line gave."""
+class Reply(NamedTuple):
+    """Exit code, stdout and stderr of a call of the command line."""
 
     code: int
     out: str

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import jax
 import numpy as np
 import pytest
+from support.inference_cases import QUICK
 from support.run_cases import driven
 
 from crmc.config.config import Config
@@ -33,8 +34,6 @@ MESH = {
 #: 16 replicas: beyond 10 standard errors with a probability of 1e-6 in any of 20 numbers (Student's t, 15 degrees of
 #: freedom).
 REPLICAS, FAR = 16, 10.0
-#: Compilation without optimisation is quicker; for programs that run a few times.
-QUICK = {"xla_backend_optimization_level": 0}
 
 
 @pytest.fixture(scope="module", autouse=True)

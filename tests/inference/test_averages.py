@@ -1,0 +1,65 @@
+"""Averages as a function of the numbers of a config: those of the run, whatever the numbers are given by."""
+
+from __future__ import annotations
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from support.inference_cases import QUICK, quiet_waves
+from support.run_cases import small
+
+from crmc.config.config import Config
+from crmc.config.keys import differentiable, value_of
+from crmc.inference.averages import QUANTITIES, Averages, averages_of
+from crmc.inference.derivatives import Replica, replica
+from crmc.results.variables import VARIABLES
+from crmc.runs.run import run
+from crmc.setup.schedule import begin
+
+AVERAGES = ("heating_rate", "wave_power", "mean_free_path", "pressure_anisotropy")
+
+
+@pytest.fixture(scope="module")
+def config() -> Config:
+    return quiet_waves()
+
+
+def evaluated(averages: Averages, drawn: Replica) -> dict[str, np.ndarray]:
+    """All numbers of the config as arguments, as `Differentiation` has them."""
+    known = {name: value_of(averages.config, name) for name in differentiable() if "[" not in name}
+    numbers = {name: jnp.asarray(x, jnp.float64) for name, x in known.items() if x is not None}
+    program = jax.jit(averages).lower(numbers, *drawn).compile(QUICK)
+    return jax.tree.map(np.asarray, program(numbers, *drawn))
+
+
+def test_averages_are_those_of_the_run(config: Config) -> None:
+    """The averages are those of the summary of ``crmc run``, made by the host loop, to 1e-9; in the units of a result."""
+    averages = averages_of(config, AVERAGES)
+    found = evaluated(averages, replica(averages, config.run.seed))
+    outcome = run(config, quiet=True)
+    for name in ("heating_rate", "pressure_anisotropy"):
+        np.testing.assert_allclose(found[name], outcome.summary["averages"][name]["value"], rtol=1e-9)
+    for place, p in enumerate((1, 3, 10)):
+        value = outcome.summary["averages"][f"mean_free_path_p{p}"]["value"]
+        np.testing.assert_allclose(found["mean_free_path"][place], value, rtol=1e-9)
+    rows = outcome.data.wave_power.values
+    np.testing.assert_allclose(found["wave_power"], rows[len(rows) // 2 + 1 :].mean(axis=0), rtol=1e-9)
+
+
+def test_quantities_are_variables_of_a_result() -> None:
+    """Each once, and none that counts markers or books."""
+    assert len(set(QUANTITIES)) == len(QUANTITIES) and set(QUANTITIES) < set(VARIABLES)
+    assert not [name for name in QUANTITIES if "residual" in name or "gap" in name or "spectral" in name]
+
+
+@pytest.mark.parametrize("steps", [2, 3, 7, 99, 100, 101, 1600])
+def test_steps(steps: int) -> None:
+    """An even number of rows, about as many as steps in each; as many steps as the run's, or up to a row more."""
+    config = small(run__duration=f"{2e7 * steps} s", run__output_interval="auto")
+    averages = averages_of(config, AVERAGES[:1])
+    assert begin(config)[1].steps == steps
+    assert averages.outputs % 2 == 0 and abs(averages.outputs - math.sqrt(steps)) <= 2.0
+    assert steps <= averages.steps < steps + averages.outputs
