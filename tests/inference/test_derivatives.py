@@ -17,7 +17,6 @@ from crmc.config.config import Config
 from crmc.config.keys import TABLE, value_of
 from crmc.inference.averages import averages_of
 from crmc.inference.derivatives import Differentiation, Mode, Slopes, differentiate, logarithmic, replica
-from crmc.setup.arrays import code_units
 from crmc.setup.build import build
 from crmc.solvers.fokker_planck.solver import FOKKER_PLANCK
 from crmc.statistics import mean_of
@@ -102,7 +101,7 @@ def test_noise_of_derivatives_does_not_grow(config: Config, found: Slopes) -> No
     longer = averages_of(config.with_overrides(changes), AVERAGES[:2])
     later = differentiate(Differentiation(longer, ("damping.linear",)), REPLICAS)
     waves = later.values["wave_power"]
-    assert np.pi * np.max(waves) * 3e10 * code_units(config).gyrofrequency > 200.0
+    assert np.pi * np.max(waves) * 3e10 * config.code_units.gyrofrequency > 200.0
     driven = waves.mean(axis=0) > 1e-9
 
     def spread(many: Slopes, name: str) -> tuple[np.ndarray, np.ndarray]:
