@@ -1,4 +1,4 @@
-"""One row of output: everything measured at a time, and averaged over the interval that ends there; code units."""
+"""Form a row of results: values at one time, and means over the interval that ends there, all in code units."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ from crmc.solvers.tally import Tally
 def row_of(
     state: State, tally: Tally, count: jax.Array, parameters: Parameters, model: Model, functional: jax.Array | None
 ) -> dict[str, jax.Array]:
-    """Read a row of results in code units from a state and the tally of ``count`` steps; means are NaN where count = 0.
+    """Return a row of results from a state and the tally of the steps since the last row.
 
-    functional: mean of 2 Gamma_j E_j/e_j by the growth functional, (2, 2, bins); None without waves.
+    Means over steps are NaN where count = 0.
+    count: number of steps in ``tally``
+    functional: mean of 2 Gamma_j E_j/e_j by the growth functional, (2, 2, bins) [code]; None without waves
     """
     sums = ensemble_sums(state, parameters, model)
     row = _moments(sums, state, parameters, model) | _waves(state, tally, parameters, model, functional)
@@ -56,6 +58,7 @@ def row_of(
 
 
 def _moments(sums: Sums, state: State, parameters: Parameters, model: Model) -> dict[str, jax.Array]:
+    """Return the moments of the cosmic rays with their standard errors, and v_D (eq. 17)."""
     now = moments_of(sums, state, parameters, model)
     errors, anisotropy_error = moment_errors(sums, now, state.b)
     names = {
@@ -79,7 +82,10 @@ def _moments(sums: Sums, state: State, parameters: Parameters, model: Model) -> 
 def _waves(
     state: State, tally: Tally, parameters: Parameters, model: Model, functional: jax.Array | None
 ) -> dict[str, jax.Array]:
-    """Spectra and rates, (direction, helicity, bin), and scattering frequencies, (momentum,)."""
+    """Return spectrum, growth and damping of the waves, (2, 2, bins), and what `_scattering` returns.
+
+    functional: as in `row_of`
+    """
     grid = parameters.grid
     centre = 1.0 / grid.centres
     if functional is None:
@@ -97,5 +103,6 @@ def _waves(
 
 
 def _scattering(nu: jax.Array) -> dict[str, jax.Array]:
+    """Return scattering frequencies and mean free paths at `MOMENTA`, (3,) [code]; NaN paths where nothing scatters."""
     speed = jnp.asarray(MOMENTA / np.sqrt(1.0 + MOMENTA**2))
     return {"scattering_frequency": nu, "mean_free_path": speed / jnp.where(nu > 0.0, nu, jnp.nan)}

@@ -1,4 +1,4 @@
-"""The solvers by name."""
+"""List the solvers by name."""
 
 from __future__ import annotations
 

@@ -31,7 +31,9 @@ Row = dict[str, jax.Array]
 class Solver:
     """A solver as its drivers see it: its name, its three functions, and the coarsest step to trust.
 
-    coarsest: nu_max dt above which a step is too coarse.
+    name: name on the command line and in result files
+    init, step, observe: the functions stated above
+    coarsest: nu_max dt above which a step is too coarse
     """
 
     name: str
@@ -71,12 +73,15 @@ def simulate(
 ) -> tuple[State, Any]:
     """Take ``outputs`` x ``steps_per_output`` steps as nested scans, differentiable in both modes.
 
-    Returns the final state and what ``read`` (default: the solver's ``observe``) says of each interval, stacked.
-    Backwards, the states at the outputs and within one interval are kept and all else is computed again: memory grows
-    as outputs + steps_per_output.
+    Returns the final state and the results of ``read`` at the end of each interval, stacked, (outputs, ...).
+    In reverse mode the states at the outputs and within one interval are kept and all else is computed again: memory
+    grows as outputs + steps_per_output.
 
     Spectrum, tube and sums are float64 whatever the markers' precision.  Called by itself it sees to that; a function
     that is compiled around it must be called inside ``jax.enable_x64(True)``, or this raises RuntimeError.
+
+    key: random key of the run
+    read: function of state, tally, count, parameters and model; by default the solver's ``observe``
     """
     if state.b.dtype != jnp.float64:
         raise RuntimeError("crmc needs 64-bit JAX for its small arrays: use `with jax.enable_x64(True):`")
@@ -94,6 +99,7 @@ def _simulated(
     steps_per_output: int,
     read: Callable[[State, Tally, jax.Array, Parameters, Model], Any],
 ) -> tuple[State, Any]:
+    """Scan over the outputs, and within each over its steps; see `simulate`."""
 
     @jax.checkpoint
     def inner(carry: tuple[State, Tally], _: None) -> tuple[tuple[State, Tally], None]:

@@ -1,4 +1,4 @@
-"""Count up what steps exchange between particles, waves and gas."""
+"""Add up the energies that particles, waves and gas exchange in a number of steps."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import jax.numpy as jnp
 
 
 class Tally(NamedTuple):
-    """Energies exchanged in a number of steps; code units, per volume.
+    """Energies exchanged in a number of steps, per volume.
 
     Fields add up over steps, except `peak` and `correction`, which are maxima.
 
-    gain: energy given by the particles to each branch, (2 directions, 2 helicities).
-    gain_variance: sum of squares of the markers' shares of the gain.
-    absolute_exchange: sum |W d eps|.
-    imbalance: particle loss minus wave gain after balancing.
-    correction: largest relative change of the particles' energy by the balancing of a step.
-    functional: sum of samples for the growth functional, of the solver's own shape.
-    samples: number of samples.
-    damped: wave energy turned into heat of the gas.
-    peak: largest nu dt of a step.
+    gain: energy given by the particles to each branch, (2, 2) [code]
+    gain_variance: sum of squares of the markers' shares of the gain [code^2]
+    absolute_exchange: sum of |W d eps| over markers and kicks [code]
+    imbalance: energy lost by the particles minus energy gained by the waves, after balancing [code]
+    correction: largest relative change of the particles' energy by the balancing of a step
+    functional: sum of the samples of the growth functional, in the shape that the solver's ``init`` gives it
+    samples: number of samples in ``functional``
+    damped: wave energy turned into heat of the gas [code]
+    peak: largest nu dt of a step
     """
 
     gain: jax.Array
@@ -42,7 +42,10 @@ def combine(a: Tally, b: Tally) -> Tally:
 
 
 def empty_tally(functional: jax.Array) -> Tally:
-    """Return the tally of no steps; ``functional``: zeros of the shape that the solver samples."""
+    """Return the tally of no steps.
+
+    functional: zeros, in the shape of the solver's samples
+    """
     zero = jnp.zeros(())
     return Tally(
         gain=jnp.zeros((2, 2)),

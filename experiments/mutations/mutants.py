@@ -17,18 +17,18 @@ class Mutation(NamedTuple):
 
 
 ELASTIC = "solvers/monte_carlo/test_kernel.py::test_kicks_are_elastic_and_exchange_v_dp[1.0-0.3]"
-FREQUENCY = "solvers/monte_carlo/test_kernel.py::test_scattering_frequency_carries_pi"
+FREQUENCY = "solvers/monte_carlo/test_scatter.py::test_scattering_frequency_carries_pi"
 UNIFORM = "solvers/monte_carlo/test_kernel.py::test_uniform_phase_space_stays_uniform[3.0-1.0]"
 GAP = "solvers/monte_carlo/test_kernel.py::test_the_gap_is_never_crossed[float64]"
 DIFFUSION = "solvers/monte_carlo/test_kernel.py::test_diffusion_coefficient[0.0002-3.0-1.0]"
 POLE = "solvers/monte_carlo/test_kernel.py::test_diffusion_at_the_pole"
 METRIC = "solvers/monte_carlo/test_tables.py::test_metric_is_the_stated_integral[20-0.3-1.0]"
 ENERGY = "physics/test_spectrum.py::test_energy_of_a_bin"
-DEPOSIT = "solvers/monte_carlo/test_functional.py::test_deposit_sums_to_the_energy_of_the_kicks"
+DEPOSIT = "solvers/monte_carlo/test_deposits.py::test_deposit_sums_to_the_energy_of_the_kicks"
 FUNCTIONAL = "solvers/monte_carlo/test_functional.py::test_growth_functional_matches_the_quadrature[anisotropic]"
 # Odd in mu: an anisotropy is the same in both hemispheres.
 DRIFTING = "solvers/monte_carlo/test_functional.py::test_growth_functional_matches_the_quadrature[kappa]"
-REPORTED = "solvers/monte_carlo/test_functional.py::test_reported_growth_rate_is_that_of_the_whole_f"
+REPORTED = "solvers/monte_carlo/test_solver.py::test_reported_growth_rate_is_that_of_the_whole_f"
 ISOTROPIC = "acceptance/test_appendix.py::test_markers_lose_what_the_waves_gain[anisotropic-0.0-0.7]"
 MARKERS = "acceptance/test_appendix.py::test_markers_lose_what_the_waves_gain[anisotropic-3.0-0.7]"
 TENSOR = "acceptance/test_appendix.py::test_energy_theorem_of_the_diffusion_tensor[drive2-branch0]"

@@ -1,4 +1,4 @@
-"""Quasilinear diffusion on the mesh, exact in v_A/c: fluxes on inner faces in mu, conservative by summation by parts.
+"""Diffuse particles on the mesh, exactly in v_A/c: fluxes on inner faces in mu, conservative by summation by parts.
 
 Waves of direction d, V = d v_A, diffuse particles along
 
@@ -32,16 +32,16 @@ _TOLERANCE, _ITERATIONS = 1e-11, 60
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Faces:
-    """What does not depend on the waves' power, at one field b; axes (2 directions, n_p, n_mu - 1).
+    """Coefficients of the diffusion at the inner faces that do not depend on the wave power, at one field b.
 
-    a: V/v, (2, n_p, 1).
-    across: 1 - a mu - a (dmu/d ln p of the face), since faces are not at constant mu.
-    conductance: kappa/nu x weight y^3 d ln y dmu of the face, nu that of ``frequency``.
-    frequency_per_e: nu/e of a spectrum, nu_coefficient Omega0 b/gamma, (n_p, 1).
-    resonance: p_par'/b, whose sign is the helicity and whose modulus is 1/k.
-    slope: dF0/d ln y, (n_p, 1).
-    momentum: V p, (2, n_p, 1).
-    derivative: d/d ln p along the faces, (n_p, n_p).
+    a: V/v, (2, n_p, 1)
+    across: 1 - a mu - a (dmu/d ln p of the face), since faces are not at constant mu, (2, n_p, n_mu - 1)
+    conductance: kappa/nu x weight y^3 d ln y dmu of the face, (2, n_p, n_mu - 1) [(m_p c)^3]
+    frequency_per_e: nu/e of a spectrum, nu_coefficient Omega0 b/gamma, (n_p, 1) [Omega0]
+    resonance: p_par'/b, whose sign is the helicity and whose modulus is 1/k, (2, n_p, n_mu - 1) [m_p c]
+    slope: dF0/d ln y, (n_p, 1) [code]
+    momentum: V p, (2, n_p, 1) [code]
+    derivative: matrix of d/d ln p along the faces, (n_p, n_p)
     """
 
     a: jax.Array
@@ -55,12 +55,12 @@ class Faces:
 
     @property
     def drive(self) -> jax.Array:
-        """L F0 = a dF0/d ln y, (2, n_p, 1)."""
+        """L F0 = a dF0/d ln y, (2, n_p, 1) [code]."""
         return self.a * self.slope
 
 
 def faces(mesh: Mesh, parameters: Parameters, amplitude: jax.Array) -> Faces:
-    """Coefficients at the field of the mesh for the background of ``amplitude``."""
+    """Return the coefficients at the faces of a mesh, for F0 of ``amplitude``."""
     b = mesh.b
     V = (jnp.asarray(SIGNS) * parameters.alfven_speed * jnp.sqrt(b))[:, None, None]
     p = mesh.momentum
@@ -81,23 +81,36 @@ def faces(mesh: Mesh, parameters: Parameters, amplitude: jax.Array) -> Faces:
 
 
 def spline_weights(grid: SpectrumGrid, at: Faces) -> jax.Array:
-    """S_j(ln k) of every face and helicity it resonates with, (2 directions, 2 helicities, faces, bins)."""
+    """Return S_j(ln k) of every face, zero for the helicity that it does not resonate with, (2, 2, faces, bins)."""
     x = at.resonance.reshape(2, -1)
-    basis = grid.resonant(jnp.maximum(jnp.abs(x), 1e-3 * grid.x_gap))
+    basis = splines(grid, x)
     helicity = jnp.asarray(SIGNS)[:, None] * x[:, None] > 0.0
     return jnp.where(helicity[..., None], basis[:, None], 0.0)
 
 
+def splines(grid: SpectrumGrid, resonance: jax.Array) -> jax.Array:
+    """Return S_j(ln k) at k = 1/|p_par'/b|, (..., bins), finite at 90 degrees.
+
+    resonance: p_par'/b, (...) [m_p c]
+    """
+    return grid.resonant(jnp.maximum(jnp.abs(resonance), 1e-3 * grid.x_gap))
+
+
 def spectrum_coefficient(at: Faces, basis: jax.Array, e: jax.Array) -> jax.Array:
-    """kappa x face weight for wave amplitudes e of shape (2, 2, bins)."""
+    """Return kappa x weight of each face for the waves of a spectrum, (2, n_p, n_mu - 1) [code].
+
+    basis: from `spline_weights`
+    e: wave power of each branch and bin, (2, 2, bins)
+    """
     power = jnp.einsum("dhfj,dhj->df", basis, e).reshape(at.resonance.shape)
     return at.conductance * at.frequency_per_e * power
 
 
 def constant_coefficient(at: Faces, parameters: Parameters, model: Model) -> jax.Array:
-    """The same for a constant nu.
+    """Return kappa x weight of each face for a constant nu, (2, n_p, n_mu - 1) [code].
 
-    co_moving: waves of each direction scatter the hemisphere that moves with them; forward: all by direction +.
+    With model.scattering = "co_moving", waves of each direction scatter the hemisphere that moves with them; with
+    "forward", those of direction + scatter all particles.
     """
     sign = jnp.asarray(SIGNS)[:, None, None]
     if model.scattering == "co_moving":
@@ -108,13 +121,20 @@ def constant_coefficient(at: Faces, parameters: Parameters, model: Model) -> jax
 
 
 def along_waves(mesh: Mesh, at: Faces, df: jax.Array) -> jax.Array:
-    """L df at the faces, (2, n_p, n_mu - 1)."""
+    """Return L df at the faces, (2, n_p, n_mu - 1) [code].
+
+    df: f - F0 of the cells, (n_p, n_mu) [code]
+    """
     in_p = at.derivative @ df
     return at.a * 0.5 * (in_p[:, 1:] + in_p[:, :-1]) + at.across * (jnp.diff(df, axis=1) / mesh.distance)
 
 
 def divergence(mesh: Mesh, at: Faces, flux: jax.Array) -> jax.Array:
-    """Rate of change of V df by ``flux`` = kappa x weight x L f: minus the transpose of ``along_waves``."""
+    """Return the rate of change of V df by fluxes at the faces, (n_p, n_mu) [code].
+
+    It is minus the transpose of `along_waves`.
+    flux: kappa x weight x L f, (2, n_p, n_mu - 1) [code]
+    """
     in_mu = jnp.sum(at.across * flux, axis=0) / mesh.distance
     in_p = 0.5 * jnp.sum(at.a * flux, axis=0)
     spread = jnp.pad(in_p, ((0, 0), (1, 0))) + jnp.pad(in_p, ((0, 0), (0, 1)))
@@ -122,10 +142,14 @@ def divergence(mesh: Mesh, at: Faces, flux: jax.Array) -> jax.Array:
 
 
 def implicit(mesh: Mesh, at: Faces, coefficient: jax.Array, right: jax.Array, span: jax.Array) -> jax.Array:
-    """df with V df - span (rate of V df by L df) = ``right``, (n_p, n_mu).
+    """Solve V df - span (rate of V df by L df) = ``right`` for df, (n_p, n_mu) [code].
 
     Conjugate gradients, preconditioned by the exact solve of the part in mu: the rest is small as
     (v_A/v)^2 nu span/(d ln p)^2 and needs few iterations.
+
+    coefficient: kappa x weight of each face, (2, n_p, n_mu - 1) [code]
+    right: right side, (n_p, n_mu) [code]
+    span: implicit part of the time step [1/Omega0]
     """
     # Unknowns and rows scaled so that the tolerance is one of relative size at every momentum.
     scale = 1.0 / (mesh.weight[:, None] * jnp.abs(at.slope))

@@ -1,10 +1,10 @@
-"""The growth functional A[f] on the mesh, for eq. 37 as a check that can fail.
+"""Measure wave growth on the mesh by the functional A[f], independently of the fluxes that drive the waves.
 
-    2 Gamma_j E_j/e_j = V int kappa_j (L f) p^4 d ln p dmu,   kappa_j, L of ``diffusion``,
+    2 Gamma_j E_j/e_j = V int kappa_j (L f) p^4 d ln p dmu,   kappa_j, L of `diffusion`,
 
-the functional of eq. 13 with finite omega on the solver's momentum range, by Gauss-Legendre points in ln y and two in
-each cell in mu, from local cubics through df.  It knows D and f, but neither the fluxes of the solver nor its
-derivative in p.
+is the functional of eq. 13 with finite omega on the solver's momentum range, by Gauss-Legendre points in ln y and two
+in each cell in mu, from local cubics through df.  It knows D and f, but neither the fluxes of the solver nor its
+derivative in p, so eq. 37 can fail.
 """
 
 from __future__ import annotations
@@ -16,16 +16,20 @@ import numpy as np
 from crmc.physics.parameters import Parameters
 from crmc.physics.spectrum import SIGNS
 from crmc.physics.state import State
-from crmc.solvers.fokker_planck.mesh import cosine, gap_cells, gap_edge
+from crmc.physics.waves import wave_velocities
+from crmc.solvers.fokker_planck.diffusion import splines
+from crmc.solvers.fokker_planck.mesh import cosine_at, gap_cells
 
 #: Gauss-Legendre points in ln y.
 _POINTS = 64
 
 
 def _cubic(position: np.ndarray, segments: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
-    """Matrices of local cubics through values at 0, 1, ...: value and derivative at ``position``.
+    """Return the matrices of value and derivative of local cubics through values at 0, 1, ..., (n, count) each.
 
-    No cubic reaches across the ends [first, end) of a segment.
+    No cubic reaches across the end of a segment.
+    position: places of the results, (n,)
+    segments: first value and end, exclusive, of each segment; the last end is count
     """
     count = segments[-1][1]
     value, slope = (np.zeros((len(position), count)) for _ in range(2))
@@ -42,7 +46,7 @@ def _cubic(position: np.ndarray, segments: list[tuple[int, int]]) -> tuple[np.nd
 
 
 def mesh_functional(state: State, parameters: Parameters) -> jax.Array:
-    """2 Gamma_j E_j/e_j of f = F0 + df, (2 directions, 2 helicities, bins), code units."""
+    """Return 2 Gamma_j E_j/e_j of f = F0 + df, (2, 2, bins) [code]."""
     n_p, n_mu = state.markers.rise.shape
     grid, background, b, half = parameters.grid, parameters.background, state.b, n_mu // 2
     nodes, weights = np.polynomial.legendre.leggauss(_POINTS)
@@ -58,7 +62,7 @@ def mesh_functional(state: State, parameters: Parameters) -> jax.Array:
     log_p, y = log_y + jnp.log(b) / 3.0, jnp.exp(log_y)[:, None]
 
     def position(log_p: jax.Array, place: jax.Array) -> jax.Array:
-        return cosine(place, gap_edge(parameters, jnp.exp(log_p), b)[:, None], half)
+        return cosine_at(parameters, log_p, place, b, half)
 
     at = (log_p, jnp.asarray(place - half))
     mu, tilt = jax.jvp(position, at, (jnp.ones_like(at[0]), jnp.zeros_like(at[1])))
@@ -74,11 +78,11 @@ def mesh_functional(state: State, parameters: Parameters) -> jax.Array:
     measure = 0.5 * length * weights[:, None] * y**3 * 0.5 * spread
     slope = background.slope(state.amplitude, y)
     rates = []
-    for V in jnp.asarray(SIGNS) * parameters.alfven_speed * jnp.sqrt(b):
+    for V in wave_velocities(state, parameters):
         a, boost2 = V * gamma / p, 1.0 / (1.0 - V**2)
         kappa = 0.5 * parameters.nu_coefficient * b / gamma * boost2 * (1.0 - mu**2)
         power = b * V * p * measure * kappa * (a * (along + slope) + (1.0 - a * (mu + tilt)) * in_place)
         x = jnp.sqrt(boost2) * (p * mu - V * gamma) / b
-        basis = grid.resonant(jnp.maximum(jnp.abs(x), 1e-3 * grid.x_gap))
+        basis = splines(grid, x)
         rates.append([jnp.einsum("pm,pmj->j", jnp.where(h * x > 0.0, power, 0.0), basis) for h in SIGNS])
     return jnp.stack([jnp.stack(rate) for rate in rates])

@@ -1,9 +1,8 @@
-"""The phase-space mesh of the Fokker-Planck solver: nodes in ln y, cells in mu that follow the 90-degree gap.
+"""Lay out the mesh in phase space: nodes in ln y, cells in mu that follow the 90-degree gap.
 
-Cells are stored as ``Markers`` of shape (n_p, n_mu) that stay on the mesh: y0 is the node, rise = 0,
-and excess = V df is what the cell holds beyond F0.  Moments, books and tube then read both solvers alike.
-A cell stands at the root mean square of its mu, so that its P_par and P_perp are exact for any
-distribution that is uniform within it, F0 above all.
+Cells are stored as ``Markers`` of shape (n_p, n_mu) that stay on the mesh: y0 is the node, rise = 0, and excess = V df
+is what the cell holds beyond F0.  Moments, books and tube then read both solvers alike.  A cell stands at the root mean
+square of its mu, so that its P_par and P_perp are exact for any distribution that is uniform within it, F0 above all.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from crmc.physics.markers import Markers
 from crmc.physics.parameters import Parameters
 from crmc.theory.distribution import Background
 
-#: The gap takes one in so many cells of a hemisphere, and no more than this share of mu.
+#: The gap takes one in _GAP_SHARE cells of a hemisphere; its edge lies between these mu.
 _GAP_SHARE, _NARROWEST_GAP, _WIDEST_GAP = 12, 1e-6, 0.9
 #: End weights of the fourth-order midpoint rule; the six sum to 6.
 _END_WEIGHTS = (13.0 / 12.0, 7.0 / 8.0, 25.0 / 24.0)
@@ -27,17 +26,17 @@ _END_WEIGHTS = (13.0 / 12.0, 7.0 / 8.0, 25.0 / 24.0)
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Mesh:
-    """Mesh in comoving momentum y = p b^{1/3} and mu at one field b; shapes (n_p, n_mu) unless stated.
+    """Mesh in comoving momentum y = p b^{-1/3} and mu at one field b.
 
     Faces follow the edge of the gap, mu = (x_gap b/gamma_w + V eps)/p of the waves that expansion drives, so that no
     cell is cut by it.
 
-    y: nodes, uniform in ln y at the centres of n_p equal cells, (n_p,).
-    weight: of the integral over y^2 dy, fourth order, (n_p,).
-    face: mu at the faces, (n_p, n_mu + 1);  mu: at the middle of the cells.
-    tilt: d mu/d ln p along a face, at the inner faces, (n_p, n_mu - 1).
-    b: the field.
-    index: exponent a of the power law y^-a that the derivative in ln y reproduces.
+    y: nodes, uniform in ln y at the centres of n_p equal cells, (n_p,) [m_p c]
+    weight: weights of the integral over y^2 dy, fourth order, (n_p,) [(m_p c)^3]
+    face: mu at the faces, (n_p, n_mu + 1)
+    mu: mu at the middle of the cells, (n_p, n_mu)
+    tilt: d mu/d ln p along a face, at the inner faces, (n_p, n_mu - 1)
+    index: exponent a of the power law y^-a that the derivative in ln y reproduces
     """
 
     y: jax.Array
@@ -50,12 +49,12 @@ class Mesh:
 
     @property
     def width(self) -> jax.Array:
-        """Width of each cell in mu."""
+        """Width of each cell in mu, (n_p, n_mu)."""
         return jnp.diff(self.face)
 
     @property
     def distance(self) -> jax.Array:
-        """Distance between the middles of neighbouring cells, one per inner face, (n_p, n_mu - 1)."""
+        """Distance in mu between the middles of the cells on both sides of each inner face, (n_p, n_mu - 1)."""
         return jnp.diff(self.mu)
 
     @property
@@ -65,24 +64,25 @@ class Mesh:
 
     @property
     def p2(self) -> jax.Array:
-        """Mean of P_2(mu) in each cell; its integral over all cells vanishes to round-off."""
+        """Mean of P_2(mu) in each cell, (n_p, n_mu); its integral over all cells vanishes to round-off."""
         return jnp.diff(0.5 * (self.face**3 - self.face)) / self.width
 
     @property
     def volume(self) -> jax.Array:
-        """Phase-space volume y^2 dy dmu of each cell."""
+        """Phase-space volume y^2 dy dmu of each cell, (n_p, n_mu) [(m_p c)^3]."""
         return self.weight[:, None] * self.width
 
     @property
     def momentum(self) -> jax.Array:
-        """p = y b^{1/3}, (n_p, 1)."""
+        """Momentum p = y b^{1/3} of each node, (n_p, 1) [m_p c]."""
         return (self.y * jnp.cbrt(self.b))[:, None]
 
 
 def gap_edge(parameters: Parameters, p: jax.Array, b: jax.Array) -> jax.Array:
-    """Largest |mu| at momentum p without resonance with the waves that are driven, at most ``_WIDEST_GAP``; field b.
+    """Return the largest |mu| at momentum p that no wave which expansion drives resonates with, within the limits.
 
-    Those are co-moving in expansion and counter-moving in prescribed compression.
+    Expansion drives co-moving waves, prescribed compression counter-moving ones.
+    p: momentum, any shape [m_p c]
     """
     V = jnp.where(parameters.expansion_rate < 0.0, -1.0, 1.0) * parameters.alfven_speed * jnp.sqrt(b)
     edge = (parameters.grid.x_gap * b * jnp.sqrt(1.0 - V**2) + V * jnp.sqrt(1.0 + p**2)) / p
@@ -90,7 +90,12 @@ def gap_edge(parameters: Parameters, p: jax.Array, b: jax.Array) -> jax.Array:
 
 
 def cosine(place: jax.Array, edge: jax.Array, half: int) -> jax.Array:
-    """mu at ``place`` in [-half, half], counted in cells from mu = 0: uniform below ``edge``, in ln mu above."""
+    """Return mu at places counted in cells from mu = 0: uniform in mu up to the gap's edge, in ln mu above.
+
+    place: places in [-half, half], (m,)
+    edge: mu at the edge of the gap, (..., 1)
+    half: number of cells in a hemisphere
+    """
     gap = gap_cells(half)
     t = jnp.abs(place)
     outside = jnp.exp(jnp.log(edge) * (half - t) / (half - gap))
@@ -98,12 +103,26 @@ def cosine(place: jax.Array, edge: jax.Array, half: int) -> jax.Array:
 
 
 def gap_cells(half: int) -> int:
-    """Cells between mu = 0 and the edge of the gap, of ``half`` in a hemisphere."""
+    """Return the number of cells between mu = 0 and the edge of the gap, of ``half`` in a hemisphere."""
     return max(2, half // _GAP_SHARE)
 
 
+def cosine_at(parameters: Parameters, log_p: jax.Array, place: jax.Array, b: jax.Array, half: int) -> jax.Array:
+    """Return mu at places counted in cells from mu = 0, (n, m).
+
+    log_p: ln p, (n,)
+    place: places in [-half, half], (m,)
+    half: number of cells in a hemisphere
+    """
+    return cosine(place, gap_edge(parameters, jnp.exp(log_p), b)[:, None], half)
+
+
 def make_mesh(parameters: Parameters, n_p: int, n_mu: int, b: jax.Array) -> Mesh:
-    """Mesh at field b of n_p >= 6 nodes over the background's momenta and an even number n_mu of cells over (-1, 1)."""
+    """Return the mesh at field b of n_p nodes over the momenta of F0 and n_mu cells over (-1, 1).
+
+    n_p: number of nodes, at least 6
+    n_mu: number of cells, even
+    """
     background, half = parameters.background, n_mu // 2
     step = jnp.log(background.momentum_max / background.momentum_min) / n_p
     y = background.momentum_min * jnp.exp(step * (jnp.arange(n_p) + 0.5))
@@ -111,22 +130,19 @@ def make_mesh(parameters: Parameters, n_p: int, n_mu: int, b: jax.Array) -> Mesh
     rule = jnp.ones(n_p).at[:3].set(ends).at[-3:].set(ends[::-1])
     place = 0.5 * jnp.arange(-n_mu, n_mu + 1)
 
-    def position(log_p: jax.Array) -> jax.Array:
-        return cosine(place, gap_edge(parameters, jnp.exp(log_p), b)[:, None], half)
-
     log_p = jnp.log(y * jnp.cbrt(b))
-    mu, tilt = jax.jvp(position, (log_p,), (jnp.ones_like(log_p),))
+    mu, tilt = jax.jvp(lambda log_p: cosine_at(parameters, log_p, place, b, half), (log_p,), (jnp.ones_like(log_p),))
     return Mesh(y, rule * step * y**3, mu[:, 0::2], mu[:, 1::2], tilt[:, 2:-1:2], b, background.index[0])
 
 
 def mesh_of(markers: Markers, parameters: Parameters, b: jax.Array) -> Mesh:
-    """The mesh at field b with as many cells as ``markers``."""
+    """Return the mesh at field b with as many cells as ``markers``, (n_p, n_mu)."""
     n_p, n_mu = markers.rise.shape
     return make_mesh(parameters, n_p, n_mu, b)
 
 
 def cells(mesh: Mesh, excess: jax.Array) -> Markers:
-    """Cells of the mesh that hold ``excess`` = V df."""
+    """Return the cells of the mesh that hold ``excess`` = V df, (n_p, n_mu) [code]."""
     mean_square = jnp.diff(mesh.face**3) / (3.0 * mesh.width)
     y = jnp.broadcast_to(mesh.y[:, None], excess.shape)
     parallel = mesh.momentum * jnp.sign(mesh.mu) * jnp.sqrt(mean_square)
@@ -134,17 +150,17 @@ def cells(mesh: Mesh, excess: jax.Array) -> Markers:
 
 
 def initial_excess(mesh: Mesh, background: Background, amplitude: jax.Array, departure: Departure) -> jax.Array:
-    """V df of f = F0 + ``departure`` at b = 1, as `markers.drawn_markers`."""
+    """Return V df of f = F0 + ``departure`` on a mesh at b = 1, (n_p, n_mu) [code], as `markers.drawn_markers`."""
     mean = 0.5 * (mesh.face[:, 1:] + mesh.face[:, :-1])
     y = jnp.broadcast_to(mesh.y[:, None], mean.shape)
     return mesh.volume * departure.at(background, amplitude, y, mean, mesh.p2)
 
 
 def log_derivative(mesh: Mesh) -> jax.Array:
-    """Matrix of d/d ln p along the faces, (n_p, n_p): three points, exact for 1, for the energy and for y^-a.
+    """Return the matrix of d/d ln p along the faces, (n_p, n_p), from three points.
 
-    Exact for 1 and eps, the scattering conserves number and energy to round-off; exact for y^-a, it is accurate on
-    what f looks like.  Two points, exact for 1 and eps, at both ends.
+    It is exact for 1 and eps, so that the scattering conserves number and energy to round-off, and for y^-a, so that it
+    is accurate for the shape of f.  At both ends two points are used, exact for 1 and eps.
     """
     p = mesh.momentum[:, 0]
     energy = jnp.sqrt(1.0 + p**2)
@@ -165,7 +181,12 @@ def log_derivative(mesh: Mesh) -> jax.Array:
 
 
 def _upwind(f: jax.Array, speed: jax.Array) -> jax.Array:
-    """f at the inner faces, second order from the upwind side; van Leer's limiter keeps the jump at the gap sharp."""
+    """Return f at the inner faces, (n_p, n_mu - 1), to second order from the upwind side.
+
+    Van Leer's limiter keeps the jump at the gap sharp.
+    f: values of the cells, (n_p, n_mu)
+    speed: velocity across each inner face, of which the sign alone is used, (n_p, n_mu - 1)
+    """
     difference = jnp.pad(jnp.diff(f), ((0, 0), (1, 1)))
     before, here, after = difference[:, :-2], difference[:, 1:-1], difference[:, 2:]
 
@@ -178,11 +199,12 @@ def _upwind(f: jax.Array, speed: jax.Array) -> jax.Array:
 
 
 def free_stream(old: Mesh, new: Mesh, excess: jax.Array) -> jax.Array:
-    """V df after free streaming from the field of one mesh to that of another, second order in the change of ln b.
+    """Return V df after free streaming from the field of one mesh to that of another, (n_p, n_mu) [code].
 
-    d ln y/d ln b = -P_2/3, dmu/d ln b = -mu (1 - mu^2)/2, relative to the faces, which move and are tilted.  In flux
-    form: number is conserved to round-off, and the energy changes as the work of df's P_perp.  No df crosses the ends
-    of the momentum range.
+    d ln y/d ln b = -P_2/3, dmu/d ln b = -mu (1 - mu^2)/2, relative to the faces, which move and are tilted.  The result
+    is of second order in the change of ln b.  In flux form: number is conserved to round-off, and the energy changes as
+    the work of df's P_perp.  No df crosses the ends of the momentum range.
+    excess: V df on the old mesh, (n_p, n_mu) [code]
     """
     log_ratio = jnp.log(new.b / old.b)
 

@@ -1,4 +1,4 @@
-"""The Fokker-Planck solver as its drivers see it."""
+"""Define the Fokker-Planck solver as its drivers see it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,17 @@ from crmc.solvers.tally import Tally
 
 
 def keyed_step(state: State, key: jax.Array, parameters: Parameters, model: Model) -> tuple[State, Tally]:
-    """Take one step; nothing is drawn, so ``key`` is not used."""
+    """Take one step; nothing is random, so that ``key`` is not used."""
     del key
     return step(state, parameters, model)
 
 
 def observe(state: State, tally: Tally, count: jax.Array, parameters: Parameters, model: Model) -> Row:
-    """Read a row of results; nothing is drawn, so every standard error is zero."""
+    """Return a row of results; nothing is random, so that every standard error is zero.
+
+    Means over steps are NaN where count = 0.
+    count: number of steps in ``tally``
+    """
     functional = tally.functional / tally.samples if model.scattering == "spectrum" else None
     row = row_of(state, tally, count, parameters, model, functional)
     return row | {name: jnp.zeros_like(value) for name, value in row.items() if name.endswith("_stderr")}

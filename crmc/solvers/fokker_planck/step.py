@@ -1,8 +1,8 @@
-"""Deterministic solver of the equations that the markers sample: f = F0 + df on a mesh.
+"""Take one time step of f = F0 + df on a mesh, by the equations that the markers sample.
 
     d(df)/dt = C[F0 + df] + (Bdot/3B) P_2 dF0/d ln y + (free streaming of df) + (v mu/L)(F0 + df)
 
-C: ``diffusion``, exact in v_A/c.  One step is symmetric and second order in dt: sources, tube and damping by halves
+C is the `diffusion`, exact in v_A/c.  One step is symmetric and second order in dt: sources, tube and damping by halves
 around the exchange between particles and waves, in which the diffusion of df is implicit (L-stable), the waves are
 explicit, and the drives of F0 act within the implicit stages: dt may exceed 1/nu by far.  The energy that the particles
 lose is the energy that the waves gain to round-off, at any dt.
@@ -36,12 +36,15 @@ _STAGE = 1.0 - 1.0 / math.sqrt(2.0)
 
 
 def init(parameters: Parameters) -> Tally:
-    """Return the tally of no steps, whose ``functional`` holds the rates of `mesh_functional`, (2, 2, bins)."""
+    """Return the tally of no steps, whose ``functional`` has the shape of `mesh_functional`, (2, 2, bins)."""
     return empty_tally(jnp.zeros((2, 2, parameters.grid.bins)))
 
 
 def step(state: State, parameters: Parameters, model: Model) -> tuple[State, Tally]:
-    """Advance by parameters.dt; ``state.markers`` are the cells of a mesh."""
+    """Return the state after a time parameters.dt, and the tally of the step.
+
+    state: a state whose markers are the cells of a mesh
+    """
     half = 0.5 * parameters.dt
     state = tube.apply_sources(state, parameters, model, half)
     state = apply_gradient(state, parameters, model, half)
@@ -64,15 +67,17 @@ def step(state: State, parameters: Parameters, model: Model) -> tuple[State, Tal
 
 
 def _with_functional(state: State, tally: Tally, parameters: Parameters, model: Model) -> Tally:
+    """Return the tally with a sample of the growth functional in every model.functional_every-th step."""
     due = state.step % model.functional_every == model.functional_every - 1
     functional = jax.lax.cond(due, lambda: mesh_functional(state, parameters), lambda: tally.functional)
     return tally._replace(functional=functional, samples=jnp.where(due, 1.0, 0.0))
 
 
 def expand(state: State, parameters: Parameters, model: Model, when: float) -> tuple[State, jax.Array]:
-    """Half a step of the tube to ``when`` = 1/2 or 1 of the step, without the drive of F0; and the change of ln b.
+    """Return the state after half a step of the tube, without the drive of F0, and the change of ln b.
 
     The work of the cosmic rays is that of their P_perp on the way.
+    when: end of the half step, 1/2 or 1 of the step
     """
     if model.expansion == "none":
         return state, jnp.zeros(())
@@ -94,20 +99,25 @@ def expand(state: State, parameters: Parameters, model: Model, when: float) -> t
 
 
 def _mesh(state: State, parameters: Parameters) -> Mesh:
+    """Return the mesh of a state."""
     return mesh_of(state.markers, parameters, state.b)
 
 
 def _driving(state: State, parameters: Parameters, log_ratio: jax.Array) -> jax.Array:
-    """Change of V df by free streaming of F0 over a change of ln b: V (ln ratio/3) P_2 dF0/d ln y."""
+    """Return the change of V df by free streaming of F0, V (log_ratio/3) P_2 dF0/d ln y, (n_p, n_mu) [code].
+
+    log_ratio: change of ln b
+    """
     mesh = _mesh(state, parameters)
     slope = parameters.background.slope(state.amplitude, mesh.y)[:, None]
     return mesh.volume * (log_ratio / 3.0) * slope * mesh.p2
 
 
 def _sources(state: State, parameters: Parameters, model: Model, log_ratio: jax.Array) -> jax.Array:
-    """Change of V df by the drives of F0 in a step: expansion over a change of ln b, and the gradient's v mu F0/L.
+    """Return the change of V df in a step by the drives of F0, (n_p, n_mu) [code]: expansion and v mu F0/L.
 
     Neither changes number or energy at any momentum.
+    log_ratio: change of ln b
     """
     driven = _driving(state, parameters, log_ratio)
     if not model.gradient:
@@ -120,13 +130,16 @@ def _sources(state: State, parameters: Parameters, model: Model, log_ratio: jax.
 
 
 def _velocity(mesh: Mesh) -> jax.Array:
-    """Mean of v_par in each cell; it is odd in mu to round-off."""
+    """Return the mean of v_par in each cell, (n_p, n_mu) [c]; it is odd in mu to round-off."""
     mean = 0.5 * (mesh.face[:, 1:] + mesh.face[:, :-1])
     return mesh.momentum / jnp.sqrt(1.0 + mesh.momentum**2) * mean
 
 
 def apply_gradient(state: State, parameters: Parameters, model: Model, dt: jax.Array) -> State:
-    """The gradient's drive of df over ``dt``, which brings in what the books then hold."""
+    """Return the state after a time ``dt`` of the gradient's drive of df, with the books of number and energy.
+
+    dt: time [1/Omega0]
+    """
     if not model.gradient:
         return state
     rate = gradient.gradient_now(state, parameters) * _velocity(_mesh(state, parameters))
@@ -136,14 +149,16 @@ def apply_gradient(state: State, parameters: Parameters, model: Model, dt: jax.A
 
 
 def _holding(state: State, excess: jax.Array) -> State:
+    """Return the state with ``excess`` = V df in its cells, (n_p, n_mu) [code]."""
     return dataclasses.replace(state, markers=dataclasses.replace(state.markers, excess=excess))
 
 
 class _Stage(NamedTuple):
     """Rates at one stage of the exchange.
 
-    change: of V df, drive included;  gain: of each bin's energy density, (2, 2, bins);
-    absolute: sum of |power| over the faces.
+    change: rate of change of V df, drive included, (n_p, n_mu) [code]
+    gain: power given to each bin, (2, 2, bins) [code]
+    absolute: sum of |power| over the faces [code]
     """
 
     change: jax.Array
@@ -152,10 +167,11 @@ class _Stage(NamedTuple):
 
 
 def exchange(state: State, parameters: Parameters, model: Model, log_ratio: jax.Array) -> tuple[State, Tally]:
-    """Scattering, growth and the drive over parameters.dt at constant b, two stages of second order.
+    """Scatter, grow the waves and drive df for a time parameters.dt at constant b; return the state and the tally.
 
-    Implicit in df at a dt and dt; explicit in the amplitudes at 0 and dt/2a; both with weights 1 - a and a, so that
-    losses and gains are equal stage by stage.
+    Two stages, of second order: implicit in df at a dt and dt, explicit in the wave power at 0 and dt/2a, both with
+    weights 1 - a and a, so that losses and gains are equal stage by stage.
+    log_ratio: change of ln b in the step, for the drive
     """
     dt, a, start, e = parameters.dt, _STAGE, state.markers.excess, state.e
     mesh = _mesh(state, parameters)
@@ -195,9 +211,12 @@ def exchange(state: State, parameters: Parameters, model: Model, log_ratio: jax.
 
 
 def _per_bin(basis: jax.Array | None, power: jax.Array, e: jax.Array) -> jax.Array:
-    """Power given to each bin, shape of e: face by face in proportion to e_j S_j.
+    """Return the power given to each bin, (2, 2, bins) [code], face by face in proportion to e_j S_j.
 
-    A constant nu knows no bins; all goes to the first one of each direction's first branch.
+    basis: from `diffusion.spline_weights`; None for a constant nu, which knows no bins: all goes to the first bin of
+        each direction's first branch
+    power: power given to the waves at each face, (2, n_p, n_mu - 1) [code]
+    e: wave power of each branch and bin, (2, 2, bins)
     """
     if basis is None:
         return jnp.zeros_like(e).at[:, 0, 0].set(jnp.sum(power, axis=(1, 2)))
@@ -208,13 +227,19 @@ def _per_bin(basis: jax.Array | None, power: jax.Array, e: jax.Array) -> jax.Arr
 
 
 def _peak(parameters: Parameters, model: Model, state: State) -> jax.Array:
+    """Return the largest scattering frequency, that of a particle at rest [Omega0]."""
     if model.scattering != "spectrum":
         return parameters.scattering_frequency
     return parameters.nu_coefficient * state.b * jnp.max(state.e)
 
 
 def _grown(state: State, change: jax.Array, parameters: Parameters, unit: jax.Array) -> State:
-    """Amplitudes e + ``change``, no lower than the seed; what holds them there is booked as injected."""
+    """Return the state with the wave power e + ``change``, no lower than the seed.
+
+    The energy that keeps a bin at the seed is booked as injected.
+    change: change of e, (2, 2, bins)
+    unit: energy density of a bin per unit e_j [code]
+    """
     raw = state.e + change
     e = jnp.maximum(raw, parameters.seed)
     seeded = unit * jnp.sum(e - raw) / state.b

@@ -1,1 +1,1 @@
-"""Markers that receive stochastic kicks from the waves."""
+"""Solve the equations by markers that receive random kicks from the waves."""

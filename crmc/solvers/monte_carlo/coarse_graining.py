@@ -1,9 +1,9 @@
-"""Coarse-graining of the weights: w replaced by V times a smooth local fit of f - F0.
+"""Coarse-grain the weights: replace w by V times a smooth local fit of f - F0.
 
-The spread of w among markers at one place grows with time while f does not.  Cells in (ln p, place between gap
-and p', sign of p_par), with the gap in cells of its own, hold a least-squares plane in ln p and p_par/p.  Each
-fit conserves number, sum w ln p and sum w p_par/p of its cell; a last smooth correction restores
-energy and both pressures of the ensemble to round-off.
+The spread of w among markers at one place grows with time while f does not.  Cells in (ln p, place between gap and p',
+sign of p_par), with the gap in cells of its own, hold a least-squares plane in ln p and p_par/p.  Each fit conserves
+number, sum w ln p and sum w p_par/p of its cell; a last smooth correction restores energy and both pressures of the
+ensemble to round-off.
 """
 
 from __future__ import annotations
@@ -18,21 +18,27 @@ from crmc.physics.moments import moment_functions, symmetric
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
 
+#: Rows of cells in ln p, and cells between gap and p' in each hemisphere of a row.
 _ROWS, _PLACES = 32, 16
 #: Cells with fewer markers keep their weights.
 _FEWEST = 6
 
 
 class _Fit(NamedTuple):
-    """Normal equations of every cell: sums of V features x features, w features, and markers."""
+    """Normal equations of every cell.
 
-    moment: jax.Array  # (cells, 3, 3)
-    target: jax.Array  # (cells, 3)
-    members: jax.Array  # (cells,)
+    moment: sums of V features x features, (cells, 3, 3)
+    target: sums of w features, (cells, 3)
+    members: number of markers, (cells,)
+    """
+
+    moment: jax.Array
+    target: jax.Array
+    members: jax.Array
 
 
 def coarse_grain(state: State, parameters: Parameters, model: Model) -> jax.Array:
-    """The markers' ``excess`` with smoothed weights; number, energy, P_par and P_perp are unchanged."""
+    """Return the markers' ``excess`` with smoothed weights, (N,) [code]; number, energy, P_par and P_perp are kept."""
     plane, members = _planes(state, parameters, model)
     coefficients = _restoring(state, parameters, model, plane, members)
 
@@ -48,7 +54,7 @@ def coarse_grain(state: State, parameters: Parameters, model: Model) -> jax.Arra
 
 
 def _planes(state: State, parameters: Parameters, model: Model) -> tuple[jax.Array, jax.Array]:
-    """Least-squares plane of every cell, (cells, 3), and its number of markers."""
+    """Return the least-squares plane of every cell, (cells, 3), and its number of markers, (cells,)."""
     count = _ROWS * 2 * (_PLACES + 1)
 
     def body(state: State, parameters: Parameters, words: None, fit: _Fit) -> tuple:
@@ -69,13 +75,17 @@ def _planes(state: State, parameters: Parameters, model: Model) -> tuple[jax.Arr
 
 
 def _old(state: State, parameters: Parameters) -> jax.Array:
+    """Return the weights w before the fit, (N,) [code], float64."""
     return state.markers.control_weight(parameters.background, state.amplitude).astype(jnp.float64)
 
 
 def _smoothed(
     state: State, parameters: Parameters, plane: jax.Array, members: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """Weights w before and after the fit, float64."""
+    """Return the weights w before and after the fit, (N,) [code] each, float64.
+
+    plane, members: from `_planes`
+    """
     cell, features = _cells(state, parameters)
     old = _old(state, parameters)
     fitted = state.markers.volume.astype(jnp.float64) * jnp.sum(features * plane[cell], axis=-1)
@@ -83,18 +93,22 @@ def _smoothed(
 
 
 def _functions(state: State) -> tuple[jax.Array, ...]:
+    """Return the four `moment_functions`, (N,) each, float64."""
     return tuple(x.astype(jnp.float64) for x in moment_functions(state))
 
 
 def _envelope(state: State, parameters: Parameters) -> jax.Array:
-    """V F0, float64."""
+    """Return V F0(y), (N,) [code], float64."""
     m = state.markers
     y = m.comoving_momentum.astype(jnp.float64)
     return m.volume.astype(jnp.float64) * parameters.background.density(state.amplitude, y)
 
 
 def _restoring(state: State, parameters: Parameters, model: Model, plane: jax.Array, members: jax.Array) -> jax.Array:
-    """Coefficients of the combination of moment functions, times V F0, that restores the four moments."""
+    """Return the coefficients of the four moment functions whose sum, times V F0, restores the four moments, (4,).
+
+    plane, members: from `_planes`
+    """
 
     def body(state: State, shared: tuple, words: None, histograms: tuple) -> tuple:
         parameters, plane, members = shared
@@ -111,7 +125,10 @@ def _restoring(state: State, parameters: Parameters, model: Model, plane: jax.Ar
 
 
 def _cells(state: State, parameters: Parameters) -> tuple[jax.Array, jax.Array]:
-    """Cell index and the features (1, ln p - row centre, p_par/p) of every marker, float64."""
+    """Return the cell number of every marker, (N,), and its features 1, ln p - row centre, p_par/p, (N, 3), float64.
+
+    ln p is counted in rows.
+    """
     grid, m = parameters.grid, state.markers
     p = m.momentum(state.b).astype(jnp.float64)
     q = jnp.abs(m.parallel_momentum).astype(jnp.float64)
@@ -131,7 +148,10 @@ def _cells(state: State, parameters: Parameters) -> tuple[jax.Array, jax.Array]:
 
 
 def _solve(moment: jax.Array, target: jax.Array) -> jax.Array:
-    """Planes of all cells; a ridge of 1e-12 keeps degenerate cells finite."""
+    """Return the planes of all cells, (cells, 3); a ridge of 1e-12 keeps degenerate cells finite.
+
+    moment, target: as in `_Fit`
+    """
     scale = jnp.trace(moment, axis1=1, axis2=2)[:, None, None] / 3.0
     ridge = jnp.where(scale > 0.0, 1e-12 * scale, 1.0) * jnp.eye(3)
     return jnp.linalg.solve(moment + ridge, target[..., None])[..., 0]

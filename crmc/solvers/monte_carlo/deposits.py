@@ -1,4 +1,13 @@
-"""Energy of the kicks, deposited in the wave bins that made them."""
+"""Deposit the energy of the kicks in the bins of the waves that made them, which drives the waves.
+
+A kick q -> q' changes a marker's energy by gamma_w V s (q' - q).  With ``Psi_j(q) = int S_j/e dq``,
+``sum_j e_j Psi_j(q) = q``, bin j receives
+
+    - gamma_w V s wbar e_j [Psi_j(q') - Psi_j(q)],   wbar = (w_before + w_after)/2,
+
+which sums to the particles' loss.  There is no separate F0 term: for a symmetric kernel the F0 part of the deposit
+vanishes in expectation, and wbar holds what is left of it without bias.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +24,10 @@ from crmc.solvers.monte_carlo.tables import deposited
 
 
 def _deposit_position(x: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Deposit cell of ``x``, q in units of the first node, and the weight, linear in q, of its upper node.
+    """Return the deposit cell of ``x`` and the weight, linear in q, of its upper node, (N,) each.
 
     The nodes are the numbers whose mantissa has log2(CELLS_PER_OCTAVE) bits: a float's own bits tell its cell.
+    x: q in units of the first node, (N,)
     """
     dtype = x.dtype
     kind, exponent_of_one = (np.uint32, 127) if dtype == jnp.float32 else (np.uint64, 1023)
@@ -33,12 +43,16 @@ def _deposit_position(x: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def empty_histogram() -> jax.Array:
-    """Histogram of no deposits, (2 helicities, nodes), float64."""
+    """Return the histogram of no deposits, (2 helicities, DEPOSIT_CELLS + 1), float64."""
     return jnp.zeros((2, DEPOSIT_CELLS + 1))
 
 
 class Deposit(NamedTuple):
-    """Weights to add to the flat histogram at ``cell`` and ``cell`` + 1, (N,) each."""
+    """Weights to add to the flattened histogram.
+
+    cell: flat index of the lower node, (N,)
+    below, above: weights for the lower node and the next, (N,) [code]
+    """
 
     cell: jax.Array
     below: jax.Array
@@ -46,10 +60,11 @@ class Deposit(NamedTuple):
 
 
 def deposits(grid: SpectrumGrid, kick: Kick, weight: jax.Array, b: jax.Array) -> tuple[Deposit, Deposit]:
-    """``weight`` at q' and minus ``weight`` at q, shared linearly between two deposit nodes.
+    """Return the deposits of ``weight`` at q' and of minus ``weight`` at q, each shared linearly between two nodes.
 
     A q' < 0 lies in the other hemisphere, where the other helicity scatters.  Below the first node the weight falls
     to zero at q = 0, as Psi does.
+    weight: wbar of each marker, (N,) [code]
     """
 
     def at(q: jax.Array, weight: jax.Array) -> Deposit:
@@ -64,7 +79,7 @@ def deposits(grid: SpectrumGrid, kick: Kick, weight: jax.Array, b: jax.Array) ->
 
 
 def add_deposits(histogram: jax.Array, found: Sequence[Deposit]) -> jax.Array:
-    """``histogram`` with `deposits` added."""
+    """Return ``histogram`` with the deposits ``found`` added, (2, DEPOSIT_CELLS + 1) [code]."""
     flat = histogram.reshape(-1)
     for one in found:
         flat = flat.at[one.cell].add(one.below.astype(flat.dtype), mode="promise_in_bounds")
@@ -73,9 +88,11 @@ def add_deposits(histogram: jax.Array, found: Sequence[Deposit]) -> jax.Array:
 
 
 def kick_gain(grid: SpectrumGrid, e: jax.Array, V: jax.Array, histogram: jax.Array, b: jax.Array) -> jax.Array:
-    """Energy density given to each bin divided by its e_j, (2 directions, 2 helicities, bins), code units.
+    """Return the energy density given to each bin by the kicks, divided by its e_j, (2, 2, bins) [code].
 
-    e: amplitudes of that shape, V: phase velocities (2,), histogram: that of `add_deposits`; directions come first.
+    e: wave power that made the kicks, (2, 2, bins)
+    V: phase velocities of both directions' waves, (2,) [c]
+    histogram: from `add_deposits` for each direction, (2, 2, DEPOSIT_CELLS + 1) [code]
     """
     gamma = 1.0 / jnp.sqrt(1.0 - V**2)
     return -(gamma * V * b * b)[:, None, None] * SIGNS[:, None] * deposited(grid, e, histogram)

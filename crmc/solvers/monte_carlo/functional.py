@@ -1,18 +1,10 @@
-"""Wave growth: from the kicks (drives the waves) and from the functional A[f] (checks them).
+"""Measure wave growth by the functional A[f], independently of the kicks, which drive the waves (`deposits`).
 
-From the kicks.  A kick q -> q' changes a marker's energy by gamma_w V s (q' - q).  With
-``Psi_j(q) = int S_j/e dq``, ``sum_j e_j Psi_j(q) = q``, bin j receives
+    2 Gamma_j E_j = gamma_w V s int int D_j d f/dq|_p' p' dp' dq
 
-    - gamma_w V s wbar e_j [Psi_j(q') - Psi_j(q)],   wbar = (w_before + w_after)/2,
-
-which sums to the particles' loss.  No separate F0 term: for a symmetric kernel the F0 part of
-the deposit vanishes in expectation, and wbar holds what is left of it without bias.
-
-From the functional.  2 Gamma_j E_j = gamma_w V s int int D_j d f/dq|_p' p' dp' dq, the exact
-form of eqs. 13-15 (finite omega included), with df/dq by differences of a histogram of f - F0(p'),
-which has the same slope as f.  Near marginal stability f is almost isotropic in the frame of the
-wave, so that no two large numbers are subtracted.  It knows D and f but not the kernel, so eq. 37
-can fail.
+is the exact form of eqs. 13-15, finite omega included.  df/dq comes from differences of a histogram of f - F0(p'),
+which has the same slope as f.  Near marginal stability f is almost isotropic in the frame of the wave, so that no two
+large numbers are subtracted.  The functional knows D and f but not the kernel of the kicks, so eq. 37 can fail.
 """
 
 from __future__ import annotations
@@ -33,14 +25,17 @@ from crmc.theory.distribution import Background
 
 #: Rows in ln p' and cells in q of the functional's histogram; quadrature nodes per row.
 HISTOGRAM_ROWS, HISTOGRAM_CELLS, _ROW_NODES = 48, 48, 4
-#: Rows whose f has the same slopes at q = 0 where particles cross to the other hemisphere.
+#: Number of neighbouring rows whose f has the same slopes at q = 0, where particles cross to the other hemisphere.
 _JOINED_ROWS = 8
 
 
 def wave_frame_weight(
     background: Background, amplitude: jax.Array, frame: WaveFrame, markers: Markers, b: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """Weights w + V [F0(p) - F0(p')] of f - F0(p') and V F0(p') of F0(p'), isotropic in the frame of the wave."""
+    """Return the weights of f - F0(p') and of F0(p'), which is isotropic in the frame of the wave, (N,) [code] each.
+
+    They are w + V [F0(p) - F0(p')] and V F0(p'), V the phase-space volume of a marker.
+    """
     root = jnp.cbrt(b).astype(frame.q.dtype)
     # eps - eps', then (p/p')^2 - 1, without cancellation.
     change = (frame.gamma**2 / (frame.gamma + 1.0)) * frame.V**2 * frame.energy
@@ -59,12 +54,14 @@ def resonant_histogram(
     envelope: jax.Array,
     b: jax.Array,
 ) -> jax.Array:
-    """Sums of ``weight``/(g x') and ``envelope``/(g x') over (helicity, row in ln p', cell in q), float64.
+    """Return the sums of ``weight``/(g x') and ``envelope``/(g x') by helicity, p' and q, `histogram_shape` [code].
 
-    ``envelope`` is the weight of a known function of p', V F0(p').  Cells are uniform in ln x', x' = x - x_low + x_gap,
-    which 1/(g x') makes the measure of the volume: ln q without scattering in the gap, else even in q towards q = 0.
-    Shape (2 sums, 2, rows, cells).  Markers outside of what is scattered take no part.  A q < 0, after a kick across 90
-    degrees, lies in the other hemisphere.
+    Rows are uniform in ln p', cells in ln x', x' = x - x_low + x_gap, which 1/(g x') makes the measure of the volume:
+    ln q without scattering in the gap, else even in q towards q = 0.  Markers outside of what is scattered take no
+    part.  A q < 0, after a kick across 90 degrees, lies in the other hemisphere.  Sums are float64.
+
+    frame: markers in the frame of the wave
+    weight, envelope: the two results of `wave_frame_weight`, (N,) [code]
     """
     dtype = frame.q.dtype
     x, P = jnp.abs(frame.q) / b.astype(dtype), frame.momentum / b.astype(dtype)
@@ -87,19 +84,25 @@ def resonant_histogram(
 
 
 def histogram_shape() -> tuple[int, int, int, int]:
-    """Shape of ``resonant_histogram``."""
+    """Return the shape of `resonant_histogram`: (2 sums, 2 helicities, rows, cells)."""
     return 2, 2, HISTOGRAM_ROWS, HISTOGRAM_CELLS
 
 
 def _rows(grid: SpectrumGrid, background: Background, b: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """ln P where the histogram's rows start, and their width: they fill the part of F0's range that resonates."""
+    """Return the ln P where the histogram's rows start, and their width in ln P.
+
+    They fill the part of F0's range of momenta that resonates.
+    """
     low = jnp.log(jnp.maximum(background.momentum_min / jnp.cbrt(b) ** 2, grid.x_low))
     high = jnp.log(background.momentum_max / jnp.cbrt(b) ** 2)
     return low, jnp.maximum(high - low, 1e-6) / HISTOGRAM_ROWS
 
 
 def _ratio(weight: jax.Array, envelope: jax.Array) -> jax.Array:
-    """weight/envelope of every cell; empty cells lie on the line between their neighbours in the row."""
+    """Return weight/envelope of every cell, with empty cells on the line between their neighbours in the row.
+
+    weight, envelope: the two sums of a histogram, (2, rows, cells)
+    """
     filled = envelope > 0.0
     value = jnp.where(filled, weight / jnp.where(filled, envelope, 1.0), 0.0)
     place = jnp.broadcast_to(jnp.arange(HISTOGRAM_CELLS), value.shape)
@@ -117,11 +120,16 @@ def _ratio(weight: jax.Array, envelope: jax.Array) -> jax.Array:
 def _at_90_degrees(
     value: jax.Array, envelope: jax.Array, x: jax.Array, x_gap: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """f/F0 - 1 at q = 0 of every row, (rows, 1), and ``value`` with the empty cells next to it on a line from there.
+    """Return f/F0 - 1 at q = 0 of every row, (rows, 1), and ``value`` with empty cells next to it on a line from there.
 
     Where particles cross, f is continuous at q = 0 but its slope jumps if the helicities scatter unequally.  Hence a
     least-squares fit of two lines that meet there, to what lies in the gap and the first markers beyond; the slopes
     are common to _JOINED_ROWS rows, each of which may have few markers so close to 90 degrees.
+
+    value: f/F0 - 1 of each cell, (2, rows, cells)
+    envelope: the histogram's sum for F0, (2, rows, cells)
+    x: |p_par'|/b at the centres of the cells, (rows, cells) [m_p c]
+    x_gap: upper end of the gap [m_p c]
     """
     first = jnp.argmax(envelope > 0.0, axis=-1, keepdims=True)
     place = jnp.arange(HISTOGRAM_CELLS)
@@ -144,9 +152,11 @@ def _at_90_degrees(
 
 
 def _differences(grid: SpectrumGrid, histogram: jax.Array, x: jax.Array) -> jax.Array:
-    """d(f/F0) over each face but the last one of every row, (2, rows, cells), to fourth order; x: centres of cells.
+    """Return the difference of f/F0 over each face but the last one of every row, (2, rows, cells), to fourth order.
 
-    The first one is what lies between q_low and the middle of the first cell.
+    The first one lies between q_low and the middle of the first cell.
+    histogram: from `resonant_histogram`
+    x: |p_par'|/b at the centres of the cells, (rows, cells) [m_p c]
     """
     across = grid.x_low == 0.0
     value = _ratio(*histogram)
@@ -159,14 +169,21 @@ def _differences(grid: SpectrumGrid, histogram: jax.Array, x: jax.Array) -> jax.
 
 
 def _places(grid: SpectrumGrid, P: jax.Array, cell: jax.Array) -> jax.Array:
-    """x at ``cell``, whole numbers at the faces, in rows of scaled momentum P."""
+    """Return |p_par'|/b at places counted in cells, whole numbers at the faces [m_p c].
+
+    P: scaled momenta p'/b of the rows, (..., 1) [m_p c]
+    cell: places in a row, (n,)
+    """
     shift = grid.x_gap - grid.x_low
     x = grid.x_gap * ((jnp.minimum(P, grid.x_top) + shift) / grid.x_gap) ** (cell / HISTOGRAM_CELLS) - shift
     return jnp.maximum(x, 1e-3 * grid.x_gap)
 
 
 def _diffusion(P: jax.Array, x: jax.Array, b: jax.Array, nu_coefficient: jax.Array) -> jax.Array:
-    """D_q/e in q^2 per unit time, at scaled momenta P and x: (nu_coefficient Omega0/2 gamma')(p'^2 - q^2)."""
+    """Return the diffusion coefficient of q per unit e, (nu_coefficient Omega0/2 gamma')(p'^2 - q^2) [code].
+
+    P, x: p'/b and |p_par'|/b, of shapes that broadcast [m_p c]
+    """
     gamma = jnp.sqrt(1.0 + (b * P) ** 2)
     return 0.5 * nu_coefficient * b / gamma * b**2 * (P - x) * (P + x)
 
@@ -180,12 +197,13 @@ def functional_growth(
     b: jax.Array,
     nu_coefficient: jax.Array,
 ) -> jax.Array:
-    """Energy per unit time given to each bin by f, divided by e_j: (2 helicities, bins), code units.
+    """Return the power that f gives to each bin of one direction, divided by e_j, (2, bins) [code].
 
-    ``histogram`` is that of `resonant_histogram` for the weights of `wave_frame_weight`.  f/F0(p') - 1 of a cell is
-    the ratio of its two sums, so that neither the number of markers that happen to be in it nor their place in the
-    row matters.  Its differences are of fourth order, with f continuous where particles cross 90 degrees; F0 and D are
-    integrated over each row by quadrature.
+    f/F0(p') - 1 of a cell is the ratio of its two sums, so that neither the number of markers that happen to be in it
+    nor their place in the row matters.  Its differences are of fourth order, with f continuous where particles cross 90
+    degrees; F0 and D are integrated over each row by quadrature.
+
+    histogram: from `resonant_histogram`
     """
     node, share = np.polynomial.legendre.leggauss(_ROW_NODES)
     start, step = _rows(grid, background, b)
@@ -206,9 +224,9 @@ def functional_growth(
 
 
 def functional_rates(state: State, histogram: jax.Array, parameters: Parameters) -> jax.Array:
-    """2 Gamma_j E_j/e_j by the functional, (2 directions, 2 helicities, bins), code units.
+    """Return 2 Gamma_j E_j/e_j by the functional at the F0 and field of ``state``, (2, 2, bins) [code].
 
-    histogram: sum of any number of `functional_sample`; amplitudes of F0 and field are those of ``state``.
+    histogram: sum of any number of results of `samples.functional_sample`
     """
     velocity = wave_velocities(state, parameters)
     fixed = parameters.grid, parameters.background, state.amplitude

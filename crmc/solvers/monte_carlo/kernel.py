@@ -1,21 +1,20 @@
-"""The elastic kick: random-interval reinjection in the frame of the wave.
+"""Kick markers elastically, by reinjection into a random interval in the frame of the wave.
 
 In the wave frame p' is fixed and q = |p_par'| diffuses.  Per unit lab time
 
     df/dt = (1/g) d/dq ( D_q df/dq ),   D_q = (nu/2)(p'^2 - q^2),   g = gamma/gamma' = 1 + V s q/eps'
 
-(up to a constant), so the measure g dq, i.e. d^3p in the lab, must stay uniform.  Let Y(q) be
-any increasing coordinate and c an interval length.  Draw o, u ~ U(0,1); the interval
-[Y - o c, Y + (1 - o) c], clipped to the range of Y, maps to [A, E] in q; q' is uniform in
-g dq on [A, E].  Intervals are placed without regard to q, so the kernel is exactly symmetric
-with respect to g dq for any c.  With Y the metric of D_q and c^2 = 12 C dt its variance is
-2 D_q dt.  The gap q < q_gap is never entered or left, nothing is rejected, and q' is a
-continuous function of q and of every parameter.
+up to a constant.  The measure g dq, that is d^3p in the lab, must stay uniform.  Let Y(q) be any increasing
+coordinate and c an interval length.  Draw o, u ~ U(0, 1); the interval [Y - o c, Y + (1 - o) c], clipped to the range
+of Y, maps to [A, E] in q; q' is uniform in g dq on [A, E].  Intervals are placed without regard to q, so the kernel is
+exactly symmetric with respect to g dq for any c.  With Y the metric of D_q and c^2 = 12 C dt its variance is 2 D_q dt.
+The gap q < q_gap is never entered or left, nothing is rejected, and q' is a continuous function of q and of every
+parameter.
 
-Where a broadened resonance scatters particles in the gap, too, Y reaches down to q = 0 and goes on, odd in
-p_par', in the other hemisphere, whose waves are those of the other helicity: an interval may lie
-across.  Then start and q' are negative there.  o and u count from the same end of p_par' in both
-hemispheres, so that q' stays a continuous function of q there, too; nothing else changes.
+Where a broadened resonance scatters particles in the gap, too, Y reaches down to q = 0 and goes on, odd in p_par', in
+the other hemisphere, whose waves are those of the other helicity.  An interval may then lie across q = 0, and start and
+q' are negative in the other hemisphere.  o and u count from the same end of p_par' in both hemispheres, so that q'
+stays a continuous function of q there, too; nothing else changes.
 """
 
 from __future__ import annotations
@@ -30,24 +29,37 @@ import numpy as np
 
 from crmc.physics.markers import Markers
 from crmc.physics.spectrum import CELLS, ROWS, SpectrumGrid, range_fraction, table_coordinate
+from crmc.physics.state import State
 from crmc.solvers.monte_carlo.tables import ScatteringTable, pole_angle, pole_distance
 
 
 class WaveFrame(NamedTuple):
-    """Marker variables seen by waves of phase velocity V (code units); arrays (N,)."""
+    """Variables of markers in the frame of waves of one direction.
 
-    V: jax.Array  # signed phase velocity, scalar
-    gamma: jax.Array  # Lorentz factor of V, scalar
-    momentum: jax.Array  # p'
-    energy: jax.Array  # eps' (total)
-    q: jax.Array  # |p_par'|
-    sign: jax.Array  # s = sign(p_par'); a marker resonates with helicity h = s
+    V: signed phase velocity [c]
+    gamma: Lorentz factor of V
+    momentum: p', (N,) [m_p c]
+    energy: eps', total, (N,) [m_p c^2]
+    q: |p_par'|, (N,) [m_p c]
+    sign: s = sign(p_par'), (N,); a marker resonates with helicity h = s
+    """
+
+    V: jax.Array
+    gamma: jax.Array
+    momentum: jax.Array
+    energy: jax.Array
+    q: jax.Array
+    sign: jax.Array
 
 
 class Kick(NamedTuple):
-    """A proposed kick: the interval [start, start + length] in q and the fraction landed at.
+    """A proposed kick into the interval [start, start + length] of q.
 
     Negative places lie in the other hemisphere, where p_par' has the sign -s.
+
+    frame: markers before the kick
+    start, length: start and length of the interval, (N,) [m_p c]
+    fraction: part of the interval below q', (N,)
     """
 
     frame: WaveFrame
@@ -57,12 +69,16 @@ class Kick(NamedTuple):
 
     @property
     def q(self) -> jax.Array:
-        """|p_par'| after the kick."""
+        """q' = |p_par'| after the kick, negative in the other hemisphere, (N,) [m_p c]."""
         return self.start + self.length * self.fraction
 
 
 def wave_frame(momentum_squared: jax.Array, parallel: jax.Array, V: jax.Array) -> WaveFrame:
-    """Boost (p^2, p_par) to the frame moving at V."""
+    """Return markers in the frame that moves at V.
+
+    momentum_squared: p^2, (N,) [(m_p c)^2]
+    parallel: p_par, (N,) [m_p c]
+    """
     V = V.astype(parallel.dtype)
     gamma = 1.0 / jnp.sqrt(1.0 - V**2)
     energy = jnp.sqrt(1.0 + momentum_squared)
@@ -72,14 +88,23 @@ def wave_frame(momentum_squared: jax.Array, parallel: jax.Array, V: jax.Array) -
     return WaveFrame(V, gamma, p, gamma * (energy - V * parallel), jnp.abs(p_par), sign)
 
 
+def frame_of_waves(state: State, velocity: jax.Array, direction: jax.Array | int) -> WaveFrame:
+    """Return the markers of ``state`` in the frame of the waves of direction number ``direction``.
+
+    velocity: phase velocities of both directions' waves, (2,) [c]
+    """
+    m = state.markers
+    return wave_frame(m.momentum_squared(state.b), m.parallel_momentum, velocity[direction])
+
+
 def energy_change(kick: Kick) -> jax.Array:
-    """d eps = V d p_par of each marker, exact for every elastic kick."""
+    """Return d eps = V d p_par of each marker, exact for every elastic kick, (N,) [m_p c^2]."""
     f = kick.frame
     return f.V * f.gamma * f.sign * (kick.q - f.q)
 
 
 def apply(markers: Markers, kick: Kick, b: jax.Array) -> Markers:
-    """Markers after the kick: p_par by the boost back to the lab, |p| by d eps = V d p_par."""
+    """Return the markers after the kick: p_par from the boost back to the lab, p from d eps = V d p_par."""
     f = kick.frame
     change = f.gamma * f.sign * (kick.q - f.q)
     gained = f.V * change
@@ -92,8 +117,16 @@ def apply(markers: Markers, kick: Kick, b: jax.Array) -> Markers:
     )
 
 
+def after_kick(state: State, kick: Kick) -> State:
+    """Return the state with its markers after the kick."""
+    return dataclasses.replace(state, markers=apply(state.markers, kick, state.b))
+
+
 def uniform_pair(bits: jax.Array, dtype: jnp.dtype) -> tuple[jax.Array, jax.Array]:
-    """Two independent uniforms in (0, 1), 16 bits each, from one uint32 word."""
+    """Return two independent uniform numbers in (0, 1), (N,) each, with 16 bits each from one word.
+
+    bits: random words, (N,) uint32
+    """
     scale = jnp.asarray(2.0**-16, dtype)
     high = (bits >> 16).astype(dtype)
     low = (bits & 0xFFFF).astype(dtype)
@@ -101,7 +134,12 @@ def uniform_pair(bits: jax.Array, dtype: jnp.dtype) -> tuple[jax.Array, jax.Arra
 
 
 def reinject(frame: WaveFrame, start: jax.Array, end: jax.Array, u: jax.Array, s: jax.Array) -> Kick:
-    """Landing point uniform in g dq on [start, end], g = 1 + kappa q with kappa = V s/eps'."""
+    """Return the kick to a place uniform in g dq on [start, end], g = 1 + kappa q with kappa = V s/eps'.
+
+    start, end: ends of the interval, (N,) [m_p c]
+    u: uniform number, (N,)
+    s: sign of p_par' where q > 0, (N,)
+    """
     kappa = frame.V * s / frame.energy
     length = end - start
     g = 1.0 + kappa * start
@@ -111,11 +149,11 @@ def reinject(frame: WaveFrame, start: jax.Array, end: jax.Array, u: jax.Array, s
 
 
 class Lookup(NamedTuple):
-    """The metric of `tables.ScatteringTable` ready for the markers' look-ups.
+    """The metric of one direction's `tables.ScatteringTable`, ready for the markers' look-ups.
 
-    values: Y, flat, in the markers' dtype.
-    pairs: each Y and that of the next row in one word, if both fit: one access instead of two; else ``values``.
-    reference: e_ref.
+    values: Y, (2 ROWS (CELLS + 1),), in the markers' dtype
+    pairs: each Y and that of the next row in one word, if both fit: one access instead of two; else ``values``
+    reference: e_ref
     """
 
     values: jax.Array
@@ -124,7 +162,7 @@ class Lookup(NamedTuple):
 
 
 def make_lookup(table: ScatteringTable, dtype: jnp.dtype) -> Lookup:
-    """Look-up for markers of ``dtype``."""
+    """Return the look-up of one direction's table for markers of ``dtype``."""
     y = table.y.astype(dtype)
     pairs = y
     if dtype == jnp.float32:
@@ -133,9 +171,18 @@ def make_lookup(table: ScatteringTable, dtype: jnp.dtype) -> Lookup:
     return Lookup(y.reshape(-1), pairs.reshape(-1), table.reference)
 
 
+def lookup_of(tables: ScatteringTable, direction: jax.Array | int, dtype: jnp.dtype) -> Lookup:
+    """Return the look-up of direction number ``direction`` of stacked tables for markers of ``dtype``."""
+    return make_lookup(jax.tree.map(lambda x: x[direction], tables), dtype)
+
+
 @jax.custom_jvp
 def _node(lookup: Lookup, index: jax.Array, mix: jax.Array) -> jax.Array:
-    """Y at flat node ``index``, mixed with that of the next row."""
+    """Return Y at flat node ``index``, mixed with that of the next row, (N,).
+
+    index: flat index of the lower row's node, (N,)
+    mix: share of the next row, (N,)
+    """
     if lookup.pairs.dtype == jnp.uint64:
         pair = lookup.pairs.at[index].get(mode="promise_in_bounds")
         low, high = (
@@ -148,6 +195,7 @@ def _node(lookup: Lookup, index: jax.Array, mix: jax.Array) -> jax.Array:
 
 @_node.defjvp
 def _node_jvp(primals: tuple, tangents: tuple) -> tuple[jax.Array, jax.Array]:
+    """Differentiate `_node` with respect to the values and ``mix``; the words of ``pairs`` have no derivative."""
     lookup, index, mix = primals
     d_lookup, _, d_mix = tangents
     low, high = _rows_at(lookup.values, index)
@@ -156,38 +204,43 @@ def _node_jvp(primals: tuple, tangents: tuple) -> tuple[jax.Array, jax.Array]:
 
 
 def _rows_at(values: jax.Array, index: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return the values at flat node ``index`` and at that of the next row, (N,) each."""
     low = values.at[index].get(mode="promise_in_bounds")
     return low, values.at[index + (CELLS + 1)].get(mode="promise_in_bounds")
 
 
 class _Rows(NamedTuple):
-    """The two table rows next to each marker's ln p', mixed linearly."""
+    """The two table rows next to each marker's ln p', mixed linearly.
+
+    base: flat index of node 0 of the lower row, (N,)
+    mix: share of the next row, (N,)
+    """
 
     lookup: Lookup
-    base: jax.Array  # flat index of node 0 of the lower row
+    base: jax.Array
     mix: jax.Array
 
     def node(self, i: jax.Array | int) -> jax.Array:
-        """Y at node i."""
+        """Return Y at node i, (N,)."""
         return _node(self.lookup, self.base + i, self.mix)
 
     def value(self, t: jax.Array) -> jax.Array:
-        """Y at table coordinate t in [0, CELLS], linear within a cell."""
+        """Return Y at table coordinate t in [0, CELLS], linear within a cell, (N,)."""
         i = jnp.minimum(t.astype(jnp.int32), CELLS - 1)
         left = self.node(i)
         return left + (t - i) * (self.node(i + 1) - left)
 
     def opposite(self, sign: jax.Array) -> _Rows:
-        """The same rows of the other helicity; ``sign`` is that of the own."""
+        """Return the rows of the other helicity; ``sign`` is s of these rows, (N,)."""
         shift = ROWS * (CELLS + 1)
         return self._replace(base=self.base + jnp.where(sign < 0.0, -shift, shift))
 
     def inverse(self, ys: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
-        """Table coordinate of each Y, within the table's range: the exact inverse of ``value``."""
+        """Return the table coordinate of each Y, (N,), within the table's range: the exact inverse of ``value``."""
         return _inverse(tuple((self, y) for y in ys))
 
     def _within(self, at: jax.Array, y: jax.Array) -> jax.Array:
-        """Table coordinate of y in one of the two cells that meet at the flat node ``at``."""
+        """Return the table coordinate of y in one of the two cells that meet at the flat node ``at``, (N,)."""
         near = _node(self.lookup, at, self.mix)
         above = near <= y
         far = _node(self.lookup, at + jnp.where(above, 1, -1), self.mix)
@@ -197,12 +250,12 @@ class _Rows(NamedTuple):
 
 
 def _inverse(pairs: tuple[tuple[_Rows, jax.Array], ...]) -> tuple[jax.Array, ...]:
-    """Table coordinate of each Y within its rows; all at a time."""
+    """Return the table coordinates of several Y, each (N,) within rows of its own."""
     return tuple(rows._within(at, y) for at, (rows, y) in zip(_odd_nodes(pairs), pairs, strict=True))
 
 
 def _odd_nodes(pairs: tuple[tuple[_Rows, jax.Array], ...]) -> tuple[jax.Array, ...]:
-    """Flat index of the odd node at one end of the cell in which each Y lies, by bisection on the nodes.
+    """Return the flat index of the odd node at one end of the cell in which each Y lies, by bisection on the nodes.
 
     A loop, not unrolled: what it reads is then computed once and not within each of its look-ups (XLA on CPU).
     """
@@ -219,6 +272,7 @@ def _odd_nodes(pairs: tuple[tuple[_Rows, jax.Array], ...]) -> tuple[jax.Array, .
 
 
 def _rows(grid: SpectrumGrid, lookup: Lookup, frame: WaveFrame, b: jax.Array) -> _Rows:
+    """Return the table rows next to each marker's ln p', of the helicity that it resonates with."""
     dtype = frame.q.dtype
     offset = ((grid.row_start + jnp.log(b)) / grid.row_step).astype(dtype)
     r = jnp.log(frame.momentum) * (1.0 / grid.row_step).astype(dtype) - offset
@@ -238,10 +292,12 @@ def spectrum_kick(
     *,
     across: bool = False,
 ) -> Kick:
-    """Kick by one direction's waves, both helicities: nu dt = nu_dt e(ln k_res)/gamma'.
+    """Return the kick by one direction's waves of both helicities, with nu dt = nu_dt e(ln k_res)/gamma'.
 
-    The table of ``lookup`` must have been made with the same ``nu_dt`` = nu_coefficient Omega0 dt.
-    across: markers are scattered in the gap, too, and may cross it; ``grid`` must have been made ``broadened``.
+    lookup: look-up of a table made with the same ``nu_dt``
+    nu_dt: nu_coefficient Omega0 dt
+    bits: random words, (N,) uint32
+    across: whether markers are scattered in the gap, too, and may cross it; ``grid`` must have been made ``broadened``
     """
     dtype = frame.q.dtype
     if across:
@@ -272,7 +328,12 @@ def spectrum_kick(
 def _across(
     rows: _Rows, low: jax.Array, high: jax.Array, sign: jax.Array, place: Callable[[jax.Array], jax.Array]
 ) -> tuple[jax.Array, jax.Array]:
-    """Both ends of an interval in Y, the lower one negative where it lies in the other hemisphere."""
+    """Return the ends in q of an interval of Y, (N,) [m_p c], the lower one negative in the other hemisphere.
+
+    low, high: ends of the interval in Y, (N,)
+    sign: s of the markers, (N,)
+    place: function from the table coordinate to q
+    """
     other, origin = rows.opposite(sign), rows.node(0)
     beyond = low < origin
     where = rows._replace(base=jnp.where(beyond, other.base, rows.base))
@@ -282,10 +343,13 @@ def _across(
 
 
 def constant_kick(frame: WaveFrame, frequency: jax.Array, dt: jax.Array, bits: jax.Array, *, co_moving: bool) -> Kick:
-    """Kick with a constant nu (code units), D_mu'mu' = nu (1 - mu'^2)/2, no spectrum and no gap.
+    """Return the kick by a constant nu, D_mu'mu' = nu (1 - mu'^2)/2, without spectrum and gap.
 
-    co_moving: waves of direction V scatter only the hemisphere that moves with them, 0 <= q <= p';
-    otherwise the whole range -p' <= p_par' <= p', so that <P_l(mu')> decays at nu l (l + 1)/2.
+    frequency: nu [Omega0]
+    dt: time step [1/Omega0]
+    bits: random words, (N,) uint32
+    co_moving: whether waves scatter only the hemisphere that moves with them, 0 <= q <= p'; otherwise the whole range
+        -p' <= p_par' <= p' is scattered, so that <P_l(mu')> decays at nu l (l + 1)/2
     """
     dtype = frame.q.dtype
     o, u = uniform_pair(bits, dtype)

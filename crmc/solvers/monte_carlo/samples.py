@@ -1,4 +1,4 @@
-"""Eq. 37 as a check that can fail: 2 sum Gamma W with Gamma from the functional A[f], beside the kicks' energy.
+"""Sample f for the growth functional, whose 2 sum Gamma W must equal the energy of the kicks (eq. 37).
 
 The functional needs f as the continuous equation has it.  A kick of finite length carries a mean over its length of
 the gradient of f, so that where D varies within a kick, D times the gradient itself is off in proportion to nu dt: 4 to
@@ -27,24 +27,29 @@ from crmc.solvers.monte_carlo.tables import ScatteringTable, scattering_tables
 
 #: Steps of the run before measuring; short steps while measuring.
 RELAXING, MEASURING = 4, 2
-#: Samples take parts of the ensemble in turn, at most so many if a part then has fewer markers than this.
+#: Samples take parts of the ensemble in turn: at most this many parts, with at least this many markers in each.
 _MOST_PARTS, _FEWEST_MARKERS = 4, 8192
 #: No sample takes more markers: its cost then stays small beside the run's.
 _MOST_MARKERS = 65536
 
 
 class Sample(NamedTuple):
-    """Markers picked at the start of a step: what expansion and kicks will change."""
+    """Markers picked at the start of a step, before expansion and kicks change them.
 
-    due: jax.Array  # whether the step is one of those that are sampled
-    start: jax.Array  # number of the first marker
-    changing: tuple[jax.Array, jax.Array]  # parallel momentum, rise; see `ensemble.excerpt`
+    due: whether the step is sampled
+    start: number of the first marker
+    changing: parallel momentum [m_p c] and rise, each (n,) on one device; see `ensemble.excerpt`
+    """
+
+    due: jax.Array
+    start: jax.Array
+    changing: tuple[jax.Array, jax.Array]
 
 
 def take_sample(state: State, model: Model) -> Sample:
-    """The markers that the step's sample, if one is due, follows.
+    """Return the markers that the sample of this step follows, at the start of the step.
 
-    Consecutive ones, a low-discrepancy set of their own: cells of the histogram then are rarely empty.
+    They are consecutive ones, a low-discrepancy set of their own: cells of the histogram then are rarely empty.
     """
     n, size = state.markers.rise.shape[0], _sample_size(state)
     sample, phase = jnp.divmod(state.step, model.functional_every)
@@ -54,6 +59,7 @@ def take_sample(state: State, model: Model) -> Sample:
 
 
 def _sample_size(state: State) -> int:
+    """Return the number of markers in a sample."""
     n = state.markers.rise.shape[0]
     parts = min(max(n // _FEWEST_MARKERS, 1), _MOST_PARTS)
     return min(-(-n // parts), _MOST_MARKERS)
@@ -62,10 +68,14 @@ def _sample_size(state: State) -> int:
 def functional_of(
     sample: Sample, start: State, state: State, noise: jax.Array, parameters: Parameters, model: Model
 ) -> jax.Array:
-    """`functional_sample` of a step that has kicked the markers of ``state``, or zeros where none is due.
+    """Return the `functional_sample` of a step, or zeros where none is due, (2, *functional.histogram_shape()).
 
-    start: the state at the start of the step, half a step before the kicks.  Its waves scatter the sample as they did
-    the run's markers: those of ``state`` have grown by the step's kicks.
+    The waves of ``start`` scatter the sample as they did the run's markers: those of ``state`` have grown by the kicks.
+
+    sample: markers at the start of the step, from `take_sample`
+    start: state at the start of the step, half a step before the kicks
+    state: state after the kicks
+    noise: key of the step's random words
     """
     size = _sample_size(state)
     shares = excerpt(model.layout, state.markers, sample.start, size)
@@ -91,10 +101,11 @@ def functional_sample(
     model: Model,
     b_ratio: jax.Array,
 ) -> jax.Array:
-    """Histogram of f in the frames of both directions' waves, (2 directions, *growth.histogram_shape()).
+    """Return a histogram of f in the frames of both directions' waves, (2, *functional.histogram_shape()).
 
-    before, after, words: parts of the ensemble around the kicks of one step, at the field of ``state``, and fresh
-    random words; b_ratio: change of b in a step.
+    before, after: n markers before and after the kicks of one step, at the field of ``state``
+    words: fresh random words, (n,) uint64
+    b_ratio: factor by which b changes in a step
     """
     refinement = model.functional_refinement
     nu_dt = parameters.nu_coefficient * state.b * parameters.dt / refinement
@@ -116,6 +127,70 @@ def functional_sample(
     return spread(model.layout, local, (before, after, words), shared)[1]
 
 
+class _ShortSteps(NamedTuple):
+    """Operators of a sample's short steps.
+
+    words: random words of the sample, (n,) uint64
+    velocity: phase velocities of both directions' waves, (2,) [c]
+    lookups: look-ups of the metric, one for each direction
+    nu_dt: scattering per short step of a marker at rest per unit e
+    ratio: factor by which b changes in a short step
+    span: length of a short step in units of the gradient's, dt/L [1/c]
+    """
+
+    words: jax.Array
+    velocity: jax.Array
+    lookups: list[kernel.Lookup]
+    nu_dt: jax.Array
+    ratio: jax.Array
+    span: jax.Array
+    parameters: Parameters
+    model: Model
+
+    def kick(self, state: State, i: jax.Array, d: int) -> tuple[kernel.Kick, State]:
+        """Return the kick by the waves of direction number ``d`` in short step ``i``, and the state after it."""
+        frame = kernel.frame_of_waves(state, self.velocity, d)
+        half = (self.words >> np.uint64(32 * d)).astype(jnp.uint32)
+        bits = _scramble(half + (2 * i + d).astype(jnp.uint32) * jnp.uint32(0x9E3779B9))
+        across = self.model.broadened
+        kick = kernel.spectrum_kick(
+            self.parameters.grid, self.lookups[d], frame, state.b, self.nu_dt, bits, across=across
+        )
+        return kick, kernel.after_kick(state, kick)
+
+    def drive(self, state: State) -> State:
+        """Return the state after the gradient and the expansion of a short step."""
+        m = state.markers
+        if self.model.gradient:
+            full = m.weight(self.parameters.background, state.amplitude)
+            change = gradient.gain(m, full, state.b, self.span)
+            m = dataclasses.replace(m, excess=m.excess + change.astype(m.rise.dtype))
+        b = state.b * self.ratio
+        return dataclasses.replace(state, b=b, markers=markers.expand(m, state.b, b))
+
+    def relax(self, i: jax.Array, state: State) -> State:
+        """Return the state after short step ``i``."""
+        state = self.drive(state)
+        for d in range(2):
+            _, state = self.kick(state, i, d)
+        return state
+
+    def measure(self, i: jax.Array, carry: tuple[State, jax.Array]) -> tuple[State, jax.Array]:
+        """Return the state after short step ``i``, and the histogram with f before and after each of its kicks."""
+        state, histogram = carry
+        state = self.drive(state)
+        grid, background = self.parameters.grid, self.parameters.background
+        for d in range(2):
+            moved, after = self.kick(state, i, d)
+            for q, s in ((moved.frame.q, state), (moved.q, after)):
+                frame = moved.frame._replace(q=q)
+                weights = functional.wave_frame_weight(background, s.amplitude, frame, s.markers, s.b)
+                part = functional.resonant_histogram(grid, background, frame, *weights, s.b)
+                histogram = histogram.at[d].add(part)
+            state = after
+        return state, histogram
+
+
 def _relaxed_histogram(
     state: State,
     words: jax.Array,
@@ -126,58 +201,23 @@ def _relaxed_histogram(
     span: jax.Array,
     model: Model,
 ) -> jax.Array:
-    """Carry the markers of ``state`` on in short steps, then add up f.
+    """Carry the markers of ``state`` on in short steps, then return the histogram of f.
 
-    In each the field changes by ``ratio``, and the weights as the gradient has it in a time dt, ``span`` = dt/L.
+    tables: tables of both directions, stacked
+    words, nu_dt, ratio, span: as in `_ShortSteps`
     """
     velocity = wave_velocities(state, parameters)
-    dtype = state.markers.rise.dtype
-    lookups = [kernel.make_lookup(jax.tree.map(lambda x, d=d: x[d], tables), dtype) for d in range(2)]
-
-    def kick(state: State, i: jax.Array, d: int) -> tuple[kernel.Kick, State]:
-        frame = kernel.wave_frame(state.markers.momentum_squared(state.b), state.markers.parallel_momentum, velocity[d])
-        half = (words >> np.uint64(32 * d)).astype(jnp.uint32)
-        bits = _scramble(half + (2 * i + d).astype(jnp.uint32) * jnp.uint32(0x9E3779B9))
-        kick = kernel.spectrum_kick(parameters.grid, lookups[d], frame, state.b, nu_dt, bits, across=model.broadened)
-        return kick, dataclasses.replace(state, markers=kernel.apply(state.markers, kick, state.b))
-
-    def drive(state: State) -> State:
-        m = state.markers
-        if model.gradient:
-            full = m.weight(parameters.background, state.amplitude)
-            change = gradient.gain(m, full, state.b, span)
-            m = dataclasses.replace(m, excess=m.excess + change.astype(dtype))
-        b = state.b * ratio
-        return dataclasses.replace(state, b=b, markers=markers.expand(m, state.b, b))
-
-    def relax(i: jax.Array, state: State) -> State:
-        state = drive(state)
-        for d in range(2):
-            _, state = kick(state, i, d)
-        return state
-
-    def measure(i: jax.Array, carry: tuple[State, jax.Array]) -> tuple[State, jax.Array]:
-        state, histogram = carry
-        state = drive(state)
-        for d in range(2):
-            moved, after = kick(state, i, d)
-            for q, s in ((moved.frame.q, state), (moved.q, after)):
-                frame = moved.frame._replace(q=q)
-                weights = functional.wave_frame_weight(parameters.background, s.amplitude, frame, s.markers, s.b)
-                part = functional.resonant_histogram(parameters.grid, parameters.background, frame, *weights, s.b)
-                histogram = histogram.at[d].add(part)
-            state = after
-        return state, histogram
-
+    lookups = [kernel.lookup_of(tables, d, state.markers.rise.dtype) for d in range(2)]
+    short = _ShortSteps(words, velocity, lookups, nu_dt, ratio, span, parameters, model)
     relaxing = RELAXING * model.functional_refinement
-    state = jax.lax.fori_loop(0, relaxing, relax, state)
+    state = jax.lax.fori_loop(0, relaxing, short.relax, state)
     carry = (state, jnp.zeros((2, *functional.histogram_shape())))
-    _, histogram = jax.lax.fori_loop(relaxing, relaxing + MEASURING, measure, carry)
+    _, histogram = jax.lax.fori_loop(relaxing, relaxing + MEASURING, short.measure, carry)
     return histogram
 
 
 def _scramble(x: jax.Array) -> jax.Array:
-    """Fresh words from used ones (the finaliser of MurmurHash3); good enough for a copy that is thrown away."""
+    """Return fresh words from used ones (the finaliser of MurmurHash3), good enough for a copy that is thrown away."""
     x = (x ^ (x >> 16)) * jnp.uint32(0x85EBCA6B)
     x = (x ^ (x >> 13)) * jnp.uint32(0xC2B2AE35)
     return x ^ (x >> 16)

@@ -1,4 +1,4 @@
-"""The kicks of one step: every marker meets the waves of both directions, which take up what it loses."""
+"""Kick every marker by the waves of both directions, which take up the energy that it loses."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from crmc.solvers.tally import Tally, empty_tally
 
 
 class Exchange(NamedTuple):
-    """Sums over the ensemble of what the kicks of a step moved; energies d eps per unit length of tube.
+    """Sums over markers and kicks of a step, per unit length of tube; before the sum an entry (N,) for each marker.
 
-    squared: (w d eps)^2 of both directions' kicks, w the mean estimator weight before and after.
-    exchanged, absolute: W d eps and |W d eps|, W the full weight.
-    envelope: V F0 after the kicks, times 1, eps and eps^2 (a triple).
+    squared: (w d eps)^2, w the mean of the estimator's weights before and after a kick [code^2]
+    exchanged, absolute: W d eps and |W d eps|, W the full weight [code]
+    envelope: V F0 after the kicks, times 1, eps and eps^2 [code]
     """
 
     squared: jax.Array
@@ -37,7 +37,11 @@ class Exchange(NamedTuple):
 
 
 class Correction(NamedTuple):
-    """Change of weights, eta V F0(y) (eps - mean) each, that is still to be made."""
+    """A change of each marker's weight by eta V F0(y) (eps - mean).
+
+    eta: strength [1/(m_p c^2)]
+    mean: mean kinetic energy of F0's markers [m_p c^2]
+    """
 
     eta: jax.Array
     mean: jax.Array
@@ -46,11 +50,13 @@ class Correction(NamedTuple):
 def scatter(
     state: State, noise: jax.Array, parameters: Parameters, model: Model, b: jax.Array
 ) -> tuple[State, Tally, Correction]:
-    """Expansion to field ``b``, and elastic kicks by the waves of both directions, in alternating order.
+    """Expand to field ``b`` and kick the markers by the waves of both directions, in alternating order.
 
-    noise: key of the step's random words, or the words, (N,) uint64: a low half for direction +, a high one for -.
-    Returns the state with waves that took up what the particles lost, after the first half of their damping, and the
-    correction that `settle` must make for the energies to balance.
+    Returns the state, whose waves took up what the particles lost and then had the first half of their damping; the
+    tally; and the correction that `settle` must make for the energies to balance.
+
+    noise: key of the step's random words, or the words, (N,) uint64: the low half for direction +, the high one for -
+    b: field at which the markers are kicked
     """
     if model.scattering == "spectrum":
         return _scatter_spectrum(state, noise, parameters, model, b)
@@ -60,15 +66,13 @@ def scatter(
 def _scatter_spectrum(
     state: State, noise: jax.Array, parameters: Parameters, model: Model, b: jax.Array
 ) -> tuple[State, Tally, Correction]:
+    """Kick by the waves of the spectrum; see `scatter`."""
     before = state
     state = tube.change_surroundings(state, parameters, model, b)
     nu_dt = parameters.nu_coefficient * b * parameters.dt
     tables = scattering_tables(state, parameters, nu_dt)
-    first = state.step % 2
-    order = jnp.stack([first, 1 - first])
-    lookups = [
-        kernel.make_lookup(jax.tree.map(lambda x, i=i: x[order[i]], tables), state.markers.rise.dtype) for i in range(2)
-    ]
+    order = _order(state)
+    lookups = [kernel.lookup_of(tables, order[i], state.markers.rise.dtype) for i in range(2)]
 
     def body(state: State, shared: tuple, words: jax.Array, histograms: tuple) -> tuple:
         parameters, lookups, order, nu_dt, b = shared
@@ -78,10 +82,9 @@ def _scatter_spectrum(
         kicked, weight = [], [weighing.estimated(state.markers, model.estimator)]
         V = wave_velocities(state, parameters)
         for lookup, direction in zip(lookups, order, strict=True):
-            frame = kernel.wave_frame(state.markers.momentum_squared(b), state.markers.parallel_momentum, V[direction])
-            bits = _half(words, direction)
+            frame, bits = kernel.frame_of_waves(state, V, direction), _half(words, direction)
             kick = kernel.spectrum_kick(parameters.grid, lookup, frame, b, nu_dt, bits, across=model.broadened)
-            state = dataclasses.replace(state, markers=kernel.apply(state.markers, kick, b))
+            state = kernel.after_kick(state, kick)
             weight.append(weighing.estimated(state.markers, model.estimator))
             kicked.append(kick)
         mean = [0.5 * (weight[i] + weight[i + 1]) for i in range(2)]
@@ -110,10 +113,13 @@ def _scatter_spectrum(
 def _scatter_constant(
     state: State, noise: jax.Array, parameters: Parameters, model: Model, b: jax.Array
 ) -> tuple[State, Tally, Correction]:
-    """Kicks of a constant nu: the energy goes to waves that are not followed, and is booked as radiated."""
+    """Kick at a constant nu; see `scatter`.
+
+    The energy goes to waves that are not followed: it is booked as radiated.
+    """
     co_moving, before = model.scattering == "co_moving", state
     state = tube.change_surroundings(state, parameters, model, b)
-    order = jnp.stack([state.step % 2, 1 - state.step % 2]) if co_moving else jnp.zeros(1, jnp.int64)
+    order = _order(state) if co_moving else jnp.zeros(1, jnp.int64)
 
     def body(state: State, shared: tuple, words: jax.Array, histograms: tuple) -> tuple:
         parameters, order, b = shared
@@ -123,10 +129,9 @@ def _scatter_constant(
         weight, energy, mean = weighing.estimated(state.markers, model.estimator), [], []
         V, nu = wave_velocities(state, parameters), parameters.scattering_frequency
         for direction in order:
-            frame = kernel.wave_frame(state.markers.momentum_squared(b), state.markers.parallel_momentum, V[direction])
-            bits = _half(words, direction)
+            frame, bits = kernel.frame_of_waves(state, V, direction), _half(words, direction)
             kick = kernel.constant_kick(frame, nu, parameters.dt, bits, co_moving=co_moving)
-            state = dataclasses.replace(state, markers=kernel.apply(state.markers, kick, b))
+            state = kernel.after_kick(state, kick)
             after = weighing.estimated(state.markers, model.estimator)
             energy.append(kernel.energy_change(kick))
             mean.append(0.5 * (weight + after))
@@ -145,18 +150,29 @@ def _scatter_constant(
     return dataclasses.replace(state, books=books), tally, _correction(sums, jnp.zeros(()))
 
 
+def _order(state: State) -> jax.Array:
+    """Return the numbers of the directions in the order in which they kick in this step, (2,)."""
+    first = state.step % 2
+    return jnp.stack([first, 1 - first])
+
+
 def _moved(m: Markers) -> dict[str, jax.Array]:
-    """What kicks change."""
+    """Return the fields of the markers that kicks change."""
     return {"parallel_momentum": m.parallel_momentum, "rise": m.rise}
 
 
 def _half(words: jax.Array, direction: jax.Array) -> jax.Array:
-    """The 32 bits of each word that belong to a direction (index 0: +, 1: -)."""
+    """Return the 32 bits of each word that belong to a direction, (N,) uint32; direction 0 is +, 1 is -."""
     return (words >> (32 * direction).astype(words.dtype)).astype(jnp.uint32)
 
 
 def _exchange(state: State, full: jax.Array, control: jax.Array, energy: list, mean: list) -> Exchange:
-    """Terms of one block, ``state`` and w = ``control`` after the kicks."""
+    """Return the terms of `Exchange` of one block of markers.
+
+    state: state after the kicks
+    full, control: weights W and, after the kicks, w, (N,) [code]
+    energy, mean: d eps and the mean estimator weight of each kick, (N,) [code]
+    """
     share = [(w * e).astype(jnp.float64) for w, e in zip(mean, energy, strict=True)]
     exchanged = [full * e for e in energy]
     # W - w = V F0
@@ -171,19 +187,20 @@ def _exchange(state: State, full: jax.Array, control: jax.Array, energy: list, m
 
 
 def _sum(terms: list[jax.Array]) -> jax.Array:
+    """Return the sum of the terms, from the first one on, without a zero added."""
     return functools.reduce(jnp.add, terms)
 
 
 def _tally(state: State, sums: Exchange) -> Tally:
+    """Return a tally with the sums of a step over the markers."""
     return empty_tally(jnp.zeros(()))._replace(
-        functional=jnp.zeros(()),
         gain_variance=state.b**2 * sums.squared,
         absolute_exchange=state.b * sums.absolute,
     )
 
 
 def _correction(sums: Exchange, missing: jax.Array) -> Correction:
-    """The correction that gives the particles the energy ``missing``, per unit length."""
+    """Return the correction that gives the particles the energy ``missing`` per unit length of tube [code]."""
     number, energy, square = sums.envelope
     mean = energy / number
     return Correction(missing / (square - energy * mean), mean)
@@ -192,11 +209,14 @@ def _correction(sums: Exchange, missing: jax.Array) -> Correction:
 def settle(
     state: State, tally: Tally, correction: Correction, parameters: Parameters, model: Model, b: jax.Array
 ) -> tuple[State, Tally]:
-    """Weights corrected so that the particles lost exactly what the waves gained; then expansion to field ``b``.
+    """Correct the weights so that the particles lost exactly what the waves gained, then expand to field ``b``.
 
     The gain is read with the control variate, the particles' energy with full weights: they differ by the sampling
     noise of F0's part, whose expectation vanishes.  That noise is taken out of the weights as a change of the
     isotropic part, eta V F0(y) (eps - <eps>), which conserves their number and drives no wave.
+
+    tally, correction: from `scatter`
+    b: field at the end of the step
     """
     balanced = model.balance_energy and model.scattering == "spectrum"
 

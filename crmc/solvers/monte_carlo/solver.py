@@ -1,4 +1,4 @@
-"""The Monte Carlo solver as its drivers see it."""
+"""Define the Monte Carlo solver as its drivers see it."""
 
 from __future__ import annotations
 
@@ -16,18 +16,24 @@ from crmc.solvers.tally import Tally, empty_tally
 
 
 def init(parameters: Parameters) -> Tally:
-    """Return the tally of no steps, whose ``functional`` is a histogram of f for each direction."""
+    """Return the tally of no steps, with empty histograms of f for each direction in ``functional``."""
     del parameters
     return empty_tally(jnp.zeros((2, *histogram_shape())))
 
 
 def keyed_step(state: State, key: jax.Array, parameters: Parameters, model: Model) -> tuple[State, Tally]:
-    """Take one step with the random numbers of its step number."""
+    """Take one step with the random words of its step number.
+
+    key: random key of the run
+    """
     return step(state, step_noise(key, state.step), parameters, model)
 
 
 def observe(state: State, tally: Tally, count: jax.Array, parameters: Parameters, model: Model) -> Row:
-    """Read a row of results; ``tally`` holds ``count`` steps, and means over them are NaN where count = 0."""
+    """Return a row of results; means over steps are NaN where count = 0.
+
+    count: number of steps in ``tally``
+    """
     functional = functional_rates(state, tally.functional, parameters) if model.scattering == "spectrum" else None
     return row_of(state, tally, count, parameters, model, functional)
 

@@ -1,4 +1,4 @@
-"""One time step: sources, streaming, expansion and damping by halves around the scattering by both directions' waves.
+"""Take one time step: sources, gradient, expansion and damping by halves around the kicks by both directions' waves.
 
 ``step(state, noise, parameters, model) -> (state, tally)`` is pure; randomness enters as ``noise``.
 """
@@ -21,12 +21,12 @@ from crmc.solvers.tally import Tally, empty_tally
 
 
 def step(state: State, noise: jax.Array, parameters: Parameters, model: Model) -> tuple[State, Tally]:
-    """Advance by parameters.dt: sources, streaming, expansion and damping by halves around the kicks.
+    """Return the state after a time parameters.dt, and the tally of the step.
 
-    The order of the two directions' kicks alternates.  Those kicks are made by the waves before the first half of
-    their damping.
+    The order of the two directions' kicks alternates from step to step.  The waves that kick are those before the first
+    half of their damping.
 
-    noise: key of the step's random words, `noise.step_noise`.
+    noise: key of the step's random words, from `noise.step_noise`
     """
     half = 0.5 * parameters.dt
     state = tube.apply_sources(state, parameters, model, half)
@@ -50,7 +50,11 @@ def step(state: State, noise: jax.Array, parameters: Parameters, model: Model) -
 def _scattered(
     state: State, noise: jax.Array, parameters: Parameters, model: Model, middle: jax.Array
 ) -> tuple[State, Tally]:
-    """Expansion and damping by halves around the kicks at field ``middle``, and the growth functional's sample."""
+    """Return the state after expansion and damping by halves around the kicks, and their tally with any sample.
+
+    noise: as in `step`
+    middle: B/B0 in the middle of the step, where markers are kicked
+    """
     start, sampled = state, model.scattering == "spectrum" and model.functional_every > 0
     sample = take_sample(state, model) if sampled else None
     state, tally, correction = scatter(state, noise, parameters, model, middle)

@@ -1,4 +1,4 @@
-"""The metric of the kicks, tabulated for each direction, helicity and momentum."""
+"""Tabulate the metric of the kicks for each direction, helicity and momentum."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from crmc.physics.waves import wave_velocities
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class ScatteringTable:
-    """Metric of one direction's waves, in which pitch-angle diffusion has unit speed.
+    """Metric Y of one direction's waves, or of several, in which pitch-angle diffusion has unit speed.
 
-    y: int dq sqrt(g/(e/e_ref (p'^2 - q^2))) at the table nodes, (2, ROWS, CELLS + 1), compressed
-       near mu' = 1 (``pole_distance``); piecewise linear in the table coordinate t and in ln P;
-       g = gamma/gamma' is the measure of d^3p on the shell p'.
-    reference: e_ref, the largest amplitude.
+    y: int dq sqrt(g/(e/e_ref (p'^2 - q^2))) at the nodes of each helicity and row, (..., 2, ROWS, CELLS + 1),
+       compressed near mu' = 1 (`pole_distance`); piecewise linear in the table coordinate t and in ln P;
+       g is the measure of d^3p on the shell p'
+    reference: e_ref, the largest wave power e_j of the direction, (...)
     """
 
     y: jax.Array
@@ -30,7 +30,7 @@ class ScatteringTable:
 
 
 def _cumulate(steps: jax.Array) -> jax.Array:
-    """Sums 0, s_0, s_0 + s_1, ... along the last axis.
+    """Return the sums 0, s_0, s_0 + s_1, ... along the last axis, (..., n + 1) for ``steps`` (..., n).
 
     Products with small triangular matrices: XLA on CPU neither vectorises a running sum nor fuses a product into its
     consumers, which would otherwise compute the table again at every look-up.
@@ -42,17 +42,19 @@ def _cumulate(steps: jax.Array) -> jax.Array:
     return jnp.pad((within + before[..., None]).reshape(shape), [(0, 0)] * (steps.ndim - 1) + [(1, 0)])
 
 
-#: h(u) = u^2 + 0.594 u + 0.047 (1 - e^{-5.5 u}) of ``pole_distance``.
+#: h(u) = u^2 + 0.594 u + 0.047 (1 - e^{-5.5 u}) of `pole_distance`.
 _POLE_LINEAR, _POLE_OFFSET, _POLE_RATE = 0.594, 0.047, 5.5
 
 
 def pole_distance(distance: jax.Array) -> jax.Array:
-    """Coordinate in which an interval clipped at the pole mu' = 1 still diffuses at the full rate.
+    """Return the coordinate in which an interval clipped at the pole mu' = 1 still diffuses at the full rate.
 
-    Both lengths in units of the interval c.  Clipping shortens the intervals that reach the pole, so with the bare
-    metric the diffusion there is up to two times too slow.  Requiring E[theta'^2] = theta^2 + 4 D dt at every
+    Clipping shortens the intervals that reach the pole, so with the bare metric the diffusion there is up to two times
+    too slow.  Requiring E[theta'^2] = theta^2 + 4 D dt at every
     distance theta = sqrt(h(u)) from the pole of a disc gives h(u) = (1/2) int_{u-1}^{u+1} h - 1/3, h = 0 for u <= 0,
-    solved by the h below to 1 %; this function is its inverse, u(theta).
+    solved by the h above to 1 %; this function is its inverse, u(theta).
+
+    distance: theta, distance from the pole; like the result in units of the interval c, any shape
     """
     theta2 = distance**2
     u = 0.5 * (jnp.sqrt(_POLE_LINEAR**2 + 4.0 * theta2) - _POLE_LINEAR)
@@ -64,7 +66,7 @@ def pole_distance(distance: jax.Array) -> jax.Array:
 
 
 def pole_angle(u: jax.Array) -> jax.Array:
-    """Inverse of ``pole_distance``: theta = sqrt(h(u)), with the h stated there."""
+    """Return theta = sqrt(h(u)), the inverse of `pole_distance`, in the shape of ``u``."""
     return jnp.sqrt(u**2 + _POLE_LINEAR * u - _POLE_OFFSET * jnp.expm1(-_POLE_RATE * u))
 
 
@@ -76,11 +78,12 @@ def scattering_table(
     nu_dt: jax.Array,
     seed: jax.Array,
 ) -> ScatteringTable:
-    """Tables of both helicities of the waves with phase velocity ``wave_velocity`` = d v_A; ``e`` is (2, bins).
+    """Return the metric for the waves of one direction or of several; leading axes (...) are the directions.
 
-    Several directions at once: ``wave_velocity`` (n,) and ``e`` (n, 2, bins).
-    nu_dt: scattering per step of a marker at rest per unit e, nu_coefficient Omega0 dt.
-    seed: floor of the amplitudes; where the splines vanish, Y is kept finite by 1e-3 of it.
+    e: wave power of each helicity and bin, (..., 2, bins)
+    wave_velocity: signed phase velocity d v_A, (...) [c]
+    nu_dt: scattering per step of a marker at rest per unit e, nu_coefficient Omega0 dt
+    seed: floor of e; where the splines vanish, Y is kept finite by 1e-3 of it
     """
     reference = jnp.max(e, axis=(-2, -1))
     unit = reference[..., None, None, None]
@@ -105,9 +108,12 @@ def scattering_table(
 
 
 def deposited(grid: SpectrumGrid, e: jax.Array, histogram: jax.Array) -> jax.Array:
-    """sum_n H_n Psi_j(x_n), (..., bins), for deposits H (..., nodes); Psi_j = int S_j/e dq/b from x_low to node n.
+    """Return sum_n H_n Psi_j(x_n), the deposits given to each bin per unit e_j, (..., bins).
 
-    Summed by parts, from the top, so that Psi itself is not needed.  sum_j e_j Psi_j = x - x_low exactly.
+    Psi_j(x) = int S_j/e dq/b from x_low to x, so that sum_j e_j Psi_j = x - x_low exactly.  The sum is by parts, from
+    the top: Psi itself is not needed.
+    e: wave power of each bin, (..., bins)
+    histogram: H, deposits at the nodes x_n, (..., DEPOSIT_CELLS + 1)
     """
     above = jnp.flip(_cumulate(jnp.flip(histogram[..., 1:], axis=-1))[..., 1:], axis=-1)
     total = jnp.tensordot(e, grid.basis_deposit, 1)
@@ -120,6 +126,9 @@ def deposited(grid: SpectrumGrid, e: jax.Array, histogram: jax.Array) -> jax.Arr
 
 
 def scattering_tables(state: State, parameters: Parameters, nu_dt: jax.Array) -> ScatteringTable:
-    """Tables of both directions, stacked on a leading axis."""
+    """Return the metric of both directions' waves, stacked on a leading axis.
+
+    nu_dt: as in `scattering_table`
+    """
     V = wave_velocities(state, parameters)
     return scattering_table(parameters.grid, state.e, V, state.b, nu_dt, parameters.seed)

@@ -30,14 +30,14 @@ def grid_of():
     return make_grid(K_MIN, K_MAX, BINS, 0.3, 100.0, broadened=True)
 
 
-def amplitudes():
+def uneven_e():
     """Uneven spectra, the two helicities apart by a factor of three, e ~ 1e-3, (2, BINS)."""
     return 1e-3 * np.exp(np.random.default_rng(1).normal(0.0, 0.5, (2, BINS))) * np.array([[1.0], [0.3]])
 
 
 def setup(V, nu_dt, dtype=np.float64, e=None):
     grid = grid_of()
-    e = jnp.asarray(amplitudes() if e is None else e)
+    e = jnp.asarray(uneven_e() if e is None else e)
     table = scattering_table(grid, e, jnp.asarray(V), ONE, jnp.asarray(nu_dt), jnp.asarray(1e-12))
     return grid, make_lookup(table, np.dtype(dtype))
 
@@ -132,7 +132,7 @@ def test_diffusion_in_the_gap(dtype):
 
 def test_particles_in_the_gap_meet_the_shortest_waves():
     """S_j below the last k at which the splines sum to one is that there; above it is the spline; sum_j e_j Psi_j = x."""
-    grid, e = grid_of(), amplitudes()
+    grid, e = grid_of(), uneven_e()
     x_top = float(jnp.exp(-grid.log_k_top))
     x = jnp.asarray([1e-4, 0.1, 0.999 * x_top])
     np.testing.assert_allclose(grid.resonant(x), np.broadcast_to(grid.basis(jnp.asarray(x_top)), (3, BINS)), atol=1e-14)
@@ -151,7 +151,7 @@ def test_deposit_sums_to_the_energy_of_kicks_across_the_gap():
     rays, amplitude, deviation = case("anisotropic")
     b, V, nu_dt = jnp.asarray(0.8), jnp.asarray(-0.01), jnp.asarray(3000.0)
     m = initial_markers(8192, rays, amplitude, dtype=np.float64, **deviation)
-    grid, e = grid_of(), jnp.asarray(amplitudes())
+    grid, e = grid_of(), jnp.asarray(uneven_e())
     table = scattering_table(grid, e, V, b, nu_dt, jnp.asarray(1e-12))
     frame = wave_frame(m.momentum_squared(b), m.parallel_momentum * jnp.cbrt(b), V)
     bits = jnp.asarray(np.random.default_rng(2).integers(0, 2**32, 8192, dtype=np.uint32))
