@@ -15,8 +15,8 @@ HERE = Path(__file__).resolve().parent
 LONGEST = (
     "physics/test_ensemble",
     "solvers/fokker_planck/test_step",
-    "inference/test_sensitivity",
-    "inference/test_sensitivity_gradient",
+    "inference/test_derivatives",
+    "inference/test_derivatives_gradient",
     "inference/test_fit",
     "acceptance/test_linear_damping",
     "acceptance/test_estimators",
