@@ -45,7 +45,7 @@ def cores() -> int:
 
 
 def compiler_options() -> dict[str, str | bool]:
-    """Return XLA's options for compiling programs that step; none but on a CPU.
+    """Return XLA's options for compiling programs that step; empty except on a CPU.
 
     On a CPU they ask for vectors of 512 bits and for a schedule that frees temporaries early.
     """
