@@ -41,7 +41,17 @@ OUTSIDE = ("experiments", "notebooks", "docs")
 LONGEST_FILE, LONGEST_FUNCTION = 400, 60
 
 #: Rule -> what it leaves out, each with its reason.
-EXCEPTIONS: dict[str, dict[str, str]] = {}
+EXCEPTIONS: dict[str, dict[str, str]] = {
+    "R9": {
+        "crmc/physics/parameters.py": "holds arrays and switches; every test of the core uses it",
+        "crmc/physics/state.py": "holds arrays; its books are tested with the tube (tests/physics/test_tube.py)",
+        "crmc/setup/setup.py": "holds what build makes (tests/setup/test_build.py)",
+        "crmc/results/colours.py": "eight words",
+    },
+    "R10": {
+        "experiments/bench/numba_step.py": "one closure over constants that Numba compiles as a whole",
+    },
+}
 
 
 class Tree:

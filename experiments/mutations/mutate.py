@@ -20,7 +20,8 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from mutants import MUTATIONS, Mutation
+from mutants import MUTATIONS
+from mutation import Mutation
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Seconds allowed to the tests of one mutant, and to those of all together on the unmutated copy.

@@ -7,8 +7,10 @@ import ast
 import pytest
 from support.scripts import ROOT, load_script
 
-mutants = load_script("mutations", "mutants")
-mutate = load_script("mutations", "mutate")
+# In the order in which they import each other.
+_, _, _, _, mutants, mutate = (
+    load_script("mutations", name) for name in ("mutation", "kicks", "surroundings", "gyro_orbits", "mutants", "mutate")
+)
 CHEAP = ("control-variate-sign", "expansion-sign")
 
 

@@ -1,0 +1,268 @@
+"""Mutants of the Monte Carlo solver: kicks, tables, deposits, the growth functional."""
+
+from __future__ import annotations
+
+from mutation import Mutation
+
+ELASTIC = "solvers/monte_carlo/test_kernel.py::test_kicks_are_elastic_and_exchange_v_dp[1.0-0.3]"
+UNIFORM = "solvers/monte_carlo/test_kernel.py::test_uniform_phase_space_stays_uniform[3.0-1.0]"
+GAP = "solvers/monte_carlo/test_kernel.py::test_the_gap_is_never_crossed[float64]"
+DIFFUSION = "solvers/monte_carlo/test_kernel.py::test_diffusion_coefficient[0.0002-3.0-1.0]"
+POLE = "solvers/monte_carlo/test_kernel.py::test_diffusion_at_the_pole"
+METRIC = "solvers/monte_carlo/test_tables.py::test_metric_is_the_stated_integral[20-0.3-1.0]"
+DEPOSIT = "solvers/monte_carlo/test_deposits.py::test_deposit_sums_to_the_energy_of_the_kicks"
+FUNCTIONAL = "solvers/monte_carlo/test_functional.py::test_growth_functional_matches_the_quadrature[anisotropic]"
+# Odd in mu: an anisotropy is the same in both hemispheres.
+DRIFTING = "solvers/monte_carlo/test_functional.py::test_growth_functional_matches_the_quadrature[kappa]"
+REPORTED = "solvers/monte_carlo/test_solver.py::test_reported_growth_rate_is_that_of_the_whole_f"
+ISOTROPIC = "acceptance/test_appendix.py::test_markers_lose_what_the_waves_gain[anisotropic-0.0-0.7]"
+HALVES = "physics/test_waves.py::test_a_step_damps_by_halves_around_the_growth"
+UNDAMPED = "physics/test_waves.py::test_kicks_are_made_by_the_waves_before_their_damping"
+CROSSING = "solvers/monte_carlo/test_gap.py::test_uniform_phase_space_and_detailed_balance_across_the_gap"
+CROSSING_PATH = "solvers/monte_carlo/test_gap.py::test_paths_do_not_jump_at_90_degrees"
+CROSSING_ENERGY = "solvers/monte_carlo/test_gap.py::test_deposit_sums_to_the_energy_of_kicks_across_the_gap"
+
+KICKS = (
+    Mutation(
+        "kick-energy-lost",
+        "a kick leaves the particle's energy alone",
+        "solvers/monte_carlo/kernel.py",
+        "    gained = f.V * change\n",
+        "    gained = 0.0 * f.V * change\n",
+        (ELASTIC,),
+    ),
+    Mutation(
+        "kick-energy-sign",
+        "d eps = -V d p_par",
+        "solvers/monte_carlo/kernel.py",
+        "    gained = f.V * change\n",
+        "    gained = -f.V * change\n",
+        (ELASTIC,),
+    ),
+    Mutation(
+        "kick-momentum-lost",
+        "a kick leaves p_par alone",
+        "solvers/monte_carlo/kernel.py",
+        "parallel_momentum=markers.parallel_momentum + change,",
+        "parallel_momentum=markers.parallel_momentum,",
+        (ELASTIC,),
+    ),
+    Mutation(
+        "kick-momentum-sign",
+        "d p_par with the sign turned",
+        "solvers/monte_carlo/kernel.py",
+        "parallel_momentum=markers.parallel_momentum + change,",
+        "parallel_momentum=markers.parallel_momentum - change,",
+        (ELASTIC,),
+    ),
+    Mutation(
+        "booked-energy-sign",
+        "the energy booked for a kick has the wrong sign",
+        "solvers/monte_carlo/kernel.py",
+        "return f.V * f.gamma * f.sign * (kick.q - f.q)",
+        "return -f.V * f.gamma * f.sign * (kick.q - f.q)",
+        (ELASTIC,),
+    ),
+    Mutation(
+        "frequency-of-field",
+        "Omega0 of the kicks does not follow B",
+        "solvers/monte_carlo/scatter.py",
+        "    nu_dt = parameters.nu_coefficient * b * parameters.dt\n",
+        "    nu_dt = parameters.nu_coefficient * parameters.dt\n",
+        (ISOTROPIC,),
+    ),
+    Mutation(
+        "kicks-without-f0",
+        "growth by the weights before the kick alone, without the part of F0",
+        "solvers/monte_carlo/scatter.py",
+        "        mean = [0.5 * (weight[i] + weight[i + 1]) for i in range(2)]\n",
+        "        mean = weight[:2]\n",
+        (ISOTROPIC,),
+    ),
+    Mutation(
+        "kicks-f0-twice",
+        "growth by the weights after the kick alone, with twice the part of F0",
+        "solvers/monte_carlo/scatter.py",
+        "        mean = [0.5 * (weight[i] + weight[i + 1]) for i in range(2)]\n",
+        "        mean = weight[1:]\n",
+        (ISOTROPIC,),
+    ),
+    Mutation(
+        "functional-f0-lost",
+        "the functional without the part of F0",
+        "solvers/monte_carlo/functional.py",
+        "markers.control_weight(background, amplitude) + markers.volume * background.change(amplitude, y, rise)",
+        "markers.control_weight(background, amplitude)",
+        (FUNCTIONAL, REPORTED),
+    ),
+    Mutation(
+        "functional-f0-sign",
+        "the functional with the wrong sign of the part of F0",
+        "solvers/monte_carlo/functional.py",
+        "markers.control_weight(background, amplitude) + markers.volume * background.change(amplitude, y, rise)",
+        "markers.control_weight(background, amplitude) - markers.volume * background.change(amplitude, y, rise)",
+        (FUNCTIONAL, REPORTED),
+    ),
+    Mutation(
+        "gap-narrowed",
+        "the range of Y starts below the gap's edge",
+        "solvers/monte_carlo/kernel.py",
+        "    q_low = (grid.x_low * b).astype(dtype)\n",
+        "    q_low = (0.9 * grid.x_low * b).astype(dtype)\n",
+        (GAP,),
+    ),
+    Mutation(
+        "gap-left",
+        "markers leave the gap",
+        "solvers/monte_carlo/kernel.py",
+        "active = (frame.q > q_low) & (frame.q < q_top)",
+        "active = frame.q < q_top",
+        (GAP,),
+    ),
+    Mutation(
+        "gap-jumped",
+        "intervals that end at the gap reach across it to the other side",
+        "solvers/monte_carlo/kernel.py",
+        "    return reinject(frame, start, end, u, frame.sign)\n",
+        "    start = jnp.where(start > q_low, start, -start)\n    return reinject(frame, start, end, u, frame.sign)\n",
+        (GAP,),
+    ),
+    Mutation(
+        "no-boost",
+        "kicks are elastic in the laboratory",
+        "solvers/monte_carlo/kernel.py",
+        "    V = V.astype(parallel.dtype)\n",
+        "    V = 0.0 * V.astype(parallel.dtype)\n",
+        (ELASTIC,),
+    ),
+    Mutation(
+        "no-boost-of-p-par",
+        "p_par' = p_par",
+        "solvers/monte_carlo/kernel.py",
+        "    p_par = gamma * (parallel - V * energy)\n",
+        "    p_par = parallel\n",
+        (ELASTIC,),
+    ),
+    Mutation(
+        "landing-without-g",
+        "landing points uniform in q, not in g dq",
+        "solvers/monte_carlo/kernel.py",
+        "    kappa = frame.V * s / frame.energy\n",
+        "    kappa = 0.0 * frame.V * s / frame.energy\n",
+        (UNIFORM,),
+    ),
+    Mutation(
+        "landing-g-sign",
+        "landing points uniform in (2 - g) dq",
+        "solvers/monte_carlo/kernel.py",
+        "    kappa = frame.V * s / frame.energy\n",
+        "    kappa = -frame.V * s / frame.energy\n",
+        (UNIFORM,),
+    ),
+    Mutation(
+        "table-without-g",
+        "the metric of the kicks without g",
+        "solvers/monte_carlo/tables.py",
+        "* to_top * (P + grid.x_mid) / measure)",
+        "* to_top * (P + grid.x_mid))",
+        (METRIC,),
+    ),
+    Mutation(
+        "no-pole-compression",
+        "the bare metric near mu' = 1",
+        "solvers/monte_carlo/tables.py",
+        "    compressed = interval * pole_distance(from_pole / interval)\n",
+        "    compressed = from_pole\n",
+        (POLE,),
+    ),
+    Mutation(
+        "kick-helicity",
+        "markers scatter off the waves of the other helicity",
+        "solvers/monte_carlo/kernel.py",
+        "    first = jnp.where(frame.sign < 0.0, ROWS, 0)\n",
+        "    first = jnp.where(frame.sign > 0.0, ROWS, 0)\n",
+        (DIFFUSION,),
+    ),
+    Mutation(
+        "deposit-helicity",
+        "energy of the kicks goes to the other helicity",
+        "solvers/monte_carlo/deposits.py",
+        "jnp.where(kick.frame.sign * q < 0.0, DEPOSIT_CELLS + 1, 0)",
+        "jnp.where(kick.frame.sign * q > 0.0, DEPOSIT_CELLS + 1, 0)",
+        (DEPOSIT,),
+    ),
+    Mutation(
+        "functional-helicity",
+        "the functional reads the other helicity",
+        "solvers/monte_carlo/functional.py",
+        "    helicity = (frame.sign * frame.q < 0.0).astype(jnp.int32)\n",
+        "    helicity = (frame.sign * frame.q > 0.0).astype(jnp.int32)\n",
+        (DRIFTING,),
+    ),
+    Mutation(
+        "damping-after-growth",
+        "a whole step's damping after the growth, none before: the next kicks are by fully damped waves",
+        "solvers/monte_carlo/scatter.py",
+        "    state, damped = damp(state, parameters, model, 0.5 * parameters.dt)\n"
+        "    state, gain = grow(state, offered, parameters, model)\n",
+        "    state, gain = grow(state, offered, parameters, model)\n"
+        "    state, damped = damp(state, parameters, model, 0.5 * parameters.dt)\n",
+        (HALVES,),
+    ),
+    Mutation(
+        "kicks-by-damped-waves",
+        "kicks by the waves after the first half of their damping",
+        "solvers/monte_carlo/scatter.py",
+        "    tables = scattering_tables(state, parameters, nu_dt)\n",
+        "    tables = scattering_tables(damp(state, parameters, model, 0.5 * parameters.dt)[0], parameters, nu_dt)\n",
+        (UNDAMPED,),
+    ),
+    Mutation(
+        "first-half-not-recorded",
+        "the heat of the first half of the damping is not tallied",
+        "solvers/monte_carlo/step.py",
+        "tally._replace(damped=tally.damped + damped)",
+        "tally._replace(damped=damped)",
+        (HALVES,),
+    ),
+    Mutation(
+        "growth-sign",
+        "the waves lose what the particles lose",
+        "solvers/monte_carlo/deposits.py",
+        "    return -(gamma * V * b * b)[:, None, None] * SIGNS[:, None] * deposited(grid, e, histogram)\n",
+        "    return (gamma * V * b * b)[:, None, None] * SIGNS[:, None] * deposited(grid, e, histogram)\n",
+        (DEPOSIT,),
+    ),
+    Mutation(
+        "gap-own-helicity",
+        "beyond the gap a kick goes on in the table of its own helicity",
+        "solvers/monte_carlo/kernel.py",
+        "    other, origin = rows.opposite(sign), rows.node(0)\n",
+        "    other, origin = rows, rows.node(0)\n",
+        (CROSSING,),
+    ),
+    Mutation(
+        "gap-path-jumps",
+        "a kick's numbers count from q = 0 outwards in both hemispheres",
+        "solvers/monte_carlo/kernel.py",
+        "        bits = jnp.where(frame.sign < 0.0, ~bits, bits)\n",
+        "        pass\n",
+        (CROSSING_PATH,),
+    ),
+    Mutation(
+        "gap-energy-to-own-helicity",
+        "waves of the helicity that a particle leaves get all its energy",
+        "solvers/monte_carlo/deposits.py",
+        "jnp.where(kick.frame.sign * q < 0.0, DEPOSIT_CELLS + 1, 0)",
+        "jnp.where(kick.frame.sign < 0.0, DEPOSIT_CELLS + 1, 0)",
+        (CROSSING_ENERGY,),
+    ),
+    Mutation(
+        "gap-energy-lost",
+        "the energy of scattering within the gap goes nowhere",
+        "solvers/monte_carlo/tables.py",
+        "    return found + per_power[..., None] * grid.basis_low\n",
+        "    return found\n",
+        (CROSSING_ENERGY,),
+    ),
+)
