@@ -27,9 +27,13 @@ LONGEST = (
     "bench/test_worker",
     "runs/test_sweep",
     "acceptance/test_verification",
+    "solvers/monte_carlo/test_kernel",
+    "solvers/monte_carlo/test_gap",
     "solvers/test_simulate",
     "acceptance/test_mutations",
     "results/test_dataset",
+    "solvers/monte_carlo/test_scatter",
+    "solvers/monte_carlo/test_samples",
     "solvers/monte_carlo/test_coarse_graining",
     "acceptance/test_notebooks",
 )

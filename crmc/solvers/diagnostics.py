@@ -103,6 +103,6 @@ def _waves(
 
 
 def _scattering(nu: jax.Array) -> dict[str, jax.Array]:
-    """Return scattering frequencies and mean free paths at `MOMENTA`, (3,) [code]; NaN paths where nothing scatters."""
+    """Return scattering frequencies nu and mean free paths v/nu at `MOMENTA`, (3,) [code]; v/nu is NaN where nu = 0."""
     speed = jnp.asarray(MOMENTA / np.sqrt(1.0 + MOMENTA**2))
     return {"scattering_frequency": nu, "mean_free_path": speed / jnp.where(nu > 0.0, nu, jnp.nan)}

@@ -79,9 +79,9 @@ class Mesh:
 
 
 def gap_edge(parameters: Parameters, p: jax.Array, b: jax.Array) -> jax.Array:
-    """Return the largest |mu| at momentum p that no wave which expansion drives resonates with, within the limits.
+    """Return the |mu| at the edge of the gap, below which particles resonate with none of the waves that are driven.
 
-    Expansion drives co-moving waves, prescribed compression counter-moving ones.
+    Expansion drives co-moving waves, prescribed compression counter-moving ones.  The result is kept within limits.
     p: momentum, any shape [m_p c]
     """
     V = jnp.where(parameters.expansion_rate < 0.0, -1.0, 1.0) * parameters.alfven_speed * jnp.sqrt(b)

@@ -1,4 +1,4 @@
-"""Deposit the energy of the kicks in the bins of the waves that made them, which drives the waves.
+"""Deposit the energy of the kicks in the bins of the waves that made them: the growth that drives the waves.
 
 A kick q -> q' changes a marker's energy by gamma_w V s (q' - q).  With ``Psi_j(q) = int S_j/e dq``,
 ``sum_j e_j Psi_j(q) = q``, bin j receives

@@ -120,8 +120,9 @@ def _ratio(weight: jax.Array, envelope: jax.Array) -> jax.Array:
 def _at_90_degrees(
     value: jax.Array, envelope: jax.Array, x: jax.Array, x_gap: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """Return f/F0 - 1 at q = 0 of every row, (rows, 1), and ``value`` with empty cells next to it on a line from there.
+    """Return f/F0 - 1 at q = 0 of every row, (rows, 1), and ``value`` with the empty cells next to q = 0 filled.
 
+    Empty cells lie on a line between q = 0 and the first filled cell.
     Where particles cross, f is continuous at q = 0 but its slope jumps if the helicities scatter unequally.  Hence a
     least-squares fit of two lines that meet there, to what lies in the gap and the first markers beyond; the slopes
     are common to _JOINED_ROWS rows, each of which may have few markers so close to 90 degrees.

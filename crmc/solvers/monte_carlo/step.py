@@ -50,8 +50,9 @@ def step(state: State, noise: jax.Array, parameters: Parameters, model: Model) -
 def _scattered(
     state: State, noise: jax.Array, parameters: Parameters, model: Model, middle: jax.Array
 ) -> tuple[State, Tally]:
-    """Return the state after expansion and damping by halves around the kicks, and their tally with any sample.
+    """Return the state after expansion and damping by halves around the kicks, and the tally.
 
+    The tally holds a sample of the growth functional where one is due.
     noise: as in `step`
     middle: B/B0 in the middle of the step, where markers are kicked
     """
