@@ -21,6 +21,7 @@ from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
 from crmc.results.variables import in_units
 from crmc.setup.arrays import Shape, complete, markers_of, shape_of, start_of, time_step
+from crmc.setup.build import require_solver
 from crmc.setup.mesh import cells_of, model_on_mesh, steps_on_mesh
 from crmc.setup.schedule import begin, scheduled
 from crmc.solvers.diagnostics import row_of
@@ -111,8 +112,9 @@ def averages_of(config: Config, quantities: Sequence[str], solver: str = "monte-
     """Return the averages of a run of ``config`` as a function of its numbers.
 
     Call that function inside ``jax.enable_x64(True)``.  A run has about sqrt(steps) rows of sqrt(steps) steps: as many
-    steps as `run.run` takes, or up to a row more.
+    steps as `run.run` takes, or up to a row more.  Raises ConfigError for a solver that does not exist.
     """
+    require_solver(solver)
     with jax.enable_x64(True):
         _, demand = begin(config)
         on_mesh = solver == FOKKER_PLANCK.name

@@ -10,11 +10,11 @@ import jax
 import numpy as np
 
 from crmc.config.config import Config
-from crmc.config.errors import ConfigError, did_you_mean
+from crmc.config.errors import ConfigError, did_you_mean, show
 from crmc.config.keys import read_names, value_of
 from crmc.inference import sensitivity_table
 from crmc.inference.averages import QUANTITIES, averages_of
-from crmc.inference.derivatives import Differentiation, Mode, Slopes, differentiate
+from crmc.inference.derivatives import MODES, Differentiation, Mode, Slopes, differentiate
 from crmc.solvers.fokker_planck.solver import FOKKER_PLANCK
 from crmc.solvers.monte_carlo.solver import MONTE_CARLO
 from crmc.text import one_line
@@ -75,9 +75,13 @@ def sensitivity(
     solver: a name in `registry.SOLVERS`.
     stop: called before a replica is begun; where it returns True, the result is that of the replicas begun before.
     progress: called after every replica.
-    Raises ConfigError for an unknown average, and for a key that cannot be differentiated by or is not set.
+    Raises ConfigError for no or an unknown average, an unknown mode or solver, and for a key that cannot be differentiated by or is not set.
     """
     keys = read_names(",".join(wrt), config)
+    if not of:
+        raise ConfigError(f"--of: names no average; use one or more of {', '.join(QUANTITIES)}")
+    if mode not in MODES:
+        raise ConfigError(f"--mode {show(mode)}: there is no such mode; {did_you_mean(mode, MODES)}")
     for name in of:
         _require_average(name, config)
     if mode == "finite-difference":

@@ -36,10 +36,15 @@ def build(
     Small arrays are float64 whatever the precision of JAX where it is called.  Raises ValueError for a mesh that is
     too small, and ConfigError for a solver that does not exist.
     """
-    if solver not in SOLVERS:
-        raise ConfigError(f"solver {show(solver)}: there is no such solver; {did_you_mean(solver, SOLVERS)}")
+    require_solver(solver)
     with jax.enable_x64(True):
         return _build(config, schedule, solver, layout, cells)
+
+
+def require_solver(name: str) -> None:
+    """Raise ConfigError unless there is a solver called ``name``."""
+    if name not in SOLVERS:
+        raise ConfigError(f"solver {show(name)}: there is no such solver; {did_you_mean(name, SOLVERS)}")
 
 
 def _build(

@@ -88,3 +88,14 @@ def test_validate() -> None:
     """The config with every key resolved, on stdout alone."""
     reply = call("validate", "qlt", *options(SMALL))
     assert reply == Reply(0, load_study("qlt", SMALL).to_toml(), "")
+
+
+def test_the_output_must_be_writable(tmp_path):
+    """A missing folder is found before anything is measured."""
+    assert_bad_input(call("run", "qlt", "-o", tmp_path / "nowhere" / "x.nc"), "--output", "no folder")
+
+
+@pytest.mark.parametrize("command", [["theory"], ["sensitivity", "--wrt", "damping.linear"]])
+def test_other_commands_refuse_the_study(command):
+    """Exit code 2 and one line that names the section and the command that takes it."""
+    assert_bad_input(call(command[0], "qlt", *command[1:]), "[qlt]", "crmc run")

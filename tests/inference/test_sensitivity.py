@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from support.inference_cases import Program, made_up, quiet_waves
@@ -116,3 +118,18 @@ def test_differences_need_a_size() -> None:
     assert "finite-difference" in MODES
     with pytest.raises(ConfigError, match="--wrt plasma.cooling = 0: a difference needs a size"):
         sensitivity(quiet_waves(), ["heating_rate"], ["plasma.cooling"], mode="finite-difference")
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ({"of": []}, "--of: names no average; use one or more of heating_rate, "),
+        ({"mode": "forwards"}, "--mode \"forwards\": there is no such mode; did you mean 'forward'"),
+        ({"solver": "fokker"}, "solver \"fokker\": there is no such solver; did you mean 'fokker-planck'"),
+    ],
+)
+def test_what_there_is_not(how: dict[str, Any], words: str) -> None:
+    """No average, an unknown mode and an unknown solver end in one line that says what there is."""
+    with pytest.raises(ConfigError) as caught:
+        sensitivity(quiet_waves(), **({"of": ["heating_rate"], "wrt": ["damping.linear"]} | how))
+    assert str(caught.value).startswith(words)

@@ -1,28 +1,10 @@
-"""The study of quasilinear theory: steps and spectra of its cases, and commands and options that do not apply to it."""
+"""The study of quasilinear theory: steps and spectra of its cases."""
 
 import numpy as np
 import pytest
-from support.cli_cases import assert_bad_input, call
 
 from crmc.orbits import study as qlt
 from crmc.orbits.config import load_study
-
-
-@pytest.mark.parametrize("option", [["--resume"], ["--devices", "1"], ["--distributed"], ["--solver", "fokker-planck"]])
-def test_options_of_other_runs_are_refused(option):
-    """Exit code 2 and one line that names the option."""
-    assert_bad_input(call("run", "qlt", *option), option[0], "does not apply")
-
-
-def test_the_output_must_be_writable(tmp_path):
-    """A missing folder is found before anything is measured."""
-    assert_bad_input(call("run", "qlt", "-o", tmp_path / "nowhere" / "x.nc"), "--output", "no folder")
-
-
-@pytest.mark.parametrize("command", [["theory"], ["sensitivity", "--wrt", "damping.linear"]])
-def test_other_commands_refuse_the_study(command):
-    """Exit code 2 and one line that names the section and the command that takes it."""
-    assert_bad_input(call(command[0], "qlt", *command[1:]), "[qlt]", "crmc run")
 
 
 def test_steps_resolve_gyration_and_waves():
