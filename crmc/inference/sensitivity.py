@@ -75,7 +75,8 @@ def sensitivity(
     solver: a name in `registry.SOLVERS`.
     stop: called before a replica is begun; where it returns True, the result is that of the replicas begun before.
     progress: called after every replica.
-    Raises ConfigError for no or an unknown average, an unknown mode or solver, and for a key that cannot be differentiated by or is not set.
+    Raises ConfigError for no or an unknown average, an unknown mode or solver, and for a key that cannot be
+    differentiated by or is not set.
     """
     keys = read_names(",".join(wrt), config)
     if not of:
