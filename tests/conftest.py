@@ -1,9 +1,15 @@
 """Every test runs on the CPU and in 64-bit JAX, as crmc does; float32 is asked for by dtype."""
 
 import os
+import tempfile
 from pathlib import Path
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    # What one process of a session compiles serves the others; it is removed with the process that starts them.
+    COMPILED = tempfile.TemporaryDirectory(prefix="crmc-tests-")
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = COMPILED.name
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
 # Eight devices for the tests of layouts; everything else asks for one.
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "8")
 

@@ -22,7 +22,7 @@ from support.run_cases import compiled_once, small
 import crmc
 from crmc.text import json_ready
 
-ROOT = Path(crmc.__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[1]
 #: Libraries that take long to load: none is loaded before it is used.
 HEAVY = ("jax", "xarray", "matplotlib", "scipy", "pandas")
 #: What a reader is shown first.
