@@ -37,7 +37,7 @@ CLOCK = ("wall_seconds", "compile_seconds")
 
 def python(code: str, folder: Path) -> str:
     """What a process of this checkout prints; it is not told of the tests' devices."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg"}
+    environment = os.environ | {"PYTHONPATH": str(Path(crmc.__file__).resolve().parents[1]), "MPLBACKEND": "Agg"}
     environment.pop("JAX_NUM_CPU_DEVICES", None)
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment, cwd=folder

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measure a machine with an NVIDIA GPU: speed by number of markers, a run from the seed, a sweep, and how many markers fit.
-#   bash experiments/bench/gpu.sh [FOLDER]           needs pip install '.[bench]' 'jax[cuda12]'
+#   bash experiments/bench/gpu.sh [FOLDER]           needs pip install '.[bench]' 'jax[cuda13]'
 #   SMALL=1 bash experiments/bench/gpu.sh [FOLDER]   the same in minutes on two CPU cores, to test this script
 # Results go to FOLDER (default: bench-results); a part that fails leaves a note in FOLDER/failed, and the others go on.
 set -uo pipefail

@@ -1,6 +1,6 @@
 """Study drift and expansion together: the plane of both drives, the flip of the direction of waves, the bottleneck.
 
-python experiments/combined/combined.py [--small] [--seeds 4] [--figure combined.png] [--json FILE]
+python experiments/combined/combined.py [--small] [--parts NAME,...] [--figure combined.png] [--json FILE]
 
 The strengths are x = tau_0/tau_B of the expansion (negative: compression) with tau_0 = 3.7e12 s, and y = L_0/L of the
 gradient with L_0 = 3 c tau_0/a; the drives are equal at x = y, and mu* = -y/x for v = c.  Every run starts with
