@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crmc.cli.common import say
 from crmc.config.errors import ConfigError
-from crmc.text import json_ready
+from crmc.text import to_json
 
 if TYPE_CHECKING:
     from crmc.config.config import Config
@@ -47,7 +46,7 @@ def sensitivity(arguments: argparse.Namespace, config: Config) -> int:
     if not found.replicas:
         say("error", "interrupted before a replica was ready")
         return INTERRUPTED
-    print(json.dumps(json_ready(found.as_dict()), indent=2) if arguments.json else found)
+    print(to_json(found.as_dict()) if arguments.json else found)
     if caught:
         say("error", f"interrupted; the result is that of {found.replicas} of {replicas} replicas")
         return INTERRUPTED
@@ -94,7 +93,7 @@ def fit(arguments: argparse.Namespace, config: Config) -> int:
             say("error", "interrupted before the first evaluation was ready")
             return INTERRUPTED
     if arguments.json:
-        print(json.dumps(json_ready(fit_table.as_dict(found, targets)), indent=2))
+        print(to_json(fit_table.as_dict(found, targets)))
     else:
         print(fit_table.text(found, targets))
     if arguments.output:

@@ -7,7 +7,6 @@ Heavy modules are imported where they are used, so that bad input is answered at
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
 import sys
@@ -21,7 +20,7 @@ from crmc.cli.options import parser
 from crmc.config.errors import ConfigError
 from crmc.config.files import is_study
 from crmc.runs.outcome import BAD_INPUT, DONE, FAILED, INTERRUPTED
-from crmc.text import aligned, json_ready, one_line
+from crmc.text import aligned, json_ready, one_line, to_json
 
 if TYPE_CHECKING:
     from crmc.config.config import Config
@@ -215,7 +214,7 @@ def _theory(arguments: argparse.Namespace) -> int:
 
     found = predict(config)
     if arguments.json:
-        print(json.dumps(json_ready(found), indent=2))
+        print(to_json(found))
     else:
         print(_table(found))
     return DONE
@@ -303,7 +302,7 @@ def _bench(arguments: argparse.Namespace) -> int:
     except measure.WorkerFailed as problem:
         say("error", problem)
         return FAILED
-    print(json.dumps(json_ready(found), indent=2) if arguments.json else report.text(found))
+    print(to_json(found) if arguments.json else report.text(found))
     return DONE
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from typing import Any
 
 from crmc.cli.common import result_files, say
 from crmc.config.errors import ConfigError
-from crmc.text import json_ready
+from crmc.text import to_json
 
 
 def validate(arguments: argparse.Namespace) -> int:
@@ -47,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
             "wall_seconds": time.perf_counter() - started,
         }
         data = dataset.dataset(config, found, dataset.provenance(config) | status)
-    text = json.dumps(json_ready(dataset.summarise(config, data, status)), indent=2)
+    text = to_json(dataset.summarise(config, data, status))
     data.attrs["summary"] = text
     result.write_atomically(data, output)
     if summary is not None:

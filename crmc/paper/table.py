@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import math
 import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -12,7 +10,7 @@ from typing import Any
 from crmc.paper.equations import VERDICTS, Equation
 from crmc.paper.rows import Number
 from crmc.paper.simulation import Measured, Simulation
-from crmc.text import number, with_error
+from crmc.text import number, to_json, with_error
 
 WIDTH = 118
 REFERENCE = "Zweibel (2020), ApJ 890, 67: The Role of Pressure Anisotropy in Cosmic Ray Hydrodynamics"
@@ -139,7 +137,7 @@ def as_json(equations: Sequence[Equation], numbers: Sequence[Number], simulation
         "numbers": [_number_json(row) for row in numbers],
         "simulation": run,
     }
-    return json.dumps(_strict(document), indent=2, allow_nan=False)
+    return to_json(document)
 
 
 def _number_json(row: Number) -> dict[str, Any]:
@@ -148,12 +146,3 @@ def _number_json(row: Number) -> dict[str, Any]:
     entry["simulated"] = None if row.simulated is None else row.simulated.value
     entry["simulated_stderr"] = None if row.simulated is None else row.simulated.stderr
     return entry | {"misprint": row.misprint}
-
-
-def _strict(value: Any) -> Any:
-    """Return nested values with None for NaN and infinity, which JSON lacks."""
-    if isinstance(value, dict):
-        return {key: _strict(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_strict(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

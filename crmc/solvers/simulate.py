@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -34,6 +35,8 @@ class Solver:
     name: name on the command line and in result files
     init, step, observe: the functions stated above
     coarsest: nu_max dt above which a step is too coarse
+    advance: `advance(state, tally, key, parameters, count, model)`, made here from ``step``, takes ``count`` steps, a
+        traced number, and adds their tallies to ``tally``
     """
 
     name: str
@@ -41,6 +44,7 @@ class Solver:
     step: Callable[[State, jax.Array, Parameters, Model], tuple[State, Tally]]
     observe: Callable[[State, Tally, jax.Array, Parameters, Model], Row]
     coarsest: float
+    advance: Callable[..., tuple[State, Tally]] = dataclasses.field(init=False, repr=False, compare=False)
 
     def tallied_step(
         self, state: State, tally: Tally, key: jax.Array, parameters: Parameters, model: Model
@@ -49,15 +53,27 @@ class Solver:
         state, part = self.step(state, key, parameters, model)
         return state, combine(tally, part)
 
-    def advance(
-        self, state: State, tally: Tally, key: jax.Array, parameters: Parameters, count: jax.Array, model: Model
-    ) -> tuple[State, Tally]:
-        """Take ``count`` steps, a traced number: one compilation serves every length."""
+    def __post_init__(self) -> None:
+        # One object for good: JAX finds what it has traced by the identity of a function, and a method is another one
+        # at each use.
+        object.__setattr__(self, "advance", partial(_advance, self))
 
-        def body(_: jax.Array, carry: tuple[State, Tally]) -> tuple[State, Tally]:
-            return self.tallied_step(*carry, key, parameters, model)
 
-        return jax.lax.fori_loop(0, count, body, (state, tally))
+def _advance(
+    solver: Solver,
+    state: State,
+    tally: Tally,
+    key: jax.Array,
+    parameters: Parameters,
+    count: jax.Array,
+    model: Model,
+) -> tuple[State, Tally]:
+    """Take ``count`` steps, a traced number: one compilation serves every length."""
+
+    def body(_: jax.Array, carry: tuple[State, Tally]) -> tuple[State, Tally]:
+        return solver.tallied_step(*carry, key, parameters, model)
+
+    return jax.lax.fori_loop(0, count, body, (state, tally))
 
 
 def simulate(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Iterator
 from typing import Any
@@ -90,3 +91,18 @@ def test_time_is_counted_in_steps(run: tuple, setup: Setup) -> None:
     assert int(final.step) == OUTPUTS * EVERY
     rate, dt = float(setup.parameters.expansion_rate), float(setup.parameters.dt)
     np.testing.assert_allclose(final.b, np.exp(-rate * dt * OUTPUTS * EVERY), rtol=1e-15)
+
+
+def test_a_second_run_traces_nothing(setup: Setup) -> None:
+    """A program set up again is the one that was traced before: `Solver.advance` is one function for good."""
+    traced = []
+
+    def step(*arguments: Any) -> Any:
+        traced.append(1)
+        return MONTE_CARLO.step(*arguments)
+
+    counting = dataclasses.replace(MONTE_CARLO, step=step)
+    arguments = setup.state, MONTE_CARLO.init(setup.parameters), run_key(0), setup.parameters, 1
+    for _ in range(2):
+        jax.jit(counting.advance, static_argnames="model").lower(*arguments, model=setup.model)
+    assert len(traced) == 1
