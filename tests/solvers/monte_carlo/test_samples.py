@@ -100,6 +100,7 @@ def test_without_scattering_a_sample_is_the_histogram_of_its_markers(b_ratio):
     np.testing.assert_array_less(np.abs(np.sum(histogram - want, axis=(3, 4))), 1e-7 * size.sum(axis=(3, 4)))
 
 
+@pytest.mark.full
 def test_growth_of_a_sample_is_that_of_the_quadrature():
     """Gamma_j of v_D = 2 v_A after short steps with nu dt = 3e-7: eq. 15's by quadrature to 2 % of the branch."""
     histogram, state, parameters = sample_of(1e-7, 1.0)

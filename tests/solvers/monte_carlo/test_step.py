@@ -41,6 +41,7 @@ def test_expansion_without_scattering_follows_the_orbits():
     np.testing.assert_allclose(after / scale, before / scale, rtol=0, atol=1e-12)
 
 
+@pytest.mark.full
 def test_coarse_graining_when_it_is_due():
     """Every second step the weights are those of `coarse_grain`, to 1e-9 of V F0; else nothing changes, to the bit."""
     ready = setup(16384)  # some 15 in each cell
