@@ -99,6 +99,8 @@ def _run(arguments: argparse.Namespace) -> int:
     )
     if outcome.table and not arguments.quiet and is_first():
         print(outcome.table)
+    for warning in outcome.warnings if is_first() else ():
+        say("warning", warning)
     if outcome.exit_code != DONE:
         say("error", outcome.message)
     return int(outcome.exit_code)
@@ -118,7 +120,7 @@ def _layout(arguments: argparse.Namespace, config: Config) -> Layout:
     offer_cores()
     if arguments.distributed:
         join(*given)
-    return choose_layout(config.run.markers, arguments.devices)
+    return choose_layout(config.run.markers, config.run.replica_count, arguments.devices)
 
 
 def _sweep(arguments: argparse.Namespace) -> int:

@@ -14,6 +14,9 @@ _MOMENTUM_LIMIT = 1e12  # m_p c; far above any cosmic ray of the Galaxy
 #: Steps are counted by a 32-bit integer.
 _MOST_STEPS = 2**31 - 1
 _MOST_RECORDS = 10**6
+_MOST_REPLICAS = 1024
+#: Fewest markers of each replica, and numbers of replicas to choose from, for replicas = auto.
+_FEWEST_EACH, _REPLICAS = 2048, (8, 7, 6, 5, 4)
 #: k_max/k_min that the deposit's octaves (spectrum.DEPOSIT_OCTAVES) span; JAX is not loaded here to ask.
 WIDEST_SPECTRUM = 2.0**20
 
@@ -21,6 +24,14 @@ WIDEST_SPECTRUM = 2.0**20
 def _whole(value: object) -> object:
     """Return a float without a fraction as an integer (1e6 is a whole number), any other value as it is."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _replicas(value: object) -> object:
+    """Return a number of replicas, or "auto"; ValueError for anything else."""
+    value = _whole(value)
+    if value != "auto" and (not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= _MOST_REPLICAS):
+        raise ValueError(f'must be a whole number from 1 to {_MOST_REPLICAS}, or "auto"; write one of these')
+    return value
 
 
 Real = Annotated[float, Strict()]
@@ -296,7 +307,12 @@ class Run(Section):
     scattering_per_step: Real = Field(
         0.4, gt=0, le=2, description="largest scattering frequency times the step, for time_step = auto"
     )
-    markers: Whole = Field(32768, ge=64, le=10**10, description="number of markers")
+    markers: Whole = Field(32768, ge=64, le=10**10, description="number of markers of all replicas together")
+    replicas: Annotated[int | Literal["auto"], BeforeValidator(_replicas)] = Field(
+        "auto",
+        description="independent repetitions of the run that share the markers out among them and whose scatter gives "
+        "every error; auto: 4 to 8, each of 2048 markers or more; with fewer markers 1, and no errors",
+    )
     estimator: Literal["delta_f", "full_f"] = Field(
         "delta_f",
         description="delta_f: isotropic part by quadrature, the rest by markers; full_f: all by markers",
@@ -335,6 +351,30 @@ class Run(Section):
             rule = f"must not be shorter than run.time_step ({self.time_step:g} s)"
             raise wrong("run.coarse_grain_interval", f"{coarse!r} s", rule, 'lengthen it, or use "never"')
         return self
+
+    @model_validator(mode="after")
+    def _replicas_share_the_markers(self) -> Run:
+        count = self.replica_count
+        if self.markers % count:
+            rule = f"must be a multiple of run.replicas ({count}), which share them out"
+            raise wrong("run.markers", self.markers, rule, f"use {self.markers // count * count or count}")
+        if self.markers // count < 64 <= self.markers:
+            rule = f"leaves each of run.replicas = {count} fewer than 64"
+            raise wrong("run.markers", self.markers, rule, f"use {64 * count} or more")
+        return self
+
+    @property
+    def replica_count(self) -> int:
+        """Number of replicas, also for replicas = auto."""
+        if not isinstance(self.replicas, str):
+            return self.replicas
+        fitting = (n for n in _REPLICAS if self.markers % n == 0 and self.markers >= n * _FEWEST_EACH)
+        return next(fitting, 1)
+
+    @property
+    def markers_each(self) -> int:
+        """Number of markers of each replica."""
+        return self.markers // self.replica_count
 
     @property
     def output_seconds(self) -> float:

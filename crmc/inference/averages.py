@@ -13,12 +13,14 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from crmc.config.config import Config
 from crmc.config.keys import replaced
 from crmc.physics.layout import Layout
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
+from crmc.results.averages import RATES, interval_weights
 from crmc.results.variables import in_units
 from crmc.setup.arrays import Shape, complete, markers_of, shape_of, start_of, time_step
 from crmc.setup.build import require_solver
@@ -96,7 +98,7 @@ class Averages:
             steps_per_output=self.every,
             read=self._read,
         )
-        means = {name: jnp.mean(row[self.outputs // 2 :], axis=0) for name, row in rows.items()}
+        means = {name: _mean(name, row[self.outputs // 2 :]) for name, row in rows.items()}
         return {name: in_units(start.units, name, mean) for name, mean in means.items()}
 
     def _read(
@@ -108,13 +110,26 @@ class Averages:
         return {name: row[name] for name in self.quantities}
 
 
+def _mean(name: str, rows: jax.Array) -> jax.Array:
+    """Return the average of a variable over equal intervals, as `results.averages` forms it.
+
+    rows: one per interval, (intervals, ...).
+    """
+    weights = interval_weights(np.arange(rows.shape[0] + 1), name in RATES)
+    if name == "mean_free_path":  # v over the mean scattering frequency
+        return 1.0 / jnp.tensordot(weights, 1.0 / rows, 1)
+    return jnp.tensordot(weights, rows, 1)
+
+
 def averages_of(config: Config, quantities: Sequence[str], solver: str = "monte-carlo") -> Averages:
     """Return the averages of a run of ``config`` as a function of its numbers.
 
     Call that function inside ``jax.enable_x64(True)``.  A run has about sqrt(steps) rows of sqrt(steps) steps: as many
-    steps as `run.run` takes, or up to a row more.  Raises ConfigError for a solver that does not exist.
+    steps as `run.run` takes, or up to a row more.  Replicas are the caller's: each has all of
+    run.markers.  Raises ConfigError for a solver that does not exist.
     """
     require_solver(solver)
+    config = config.model_copy(update={"run": config.run.model_copy(update={"replicas": 1})})
     with jax.enable_x64(True):
         _, demand = begin(config)
         on_mesh = solver == FOKKER_PLANCK.name

@@ -54,9 +54,11 @@ def compiler_options() -> dict[str, str | bool]:
     return {"xla_cpu_prefer_vector_width": "512", "xla_cpu_scheduler_type": "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED"}
 
 
-def choose_layout(markers: int, devices: int | None = None) -> Layout:
-    """Return a layout of ``markers`` markers over ``devices`` devices.
+def choose_layout(markers: int, replicas: int = 1, devices: int | None = None) -> Layout:
+    """Return a layout of ``replicas`` replicas with ``markers`` markers in all over ``devices`` devices.
 
+    Where the devices can share the replicas evenly they need not wait for each other; else they share the markers of
+    one replica after another.
     devices: default: as many as have at least 4096 markers each, and all of them in a job of several processes.
     Raises ConfigError for fewer than one device, or for more than JAX sees.
     """
@@ -64,9 +66,12 @@ def choose_layout(markers: int, devices: int | None = None) -> Layout:
     if devices is None:
         # Every process of a job has its part.
         devices = present if jax.process_count() > 1 else max(1, min(present, markers // _FEWEST_MARKERS))
+        if replicas > 1 and jax.process_count() == 1:
+            devices = max(n for n in range(1, devices + 1) if replicas % n == 0)
     elif not 1 <= devices <= present:
         raise ConfigError(f"--devices {devices}: JAX sees {present} here; ask for 1 to {present}")
-    return Layout(devices, one_device().block)
+    block = one_device().block
+    return Layout(1, block, devices) if replicas % devices == 0 else Layout(devices, block)
 
 
 def one_device() -> Layout:
@@ -86,9 +91,32 @@ def place(state: State, layout: Layout) -> State:
     return dataclasses.replace(small, markers=jax.tree.map(lambda x: _put(x, layout.along_markers), markers))
 
 
+def place_replicas(states: Sequence[State], layout: Layout) -> State:
+    """Copy the states of all replicas onto the devices of ``layout``, stacked along a new first axis.
+
+    Markers are divided, and filled up, as `place` does.
+    """
+    share = layout.filled(math.ceil(states[0].markers.rise.shape[0] / layout.devices))
+    filled = [dataclasses.replace(x, markers=padded(x.markers, layout.devices * share)) for x in states]
+    stacked = jax.tree.map(lambda *leaves: np.stack([np.asarray(leaf) for leaf in leaves]), *filled)
+    small = jax.tree.map(lambda x: _put(x, layout.along_replicas), dataclasses.replace(stacked, markers=None))
+    return dataclasses.replace(small, markers=jax.tree.map(lambda x: _put(x, layout.along_both), stacked.markers))
+
+
 def spread_out(tree: Any, layout: Layout) -> Any:
     """Copy every array of ``tree`` whole onto each device of ``layout``."""
     return jax.tree.map(lambda x: _put(x, layout.everywhere), tree)
+
+
+def place_keys(keys: Sequence[jax.Array], layout: Layout) -> jax.Array:
+    """Copy the random keys of all replicas onto the devices of ``layout``, (replicas,)."""
+    stacked = jax.random.key_data(jax.numpy.stack(list(keys)))
+    return jax.random.wrap_key_data(_put(stacked, layout.along_replicas), impl=jax.random.key_impl(keys[0]))
+
+
+def divide(tree: Any, layout: Layout) -> Any:
+    """Copy arrays with one entry per replica onto the devices of ``layout``, each of which receives its replicas."""
+    return jax.tree.map(lambda x: _put(x, layout.along_replicas), tree)
 
 
 def _put(x: Any, sharding: NamedSharding) -> jax.Array:
@@ -98,7 +126,7 @@ def _put(x: Any, sharding: NamedSharding) -> jax.Array:
 
 
 def collect(tree: Any, markers: int) -> Any:
-    """Copy a state or a tally to the host; of a state's markers only the first ``markers``, without those appended."""
+    """Copy states or tallies to the host; of a state's markers only the first ``markers``, without those appended."""
 
     def fetch(x: jax.Array) -> np.ndarray:
         if x.is_fully_addressable or x.is_fully_replicated:
@@ -106,8 +134,8 @@ def collect(tree: Any, markers: int) -> Any:
         return np.asarray(multihost_utils.process_allgather(x, tiled=True))
 
     tree = jax.tree.map(fetch, tree)
-    if isinstance(tree, State) and tree.markers.rise.ndim == 1:
-        return dataclasses.replace(tree, markers=jax.tree.map(lambda x: x[:markers], tree.markers))
+    if isinstance(tree, State) and tree.markers.rise.shape[-1] > markers:
+        return dataclasses.replace(tree, markers=jax.tree.map(lambda x: x[..., :markers], tree.markers))
     return tree
 
 

@@ -38,7 +38,7 @@ def require_memory(markers: int, precision: str, layout: Layout) -> None:
         share = jax.process_count()
     else:
         needed, free, where = each, _device_memory(device), f"on each {device.device_kind}"
-        share = layout.devices
+        share = layout.devices * layout.across
     if free is None:
         return
     most = max(0, int((_USABLE * free - _FIXED) * share / needed))

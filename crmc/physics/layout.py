@@ -1,4 +1,4 @@
-"""Division of the marker axis among devices, and on each device into blocks."""
+"""Division of replicas and markers among devices, and of the markers of a device into blocks."""
 
 from __future__ import annotations
 
@@ -7,21 +7,24 @@ import dataclasses
 import jax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-_AXIS = "markers"
+_AXIS, _REPLICAS = "markers", "replicas"
 #: Blocks whose size is a multiple of this leave no vector half empty.
 _EVEN = 64
 
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """Division of the marker axis; static.
+    """Division of replicas and markers; static.
 
-    devices: number of devices, the first ones that JAX lists; the number of markers must be a multiple of it.
+    devices: number of devices, the first ones that JAX lists, that share the markers of a replica; the number of
+        markers must be a multiple of it.
     block: most markers of a device that are processed at a time.
+    across: number of devices that share the replicas, whose number must be a multiple of it; 1 where ``devices`` > 1.
     """
 
     devices: int = 1
     block: int = 8192
+    across: int = 1
 
     def filled(self, share: int) -> int:
         """Return the number of markers, at least share, that fills blocks evenly and a core's vectors completely.
@@ -33,13 +36,25 @@ class Layout:
 
     @property
     def mesh(self) -> Mesh:
-        """Mesh of the devices with one axis, along which markers are divided."""
-        return jax.make_mesh((self.devices,), (_AXIS,), (AxisType.Auto,), devices=jax.devices()[: self.devices])
+        """Mesh of the devices, (across, devices), along whose axes replicas and markers are divided."""
+        shape = (self.across, self.devices)
+        devices = jax.devices()[: self.across * self.devices]
+        return jax.make_mesh(shape, (_REPLICAS, _AXIS), (AxisType.Auto,) * 2, devices=devices)
 
     @property
     def along_markers(self) -> NamedSharding:
         """Sharding of arrays with one entry per marker: each device holds its share."""
         return NamedSharding(self.mesh, PartitionSpec(_AXIS))
+
+    @property
+    def along_both(self) -> NamedSharding:
+        """Sharding of arrays with one entry per replica and marker: each device holds its share."""
+        return NamedSharding(self.mesh, PartitionSpec(_REPLICAS, _AXIS))
+
+    @property
+    def along_replicas(self) -> NamedSharding:
+        """Sharding of arrays with one entry per replica, whole on the devices that share a replica."""
+        return NamedSharding(self.mesh, PartitionSpec(_REPLICAS))
 
     @property
     def everywhere(self) -> NamedSharding:

@@ -150,13 +150,13 @@ def padded(markers: Markers, count: int) -> Markers:
     return dataclasses.replace(added, volume=volume, excess=excess)
 
 
-def unit_square(count: int, seed: int) -> np.ndarray:
-    """Return scrambled Sobol points in the unit square, (count, 2) float64."""
-    return _points(_sobol(seed), count)
+def unit_square(count: int, seed: int, replica: int = 0) -> np.ndarray:
+    """Return scrambled Sobol points in the unit square, (count, 2) float64; replicas are scrambled independently."""
+    return _points(_sobol(seed, replica), count)
 
 
-def _sobol(seed: int) -> qmc.Sobol:
-    return qmc.Sobol(d=2, scramble=True, rng=np.random.default_rng(seed))
+def _sobol(seed: int, replica: int) -> qmc.Sobol:
+    return qmc.Sobol(d=2, scramble=True, rng=np.random.default_rng((seed, replica) if replica else seed))
 
 
 def _points(engine: qmc.Sobol, count: int) -> np.ndarray:
@@ -198,13 +198,14 @@ def drawn_markers(
     departure: Departure,
     *,
     seed: int = 0,
+    replica: int = 0,
     dtype: np.dtype | type = np.float32,
 ) -> Markers:
     """Draw quasi-random (scrambled Sobol) markers of f = F0 + departure, uniform in ln p and mu, at b = 1.
 
-    count: number of markers; departure: f - F0; seed: of the scrambling; dtype: of the markers.
+    count: number of markers; departure: f - F0; seed, replica: of the scrambling; dtype: of the markers.
     """
-    engine, parts = _sobol(seed), []
+    engine, parts = _sobol(seed, replica), []
     part = min(1 << (count - 1).bit_length(), _SAMPLED_AT_ONCE)
     for first in range(0, count, part):
         sample = jnp.asarray(_points(engine, part)[: count - first])

@@ -68,22 +68,17 @@ class Sums(NamedTuple):
 
     w is the estimator's weight, W the full one, phi the four moment functions, in the order of `Moments`.
     first: sum w phi_a, 4 entries.
-    second: sum w^2 phi_a phi_b for a <= b, row by row, 10 entries.
     energy: sum W eps with the kinetic energy eps.
     number: sum W.
-    flux, flux_squared: sum w v_par and sum (w v_par)^2.
+    flux: sum w v_par.
     gap: sum w p v (3 mu^2 - 1)/2 over the markers in the 90-degree gap, with w of delta_f.
-    members: number of markers of non-zero volume.
     """
 
     first: tuple[jax.Array, ...]
-    second: tuple[jax.Array, ...]
     energy: jax.Array
     number: jax.Array
     flux: jax.Array
-    flux_squared: jax.Array
     gap: jax.Array
-    members: jax.Array
 
 
 def ensemble_sums(state: State, parameters: Parameters, model: Model) -> Sums:
@@ -100,13 +95,10 @@ def ensemble_sums(state: State, parameters: Parameters, model: Model) -> Sums:
         control = m.control_weight(parameters.background, state.amplitude)
         sums = Sums(
             first=tuple(terms),
-            second=tuple(terms[i].astype(jnp.float64) * terms[j] for i in range(4) for j in range(i, 4)),
             energy=full * phi[1],
             number=full,
             flux=flux,
-            flux_squared=flux.astype(jnp.float64) ** 2,
             gap=jnp.where(in_gap, control, 0.0) * (phi[2] - phi[3]),
-            members=m.volume > 0.0,
         )
         return {}, histograms, sums
 
@@ -133,26 +125,6 @@ def moments_of(sums: Sums, state: State, parameters: Parameters, model: Model) -
     if model.estimator == "full_f":
         return sampled
     return Moments(*(a + b for a, b in zip(sampled, background_moments(state, parameters), strict=True)))
-
-
-def moment_errors(sums: Sums, now: Moments, b: jax.Array) -> tuple[Moments, jax.Array]:
-    """Return standard errors of the moments and of Delta P/P_c, as for independent markers.
-
-    Conservative after a quasi-random start, whose error is smaller.
-    sums: those of the state; now: moments of the state; b: B/B0, ().
-    """
-    first = jnp.stack(sums.first)
-    second = symmetric(sums.second)
-    covariance = (second - jnp.outer(first, first) / sums.members) * sums.members / (sums.members - 1.0)
-
-    def error(combination: jax.Array) -> jax.Array:
-        return b * jnp.sqrt(jnp.maximum(combination @ covariance @ combination, 0.0))
-
-    errors = Moments(*(error(row) for row in jnp.eye(4)))
-    # P_par - P_perp - (Delta P/P_c) (2 P_perp + P_par)/3
-    ratio = now.anisotropy / 3.0
-    residual = jnp.stack([jnp.zeros(()), jnp.zeros(()), 1.0 - ratio, -1.0 - 2.0 * ratio])
-    return errors, error(residual) / now.pressure
 
 
 class Energies(NamedTuple):

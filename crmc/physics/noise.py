@@ -8,15 +8,19 @@ import numpy as np
 from jax.extend.random import threefry_2x32
 
 
-def run_key(seed: int) -> jax.Array:
-    """Return the random key of a run, from which every step draws."""
-    return jax.random.key(seed, impl="threefry2x32")
+def run_key(seed: int, replica: int = 0) -> jax.Array:
+    """Return the random key of a replica of a run, from which every step draws.
+
+    replica: number of the replica; the key of replica 0 is that of the run's seed itself.
+    """
+    key = jax.random.key(seed, impl="threefry2x32")
+    return jax.random.fold_in(key, replica) if replica else key
 
 
 def step_noise(key: jax.Array, step: jax.Array) -> jax.Array:
     """Return the random key of a step.
 
-    key: random key of the run; step: number of the step since the start of the run, ().
+    key: random key of the replica; step: number of the step since the start of the run, ().
     """
     return jax.random.fold_in(key, step)
 

@@ -73,6 +73,7 @@ class Model:
     functional_every: steps between samples of the growth functional, 0 for none; odd, so that samples alternate
         between the two orders of the kicks.
     functional_refinement: steps of a sample per step of the run.
+    functional_parts: number of parts of the ensemble that samples take in turn.
     layout: division of the markers among devices and blocks, on which no result depends.
     """
 
@@ -89,4 +90,5 @@ class Model:
     coarse_grain_every: int = 0
     functional_every: int = 15
     functional_refinement: int = 8
+    functional_parts: int = 1
     layout: Layout = Layout()

@@ -1,7 +1,4 @@
-"""Make the result of a run: a dataset with labels, units and provenance; write it and read it.
-
-``rows`` are arrays in code units by the names of variables, with time as their first axis.
-"""
+"""Make the result of a run: a dataset with labels, units and provenance; write it and read it."""
 
 from __future__ import annotations
 
@@ -16,10 +13,10 @@ import numpy as np
 import xarray as xr
 
 from crmc.config.errors import ConfigError
-from crmc.results.variables import COORDINATES, VARIABLES, in_units, shared_coordinates
+from crmc.results.variables import COORDINATES, VARIABLES, shared_coordinates
 from crmc.setup.setup import Setup
+from crmc.statistics import Estimate
 from crmc.text import one_line
-from crmc.units import CodeUnits
 
 #: A result: labelled arrays with units, and provenance as attributes.
 Dataset = xr.Dataset
@@ -27,49 +24,49 @@ Dataset = xr.Dataset
 ADVICE = "give a result of 'crmc run'"
 
 
-def physical(units: CodeUnits, rows: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return every variable of a result in the unit of the file, time first.
-
-    The residuals of energy and number are formed here, from the ledgers in ``rows``.
-    """
-    scale = float(rows["energy_cosmic_rays"][0])
-    kept = rows["number_cosmic_rays"] - rows["number_entered"]
-    rows = {
-        **rows,
-        "energy_residual": (rows["ledger"] - rows["ledger"][0]) / scale,
-        "number_residual": kept / kept[0] - 1.0,
-    }
-    return {name: in_units(units, name, np.asarray(rows[name])) for name in VARIABLES}
-
-
 def labelled(
     values: Mapping[str, np.ndarray], leading: tuple[str, ...] = ("time",), k: str = "k"
 ) -> dict[str, tuple[tuple[str, ...], np.ndarray, dict[str, str]]]:
-    """Return ``values`` of `physical` with their dimensions and attributes.
+    """Return ``values`` of `replicas.reduced` with their dimensions and attributes.
 
     leading: names of their first dimensions; k: name of the dimension of the bins.
     """
     found = {}
     for name, array in values.items():
-        dims, unit, _, text = VARIABLES[name]
+        dims, unit, _, text = VARIABLES[name.removeprefix("average_")]
+        text = f"mean over the last half of the run: {text}" if name.startswith("average_") else text
         inner = tuple(k if dim == "k" else dim for dim in dims)
         found[name] = ((*leading, *inner), array, {"units": unit, "long_name": text})
     return found
 
 
 def dataset(
-    setup: Setup, steps: Sequence[int], rows: Mapping[str, np.ndarray], attributes: Mapping[str, Any]
+    setup: Setup,
+    steps: Sequence[int],
+    values: Mapping[str, np.ndarray],
+    attributes: Mapping[str, Any],
+    spectra: Mapping[str, Estimate] | None = None,
 ) -> xr.Dataset:
     """Return the dataset of a run.
 
-    steps: step number of each row; rows: in code units; attributes: of the dataset.
+    steps: step number of each row; values: from `replicas.reduced`; attributes: of the dataset;
+    spectra: from `averages.spectra`.
     """
     coordinates = {
         "time": ("time", np.asarray(steps) * setup.time_step, COORDINATES["time"]),
         "k": ("k", np.asarray(setup.parameters.grid.centres), COORDINATES["k"]),
         **shared_coordinates(),
     }
-    return xr.Dataset(labelled(physical(setup.units, rows)), coordinates, attrs=dict(attributes))
+    variables = labelled(values) | labelled(averaged(spectra or {}), ())
+    return xr.Dataset(variables, coordinates, attrs=dict(attributes))
+
+
+def averaged(spectra: Mapping[str, Estimate]) -> dict[str, np.ndarray]:
+    """Return averages of the waves and their errors by the names that they have in a result."""
+    found: dict[str, np.ndarray] = {}
+    for name, one in spectra.items():
+        found |= {f"average_{name}": one.value, f"average_{name}_stderr": one.stderr}
+    return found
 
 
 def provenance(setup: Setup) -> dict[str, Any]:

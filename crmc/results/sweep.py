@@ -11,11 +11,14 @@ import xarray as xr
 
 from crmc.config.axes import Axis, Point
 from crmc.results import dataset as result
-from crmc.results.health import coarse, first_trouble
-from crmc.results.summary import averages
-from crmc.results.variables import COORDINATES, shared_coordinates
+from crmc.results.averages import averages, spectra
+from crmc.results.notes import notes
+from crmc.results.observed import Observed
+from crmc.results.replicas import reduced
+from crmc.results.table import EXPLAINED
+from crmc.results.variables import COORDINATES, MEANING, shared_coordinates
 from crmc.setup.predictions import predict
-from crmc.setup.setup import Setup
+from crmc.statistics import Estimate
 from crmc.text import aligned, number, with_error
 
 DONE, FAILED, NOT_RUN = "done", "failed", "not run"
@@ -27,7 +30,8 @@ class Track(NamedTuple):
 
     times: of each row, (rows,) [s].
     k: wavenumbers of the bins' centres, (bins,) [Omega0/c].
-    values: variables of a result as `dataset.physical` returns them, NaN after a failure.
+    values: variables of a result as `replicas.reduced` returns them, NaN after a failure.
+    averages, spectra: of the last half, from `results.averages`; none after a failure.
     status: DONE or FAILED; text: its reason, or advice.
     time_step: dt [s].
     """
@@ -35,24 +39,27 @@ class Track(NamedTuple):
     times: np.ndarray
     k: np.ndarray
     values: dict[str, np.ndarray]
+    averages: dict[str, dict[str, Any]]
+    spectra: dict[str, Estimate]
     status: str
     text: str
     time_step: float
 
 
-def track(setup: Setup, steps: Sequence[int], rows: Mapping[str, np.ndarray], coarsest: float) -> Track:
-    """Return the results of one point, without the rows that follow a failure.
-
-    steps: step number of each row; rows: in code units, time first; coarsest: largest nu_max dt to trust.
-    """
-    values = result.physical(setup.units, rows)
-    trouble = first_trouble(rows, steps, setup.model)
+def track(seen: Observed) -> Track:
+    """Return the results of one point, whose run has ended, without the rows that follow a failure."""
+    setup, steps = seen.setup, np.array(seen.output.steps)
+    values = reduced(seen.measured(), exact=seen.exact)
+    times, k = steps * setup.time_step, np.asarray(setup.parameters.grid.centres)
+    trouble = seen.trouble()
     if trouble is not None:
         for array in values.values():
-            array[trouble.place + 1 :] = np.nan
-    status, text = (DONE, coarse(rows, coarsest)) if trouble is None else (FAILED, trouble.text)
-    times = np.asarray(steps) * setup.time_step
-    return Track(times, np.asarray(setup.parameters.grid.centres), values, status, text, setup.time_step)
+            array[steps > trouble.place] = np.nan
+        return Track(times, k, values, {}, {}, FAILED, trouble.text, setup.time_step)
+    records, too_coarse = seen.recorded(), seen.too_coarse()
+    found, means = averages(records), spectra(records)
+    remarks = [*([too_coarse] if too_coarse else []), *notes(setup, found, means)]
+    return Track(times, k, values, found, means, DONE, "; ".join(remarks), setup.time_step)
 
 
 class Plan(NamedTuple):
@@ -104,8 +111,13 @@ def dataset(plan: Plan, tracks: Sequence[Track | None], attributes: Mapping[str,
         name: _stack([None if found is None else found.values[name] for found in tracks], array, plan.shape)
         for name, array in some.values.items()
     }
+    variables = result.labelled(stacked, (*plan.dims, plan.time), plan.k)
+    means = [{} if found is None else result.averaged(found.spectra) for found in tracks]
+    for name, array in next((x for x in means if x), {}).items():
+        each = _stack([x.get(name) for x in means], array, plan.shape)
+        variables |= result.labelled({name: each}, plan.dims, plan.k)
     data = xr.Dataset(
-        result.labelled(stacked, (*plan.dims, plan.time), plan.k),
+        variables,
         shared_coordinates() | {axis.dimension: _coordinate(axis) for axis in plan.axes},
         attrs=dict(attributes),
     )
@@ -149,22 +161,24 @@ def point_dataset(data: xr.Dataset, place: Mapping[str, int]) -> xr.Dataset:
     return one.swap_dims({old: new for old, new in (("output", "time"), ("bin", "k")) if old in one.dims})
 
 
-def summarise(data: xr.Dataset, plan: Plan, points: Sequence[Point]) -> xr.Dataset:
-    """Return ``data`` with averages of the last half, ``average_*``, and predictions, ``theory_*``, of every point."""
+def summarise(data: xr.Dataset, plan: Plan, points: Sequence[Point], tracks: Sequence[Track | None]) -> xr.Dataset:
+    """Return ``data`` with averages of the last half, ``average_*``, and predictions, ``theory_*``, of every point.
+
+    tracks: results of all points, as for `dataset`.
+    """
     columns: dict[str, tuple[np.ndarray, dict[str, str]]] = {}
 
     def put(name: str, place: tuple[int, ...], value: float | None, unit: str, text: str) -> None:
         empty = (np.full(plan.shape, np.nan), {"units": unit or "1", "long_name": text})
         columns.setdefault(name, empty)[0][place] = math.nan if value is None else value
 
-    for point in points:
-        if data["status"].values[point.place] == DONE:
-            one = point_dataset(data, dict(zip(plan.dims, point.place, strict=True)))
-            for name, entry in averages(one).items():
-                largest = name in ("energy_residual", "energy_imbalance")
-                text = f"{name}: {'largest absolute value' if largest else 'mean over the last half'} of the run"
-                put(f"average_{name}", point.place, entry["value"], entry["unit"], text)
-                put(f"average_{name}_stderr", point.place, entry["stderr"], entry["unit"], f"standard error of {name}")
+    for point, found in zip(points, tracks, strict=True):
+        for name, entry in ({} if found is None else found.averages).items():
+            largest = name in ("energy_residual", "number_residual", "energy_imbalance")
+            text = f"{name}: {'largest absolute value' if largest else 'mean over the last half'} of the run"
+            put(f"average_{name}", point.place, entry["value"], entry["unit"], text)
+            error = f"standard error of {name}: {MEANING}"
+            put(f"average_{name}_stderr", point.place, entry["stderr"], entry["unit"], error)
         for name, entry in predict(point.config).items():
             text = f"{entry['description']} ({entry['source']})"
             put(f"theory_{name}", point.place, entry["value"], entry["unit"], text)
@@ -196,4 +210,4 @@ def table(data: xr.Dataset, plan: Plan, points: Sequence[Point]) -> str:
             cells[-1] = cells[-1] or number(value(name, point.place))
         word = str(data["status"].values[point.place])
         lines.append([*cells, "" if word == DONE else word])
-    return f"{aligned(lines)}\n\nMeasured: mean over the last half of the run +- standard error."
+    return f"{aligned(lines)}\n\n{EXPLAINED}"

@@ -17,6 +17,12 @@ from crmc.units import SPEED_OF_LIGHT, YEAR
 #: Width of the table [characters], and of the column of row titles.
 WIDTH, TITLE = 96, 30
 
+#: What measured numbers and their errors are.
+EXPLAINED = (
+    "Measured: mean over the last half of the run +- the standard deviation of this number over independent\n"
+    "repetitions of the whole run."
+)
+
 #: Title of a row, and its cells.
 Row = tuple[str, list[str]]
 
@@ -39,7 +45,7 @@ def table(summary: Mapping[str, Any]) -> str:
     ]
     notes = []
     if averages:
-        notes.append("Measured: mean over the last half of the run +- standard error.")
+        notes.append(EXPLAINED)
     return "\n\n".join([section for section in sections if section] + notes)
 
 
@@ -93,11 +99,16 @@ def _run_rows(summary: Mapping[str, Any]) -> list[Row]:
     if summary.get("name"):
         rows.append(("name", [one_line(summary["name"], 200)]))
     if "status" in summary:
-        words = [str(summary[key]) for key in ("status", "status_text") if summary.get(key)]
+        notes = summary.get("notes") or []
+        # Notes have rows of their own; what is left is the reason of a failure.
+        reason = "" if notes and summary.get("status") == "done" else summary.get("status_text")
+        words = [str(word) for word in (summary["status"], reason) if word]
         rows.append(("status", [one_line(": ".join(words)) or "-"]))
+        rows += [("note", [one_line(note)]) for note in notes]
     formats = (
         ("solver", "solver", lambda x: one_line(x or "-"), ""),
         ("markers", "markers", _count, ""),
+        ("replicas", "replicas", _count, ""),
         ("cells", "cells", _count, ""),
         ("steps", "steps", _count, ""),
         ("time step", "time_step_s", number, " s"),

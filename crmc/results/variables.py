@@ -27,7 +27,6 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     "drift_velocity": ((), "cm s-1", "speed", "bulk drift v_D of the cosmic rays along the field (eq. 17)"),
     "gas_pressure": ((), "erg cm-3", "energy", "thermal gas pressure P_g"),
     "heating_rate": ((), "erg cm-3 s-1", "power", f"power the markers give to waves, {_INTERVAL}"),
-    "heating_rate_stderr": ((), "erg cm-3 s-1", "power", "standard error of heating_rate (kick noise)"),
     "spectral_heating_rate": (
         (),
         "erg cm-3 s-1",
@@ -77,16 +76,39 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
         _WAVE[1:],
         "s-1",
         "rate",
-        f"amplitude growth rate from the functional A[f] (eq. 13), {_INTERVAL}",
+        f"amplitude growth rate from the functional A[f] (eq. 13), {_INTERVAL}; NaN where f was not sampled in it",
     ),
     "damping_rate": (_WAVE[1:], "s-1", "rate", "amplitude damping rate"),
 }
 
-for _name in ("cr_number_density", "cr_energy_density", "parallel_pressure", "perpendicular_pressure"):
-    _dims, _unit, _factor, _text = VARIABLES[_name]
-    VARIABLES[f"{_name}_stderr"] = (_dims, _unit, _factor, f"standard error of {_name}")
-VARIABLES["pressure_anisotropy_stderr"] = ((), "1", "one", "standard error of pressure_anisotropy")
-VARIABLES["drift_velocity_stderr"] = ((), "cm s-1", "speed", "standard error of drift_velocity")
+#: What "+-" and "_stderr" mean everywhere.
+MEANING = "standard deviation of this number over independent repetitions of the whole run"
+#: Variables with a standard error, from the scatter of the replicas.
+ESTIMATED = (
+    "cr_number_density",
+    "cr_energy_density",
+    "parallel_pressure",
+    "perpendicular_pressure",
+    "pressure_anisotropy",
+    "gap_pressure_anisotropy",
+    "drift_velocity",
+    "heating_rate",
+    "spectral_heating_rate",
+    "gas_heating_rate",
+    "identity_residual",
+    "scattering_frequency",
+    "mean_free_path",
+    "wave_power",
+    "growth_rate",
+)
+#: Variables of which the replica with the largest absolute value counts; of all others their mean does.
+LARGEST = ("energy_residual", "number_residual", "energy_imbalance", "max_scattering_per_step", "balancing_correction")
+#: Variables averaged over the last half of a run bin by bin.
+AVERAGED = ("wave_power", "growth_rate")
+
+for _name in ESTIMATED:
+    _dims, _unit, _factor, _ = VARIABLES[_name]
+    VARIABLES[f"{_name}_stderr"] = (_dims, _unit, _factor, f"standard error of {_name}: {MEANING}")
 
 
 def _factors(units: CodeUnits) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,17 +18,17 @@ from crmc.solvers.tally import Tally
 
 
 class Checkpoint(NamedTuple):
-    """State of a run, its unfinished output interval, and its rows so far.
+    """States of a run's replicas, and for each series of rows its unfinished row and its rows so far.
 
-    tally: of the unfinished output interval.  tallied: its number of steps.
-    steps: step number of each row.  rows: name of a variable -> its values, (rows, ...) [code].
+    states: of the replicas, stacked.  tallies: of the unfinished rows.  step: number of steps taken.
+    series: steps since the last row, step number of each row, and name of a variable -> its values, (rows, replicas,
+        ...) [code], of each series.
     """
 
-    state: State
-    tally: Tally
-    tallied: int
-    steps: list[int]
-    rows: dict[str, np.ndarray]
+    states: State
+    tallies: list[Tally]
+    step: int
+    series: list[tuple[int, list[int], dict[str, np.ndarray]]]
 
 
 def checkpoint_path(output: Path) -> Path:
@@ -37,26 +38,29 @@ def checkpoint_path(output: Path) -> Path:
 
 def save(path: Path, config: Config, checkpoint: Checkpoint, solver: str = "monte-carlo") -> None:
     """Write ``checkpoint`` to a temporary file, and move it to ``path``: no reader sees an unfinished one."""
-    leaves = {f"state{i}": np.asarray(x) for i, x in enumerate(jax.tree.leaves(checkpoint.state))}
-    leaves |= {f"tally{i}": np.asarray(x) for i, x in enumerate(jax.tree.leaves(checkpoint.tally))}
-    rows = {f"row.{name}": values for name, values in checkpoint.rows.items()}
+    leaves = {f"state{i}": np.asarray(x) for i, x in enumerate(jax.tree.leaves(checkpoint.states))}
+    rows: dict[str, np.ndarray] = {}
+    for n, (tally, (tallied, steps, values)) in enumerate(zip(checkpoint.tallies, checkpoint.series, strict=True)):
+        leaves |= {f"series{n}.tally{i}": np.asarray(x) for i, x in enumerate(jax.tree.leaves(tally))}
+        rows |= {f"series{n}.tallied": np.array(tallied), f"series{n}.steps": np.array(steps, np.int64)}
+        rows |= {f"series{n}.row.{name}": array for name, array in values.items()}
     temporary = path.with_name(f".{path.name}.part")
     with temporary.open("wb") as file:
         np.savez(
             file,
             config=np.array(config.to_toml()),
             solver=np.array(solver),
-            tallied=checkpoint.tallied,
-            steps=np.array(checkpoint.steps, np.int64),
+            step=checkpoint.step,
+            series=len(checkpoint.series),
             **(leaves | rows),  # type: ignore[arg-type]
         )
     os.replace(temporary, path)
 
 
-def load(path: Path, config: Config, state: State, tally: Tally, solver: str = "monte-carlo") -> Checkpoint:
+def load(path: Path, config: Config, states: State, tally: Tally, solver: str = "monte-carlo") -> Checkpoint:
     """Read the checkpoint at ``path``, which must be of this config and solver.
 
-    state, tally: arrays of the shapes and types that are expected.
+    states, tally: arrays of the shapes and types that are expected.
     Raises ConfigError where there is no checkpoint, where it is damaged, or belongs to another config or solver.
     """
     if not path.is_file():
@@ -75,11 +79,10 @@ def load(path: Path, config: Config, state: State, tally: Tally, solver: str = "
                 "resume with the same one or run without --resume"
             )
         return Checkpoint(
-            _restore(state, found, "state"),
-            _restore(tally, found, "tally"),
-            int(found["tallied"]),
-            [int(step) for step in found["steps"]],
-            {name[4:]: values for name, values in found.items() if name.startswith("row.")},
+            _restore(states, found, "state"),
+            [_restore(tally, found, f"series{n}.tally") for n in range(int(found["series"]))],
+            int(found["step"]),
+            [_series(found, f"series{n}.") for n in range(int(found["series"]))],
         )
     except ConfigError:
         raise
@@ -87,6 +90,12 @@ def load(path: Path, config: Config, state: State, tally: Tally, solver: str = "
         raise ConfigError(
             f"--resume {path}: is not a readable checkpoint ({type(error).__name__}); run without --resume"
         ) from error
+
+
+def _series(found: Mapping[str, np.ndarray], prefix: str) -> tuple[int, list[int], dict[str, np.ndarray]]:
+    """Return the steps since the last row, the step of each row, and the rows of a series."""
+    rows = {name.removeprefix(f"{prefix}row."): x for name, x in found.items() if name.startswith(f"{prefix}row.")}
+    return int(found[f"{prefix}tallied"]), [int(step) for step in found[f"{prefix}steps"]], rows
 
 
 def _difference(old: str, config: Config) -> str:

@@ -28,6 +28,7 @@ class Outcome:
     table: the summary as text.
     summary: status, size and speed of the run, averages with errors, and what theory predicts; empty for a sweep.
     data: the result (xarray.Dataset); None where nothing was computed.
+    warnings: what makes a result that is there doubtful, in words.
     """
 
     exit_code: int
@@ -35,6 +36,7 @@ class Outcome:
     table: str
     summary: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     data: Dataset | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def status(self) -> str:

@@ -33,14 +33,16 @@ from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
 from crmc.results import dataset
 from crmc.results import sweep as sweep_result
+from crmc.results.observed import Observed, Rows
 from crmc.runs.outcome import DONE, FAILED, INTERRUPTED, STATUS, Outcome, catching_signals
-from crmc.setup.build import build
+from crmc.runs.stepper import Programs, Stepper
+from crmc.setup.build import build_replicas
 from crmc.setup.schedule import Demand, Schedule, begin
 from crmc.setup.setup import Setup
+from crmc.solvers import replicas
 from crmc.solvers.monte_carlo.solver import MONTE_CARLO
 from crmc.solvers.registry import SOLVERS
 from crmc.solvers.simulate import Solver
-from crmc.solvers.tally import Tally
 
 #: Wall time aimed at per call of the program [s], and between saves of what is finished [s].
 _CHUNK_SECONDS, _SAVE_SECONDS = 0.5, 60.0
@@ -73,6 +75,7 @@ def _most(demands: Sequence[Demand], steps: int) -> Schedule:
         coarse_grain_every=min(one.coarse_grain_every for one in every),
         functional_every=min(one.functional_every for one in every),
         functional_refinement=max(one.functional_refinement for one in every),
+        functional_parts=min(one.functional_parts for one in every),
     )
 
 
@@ -85,7 +88,7 @@ def _each(function: Callable[..., Any], side_by_side: bool, arguments: tuple[Any
 
 def advance_batch(
     states: State,
-    tallies: Tally,
+    tallies: Any,
     keys: jax.Array,
     parameters: Parameters,
     count: jax.Array,
@@ -94,43 +97,43 @@ def advance_batch(
     model: Model,
     side_by_side: bool,
     one_key: bool,
-) -> tuple[State, Tally]:
-    """Advance every point of a batch by ``count`` steps.
+) -> tuple[State, Any]:
+    """Advance the replicas of every point of a batch by ``count`` steps.
 
     states, tallies, keys, parameters: those of the points, stacked along the first axis.
     side_by_side: by ``vmap`` instead of ``lax.map``.
     one_key: whether all points draw the same random numbers.
     """
-    if not side_by_side:
-
-        def alone(state: State, tally: Tally, key: jax.Array, own: Parameters) -> tuple[State, Tally]:
-            return solver.advance(state, tally, key, own, count, model)
-
-        return _each(alone, False, (states, tallies, keys, parameters))
-    # One number of steps for all: what depends on it alone stays a branch that is taken or not, for all at once.
+    # One number of the step for all: what depends on it alone stays a branch that is taken or not, for all at once.
     step = states.step[0]
 
-    def beside(state: State, tally: Tally, key: jax.Array, own: Parameters) -> tuple[State, Tally]:
+    def one(state: State, tally: Any, key: jax.Array, own: Parameters) -> tuple[State, Any]:
         key = keys[0] if one_key else key
-        return solver.advance(dataclasses.replace(state, step=step), tally, key, own, count, model)
+        return replicas.advance(
+            solver, dataclasses.replace(state, step=step), tally, key, own, count, model, side_by_side
+        )
 
-    return _each(beside, True, (states, tallies, keys, parameters))
+    return _each(one, side_by_side, (states, tallies, keys, parameters))
 
 
 def observe_batch(
     states: State,
-    tallies: Tally,
+    tallies: Any,
     count: jax.Array,
+    mean: jax.Array,
     parameters: Parameters,
     *,
     solver: Solver,
     model: Model,
     side_by_side: bool,
 ) -> dict[str, jax.Array]:
-    """Return a row of every point of a batch, stacked along the first axis, from tallies of ``count`` steps."""
+    """Return a row of every point of a batch, stacked along the first axis, from tallies of ``count`` steps.
 
-    def one(state: State, tally: Tally, own: Parameters) -> dict[str, jax.Array]:
-        return solver.observe(state, tally, count, own, model)
+    mean: as for `replicas.observe`.
+    """
+
+    def one(state: State, tally: Any, own: Parameters) -> dict[str, jax.Array]:
+        return replicas.observe(solver, state, tally, count, mean, own, model, side_by_side)
 
     return _each(one, side_by_side, (states, tallies, parameters))
 
@@ -148,7 +151,7 @@ class _Batch(NamedTuple):
 
     setups: list[Setup]
     states: State
-    tallies: Tally
+    empty: Any
     keys: jax.Array
     parameters: Parameters
 
@@ -163,52 +166,51 @@ class Sweeper:
     def __init__(self, points: Sequence[Point], axes: Sequence[Axis], solver: str, batch: int | None):
         self.points, self.plan, self.solver = points, sweep_result.plan_of(axes), SOLVERS[solver]
         self.schedule = common_schedule(points)
-        self.first = self._setup(points[0])
+        self.first, states = self._setup(points[0])
         self.steps = self.first.steps
-        self.times = [*range(0, self.steps, self.first.output_every), self.steps]
         beside = _side_by_side()
         self.workers = 1 if beside else cores()
-        self.size = batch or (self._roomy() if beside else 1)
+        self.size = batch or (self._roomy(len(states)) if beside else 1)
         self.size = min(self.size, len(points))
         self.tracks: list[sweep_result.Track | None] = [None] * len(points)
         self.stop, self._lock = threading.Event(), threading.Lock()
         self._compile(side_by_side=beside, one_key=not any(axis.key == "run.seed" for axis in axes))
 
-    def _roomy(self) -> int:
-        """Return the size of batches on a GPU: as equal as can be, within the most markers of a batch."""
-        most = max(1, _MARKERS_PER_BATCH // self.first.state.markers.rise.size)
+    def _roomy(self, count: int) -> int:
+        """Return the size of batches on a GPU: as equal as can be, within the most markers of a batch.
+
+        count: number of replicas of a point.
+        """
+        most = max(1, _MARKERS_PER_BATCH // (count * self.first.state.markers.rise.size))
         batches = -(-len(self.points) // most)
         return -(-len(self.points) // batches)
 
-    def _setup(self, point: Point) -> Setup:
-        return build(point.config, self.schedule, solver=self.solver.name, layout=one_device())
+    def _setup(self, point: Point) -> tuple[Setup, list[State]]:
+        return build_replicas(point.config, self.schedule, solver=self.solver.name, layout=one_device())
 
     def _prepare(self, points: Sequence[Point]) -> _Batch:
         """Set up a batch of ``points``, which may be fewer than its size."""
-        setups = [self._setup(point) for point in points]
-        filled = setups + [setups[-1]] * (self.size - len(setups))
+        ready = [self._setup(point) for point in points]
+        filled = ready + [ready[-1]] * (self.size - len(ready))
+        count = len(filled[0][1])
         return _Batch(
-            setups,
-            _stacked([setup.state for setup in filled]),
-            self._empty(filled),
-            jnp.stack([run_key(setup.config.run.seed) for setup in filled]),
-            _stacked([setup.parameters for setup in filled]),
+            [setup for setup, _ in ready],
+            _stacked([_stacked(states) for _, states in filled]),
+            _stacked([replicas.empty_tallies(self.solver, setup.parameters, count) for setup, _ in filled]),
+            jnp.stack([_keys(setup, count) for setup, _ in filled]),
+            _stacked([setup.parameters for setup, _ in filled]),
         )
 
-    def _empty(self, setups: Sequence[Setup]) -> Tally:
-        """Return the stacked tallies of no steps."""
-        return _stacked([self.solver.init(setup.parameters) for setup in setups])
-
     def _compile(self, side_by_side: bool, one_key: bool) -> None:
-        """Compile the program of all batches ahead of time, so that it refuses a batch of another shape."""
-        _, states, tallies, keys, parameters = self._prepare(self.points[:1])
-        started, count = time.perf_counter(), jnp.zeros((), jnp.int64)
+        """Compile the programs of all batches ahead of time, so that they refuse a batch of another shape."""
+        _, states, tally, keys, parameters = self._prepare(self.points[:1])
+        started, count, flag = time.perf_counter(), jnp.zeros((), jnp.int64), jnp.asarray(False)
         static: dict[str, Any] = {"solver": self.solver, "model": self.first.model, "side_by_side": side_by_side}
         advance, observe = partial(advance_batch, **static, one_key=one_key), partial(observe_batch, **static)
-        lowered = jax.jit(advance, donate_argnums=0).lower(states, tallies, keys, parameters, count)
-        self._advance = lowered.compile(compiler_options())
-        self._observe = jax.jit(observe).lower(states, tallies, count, parameters).compile(compiler_options())
-        self.compile_seconds = time.perf_counter() - started
+        lowered = jax.jit(advance, donate_argnums=0).lower(states, (tally,) * 3, keys, parameters, count)
+        compiled = lowered.compile(compiler_options())
+        seen = jax.jit(observe).lower(states, tally, count, flag, parameters).compile(compiler_options())
+        self.programs = Programs(compiled, seen, time.perf_counter() - started)
 
     def batches(self) -> Iterator[list[int]]:
         """Yield the numbers of the points of each batch."""
@@ -220,32 +222,39 @@ class Sweeper:
         with jax.enable_x64(True):
             if self.stop.is_set():
                 return {}
-            setups, states, tallies, keys, parameters = self._prepare([self.points[i] for i in numbers])
-            empty = tallies
-            rows = [self._observe(states, tallies, jnp.zeros((), jnp.int64), parameters)]
+            setups, states, empty, keys, parameters = self._prepare([self.points[i] for i in numbers])
+            stepper = Stepper(self.programs, states, keys, parameters, empty, setups[0].schedule)
+            stepper.observe_due(everything=True)
             chunk = 1
-            for start, end in zip(self.times, self.times[1:], strict=False):
-                done = start
-                while done < end:
-                    if self.stop.is_set():
-                        return {}
-                    began, count = time.perf_counter(), min(chunk, end - done)
-                    states, tallies = self._advance(states, tallies, keys, parameters, jnp.asarray(count, jnp.int64))
-                    jax.block_until_ready(states.step)
-                    done += count
-                    speed = count / max(time.perf_counter() - began, 1e-9)
-                    chunk = max(1, int(min(2 * chunk, _CHUNK_SECONDS * speed)))
-                    with self._lock:
-                        bar.update(count * len(setups))
-                rows.append(self._observe(states, tallies, jnp.asarray(end - start, jnp.int64), parameters))
-                tallies = empty
-            series = {name: np.stack([np.asarray(row[name]) for row in rows], axis=1) for name in rows[0]}
+            while stepper.step < stepper.end:
+                if self.stop.is_set():
+                    return {}
+                count, before = min(chunk, stepper.until_due()), stepper.seconds
+                stepper.take(count)
+                chunk = max(1, int(min(2 * chunk, _CHUNK_SECONDS * count / max(stepper.seconds - before, 1e-9))))
+                with self._lock:
+                    bar.update(count * len(setups))
+                stepper.observe_due(everything=stepper.step == stepper.end)
+            rows = [series.stacked() for series in stepper.series]
             return {
-                number: sweep_result.track(
-                    setup, self.times, {name: values[place] for name, values in series.items()}, self.solver.coarsest
-                )
+                number: sweep_result.track(self._observed(setup, rows, place))
                 for place, (number, setup) in enumerate(zip(numbers, setups, strict=True))
             }
+
+    def _observed(self, setup: Setup, rows: Sequence[Rows], place: int) -> Observed:
+        """Return what was measured at one point of a batch.
+
+        rows: of the batch, (rows, points, replicas, ...); place: of the point in the batch.
+        """
+        own = (Rows(x.steps, {name: array[:, place] for name, array in x.values.items()}) for x in rows)
+        output, records, blocks = own
+        exact = setup.state.markers.rise.ndim == 2  # a mesh draws no numbers
+        return Observed(setup, output, records, blocks, self.solver.coarsest, exact)
+
+
+def _keys(setup: Setup, count: int) -> jax.Array:
+    """Return the random keys of ``count`` replicas, (replicas,)."""
+    return jnp.stack([run_key(setup.config.run.seed, replica) for replica in range(count)])
 
 
 def _side_by_side() -> bool:
@@ -366,11 +375,11 @@ def _finish(sweeper: Sweeper, caught: list[int], output: Path | None, seconds: f
         "status": STATUS[code],
         "status_text": message,
         "wall_seconds": seconds,
-        "compile_seconds": sweeper.compile_seconds,
+        "compile_seconds": sweeper.programs.seconds,
         "batch": sweeper.size,
     }
     data = sweep_result.dataset(sweeper.plan, sweeper.tracks, _attributes(sweeper) | more)
-    data = sweep_result.summarise(data, sweeper.plan, sweeper.points)
+    data = sweep_result.summarise(data, sweeper.plan, sweeper.points, sweeper.tracks)
     if output is not None:
         dataset.write_atomically(data, output)
     return Outcome(code, message, sweep_result.table(data, sweeper.plan, sweeper.points), data=data)

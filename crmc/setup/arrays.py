@@ -132,17 +132,18 @@ def complete(start: Start, config: Config, model: Model, dt: jax.Array, markers:
     return dataclasses.replace(parameters, external_pressure=external), state
 
 
-def markers_of(config: Config, start: Start, sample: jax.Array | None = None) -> Markers:
-    """Return the markers of a run at t = 0, in the precision that the config asks for.
+def markers_of(config: Config, start: Start, sample: jax.Array | None = None, replica: int = 0) -> Markers:
+    """Return the markers of a replica of a run at t = 0, in the precision that the config asks for.
 
     sample: places of the markers in the unit square, (markers, 2), as `markers.unit_square` returns them; None to draw
         them here, a part of the markers at a time, which is not differentiable.
+    replica: number of the replica, for which they are drawn here.
     """
     shared = start.parameters.background, start.amplitude, start.departure
-    count, dtype = config.run.markers, np.dtype(config.run.precision)
+    count, dtype = config.run.markers_each, np.dtype(config.run.precision)
     if sample is not None:
         return markers_at(sample, *shared, count=count, dtype=dtype)
-    return drawn_markers(count, *shared, seed=config.run.seed, dtype=dtype)
+    return drawn_markers(count, *shared, seed=config.run.seed, replica=replica, dtype=dtype)
 
 
 def background_of(config: Config, shape: Shape) -> tuple[Background, jax.Array]:

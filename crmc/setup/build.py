@@ -9,7 +9,8 @@ import jax
 from crmc.config.config import Config
 from crmc.config.errors import ConfigError, did_you_mean, show
 from crmc.physics.layout import Layout
-from crmc.setup.arrays import complete, markers_of, time_step
+from crmc.physics.state import State
+from crmc.setup.arrays import Start, complete, markers_of, time_step
 from crmc.setup.mesh import CELLS, cells_of, model_on_mesh, schedule_on_mesh
 from crmc.setup.schedule import Schedule, begin, scheduled
 from crmc.setup.setup import Setup
@@ -28,6 +29,8 @@ def build(
 ) -> Setup:
     """Return the parameters, the model and the initial state of a run of ``config``.
 
+    Of a run with replicas the state is that of the first.
+
     schedule: steps of the markers, where several configs share them; None for the config's own.
     solver: name of a solver, a key of `registry.SOLVERS`.
     layout: how the markers are cut for devices and caches; None for one piece.  No result depends on it.
@@ -38,7 +41,21 @@ def build(
     """
     require_solver(solver)
     with jax.enable_x64(True):
-        return _build(config, schedule, solver, layout, cells)
+        return _build(config, schedule, solver, layout, cells)[0]
+
+
+def build_replicas(
+    config: Config, schedule: Schedule | None = None, *, solver: str = MONTE_CARLO.name, layout: Layout | None = None
+) -> tuple[Setup, list[State]]:
+    """Return what `build` does, and the initial state of every replica; the mesh has one."""
+    require_solver(solver)
+    with jax.enable_x64(True):
+        setup, start = _build(config, schedule, solver, layout, CELLS)
+        states = [setup.state]
+        if solver == MONTE_CARLO.name:
+            others = range(1, config.run.replica_count)
+            states += [dataclasses.replace(setup.state, markers=markers_of(config, start, replica=r)) for r in others]
+        return setup, states
 
 
 def require_solver(name: str) -> None:
@@ -49,8 +66,8 @@ def require_solver(name: str) -> None:
 
 def _build(
     config: Config, schedule: Schedule | None, solver: str, layout: Layout | None, cells: tuple[int, int]
-) -> Setup:
-    """Return what `build` does; JAX must be in 64-bit mode."""
+) -> tuple[Setup, Start]:
+    """Return what `build` does and the start of the run; JAX must be in 64-bit mode."""
     start, demand = begin(config)
     schedule = schedule or demand.schedule(demand.steps)
     model, dt = demand.model, time_step(config, schedule.steps)
@@ -64,6 +81,4 @@ def _build(
     parameters, state = complete(start, config, model, dt, markers)
     if layout is not None:
         model = dataclasses.replace(model, layout=layout)
-    return Setup(
-        config, start.units, parameters, model, state, start.tau_B, schedule.steps, schedule.output_every, solver
-    )
+    return Setup(config, start.units, parameters, model, state, start.tau_B, schedule, solver), start

@@ -13,7 +13,7 @@ from crmc.physics.initial import Departure
 from crmc.physics.markers import Markers
 from crmc.physics.parameters import Model, Parameters
 from crmc.setup.arrays import Start
-from crmc.setup.schedule import Schedule
+from crmc.setup.schedule import Schedule, record_every
 from crmc.solvers.fokker_planck.mesh import cells, initial_excess, make_mesh
 
 #: Default numbers of momenta and of cosines of the mesh.
@@ -40,7 +40,10 @@ def schedule_on_mesh(config: Config, schedule: Schedule) -> Schedule:
         every = max(1, round(every / _LONGER))
     # Each interval of output needs a sample of the growth functional.
     return schedule._replace(
-        steps=steps, output_every=every, functional_every=min(schedule.functional_every, every), coarse_grain_every=0
+        steps=steps,
+        output_every=every,
+        functional_every=min(schedule.functional_every, every, record_every(steps)),
+        coarse_grain_every=0,
     )
 
 

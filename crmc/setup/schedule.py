@@ -24,6 +24,10 @@ _GROWTH_PER_STEP = 0.3
 _FUNCTIONAL_STEP, _MOST_REFINED = 0.025, 16
 #: Fewest and most steps between samples of the growth functional; odd, as `Model.functional_every` must be.
 _OFTENEST, _RAREST = 15, 31
+#: Number of records and of blocks of records of a run: the averages are made of them.
+_RECORDS, _RECORDS_PER_BLOCK = 64, 4
+#: Samples take parts of the ensemble in turn: at most this many parts, with at least this many markers in each.
+_MOST_PARTS, _FEWEST_MARKERS = 8, 4096
 #: Fewest steps of a run with an automatic time step.
 _FEWEST_STEPS = 100
 
@@ -39,12 +43,17 @@ def require_double() -> None:
         raise RuntimeError("crmc needs 64-bit JAX for its small arrays: use `with jax.enable_x64(True):`")
 
 
+def record_every(steps: int) -> int:
+    """Return the steps between the records of a run of ``steps`` steps."""
+    return max(1, steps // _RECORDS)
+
+
 class Schedule(NamedTuple):
     """Number of steps of a run, and its intervals in steps.
 
     steps: of the run.
     output_every: steps between rows of results.
-    coarse_grain_every, functional_every, functional_refinement: fields of `Model` of these names.
+    coarse_grain_every, functional_every, functional_refinement, functional_parts: fields of `Model` of these names.
     """
 
     steps: int
@@ -52,6 +61,17 @@ class Schedule(NamedTuple):
     coarse_grain_every: int
     functional_every: int
     functional_refinement: int
+    functional_parts: int
+
+    @property
+    def record_every(self) -> int:
+        """Steps between the records that averages are made of; they do not depend on the output."""
+        return record_every(self.steps)
+
+    @property
+    def block_every(self) -> int:
+        """Steps between the blocks of records, each of which holds several samples of the growth functional."""
+        return _RECORDS_PER_BLOCK * self.record_every
 
 
 class Demand(NamedTuple):
@@ -73,12 +93,14 @@ class Demand(NamedTuple):
         dt = run.duration * units.gyrofrequency / steps
         output_every = max(1, round(run.output_seconds / (dt * units.time)))
         refined = math.ceil(math.pi * self.strongest * dt / _FUNCTIONAL_STEP - 1e-9)
+        often = record_every(steps)
         return Schedule(
             steps=steps,
             output_every=output_every,
             coarse_grain_every=_coarse_every(self.config, dt * units.time),
-            functional_every=min(max(output_every - (output_every + 1) % 2, _OFTENEST), _RAREST),
+            functional_every=min(max(often - (often + 1) % 2, _OFTENEST), _RAREST),
             functional_refinement=min(max(refined, 2), _MOST_REFINED),
+            functional_parts=min(max(run.markers // _FEWEST_MARKERS, 1), _MOST_PARTS),
         )
 
 
@@ -89,6 +111,7 @@ def scheduled(model: Model, schedule: Schedule) -> Model:
         coarse_grain_every=schedule.coarse_grain_every,
         functional_every=schedule.functional_every,
         functional_refinement=schedule.functional_refinement,
+        functional_parts=schedule.functional_parts,
     )
 
 

@@ -9,6 +9,7 @@ import jax
 from crmc.config.config import Config
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
+from crmc.setup.schedule import Schedule
 from crmc.units import CodeUnits
 
 
@@ -19,8 +20,7 @@ class Setup:
     units: code units of the run.
     parameters, model, state: arguments of the solver's steps; state is that of t = 0.
     tau_B: expansion time at t = 0, () [code]; None without expansion.
-    steps: number of steps of the run.
-    output_every: steps between rows of results.
+    schedule: steps of the run, and its intervals in steps.
     solver: name of the solver, a key of `registry.SOLVERS`.
     """
 
@@ -30,9 +30,18 @@ class Setup:
     model: Model
     state: State
     tau_B: jax.Array | float | None
-    steps: int
-    output_every: int
+    schedule: Schedule
     solver: str
+
+    @property
+    def steps(self) -> int:
+        """Number of steps of the run."""
+        return self.schedule.steps
+
+    @property
+    def output_every(self) -> int:
+        """Number of steps between rows of results."""
+        return self.schedule.output_every
 
     @property
     def time_step(self) -> float:

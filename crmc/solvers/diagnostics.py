@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from crmc.physics.moments import Sums, energies_of, ensemble_sums, ledger, moment_errors, moments_of
+from crmc.physics.moments import Sums, energies_of, ensemble_sums, ledger, moments_of
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.spectrum import wave_energy_unit
 from crmc.physics.state import State
@@ -37,7 +37,6 @@ def row_of(
         "magnetic_field": state.b,
         "gas_pressure": state.gas_pressure,
         "heating_rate": heating,
-        "heating_rate_stderr": jnp.sqrt(tally.gain_variance) / span,
         "spectral_heating_rate": spectral,
         "identity_residual": spectral / heating - 1.0,
         "gas_heating_rate": tally.damped / span,
@@ -58,24 +57,17 @@ def row_of(
 
 
 def _moments(sums: Sums, state: State, parameters: Parameters, model: Model) -> dict[str, jax.Array]:
-    """Return the moments of the cosmic rays with their standard errors, and v_D (eq. 17)."""
+    """Return the moments of the cosmic rays, and v_D (eq. 17)."""
     now = moments_of(sums, state, parameters, model)
-    errors, anisotropy_error = moment_errors(sums, now, state.b)
-    names = {
-        "cr_number_density": (now.number, errors.number),
-        "cr_energy_density": (now.energy, errors.energy),
-        "parallel_pressure": (now.parallel_pressure, errors.parallel_pressure),
-        "perpendicular_pressure": (now.perpendicular_pressure, errors.perpendicular_pressure),
-        "pressure_anisotropy": (now.anisotropy, anisotropy_error),
-    }
-    row = {name: value for name, (value, _) in names.items()}
-    row |= {f"{name}_stderr": error for name, (_, error) in names.items()}
-    # v_D of eq. 17; F0 has none.
-    variance = jnp.maximum(sums.flux_squared - sums.flux**2 / sums.members, 0.0)
-    return row | {
+    return {
+        "cr_number_density": now.number,
+        "cr_energy_density": now.energy,
+        "parallel_pressure": now.parallel_pressure,
+        "perpendicular_pressure": now.perpendicular_pressure,
+        "pressure_anisotropy": now.anisotropy,
         "gap_pressure_anisotropy": state.b * sums.gap / now.pressure,
+        # F0 has no drift.
         "drift_velocity": state.b * sums.flux / now.number,
-        "drift_velocity_stderr": state.b * jnp.sqrt(variance) / now.number,
     }
 
 

@@ -13,8 +13,8 @@ class Tally(NamedTuple):
 
     Fields add up over steps, except `peak` and `correction`, which are maxima.
 
+    power: sum of the wave power e that scattered in each step, (2, 2, bins)
     gain: energy given by the particles to each branch, (2, 2) [code]
-    gain_variance: sum of squares of the markers' shares of the gain [code^2]
     absolute_exchange: sum of |W d eps| over markers and kicks [code]
     imbalance: energy lost by the particles minus energy gained by the waves, after balancing [code]
     correction: largest relative change of the particles' energy by the balancing of a step
@@ -24,8 +24,8 @@ class Tally(NamedTuple):
     peak: largest nu dt of a step
     """
 
+    power: jax.Array
     gain: jax.Array
-    gain_variance: jax.Array
     absolute_exchange: jax.Array
     imbalance: jax.Array
     correction: jax.Array
@@ -37,19 +37,26 @@ class Tally(NamedTuple):
 
 def combine(a: Tally, b: Tally) -> Tally:
     """Return the tally of two consecutive spans of steps."""
-    summed = Tally(*(x + y for x, y in zip(a, b, strict=True)))
-    return summed._replace(correction=jnp.maximum(a.correction, b.correction), peak=jnp.maximum(a.peak, b.peak))
+    summed = {name: getattr(a, name) + getattr(b, name) for name in Tally._fields if name != "functional"}
+    shape = jnp.broadcast_shapes(a.functional.shape, b.functional.shape)
+    # Few steps have a sample, which is far larger than all else.
+    summed["functional"] = jax.lax.cond(
+        b.samples > 0.0, lambda: a.functional + b.functional, lambda: jnp.broadcast_to(a.functional, shape)
+    )
+    summed |= {"correction": jnp.maximum(a.correction, b.correction), "peak": jnp.maximum(a.peak, b.peak)}
+    return Tally(**summed)
 
 
-def empty_tally(functional: jax.Array) -> Tally:
-    """Return the tally of no steps.
+def empty_tally(power: jax.Array, functional: jax.Array) -> Tally:
+    """Return the tally of no exchange of energy.
 
+    power: wave power, or zeros in its shape where there was no step, (2, 2, bins)
     functional: zeros, in the shape of the solver's samples
     """
     zero = jnp.zeros(())
     return Tally(
+        power=power,
         gain=jnp.zeros((2, 2)),
-        gain_variance=zero,
         absolute_exchange=zero,
         imbalance=zero,
         correction=zero,

@@ -40,9 +40,9 @@ def setup(double_precision: None) -> Setup:
 @pytest.fixture(scope="module")
 def runner(setup: Setup) -> Runner:
     """After 12 steps of the host loop's driver, in chunks of 5, 4 and 3."""
-    runner = Runner(setup)
+    runner = Runner(setup, [setup.state])
     for count in (5, 4, 3):
-        runner.take(count)
+        runner.stepper.take(count)
     return runner
 
 

@@ -13,8 +13,8 @@ MAXIMA = ("correction", "peak")
 def tally(seed):
     """A tally of whole numbers, whose sums are exact in any order."""
     rng = np.random.default_rng(seed)
-    shapes = {"gain": (2, 2), "functional": (2, 2, 5)}
-    return Tally(**{name: jnp.asarray(rng.integers(0, 100, shapes.get(name, ())) * 1.0) for name in Tally._fields})
+    shapes = {"power": (2, 2, 5), "gain": (2, 2), "functional": (2, 2, 5)}
+    return Tally(**{name: jnp.asarray(rng.integers(1, 100, shapes.get(name, ())) * 1.0) for name in Tally._fields})
 
 
 def assert_equal(one, other):
@@ -44,6 +44,6 @@ def test_grouping_and_order_do_not_matter():
 def test_no_steps_change_nothing(first):
     """The empty tally, before or after, leaves a tally as it is; it has the shape of the solver's samples."""
     a = tally(1)
-    empty = empty_tally(jnp.zeros_like(a.functional))
+    empty = empty_tally(jnp.zeros_like(a.power), jnp.zeros_like(a.functional))
     assert all(getattr(empty, name).shape == getattr(a, name).shape for name in Tally._fields)
     assert_equal(combine(empty, a) if first else combine(a, empty), a)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import jax
-import jax.numpy as jnp
 
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
@@ -22,14 +21,13 @@ def keyed_step(state: State, key: jax.Array, parameters: Parameters, model: Mode
 
 
 def observe(state: State, tally: Tally, count: jax.Array, parameters: Parameters, model: Model) -> Row:
-    """Return a row of results; nothing is random, so that every standard error is zero.
+    """Return a row of results.
 
     Means over steps are NaN where count = 0.
     count: number of steps in ``tally``
     """
     functional = tally.functional / tally.samples if model.scattering == "spectrum" else None
-    row = row_of(state, tally, count, parameters, model, functional)
-    return row | {name: jnp.zeros_like(value) for name, value in row.items() if name.endswith("_stderr")}
+    return row_of(state, tally, count, parameters, model, functional)
 
 
 FOKKER_PLANCK = Solver("fokker-planck", init, keyed_step, observe, coarsest=math.inf)

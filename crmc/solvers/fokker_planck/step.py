@@ -37,7 +37,8 @@ _STAGE = 1.0 - 1.0 / math.sqrt(2.0)
 
 def init(parameters: Parameters) -> Tally:
     """Return the tally of no steps, whose ``functional`` has the shape of `mesh_functional`, (2, 2, bins)."""
-    return empty_tally(jnp.zeros((2, 2, parameters.grid.bins)))
+    zeros = jnp.zeros((2, 2, parameters.grid.bins))
+    return empty_tally(zeros, zeros)
 
 
 def step(state: State, parameters: Parameters, model: Model) -> tuple[State, Tally]:
@@ -53,7 +54,7 @@ def step(state: State, parameters: Parameters, model: Model) -> tuple[State, Tal
     # The drive of the whole step at the rate of its first half; the second half, not known yet, corrects it below.
     if model.scattering == "none":
         state = _holding(state, state.markers.excess + _sources(state, parameters, model, 2.0 * first))
-        tally = init(parameters)
+        tally = init(parameters)._replace(power=state.e)
     else:
         state, tally = exchange(state, parameters, model, 2.0 * first)
     state, damped_too = damp(state, parameters, model, half)
@@ -195,10 +196,12 @@ def exchange(state: State, parameters: Parameters, model: Model, log_ratio: jax.
         return _Stage(change, _per_bin(basis, power, e), jnp.sum(jnp.abs(power)))
 
     one = stage(start, e)
-    two = stage(start + (1.0 - a) * dt * one.change, jnp.maximum(e + dt / (2.0 * a) * to_e * one.gain, parameters.seed))
+    later = jnp.maximum(e + dt / (2.0 * a) * to_e * one.gain, parameters.seed)
+    two = stage(start + (1.0 - a) * dt * one.change, later)
     change, gain, absolute = (dt * ((1.0 - a) * x + a * y) for x, y in zip(one, two, strict=True))
     after = _holding(state, start + change)
     tally = init(parameters)._replace(
+        power=(1.0 - a) * e + a * later,
         gain=jnp.sum(gain, axis=-1),
         absolute_exchange=absolute,
         imbalance=-state.b * total(change * moment_functions(state)[1]) - jnp.sum(gain),

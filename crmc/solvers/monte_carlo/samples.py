@@ -27,8 +27,6 @@ from crmc.solvers.monte_carlo.tables import ScatteringTable, scattering_tables
 
 #: Steps of the run before measuring; short steps while measuring.
 RELAXING, MEASURING = 4, 2
-#: Samples take parts of the ensemble in turn: at most this many parts, with at least this many markers in each.
-_MOST_PARTS, _FEWEST_MARKERS = 4, 8192
 #: No sample takes more markers: its cost then stays small beside the run's.
 _MOST_MARKERS = 65536
 
@@ -51,18 +49,16 @@ def take_sample(state: State, model: Model) -> Sample:
 
     They are consecutive ones, a low-discrepancy set of their own: cells of the histogram then are rarely empty.
     """
-    n, size = state.markers.rise.shape[0], _sample_size(state)
+    n, size = state.markers.rise.shape[0], _sample_size(state, model)
     sample, phase = jnp.divmod(state.step, model.functional_every)
     start = jnp.minimum(sample % -(-n // size) * size, n - size)
     m = state.markers
     return Sample(phase == 0, start, excerpt(model.layout, (m.parallel_momentum, m.rise), start, size))
 
 
-def _sample_size(state: State) -> int:
+def _sample_size(state: State, model: Model) -> int:
     """Return the number of markers in a sample."""
-    n = state.markers.rise.shape[0]
-    parts = min(max(n // _FEWEST_MARKERS, 1), _MOST_PARTS)
-    return min(-(-n // parts), _MOST_MARKERS)
+    return min(-(-state.markers.rise.shape[0] // model.functional_parts), _MOST_MARKERS)
 
 
 def functional_of(
@@ -77,7 +73,7 @@ def functional_of(
     state: state after the kicks
     noise: key of the step's random words
     """
-    size = _sample_size(state)
+    size = _sample_size(state, model)
     shares = excerpt(model.layout, state.markers, sample.start, size)
 
     def measured() -> jax.Array:

@@ -25,12 +25,10 @@ from crmc.solvers.tally import Tally, empty_tally
 class Exchange(NamedTuple):
     """Sums over markers and kicks of a step, per unit length of tube; before the sum an entry (N,) for each marker.
 
-    squared: (w d eps)^2, w the mean of the estimator's weights before and after a kick [code^2]
     exchanged, absolute: W d eps and |W d eps|, W the full weight [code]
     envelope: V F0 after the kicks, times 1, eps and eps^2 [code]
     """
 
-    squared: jax.Array
     exchanged: jax.Array
     absolute: jax.Array
     envelope: tuple[jax.Array, jax.Array, jax.Array]
@@ -93,7 +91,7 @@ def _scatter_spectrum(
         histograms = tuple(add_deposits(*x) for x in zip(histograms, found, strict=True))
         energy = [kernel.energy_change(kick) for kick in kicked]
         control = weight[-1] if model.estimator == "delta_f" else weighing.control(state.markers)
-        return _moved(state.markers), histograms, (work, _exchange(state, full, control, energy, mean))
+        return _moved(state.markers), histograms, (work, _exchange(state, full, control, energy))
 
     shared = parameters, lookups, order, nu_dt, b
     zeros = (empty_histogram(),) * 2
@@ -104,7 +102,7 @@ def _scatter_spectrum(
     state, damped = damp(state, parameters, model, 0.5 * parameters.dt)
     state, gain = grow(state, offered, parameters, model)
     imbalance = -state.b * sums.exchanged - jnp.sum(gain)
-    tally = _tally(state, sums)._replace(
+    tally = _tally(state, kicking, sums)._replace(
         gain=gain, damped=damped, peak=nu_dt * jnp.max(tables.reference), imbalance=imbalance
     )
     return state, tally, _correction(sums, imbalance / state.b)
@@ -137,13 +135,13 @@ def _scatter_constant(
             mean.append(0.5 * (weight + after))
             weight = after
         share = tuple((w * e).astype(jnp.float64) for w, e in zip(mean, energy, strict=True))
-        sums = _exchange(state, full, weighing.control(state.markers), energy, mean)
+        sums = _exchange(state, full, weighing.control(state.markers), energy)
         return _moved(state.markers), histograms, (work, share, sums)
 
     markers, _, (work, share, sums) = pass_over(model.layout, body, before, (parameters, order, b), noise)
     state = tube.add_work(dataclasses.replace(state, markers=markers), before.b, work)
     books = dataclasses.replace(state.books, radiated=state.books.radiated - sums.exchanged)
-    tally = _tally(state, sums)._replace(
+    tally = _tally(state, state.e, sums)._replace(
         gain=jnp.zeros((2, 2)).at[order, 0].set(-state.b * jnp.stack(share)),
         peak=parameters.scattering_frequency * parameters.dt,
     )
@@ -166,20 +164,18 @@ def _half(words: jax.Array, direction: jax.Array) -> jax.Array:
     return (words >> (32 * direction).astype(words.dtype)).astype(jnp.uint32)
 
 
-def _exchange(state: State, full: jax.Array, control: jax.Array, energy: list, mean: list) -> Exchange:
+def _exchange(state: State, full: jax.Array, control: jax.Array, energy: list) -> Exchange:
     """Return the terms of `Exchange` of one block of markers.
 
     state: state after the kicks
     full, control: weights W and, after the kicks, w, (N,) [code]
-    energy, mean: d eps and the mean estimator weight of each kick, (N,) [code]
+    energy: d eps of each kick, (N,) [m_p c^2]
     """
-    share = [(w * e).astype(jnp.float64) for w, e in zip(mean, energy, strict=True)]
     exchanged = [full * e for e in energy]
     # W - w = V F0
     envelope = full - control
     eps = moment_functions(state)[1]
     return Exchange(
-        squared=_sum([x**2 for x in share]),
         exchanged=_sum(exchanged),
         absolute=_sum([jnp.abs(x) for x in exchanged]),
         envelope=(envelope, envelope * eps, envelope * eps * eps),
@@ -191,12 +187,12 @@ def _sum(terms: list[jax.Array]) -> jax.Array:
     return functools.reduce(jnp.add, terms)
 
 
-def _tally(state: State, sums: Exchange) -> Tally:
-    """Return a tally with the sums of a step over the markers."""
-    return empty_tally(jnp.zeros(()))._replace(
-        gain_variance=state.b**2 * sums.squared,
-        absolute_exchange=state.b * sums.absolute,
-    )
+def _tally(state: State, kicking: jax.Array, sums: Exchange) -> Tally:
+    """Return a tally with the sums of a step over the markers.
+
+    kicking: wave power that scattered, (2, 2, bins)
+    """
+    return empty_tally(kicking, jnp.zeros(()))._replace(absolute_exchange=state.b * sums.absolute)
 
 
 def _correction(sums: Exchange, missing: jax.Array) -> Correction:

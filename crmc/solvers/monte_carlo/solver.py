@@ -17,8 +17,7 @@ from crmc.solvers.tally import Tally, empty_tally
 
 def init(parameters: Parameters) -> Tally:
     """Return the tally of no steps, with empty histograms of f for each direction in ``functional``."""
-    del parameters
-    return empty_tally(jnp.zeros((2, *histogram_shape())))
+    return empty_tally(jnp.zeros((2, 2, parameters.grid.bins)), jnp.zeros((2, *histogram_shape())))
 
 
 def keyed_step(state: State, key: jax.Array, parameters: Parameters, model: Model) -> tuple[State, Tally]:

@@ -34,7 +34,7 @@ def step(state: State, noise: jax.Array, parameters: Parameters, model: Model) -
     middle = tube.next_field(state, parameters, model, 0.5)
     if model.scattering == "none":
         state = tube.change_field(state, parameters, model, middle)
-        state, tally = tube.expand(state, parameters, model, 1.0), empty_tally(jnp.zeros(()))
+        state, tally = tube.expand(state, parameters, model, 1.0), empty_tally(state.e, jnp.zeros(()))
     else:
         state, tally = _scattered(state, noise, parameters, model, middle)
     state = gradient.apply_gradient(state, parameters, model, half)
