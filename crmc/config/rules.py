@@ -7,6 +7,8 @@ later on).
 
 from __future__ import annotations
 
+import math
+
 from crmc.config.errors import wrong
 from crmc.config.sections import (
     CosmicRays,
@@ -22,6 +24,10 @@ from crmc.config.sections import (
 
 #: Beyond this many e-foldings of B nothing of the flux tube is left, and exp() overflows later.
 _MOST_FOLDINGS = 100.0
+#: Thermal speed of the ions below which they are a non-relativistic gas [c].
+_FASTEST_IONS = 0.1
+#: F0 may fall by this power of ten over the momenta in float32, whose range ends at 1e-38; n_c/n_i takes the rest.
+_LOWEST_POWER = 28.0
 
 
 def check_all(
@@ -37,6 +43,8 @@ def check_all(
 ) -> None:
     """Check every rule between sections; the first that is broken raises."""
     check_source(expansion, rays, injection, run)
+    check_temperature(plasma)
+    check_precision(rays, injection, run)
     check_speeds(plasma, rays, waves)
     check_resonance(rays, waves, scattering)
     check_equilibrium(expansion, injection, drift, waves, damping)
@@ -73,6 +81,24 @@ def check_speeds(plasma: Plasma, rays: CosmicRays, waves: Waves) -> None:
     if waves.k_max * alfven >= 1:
         rule = f"is beyond the ion cyclotron frequency; Alfven waves need k_max < c/v_A = {1 / alfven:.4g}"
         raise wrong("waves.k_max", waves.k_max, rule, "lower it")
+
+
+def check_temperature(plasma: Plasma) -> None:
+    """Require thermal ions slower than 0.1 c."""
+    speed = plasma.code_units.thermal_speed(plasma.temperature)
+    if speed >= _FASTEST_IONS:
+        rule = f"gives thermal ions of (kT/m_p)^1/2 = {speed:.3g} c; it must be below {_FASTEST_IONS:g} c"
+        raise wrong("plasma.temperature", f"{plasma.temperature!r} K", rule, "lower it")
+
+
+def check_precision(rays: CosmicRays, injection: Injection, run: Run) -> None:
+    """Require that the smallest F0 of the momentum range is a number that the precision can hold."""
+    indices = [rays.index, injection.index, None if rays.kappa is None else 2.0 * (rays.kappa + 1.0)]
+    steepest = max(index for index in indices if index is not None)
+    fall = steepest * math.log10(math.hypot(rays.turnover_momentum, rays.momentum_max))
+    if run.precision == "float32" and fall > _LOWEST_POWER:
+        rule = f"cannot hold F0 at cosmic_rays.momentum_max ({rays.momentum_max:g} m_p c), 1e-{fall:.0f} of that at 1"
+        raise wrong("run.precision", run.precision, rule, 'use "float64" or lower momentum_max')
 
 
 def check_resonance(rays: CosmicRays, waves: Waves, scattering: Scattering) -> None:

@@ -18,6 +18,8 @@ _FINITE = ("magnetic_field", "gas_pressure", "perpendicular_pressure", "wave_pow
 _ANISOTROPY = (-1.5, 3.0)
 #: Largest change of the total energy of a sound run, relative to the cosmic rays' at t = 0.
 ENERGY_RESIDUAL = 1e-3
+#: Share of the energy that the markers may miss at t = 0: a constant, and a number to divide by their root.
+_MISSING, _MISSING_OF_ROOT = 0.01, 3.0
 #: Beyond this many times the coarsest step to trust, nothing of a run can be trusted.
 FAR_TOO_COARSE = 5.0
 
@@ -77,6 +79,22 @@ def _failures(
     words = f"nu_max dt is above {FAR_TOO_COARSE * coarsest:g} by step {{step}}, too coarse for any use"
     advice = "lower run.scattering_per_step or run.time_step"
     yield any_of(rows["max_scattering_per_step"] > FAR_TOO_COARSE * coarsest), f"{words}; {advice}"
+
+
+def missing_energy(rows: Mapping[str, np.ndarray], markers: int) -> str:
+    """Describe markers that do not hold the energy of the cosmic rays at t = 0; empty if they do.
+
+    F0's energy is known by quadrature; few markers, or a precision that cannot hold their weights, miss part of it.
+    rows: of the delta_f estimator; markers: number of markers of a replica.
+    """
+    held = rows["energy_cosmic_rays"][0] * rows["magnetic_field"][0] / rows["cr_energy_density"][0]
+    worst = float(held[np.argmax(np.abs(held - 1.0))])
+    if abs(worst - 1.0) <= _MISSING + _MISSING_OF_ROOT / markers**0.5:
+        return ""
+    return (
+        f"the markers hold {worst:.3g} of the energy of the cosmic rays at t = 0; raise run.markers, narrow "
+        'cosmic_rays.momentum_min to momentum_max, or set run.precision = "float64"'
+    )
 
 
 def coarse(rows: Mapping[str, np.ndarray], coarsest: float) -> str:

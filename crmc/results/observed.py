@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from crmc.results.averages import Records
-from crmc.results.health import Trouble, coarse, first_trouble
+from crmc.results.health import Trouble, coarse, first_trouble, missing_energy
 from crmc.results.replicas import physical
 from crmc.setup.setup import Setup
 
@@ -49,6 +49,10 @@ class Observed:
 
     def trouble(self) -> Trouble | None:
         """Return the earliest failure that any row shows, or None; its place is a number of steps."""
+        if not self.exact and self.setup.model.estimator == "delta_f":
+            size = self.setup.state.markers.rise.shape[-1]
+            if text := missing_energy(self.output.values, size):
+                return Trouble(0, text)
         found = [self._trouble(rows) for rows in (self.output, self.records, self.blocks)]
         return min((one for one in found if one is not None), key=lambda one: one.place, default=None)
 
