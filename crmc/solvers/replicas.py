@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import PartitionSpec
 
-from crmc.physics.layout import _REPLICAS, Layout
+from crmc.physics.layout import REPLICAS, Layout
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
 from crmc.solvers.simulate import Row, Solver
@@ -88,7 +88,7 @@ def _each(layout: Layout, function: Callable[..., Any], side_by_side: bool, own:
 
     if layout.across == 1:
         return local(own, shared)
-    cut, whole = PartitionSpec(_REPLICAS), PartitionSpec()
+    cut, whole = PartitionSpec(REPLICAS), PartitionSpec()
     on_devices = jax.shard_map(local, mesh=layout.mesh, in_specs=(cut, whole), out_specs=cut, check_vma=False)
     return on_devices(own, shared)
 

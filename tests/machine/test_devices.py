@@ -28,9 +28,29 @@ def test_layout_of_a_run() -> None:
     assert choose_layout(512).devices == 1
     assert choose_layout(3 * 4096).devices == 3
     assert choose_layout(10**7).devices == jax.device_count() == 8
-    assert choose_layout(512, 5).devices == 5
+    assert choose_layout(512, devices=5).devices == 5
     with pytest.raises(ConfigError, match=r"--devices 9: JAX sees 8 here; ask for 1 to 8"):
-        choose_layout(512, 9)
+        choose_layout(512, devices=9)
+
+
+@pytest.mark.parametrize(
+    ("markers", "replicas", "devices", "across", "along"),
+    [
+        (10**7, 8, None, 8, 1),
+        (10**7, 7, None, 7, 1),
+        (10**7, 6, None, 6, 1),
+        (7 * 4096, 6, None, 6, 1),  # work for seven devices; six share six replicas
+        (5 * 4096, 6, None, 3, 1),
+        (10**7, 16, None, 8, 1),
+        (10**7, 8, 4, 4, 1),
+        (10**7, 8, 3, 1, 3),  # as the user says: three share the markers of one replica after another
+        (512, 8, None, 1, 1),
+    ],
+)
+def test_layout_of_replicas(markers: int, replicas: int, devices: int | None, across: int, along: int) -> None:
+    """Devices share replicas where their number is a multiple of the devices', and markers where it is not."""
+    found = choose_layout(markers, replicas, devices)
+    assert (found.across, found.devices) == (across, along)
 
 
 @pytest.mark.full
