@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from support.run_cases import environment, result_of, small
 
-import crmc.runs.run
 from crmc.cli.main import main
 from crmc.config.config import ConfigError
 from crmc.machine.devices import choose_layout
 from crmc.physics.layout import Layout
 from crmc.runs.outcome import DONE, INTERRUPTED
 from crmc.runs.run import run
+from crmc.runs.stepper import Stepper
 
 #: No multiple of any number of devices or blocks here, so that some have markers without weight.
 COUNT = 1003
@@ -58,15 +58,15 @@ def test_resume_on_another_number_of_devices(tmp_path: Path, monkeypatch: pytest
     """Interrupted on four devices and resumed on two, a run ends as on one."""
     config = small(run__markers=COUNT)
     run(config, output=tmp_path / "one.nc", quiet=True, layout=Layout())
-    output, take = tmp_path / "two.nc", crmc.runs.run.Runner.take
+    output, take = tmp_path / "two.nc", Stepper.take
 
-    def interrupted(runner: crmc.runs.run.Runner, count: int) -> None:
-        take(runner, count)
-        if runner.step >= 37:
+    def interrupted(stepper: Stepper, count: int) -> None:
+        take(stepper, count)
+        if stepper.step >= 37:
             signal.raise_signal(signal.SIGTERM)
 
     with monkeypatch.context() as patch:
-        patch.setattr(crmc.runs.run.Runner, "take", interrupted)
+        patch.setattr(Stepper, "take", interrupted)
         assert run(config, output=output, quiet=True, layout=Layout(4, 100)).exit_code == INTERRUPTED
     assert run(config, output=output, quiet=True, layout=Layout(2), resume=True).exit_code == DONE
     assert_close(output, tmp_path / "one.nc")
