@@ -35,11 +35,13 @@ from support.run_cases import (
 import crmc.runs.run
 from crmc.config.config import Config
 from crmc.physics.state import State
+from crmc.results.health import FAR_TOO_COARSE
 from crmc.runs.outcome import DONE, FAILED, INTERRUPTED, Outcome
 from crmc.runs.run import run
 from crmc.runs.stepper import Stepper
 from crmc.setup.build import build_replicas
 from crmc.setup.setup import Setup
+from crmc.solvers.monte_carlo.solver import MONTE_CARLO
 
 #: Long enough (1 s or more of stepping, after the first progress bar) to be interrupted half-way.
 LONG = {"run__duration": "1.6e10 s"}
@@ -353,20 +355,32 @@ def test_what_is_not_finite_fails(
 
 def test_failure_in_the_last_interval_stays_a_failure(reference: Path, tmp_path: Path) -> None:
     """A run that fails at its very end is not called done when resumed."""
-    config = driven(plasma__cooling="2.47e-22 erg/(cm3 s)")
+    config = driven(plasma__cooling="2.41e-22 erg/(cm3 s)")
     output, outcome = run_into(tmp_path, config)
-    assert outcome.exit_code == FAILED and "by step 98;" in outcome.message
+    assert outcome.exit_code == FAILED and "by step 100;" in outcome.message
     assert run_into(tmp_path, config, resume=True)[1].exit_code == FAILED
     assert result_of(output).attrs["status"] == "failed"
 
 
 def test_coarse_steps_are_told(reference: Path, tmp_path: Path) -> None:
     """A run whose kicks were too coarse to trust says so and what to do."""
-    _, outcome = run_into(
-        tmp_path, driven(run__duration="3e11 s", run__time_step="3e9 s", run__output_interval="3e11 s")
-    )
+    coarse = {"run__duration": "8e9 s", "run__time_step": "8e7 s", "run__output_interval": "8e9 s"}
+    _, outcome = run_into(tmp_path, driven(**coarse))
     assert outcome.exit_code == DONE
-    assert "lower run.scattering_per_step" in outcome.summary["status_text"]
+    largest = outcome.summary["max_scattering_per_step"]
+    assert MONTE_CARLO.coarsest < largest < FAR_TOO_COARSE * MONTE_CARLO.coarsest
+    advice = f"nu_max dt reached {largest:.2g}; lower run.scattering_per_step or set run.time_step"
+    assert outcome.warnings == (advice,) and advice in outcome.summary["notes"]
+    assert outcome.summary["status_text"].startswith(advice)
+
+
+def test_steps_far_too_coarse_fail(reference: Path, tmp_path: Path) -> None:
+    """Ten times coarser still, a run fails at its first step instead of giving numbers that mean nothing."""
+    coarse = {"run__duration": "8e10 s", "run__time_step": "8e8 s", "run__output_interval": "8e10 s"}
+    output, outcome = run_into(tmp_path, driven(**coarse))
+    assert outcome.exit_code == FAILED and "by step 1, too coarse for any use" in outcome.message
+    assert "lower run.scattering_per_step" in outcome.message
+    assert int(checkpoint_of(output)["step"]) == 1
 
 
 def test_process_without_main_thread(reference: Path, tmp_path: Path) -> None:
