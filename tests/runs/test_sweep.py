@@ -34,7 +34,7 @@ TWO_KEYS = ("--over", "expansion.timescale=3.7e12s:7.4e12s:2", "--over", "plasma
 #: BOTH with two replicas.
 TWICE = BOTH | {"run": BOTH["run"] | {"replicas": 2}}
 
-ROUND_OFF = {"energy_residual", "energy_imbalance", "balancing_correction"}
+ROUND_OFF = {"energy_residual", "number_residual", "energy_imbalance", "balancing_correction"}
 
 
 @pytest.fixture(scope="module", autouse=True)
