@@ -7,7 +7,9 @@ import dataclasses
 import jax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-_AXIS, _REPLICAS = "markers", "replicas"
+_AXIS = "markers"
+#: Axis of the mesh of devices along which replicas are divided.
+REPLICAS = "replicas"
 #: Blocks whose size is a multiple of this leave no vector half empty.
 _EVEN = 64
 
@@ -39,7 +41,7 @@ class Layout:
         """Mesh of the devices, (across, devices), along whose axes replicas and markers are divided."""
         shape = (self.across, self.devices)
         devices = jax.devices()[: self.across * self.devices]
-        return jax.make_mesh(shape, (_REPLICAS, _AXIS), (AxisType.Auto,) * 2, devices=devices)
+        return jax.make_mesh(shape, (REPLICAS, _AXIS), (AxisType.Auto,) * 2, devices=devices)
 
     @property
     def along_markers(self) -> NamedSharding:
@@ -49,12 +51,12 @@ class Layout:
     @property
     def along_both(self) -> NamedSharding:
         """Sharding of arrays with one entry per replica and marker: each device holds its share."""
-        return NamedSharding(self.mesh, PartitionSpec(_REPLICAS, _AXIS))
+        return NamedSharding(self.mesh, PartitionSpec(REPLICAS, _AXIS))
 
     @property
     def along_replicas(self) -> NamedSharding:
         """Sharding of arrays with one entry per replica, whole on the devices that share a replica."""
-        return NamedSharding(self.mesh, PartitionSpec(_REPLICAS))
+        return NamedSharding(self.mesh, PartitionSpec(REPLICAS))
 
     @property
     def everywhere(self) -> NamedSharding:

@@ -19,8 +19,8 @@ WIDTH, TITLE = 96, 30
 
 #: What measured numbers and their errors are.
 EXPLAINED = (
-    "Measured: mean over the last half of the run +- the standard deviation of this number over independent\n"
-    "repetitions of the whole run."
+    "Measured: mean over the last half of the run +- the standard deviation of this number over\n"
+    "independent repetitions of the whole run."
 )
 
 #: Title of a row, and its cells.

@@ -246,10 +246,9 @@ class Sweeper:
 
         rows: of the batch, (rows, points, replicas, ...); place: of the point in the batch.
         """
-        own = (Rows(x.steps, {name: array[:, place] for name, array in x.values.items()}) for x in rows)
-        output, records, blocks = own
+        a, b, c = (Rows(x.steps, {name: array[:, place] for name, array in x.values.items()}) for x in rows)
         exact = setup.state.markers.rise.ndim == 2  # a mesh draws no numbers
-        return Observed(setup, output, records, blocks, self.solver.coarsest, exact)
+        return Observed(setup, a, b, c, self.solver.coarsest, exact)
 
 
 def _keys(setup: Setup, count: int) -> jax.Array:

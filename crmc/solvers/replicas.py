@@ -14,7 +14,8 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import PartitionSpec
 
-from crmc.physics.layout import _REPLICAS, Layout
+from crmc.physics.layout import REPLICAS, Layout
+from crmc.physics.moments import wave_energy
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
 from crmc.solvers.simulate import Row, Solver
@@ -60,13 +61,17 @@ def observe(
     """Return a row of results of every replica from tallies of ``count`` steps, (replicas, ...) each.
 
     states, side_by_side: as for `advance`; tallies: one for each replica
-    mean: whether the waves of the row, and what follows from them, are means over the steps instead of those now
+    mean: whether the waves of the row, and the rates that follow from them, are means over the steps instead of those
+        now; energies are those of now
     """
 
     def one(own: tuple[State, Tally], shared: tuple) -> Row:
         (state, tally), (count, mean, parameters) = own, shared
         e = jnp.where(mean & (count > 0), tally.power / jnp.maximum(count, 1), state.e)
-        return solver.observe(dataclasses.replace(state, e=e), tally, count, parameters, model)
+        row = solver.observe(dataclasses.replace(state, e=e), tally, count, parameters, model)
+        # The books are those of now.
+        missing = (wave_energy(state, parameters) - wave_energy(dataclasses.replace(state, e=e), parameters)) / state.b
+        return row | {name: row[name] + missing for name in ("energy_waves", "ledger")}
 
     return _each(model.layout, one, side_by_side, (states, tallies), (count, mean, parameters))
 
@@ -88,7 +93,7 @@ def _each(layout: Layout, function: Callable[..., Any], side_by_side: bool, own:
 
     if layout.across == 1:
         return local(own, shared)
-    cut, whole = PartitionSpec(_REPLICAS), PartitionSpec()
+    cut, whole = PartitionSpec(REPLICAS), PartitionSpec()
     on_devices = jax.shard_map(local, mesh=layout.mesh, in_specs=(cut, whole), out_specs=cut, check_vma=False)
     return on_devices(own, shared)
 

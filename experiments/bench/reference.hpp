@@ -13,7 +13,6 @@ namespace {
 constexpr int rows = 48, cells = 128, stride = cells + 1;
 constexpr int octaves = 20, octave_bits = 6, deposit_cells = octaves << octave_bits, nodes = deposit_cells + 1;
 constexpr double additive_limit = -0.6;
-constexpr double pole_linear = 0.594, pole_offset = 0.047, pole_rate = 5.5;
 constexpr double shape = 4.0 / 7.0;  // c of the tables' coordinate
 constexpr int spline = 3;  // basis functions that overlap at a point
 
@@ -102,13 +101,7 @@ inline double power(const Overlap &o, const double *e) {
 
 inline double pole_distance(double distance) {
     double theta2 = distance * distance;
-    double u = 0.5 * (std::sqrt(pole_linear * pole_linear + 4.0 * theta2) - pole_linear);
-    for (int k = 0; k < 3; k++) {
-        // Underflow would leave the vector code of exp.  fmax, because GCC moves exp into the branches of std::max.
-        double decay = pole_offset * std::exp(std::fmax(-pole_rate * u, -50.0));
-        u -= (u * u + pole_linear * u + pole_offset - decay - theta2) / (2.0 * u + pole_linear + pole_rate * decay);
-    }
-    return std::max(u, 0.0);
+    return theta2 / (0.297 + std::sqrt(theta2 + 0.135 + 0.1736 / (1.0 + 3.4 * theta2)));
 }
 
 // One row of Y in double.

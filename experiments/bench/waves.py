@@ -13,7 +13,6 @@ from .problem import CELLS, ROWS, SHAPE, SIGNS, Constants, Record, Tube
 
 #: e + gain is used while gain/e exceeds this; below, an exponential keeps e positive.
 _ADDITIVE_LIMIT = -0.6
-_POLE_LINEAR, _POLE_OFFSET, _POLE_RATE = 0.594, 0.047, 5.5
 #: Two-point Gauss-Legendre nodes of the work integral.
 _GAUSS = (-1.0 / np.sqrt(3.0), 1.0 / np.sqrt(3.0))
 
@@ -27,14 +26,12 @@ class Table(NamedTuple):
 
 
 def _pole_distance(distance: np.ndarray) -> np.ndarray:
-    """Return the coordinate at ``distance`` from the pole; see crmc.solvers.monte_carlo.tables.pole_distance."""
+    """Return the coordinate at ``distance`` from the pole.
+
+    See crmc.solvers.monte_carlo.tables.nearly_pole_distance.
+    """
     theta2 = distance**2
-    u = 0.5 * (np.sqrt(_POLE_LINEAR**2 + 4.0 * theta2) - _POLE_LINEAR)
-    for _ in range(3):
-        decay = _POLE_OFFSET * np.exp(-_POLE_RATE * u)
-        residual = u**2 + _POLE_LINEAR * u + _POLE_OFFSET - decay - theta2
-        u = u - residual / (2.0 * u + _POLE_LINEAR + _POLE_RATE * decay)
-    return np.maximum(u, 0.0)
+    return theta2 / (0.297 + np.sqrt(theta2 + 0.135 + 0.1736 / (1.0 + 3.4 * theta2)))
 
 
 def _range(t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

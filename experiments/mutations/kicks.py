@@ -171,7 +171,7 @@ KICKS = (
         "no-pole-compression",
         "the bare metric near mu' = 1",
         "solvers/monte_carlo/tables.py",
-        "    compressed = interval * pole_distance(from_pole / interval)\n",
+        "    compressed = interval * nearly_pole_distance(from_pole / interval)\n",
         "    compressed = from_pole\n",
         (POLE,),
     ),

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from support.run_cases import environment, result_of, small
 
-import crmc.runs.run
 from crmc.cli.main import main
 from crmc.config.config import ConfigError
 from crmc.machine.devices import choose_layout
 from crmc.physics.layout import Layout
 from crmc.runs.outcome import DONE, INTERRUPTED
 from crmc.runs.run import run
+from crmc.runs.stepper import Stepper
 
 #: No multiple of any number of devices or blocks here, so that some have markers without weight.
 COUNT = 1003
@@ -28,9 +28,29 @@ def test_layout_of_a_run() -> None:
     assert choose_layout(512).devices == 1
     assert choose_layout(3 * 4096).devices == 3
     assert choose_layout(10**7).devices == jax.device_count() == 8
-    assert choose_layout(512, 5).devices == 5
+    assert choose_layout(512, devices=5).devices == 5
     with pytest.raises(ConfigError, match=r"--devices 9: JAX sees 8 here; ask for 1 to 8"):
-        choose_layout(512, 9)
+        choose_layout(512, devices=9)
+
+
+@pytest.mark.parametrize(
+    ("markers", "replicas", "devices", "across", "along"),
+    [
+        (10**7, 8, None, 8, 1),
+        (10**7, 7, None, 7, 1),
+        (10**7, 6, None, 6, 1),
+        (7 * 4096, 6, None, 6, 1),  # work for seven devices; six share six replicas
+        (5 * 4096, 6, None, 3, 1),
+        (10**7, 16, None, 8, 1),
+        (10**7, 8, 4, 4, 1),
+        (10**7, 8, 3, 1, 3),  # as the user says: three share the markers of one replica after another
+        (512, 8, None, 1, 1),
+    ],
+)
+def test_layout_of_replicas(markers: int, replicas: int, devices: int | None, across: int, along: int) -> None:
+    """Devices share replicas where their number is a multiple of the devices', and markers where it is not."""
+    found = choose_layout(markers, replicas, devices)
+    assert (found.across, found.devices) == (across, along)
 
 
 @pytest.mark.full
@@ -38,15 +58,15 @@ def test_resume_on_another_number_of_devices(tmp_path: Path, monkeypatch: pytest
     """Interrupted on four devices and resumed on two, a run ends as on one."""
     config = small(run__markers=COUNT)
     run(config, output=tmp_path / "one.nc", quiet=True, layout=Layout())
-    output, take = tmp_path / "two.nc", crmc.runs.run.Runner.take
+    output, take = tmp_path / "two.nc", Stepper.take
 
-    def interrupted(runner: crmc.runs.run.Runner, count: int) -> None:
-        take(runner, count)
-        if runner.step >= 37:
+    def interrupted(stepper: Stepper, count: int) -> None:
+        take(stepper, count)
+        if stepper.step >= 37:
             signal.raise_signal(signal.SIGTERM)
 
     with monkeypatch.context() as patch:
-        patch.setattr(crmc.runs.run.Runner, "take", interrupted)
+        patch.setattr(Stepper, "take", interrupted)
         assert run(config, output=output, quiet=True, layout=Layout(4, 100)).exit_code == INTERRUPTED
     assert run(config, output=output, quiet=True, layout=Layout(2), resume=True).exit_code == DONE
     assert_close(output, tmp_path / "one.nc")

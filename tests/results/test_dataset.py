@@ -19,11 +19,16 @@ import xarray as xr
 from scipy import integrate
 from support.run_cases import STEPS, compiled_once, small
 
+import crmc.runs.run
+import crmc.runs.runner
 from crmc import theory
 from crmc.config.config import Config, parse_config
+from crmc.physics.noise import run_key
+from crmc.physics.state import State
 from crmc.runs.outcome import DONE, Outcome
 from crmc.runs.run import run
-from crmc.setup.build import build
+from crmc.setup.build import build, build_replicas
+from crmc.setup.setup import Setup
 
 # cgs, written out here: the units of the file must not come from the code under test.
 C, M_P, ELECTRON_CHARGE, PARSEC = 2.99792458e10, 1.67262192e-24, 4.80320471e-10, 3.0856775814913673e18
@@ -34,13 +39,18 @@ SCALAR = (
     "magnetic_field cr_number_density cr_energy_density parallel_pressure perpendicular_pressure "
     "pressure_anisotropy cr_number_density_stderr cr_energy_density_stderr parallel_pressure_stderr "
     "perpendicular_pressure_stderr pressure_anisotropy_stderr heating_rate heating_rate_stderr "
-    "spectral_heating_rate identity_residual gas_pressure energy_cosmic_rays energy_waves energy_gas "
+    "spectral_heating_rate spectral_heating_rate_stderr identity_residual identity_residual_stderr "
+    "gas_heating_rate_stderr drift_velocity_stderr gap_pressure_anisotropy_stderr gas_pressure energy_cosmic_rays energy_waves energy_gas "
     "energy_field energy_injected energy_radiated work_external energy_residual"
 )
 DIMENSIONS = (
     dict.fromkeys(re.findall(r"\w+", SCALAR), ("time",))
     | dict.fromkeys(("scattering_frequency", "mean_free_path"), ("time", "momentum"))
+    | dict.fromkeys(("scattering_frequency_stderr", "mean_free_path_stderr"), ("time", "momentum"))
     | dict.fromkeys(("wave_power", "growth_rate", "damping_rate"), ("time", "direction", "helicity", "k"))
+    | dict.fromkeys(("wave_power_stderr", "growth_rate_stderr"), ("time", "direction", "helicity", "k"))
+    | dict.fromkeys(("average_wave_power", "average_wave_power_stderr"), ("direction", "helicity", "k"))
+    | dict.fromkeys(("average_growth_rate", "average_growth_rate_stderr"), ("direction", "helicity", "k"))
 )
 UNITS = {
     "magnetic_field": "G",
@@ -72,8 +82,11 @@ class Run:
 
 @functools.cache
 def finished(precision: str = "float64") -> Run:
-    """The small run with a row every step, so that its last half holds 50."""
-    config = small(run__output_interval="2e7 s", run__precision=precision)
+    """The small run of four replicas with a row every step, so that its last half holds 50.
+
+    Records, too, are one step apart.
+    """
+    config = small(run__output_interval="2e7 s", run__precision=precision, run__replicas=4)
     with tempfile.TemporaryDirectory() as folder, compiled_once():
         paths = Path(folder, "run.nc"), Path(folder, "summary.json")
         outcome = run(config, output=paths[0], summary=paths[1], quiet=True)
@@ -262,6 +275,7 @@ def test_heating_is_what_the_waves_gained(double: Run) -> None:
 
 def test_float32_agrees_with_float64(double: Run) -> None:
     """Same noise: field to the bit, moments within 1 % of their statistical error, waves as far as noise allows."""
+    # Four replicas know the error to 40 %: the smallest of 500 rows and variables may be off by far more.
     a, b = double.data, finished("float32").data
     np.testing.assert_array_equal(a.magnetic_field, b.magnetic_field)
     for name in (
@@ -306,17 +320,58 @@ def test_summary_keys(double: Run) -> None:
 
 
 def test_summary_averages_the_last_half(double: Run) -> None:
-    """Means over t > T/2, with an error from batches; residuals are the largest of the run."""
+    """Means over t > T/2; those of rates weigh with 6 x (1 - x); residuals are the largest of any row and replica.
+
+    A row is the mean of four replicas, so that averages of what is linear are those of the rows.
+    """
     half = double.data.isel(time=slice(STEPS // 2 + 1, None))
     averages = double.summary["averages"]
     assert half.sizes["time"] == 50
-    for name in ("heating_rate", "pressure_anisotropy"):
-        np.testing.assert_allclose(averages[name]["value"], half[name].mean(), rtol=1e-12)
-        assert averages[name]["stderr"] > 0.0
-    path = half.mean_free_path.sel(momentum=3.0).mean()
-    np.testing.assert_allclose(averages["mean_free_path_p3"]["value"], path, rtol=1e-12)
+    # The first block of four records that begins not before the middle begins at step 52.
+    late, x = half.isel(time=slice(2, None)), np.arange(49) / 48
+    weights = 3.0 * np.diff(x**2) - 2.0 * np.diff(x**3)  # the integral of 6 x (1 - x) over each step
+    np.testing.assert_allclose(averages["heating_rate"]["value"], weights @ late.heating_rate.values, rtol=1e-10)
+    np.testing.assert_allclose(averages["pressure_anisotropy"]["value"], late.pressure_anisotropy.mean(), rtol=1e-10)
     largest = np.abs(double.data.energy_residual).max()
     np.testing.assert_allclose(averages["energy_residual"]["value"], largest, rtol=1e-12)
+    # Waves of the records are those in the middle of each step, to second order in the step.
+    power = 0.5 * (double.data.wave_power[52:-1] + double.data.wave_power[53:].values).mean("time")
+    driven = {"direction": 1, "helicity": 1}
+    np.testing.assert_allclose(double.data.average_wave_power.sel(driven), power.sel(driven), rtol=1e-3)
+    path = 1.0 / (1.0 / double.data.mean_free_path[52:].sel(momentum=3.0)).mean()
+    np.testing.assert_allclose(averages["mean_free_path_p3"]["value"], path, rtol=1e-3)
+
+
+def test_errors_are_the_scatter_of_runs(double: Run) -> None:
+    """Replica 0 is the run with a quarter of the markers, and averages and errors those of it and three more.
+
+    Oracle: a run of each replica alone, as `build` sets it up for its number.
+    """
+    alone = small(run__output_interval="2e7 s", run__markers=128)
+    found = []
+    for replica in range(4):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(crmc.runs.run, "build_replicas", functools.partial(one_of, double.config, replica))
+            patch.setattr(crmc.runs.runner, "run_key", lambda seed, _, replica=replica: run_key(seed, replica))
+            found.append(run(alone, quiet=True))
+    plain = run(alone, quiet=True)
+    assert found[0].summary["averages"] == plain.summary["averages"]
+    for name in ("heating_rate", "pressure_anisotropy", "scattering_frequency_p3", "gas_heating_rate"):
+        each = np.array([outcome.summary["averages"][name]["value"] for outcome in found])
+        entry = double.summary["averages"][name]
+        assert entry["value"] == pytest.approx(each.mean(), rel=1e-9)
+        assert entry["stderr"] == pytest.approx(each.std(ddof=1) / 2.0, rel=1e-6)
+        assert plain.summary["averages"][name]["stderr"] is None
+    each = np.stack([outcome.data.wave_power.values for outcome in found])
+    np.testing.assert_allclose(double.data.wave_power, each.mean(axis=0), rtol=1e-9)
+    scatter = each[:, 1:].std(axis=0, ddof=1) / 2.0
+    np.testing.assert_allclose(double.data.wave_power_stderr[1:], scatter, rtol=1e-6, atol=1e-12 * scatter.max())
+
+
+def one_of(config: Config, replica: int, _: Config, **how: Any) -> tuple[Setup, list[State]]:
+    """One replica of ``config`` by itself."""
+    setup, states = build_replicas(config, **how)
+    return setup, states[replica : replica + 1]
 
 
 def test_anisotropy_has_the_size_and_sign_of_expansion(double: Run) -> None:

@@ -101,11 +101,13 @@ def test_layout_changes_no_array():
 
 def test_schedule_of_others():
     """A schedule that is handed over replaces the config's own, and dt follows from its steps."""
-    shared = Schedule(250, 25, 10, 21, 5)
+    shared = Schedule(250, 25, 10, 21, 5, 3)
     setup = build(small(), shared)
     assert (setup.steps, setup.output_every) == (250, 25)
     model = setup.model
-    assert (model.coarse_grain_every, model.functional_every, model.functional_refinement) == (10, 21, 5)
+    assert (model.coarse_grain_every, model.functional_every) == (10, 21)
+    assert (model.functional_refinement, model.functional_parts) == (5, 3)
+    assert setup.schedule == shared
     assert setup.time_step == pytest.approx(2e9 / 250, rel=1e-12)
 
 

@@ -22,18 +22,20 @@ def test_steps():
 
 
 @pytest.mark.parametrize(
-    ("overrides", "every", "want"),
+    ("overrides", "steps", "every", "want"),
     [
-        (AUTO, 10, (25, 2, 0, 2, 8)),  # round(10/4) = 2, and a sample of the functional in each interval
-        (AUTO, 90, (25, 22, 0, 15, 8)),  # round(90/4) = 22, half to even
-        (AUTO, 1, (25, 1, 0, 1, 8)),
-        ({}, 90, (100, 90, 0, 15, 8)),
-        ({}, 10, (100, 10, 0, 10, 8)),
+        (AUTO, 6400, 10, (1600, 2, 0, 2, 8, 3)),  # round(10/4) = 2, and a sample of the functional in each interval
+        (AUTO, 6400, 90, (1600, 22, 0, 21, 8, 3)),  # round(90/4) = 22, half to even
+        (AUTO, 2560, 90, (640, 22, 0, 10, 8, 3)),  # a record every 640/64 = 10 steps
+        (AUTO, 100, 1, (25, 1, 0, 1, 8, 3)),
+        ({}, 6400, 90, (6400, 90, 0, 21, 8, 3)),
+        ({}, 6400, 10, (6400, 10, 0, 10, 8, 3)),
+        ({}, 1300, 90, (1300, 90, 0, 20, 8, 3)),  # a record every 20 steps
     ],
 )
-def test_schedule(overrides, every, want):
-    """By hand: rows at about the markers' times, at least one sample of the functional per row, no coarse-graining."""
-    own = Schedule(100, every, coarse_grain_every=20, functional_every=15, functional_refinement=8)
+def test_schedule(overrides, steps, every, want):
+    """By hand: rows at about the markers' times, a sample of the functional per row and record, no coarse-graining."""
+    own = Schedule(steps, every, 20, functional_every=21, functional_refinement=8, functional_parts=3)
     assert schedule_on_mesh(small(**overrides), own) == want
 
 

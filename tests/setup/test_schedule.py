@@ -72,22 +72,34 @@ def test_automatic_step_resolves_the_damping_by_an_isotropic_f():
 
 
 @pytest.mark.parametrize(
-    ("interval", "output", "functional"),
-    [
-        ("2e7 s", 1, 15),
-        ("3e8 s", 15, 15),
-        ("3.2e8 s", 16, 15),
-        ("4.4e8 s", 22, 21),
-        ("4.6e8 s", 23, 23),
-        ("2e9 s", 100, 31),
-    ],
+    ("interval", "output"),
+    [("2e7 s", 1), ("3e8 s", 15), ("3.2e8 s", 16), ("4.4e8 s", 22), ("4.6e8 s", 23), ("2e9 s", 100)],
 )
-def test_intervals(interval, output, functional):
-    """In steps of 2e7 s: rows at the interval of the config, samples at the odd number at most that, in 15..31."""
+def test_intervals(interval, output):
+    """In steps of 2e7 s: rows at the interval of the config, on which neither samples nor records depend."""
     config = small(run__output_interval=interval, run__coarse_grain_interval="4.1e8 s")
     found = Demand(config, Model(), 100, 1e-8).schedule(100)
-    assert (found.steps, found.output_every, found.functional_every) == (100, output, functional)
+    assert (found.steps, found.output_every, found.functional_every) == (100, output, 15)
+    assert (found.record_every, found.block_every) == (1, 4)
     assert found.coarse_grain_every == 20  # 20.5, half to even
+
+
+@pytest.mark.parametrize(
+    ("steps", "record", "functional"),
+    [(1, 1, 15), (63, 1, 15), (128, 2, 15), (1087, 16, 15), (1408, 22, 21), (1472, 23, 23), (64000, 1000, 31)],
+)
+def test_records_and_samples(steps, record, functional):
+    """64 records and a few steps more; four in a block; samples at the odd number at most a record, in 15..31."""
+    found = Demand(small(), Model(), steps, 1e-8).schedule(steps)
+    assert (found.record_every, found.block_every, found.functional_every) == (record, 4 * record, functional)
+
+
+@pytest.mark.parametrize(("markers", "parts"), [(64, 1), (8191, 1), (8192, 2), (20480, 5), (10**6, 8)])
+def test_parts_of_samples(markers, parts):
+    """Samples take at least 4096 markers of all replicas together, and at most 8 parts in turn."""
+    assert (
+        Demand(small(run__markers=markers, run__replicas=1), Model(), 100, 0.0).schedule(100).functional_parts == parts
+    )
 
 
 @pytest.mark.parametrize(("strongest", "refinement"), [(0.0, 2), (1e-8, 2), (2.6e-7, 7), (1e-6, 16)])
@@ -105,9 +117,10 @@ def test_half_the_step_halves_the_intervals_in_time():
 
 
 def test_model_takes_the_intervals():
-    """The three intervals that `Model` has, and nothing else."""
-    model = scheduled(Model(gradient=True), Schedule(9, 8, 7, 21, 5))
-    assert model == Model(gradient=True, coarse_grain_every=7, functional_every=21, functional_refinement=5)
+    """The four numbers that `Model` has, and nothing else."""
+    model = scheduled(Model(gradient=True), Schedule(9, 8, 7, 21, 5, 3))
+    own = {"functional_every": 21, "functional_refinement": 5, "functional_parts": 3}
+    assert model == Model(gradient=True, coarse_grain_every=7, **own)
 
 
 def test_32_bit_jax_is_refused():

@@ -69,7 +69,6 @@ def test_nothing_is_averaged_over_no_steps():
     means = {name for name in before if np.all(np.isnan(before[name]))}
     assert means == {
         "heating_rate",
-        "heating_rate_stderr",
         "gas_heating_rate",
         "identity_residual",
         "energy_imbalance",
