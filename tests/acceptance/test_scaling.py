@@ -28,6 +28,7 @@ def ratios() -> dict[str, np.ndarray]:
     return {name: np.array([float(row.ratio[name].value) for row in rows]) for name in scaling.RATIOS}
 
 
+@pytest.mark.full
 def test_exponents(ratios: dict[str, np.ndarray]) -> None:
     """Powers of v_A/c are 1 and -1 to 0.003; to 0.01 in kappa, where the gap's edge at mu ~ v_A/c counts most."""
     for name, values in ratios.items():
@@ -36,6 +37,7 @@ def test_exponents(ratios: dict[str, np.ndarray]) -> None:
         assert abs(exponent - wanted) < bound, name
 
 
+@pytest.mark.full
 def test_prefactors(ratios: dict[str, np.ndarray]) -> None:
     """Those of exact theory: heating to 0.2 %, paths and diffusivity to the 8 % that 13 bins of the spectrum cost."""
     for name, values in ratios.items():

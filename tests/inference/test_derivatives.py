@@ -72,6 +72,7 @@ def test_forward_derivatives_are_common_number_differences(found: Slopes, plain:
             )
 
 
+@pytest.mark.full
 def test_derivatives_agree_with_the_solver_on_a_mesh(config: Config, found: Slopes) -> None:
     """The mean of the replicas is the derivative of the deterministic solver within errors, which would show 0.02."""
     mesh = averages_of(config, AVERAGES[:2], FOKKER_PLANCK.name)
@@ -154,6 +155,7 @@ def memory(mode: Mode, steps: int) -> int:
     return compiled.memory_analysis().temp_size_in_bytes
 
 
+@pytest.mark.full
 def test_memory(double_precision: None) -> None:
     """Forward: the same at 100 and 1600 steps. Reverse: no more than 4 times at 16 times the steps."""
     assert memory("forward", 1600) < 1.1 * memory("forward", 100)

@@ -95,6 +95,7 @@ def test_comparison_is_the_mean_of_its_replicas(markers: Comparison, targets: li
         np.testing.assert_allclose(point.slopes[1, place], slope, rtol=1e-12)
 
 
+@pytest.mark.full
 def test_recovers_damping_and_injection(
     targets: list[Target], markers: Comparison, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -215,6 +215,7 @@ def test_forward_branches_grow_alike_and_backward_ones_stay_at_the_seed(drift):
         assert power[1].max() < seed * power[0].min()
 
 
+@pytest.mark.full
 def test_hemispheres_part_where_nothing_crosses_the_gap():
     """gap = empty: the mesh heats at the mean of (1 - mu_c)^3/4 of eq. 38 and v_D grows without limit."""
     parted = ["scattering.gap=empty", "cosmic_rays.start=given", "run.markers=64", "run.duration=1.5e9 s"]

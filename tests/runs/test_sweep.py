@@ -134,6 +134,7 @@ def test_fokker_planck_points_are_runs(config: Path, tmp_path: Path) -> None:
     assert_same_numbers(point_dataset(data, {"run.duration": 0}), xr.load_dataset(alone), 1e-9)
 
 
+@pytest.mark.full
 @pytest.mark.slow
 def test_side_by_side_as_one_after_the_other(
     swept: Counted, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
