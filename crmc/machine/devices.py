@@ -67,7 +67,8 @@ def choose_layout(markers: int, replicas: int = 1, devices: int | None = None) -
         # Every process of a job has its part.
         devices = present if jax.process_count() > 1 else max(1, min(present, markers // _FEWEST_MARKERS))
         if replicas > 1 and jax.process_count() == 1:
-            devices = max(n for n in range(1, devices + 1) if replicas % n == 0)
+            even = max(n for n in range(1, devices + 1) if replicas % n == 0)
+            devices = even if 2 * even > devices else devices
     elif not 1 <= devices <= present:
         raise ConfigError(f"--devices {devices}: JAX sees {present} here; ask for 1 to {present}")
     block = one_device().block

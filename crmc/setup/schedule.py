@@ -18,8 +18,11 @@ from crmc.units import CodeUnits
 
 #: Growth from the seed overshoots its final level; the automatic step leaves room for it.
 _OVERSHOOT = 1.25
-#: Largest 2 Gamma dt, Gamma the damping of waves by an isotropic f: the exchange of waves and particles is then stable.
-_GROWTH_PER_STEP = 0.3
+#: Largest 2 Gamma dt, Gamma the damping of waves by an isotropic f: the exchange of waves and particles is then stable;
+#: and where waves above the seed are there to be absorbed: their decay is of first order in dt.
+_GROWTH_PER_STEP, _ABSORPTION_PER_STEP = 0.3, 0.1
+#: Waves this many times above the seed are there to be absorbed.
+_ABSORBED = 10.0
 #: nu_max dt of the steps within a sample of the growth functional, and their largest number per step of the run.
 _FUNCTIONAL_STEP, _MOST_REFINED = 0.025, 16
 #: Fewest and most steps between samples of the growth functional; odd, as `Model.functional_every` must be.
@@ -153,7 +156,9 @@ def _fewest_steps(
                 nu = max(nu, overshoot * math.pi * float(predicted.max()))
         largest = min(config.run.scattering_per_step / nu if nu > 0.0 else math.inf, duration / _FEWEST_STEPS)
         if config.scattering.model == "spectrum" and config.waves.evolve:
-            largest = min(largest, _GROWTH_PER_STEP / (2.0 * isotropic))
+            absorbed = config.waves.start == "seed" and float(e.max()) > _ABSORBED * config.waves.seed_level
+            most = _ABSORPTION_PER_STEP if absorbed else _GROWTH_PER_STEP
+            largest = min(largest, most / (2.0 * isotropic))
     return max(1, math.ceil(duration / largest * (1.0 - 1e-12)))
 
 

@@ -33,6 +33,8 @@ from crmc.solvers.tally import Tally, empty_tally
 
 #: L-stable, second-order diagonally implicit coefficient.
 _STAGE = 1.0 - 1.0 / math.sqrt(2.0)
+#: Growth of waves in a step within which it is exact for a constant rate.
+_EXACT = (-1.2, 1.0)
 
 
 def init(parameters: Parameters) -> Tally:
@@ -171,7 +173,8 @@ def exchange(state: State, parameters: Parameters, model: Model, log_ratio: jax.
     """Scatter, grow the waves and drive df for a time parameters.dt at constant b; return the state and the tally.
 
     Two stages, of second order: implicit in df at a dt and dt, explicit in the wave power at 0 and dt/2a, both with
-    weights 1 - a and a, so that losses and gains are equal stage by stage.
+    weights 1 - a and a, so that losses and gains are equal stage by stage.  Waves that grow or decay at a constant rate
+    do so exactly.
     log_ratio: change of ln b in the step, for the drive
     """
     dt, a, start, e = parameters.dt, _STAGE, state.markers.excess, state.e
@@ -196,7 +199,7 @@ def exchange(state: State, parameters: Parameters, model: Model, log_ratio: jax.
         return _Stage(change, _per_bin(basis, power, e), jnp.sum(jnp.abs(power)))
 
     one = stage(start, e)
-    later = jnp.maximum(e + dt / (2.0 * a) * to_e * one.gain, parameters.seed)
+    later = jnp.maximum(e * _later(dt * to_e * one.gain / e), parameters.seed)
     two = stage(start + (1.0 - a) * dt * one.change, later)
     change, gain, absolute = (dt * ((1.0 - a) * x + a * y) for x, y in zip(one, two, strict=True))
     after = _holding(state, start + change)
@@ -211,6 +214,20 @@ def exchange(state: State, parameters: Parameters, model: Model, log_ratio: jax.
         books = dataclasses.replace(state.books, radiated=state.books.radiated + jnp.sum(gain) / state.b)
         return dataclasses.replace(after, books=books), tally
     return _grown(after, to_e * gain, parameters, unit), tally
+
+
+def _later(growth: jax.Array) -> jax.Array:
+    """Return the wave power of the second stage relative to that of the first, (2, 2, bins).
+
+    With (1 - a) + a x (the result) = (e^z - 1)/z the two stages together change e by e^z.  The terms beyond z/2a are
+    taken within `_EXACT`, so that strong growth does not overshoot.
+    growth: z, growth of e in a step at the rate of the first stage, (2, 2, bins)
+    """
+    z = jnp.clip(growth, *_EXACT)
+    small = jnp.abs(z) < 1e-4
+    safe = jnp.where(small, 1.0, z)
+    beyond = jnp.where(small, z**2 / 6.0, jnp.expm1(safe) / safe - 1.0 - 0.5 * safe)
+    return 1.0 + (0.5 * growth + beyond) / _STAGE
 
 
 def _per_bin(basis: jax.Array | None, power: jax.Array, e: jax.Array) -> jax.Array:
