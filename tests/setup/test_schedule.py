@@ -94,9 +94,9 @@ def test_records_and_samples(steps, record, functional):
     assert (found.record_every, found.block_every, found.functional_every) == (record, 4 * record, functional)
 
 
-@pytest.mark.parametrize(("markers", "parts"), [(64, 1), (8191, 1), (8192, 2), (20480, 5), (10**6, 8)])
+@pytest.mark.parametrize(("markers", "parts"), [(64, 1), (16383, 1), (16384, 2), (24576, 3), (10**6, 4)])
 def test_parts_of_samples(markers, parts):
-    """Samples take at least 4096 markers of all replicas together, and at most 8 parts in turn."""
+    """Samples take at least 8192 markers of all replicas together, and at most 4 parts in turn."""
     assert (
         Demand(small(run__markers=markers, run__replicas=1), Model(), 100, 0.0).schedule(100).functional_parts == parts
     )

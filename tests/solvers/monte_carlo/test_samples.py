@@ -23,7 +23,7 @@ from crmc.solvers.monte_carlo.kernel import wave_frame
 @pytest.mark.parametrize(("count", "parts"), [(512, 1), (16384, 2), (40000, 4)])
 def test_samples_take_parts_in_turn(count, parts):
     """A sample is due every third step; consecutive ones start over after they met every marker, by numpy's slices."""
-    state, model = build(small(run__markers=512)).state, Model(functional_every=3)
+    state, model = build(small(run__markers=512)).state, Model(functional_every=3, functional_parts=parts)
     place = jnp.arange(float(count))
     markers = jax.tree.map(lambda _: place, state.markers)
     seen = np.zeros(count, int)
@@ -40,15 +40,15 @@ def test_samples_take_parts_in_turn(count, parts):
 
 
 def test_no_sample_takes_more_than_its_share():
-    """At most 65536 markers, at most a quarter of a large ensemble, never parts of fewer than 8192; by hand."""
+    """A part of the ensemble, rounded up, and at most 65536 markers; by hand."""
 
     state = build(small(run__markers=64)).state
 
-    def size(count):
+    def size(count, parts):
         markers = dataclasses.replace(state.markers, rise=np.empty(count, np.float32))
-        return samples._sample_size(dataclasses.replace(state, markers=markers))
+        return samples._sample_size(dataclasses.replace(state, markers=markers), Model(functional_parts=parts))
 
-    assert [size(n) for n in (100, 16383, 16384, 32768, 1 << 20)] == [100, 16383, 8192, 8192, 65536]
+    assert [size(100, 1), size(16383, 2), size(32768, 4), size(1 << 20, 4)] == [100, 8192, 8192, 65536]
 
 
 def test_words_are_scrambled_by_murmurhash3():
