@@ -191,6 +191,7 @@ def test_residuals_are_formed_from_the_rows():
     _, found = track_of(
         ledger=np.array([2.0, 2.0, 2.0004, 1.9984]),
         energy_cosmic_rays=np.array([4.0, 1.0, 1.0, 1.0]),
+        cr_energy_density=np.array([4.0, 1.0, 1.0, 1.0]),
         number_cosmic_rays=np.array([2.0, 3.0, 3.0, 3.0]),
         number_entered=np.array([0.0, 1.0, 0.5, 0.0]),
     )
