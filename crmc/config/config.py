@@ -75,6 +75,11 @@ class Config(Section):
         """Index of the injected power law: injection.index, or else cosmic_rays.index; None if neither is set."""
         return self.cosmic_rays.index if self.injection.index is None else self.injection.index
 
+    @property
+    def alone(self) -> Config:
+        """Config of one run with all the markers, without replicas."""
+        return self.model_copy(update={"run": self.run.model_copy(update={"replicas": 1})})
+
     def to_dict(self) -> dict[str, Any]:
         """Return every key as a config file holds it (text with units); `parse_config` restores this config."""
         result: dict[str, Any] = {"name": self.name}

@@ -129,7 +129,7 @@ def averages_of(config: Config, quantities: Sequence[str], solver: str = "monte-
     run.markers.  Raises ConfigError for a solver that does not exist.
     """
     require_solver(solver)
-    config = config.model_copy(update={"run": config.run.model_copy(update={"replicas": 1})})
+    config = config.alone
     with jax.enable_x64(True):
         _, demand = begin(config)
         on_mesh = solver == FOKKER_PLANCK.name

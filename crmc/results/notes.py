@@ -17,12 +17,15 @@ UNCERTAIN = 0.1
 _DRIVEN, _ABOVE_SEED = 1e-3, 100.0
 
 
-def notes(setup: Setup, averages: Mapping[str, Any], spectra: Mapping[str, Estimate]) -> list[str]:
+def notes(
+    setup: Setup, averages: Mapping[str, Any], spectra: Mapping[str, Estimate], too_coarse: str = ""
+) -> list[str]:
     """Return a line on each thing that a reader of the result should know; none on most.
 
-    averages, spectra: from `results.averages`
+    averages, spectra: from `results.averages`; too_coarse: from `health.coarse`
     """
-    return [*_on_output(setup), *_on_replicas(setup), *_on_averages(setup, averages), *_on_spectrum(setup, spectra)]
+    found = [*_on_output(setup), *_on_replicas(setup), *_on_averages(setup, averages), *_on_spectrum(setup, spectra)]
+    return [too_coarse, *found] if too_coarse else found
 
 
 def driven(power: np.ndarray, seed: float) -> np.ndarray:

@@ -56,9 +56,9 @@ def track(seen: Observed) -> Track:
         for array in values.values():
             array[steps > trouble.place] = np.nan
         return Track(times, k, values, {}, {}, FAILED, trouble.text, setup.time_step)
-    records, too_coarse = seen.recorded(), seen.too_coarse()
+    records = seen.recorded()
     found, means = averages(records), spectra(records)
-    remarks = [*([too_coarse] if too_coarse else []), *notes(setup, found, means)]
+    remarks = notes(setup, found, means, seen.too_coarse())
     return Track(times, k, values, found, means, DONE, "; ".join(remarks), setup.time_step)
 
 

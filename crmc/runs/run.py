@@ -161,7 +161,7 @@ def _finish(runner: Runner, files: Files, code: int, message: str) -> Outcome:
     setup, stepper, seen = runner.setup, runner.stepper, runner.observed()
     records, too_coarse = seen.recorded(), seen.too_coarse()
     means = spectra(records)
-    remarks = [*([too_coarse] if too_coarse else []), *notes(setup, averages(records), means)]
+    remarks = notes(setup, averages(records), means, too_coarse)
     size = runner.replicas * setup.state.markers.rise.size
     status = {
         "status": STATUS[code],

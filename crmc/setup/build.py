@@ -29,7 +29,7 @@ def build(
 ) -> Setup:
     """Return the parameters, the model and the initial state of a run of ``config``.
 
-    Of a run with replicas the state is that of the first.
+    All of run.markers are in one ensemble, whatever run.replicas says: for replicas see `build_replicas`.
 
     schedule: steps of the markers, where several configs share them; None for the config's own.
     solver: name of a solver, a key of `registry.SOLVERS`.
@@ -41,13 +41,13 @@ def build(
     """
     require_solver(solver)
     with jax.enable_x64(True):
-        return _build(config, schedule, solver, layout, cells)[0]
+        return _build(config.alone, schedule, solver, layout, cells)[0]
 
 
 def build_replicas(
     config: Config, schedule: Schedule | None = None, *, solver: str = MONTE_CARLO.name, layout: Layout | None = None
 ) -> tuple[Setup, list[State]]:
-    """Return what `build` does, and the initial state of every replica; the mesh has one."""
+    """Return the setup of a run whose replicas share the markers, and the initial state of each; the mesh has one."""
     require_solver(solver)
     with jax.enable_x64(True):
         setup, start = _build(config, schedule, solver, layout, CELLS)

@@ -6,7 +6,7 @@ from support.run_cases import driven, small
 
 from crmc.results.notes import driven as at_work
 from crmc.results.notes import notes
-from crmc.setup.build import build
+from crmc.setup.build import build, build_replicas
 from crmc.statistics import Estimate
 
 TWO = {"run__replicas": 2}
@@ -26,7 +26,7 @@ def spectrum(setup, errors):
 
 
 def test_a_good_result_has_no_notes():
-    setup = build(small(**TWO))
+    setup = build_replicas(small(**TWO))[0]
     averages = {"heating_rate": entry(2.0, 0.19), "pressure_anisotropy": entry(-1.0, 0.09)}
     assert notes(setup, averages, spectrum(setup, [0.09] * 8)) == []
 
@@ -39,16 +39,16 @@ def test_uncertain_averages_are_named():
         "mean_free_path_p3": entry(4.0, None),
         "drift_velocity": entry(1.0, 2.5),
     }
-    setup = build(small(**TWO))
+    setup = build_replicas(small(**TWO))[0]
     (line,) = notes(setup, averages, {})
     assert line == "uncertain: heating_rate by 11 %; raise run.markers or set run.coarse_grain_interval"
-    (line,) = notes(build(driven(**TWO, run__coarse_grain_interval="4e8 s")), averages, {})
+    (line,) = notes(build_replicas(driven(**TWO, run__coarse_grain_interval="4e8 s"))[0], averages, {})
     assert line == "uncertain: heating_rate by 11 %, drift_velocity by 250 %; raise run.markers"
 
 
 def test_uncertain_bins_are_counted():
     """Two of eight driven bins, by up to 30 %; branches that nothing drives are noise and do not count."""
-    setup = build(small(**TWO))
+    setup = build_replicas(small(**TWO))[0]
     k = np.asarray(setup.parameters.grid.centres)
     (line,) = notes(setup, {}, spectrum(setup, [0.05, 0.2, 0.05, 0.3, 0.05, 0.05, 0.05, 0.05]))
     assert line.startswith("uncertain: wave_power in 2 of 8 driven bins, by up to 30 % ")
@@ -74,7 +74,7 @@ def test_one_replica_has_no_errors():
 @pytest.mark.parametrize(("interval", "written"), [(2.4e7, "2e+07"), (2.9e7, "2e+07"), (3.1e7, "4e+07"), (2.1e7, None)])
 def test_output_that_cannot_be_honoured(interval, written):
     """In steps of 2e7 s: an interval more than 10 % off a whole number of steps is told, with that number."""
-    lines = notes(build(small(**TWO, run__output_interval=f"{interval} s")), {}, {})
+    lines = notes(build_replicas(small(**TWO, run__output_interval=f"{interval} s"))[0], {}, {})
     found = [line for line in lines if line.startswith("run.output_interval")]
     asked = f"instead of {interval:.3g} s, a whole number of steps"
     assert found == ([] if written is None else [f"run.output_interval is {written} s {asked}"])
@@ -82,6 +82,6 @@ def test_output_that_cannot_be_honoured(interval, written):
 
 def test_rows_without_a_sample():
     """Rows 5 steps apart, samples every 15: growth_rate is NaN in some; not where each row has a sample."""
-    (line,) = notes(build(small(**TWO, run__output_interval="1e8 s")), {}, {})
+    (line,) = notes(build_replicas(small(**TWO, run__output_interval="1e8 s"))[0], {}, {})
     assert line.startswith("growth_rate is NaN in some rows: they are 5 steps apart, and f is sampled every 15")
-    assert notes(build(small(**TWO, run__output_interval="3e8 s")), {}, {}) == []
+    assert notes(build_replicas(small(**TWO, run__output_interval="3e8 s"))[0], {}, {}) == []

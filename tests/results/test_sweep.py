@@ -9,7 +9,7 @@ from crmc.results import sweep
 from crmc.results.observed import Observed, Rows
 from crmc.results.sweep import DONE, FAILED, NOT_RUN, Track, plan_of, point_dataset, summarise, table, track
 from crmc.results.variables import VARIABLES
-from crmc.setup.build import build
+from crmc.setup.build import build_replicas
 from crmc.statistics import Estimate
 
 ROWS, BINS = 5, 8
@@ -146,7 +146,7 @@ def track_of(records=None, **changed):
 
     records: what replaces variables of the records and blocks
     """
-    setup, steps = build(driven(run__replicas=2)), (0, 15, 30, 45)
+    setup, steps = build_replicas(driven(run__replicas=2))[0], (0, 15, 30, 45)
     others = rows_of(steps, **(records or {}))
     return setup, track(Observed(setup, rows_of(steps, **changed), others, others, 0.5, False))
 

@@ -11,7 +11,7 @@ from support.run_cases import STEPS, small
 
 from crmc.config.errors import ConfigError
 from crmc.physics.layout import Layout
-from crmc.setup.build import build
+from crmc.setup.build import build, build_replicas
 from crmc.setup.schedule import Schedule
 
 AUTO = {"run__time_step": "auto"}
@@ -115,3 +115,17 @@ def test_a_solver_that_does_not_exist() -> None:
     """One line names the solver that was meant."""
     with pytest.raises(ConfigError, match='^solver "monte-karlo": there is no such solver; did you mean .monte-carlo'):
         build(small(), solver="monte-karlo")
+
+
+def test_replicas_share_the_markers_and_a_build_has_them_all():
+    """512 markers: four replicas of 128, each a quarter of phase space's volume in its own weights; or one of 512."""
+    config = small(run__markers=512, run__replicas=4)
+    setup, states = build_replicas(config)
+    whole = build(config)
+    assert [state.markers.rise.size for state in states] == [128] * 4
+    assert whole.state.markers.rise.size == 512 and whole.config.run.replica_count == 1
+    assert setup.config.run.replica_count == 4
+    # Sobol points fill every octave evenly: each ensemble stands for all of the cosmic rays, number by number.
+    number = [float(np.sum(state.markers.weight(setup.parameters.background, state.amplitude))) for state in states]
+    all_of_them = float(np.sum(whole.state.markers.weight(setup.parameters.background, whole.state.amplitude)))
+    assert number == pytest.approx([all_of_them] * 4, rel=0.03)

@@ -19,7 +19,7 @@ CONFIG = {
         "gas_pressure": "3.2e-13 dyn/cm2",
     },
     "cosmic_rays": {"pressure": "8.2e-14 dyn/cm2", "index": 4.7, "turnover_momentum": 1.0},
-    "run": {"duration": "1e9 s", "time_step": "1e6 s", "markers": 32768, "replicas": 1},
+    "run": {"duration": "1e9 s", "time_step": "1e6 s", "markers": 32768},
 }
 ANISOTROPY = 1e-3
 

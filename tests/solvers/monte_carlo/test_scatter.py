@@ -22,7 +22,7 @@ SMALL = {
     "expansion": {"mode": "prescribed", "timescale": "3.7e12 s"},
     "cosmic_rays": {"pressure": "8.2e-14 dyn/cm2", "index": 4.7, "turnover_momentum": 1.0},
     "waves": {"seed_level": 1e-5, "evolve": False},
-    "run": {"duration": "1e9 s", "time_step": "1e5 s", "markers": 8192, "replicas": 1, "balance_energy": False},
+    "run": {"duration": "1e9 s", "time_step": "1e5 s", "markers": 8192, "balance_energy": False},
 }
 
 
