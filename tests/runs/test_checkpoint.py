@@ -15,7 +15,7 @@ from crmc.config.errors import ConfigError
 from crmc.physics.state import State
 from crmc.runs.checkpoint import Checkpoint, checkpoint_path, load, save
 from crmc.runs.run import run
-from crmc.setup.build import build
+from crmc.setup.build import build_replicas
 from crmc.setup.setup import Setup
 from crmc.solvers.monte_carlo.solver import MONTE_CARLO
 from crmc.solvers.tally import Tally
@@ -24,7 +24,7 @@ from crmc.solvers.tally import Tally
 @pytest.fixture(scope="module")
 def setup() -> Setup:
     """BOTH before its first step."""
-    return build(driven())
+    return build_replicas(driven())[0]
 
 
 @pytest.fixture(scope="module")
