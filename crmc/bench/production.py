@@ -37,17 +37,19 @@ def prepare(markers: int) -> Callable[[], Production]:
     from crmc.config.config import load_config
     from crmc.machine.devices import choose_layout, compiler_options, place, spread_out
     from crmc.physics.noise import run_key
+    from crmc.physics.parameters import Cadence
     from crmc.setup.build import build
     from crmc.solvers.monte_carlo.solver import MONTE_CARLO
 
     jax.config.update("jax_enable_x64", True)
     setup = build(load_config("halo", [f"run.markers={markers}"]))
     layout = choose_layout(markers)
-    model = dataclasses.replace(setup.model, functional_every=2**30, coarse_grain_every=0, layout=layout)
+    never = Cadence(*(jnp.asarray(2**30, jnp.int64) for _ in Cadence._fields))
+    model = dataclasses.replace(setup.model, coarse_grain=False, layout=layout)
     # The functional is sampled at step 0.
     state = place(dataclasses.replace(setup.state, step=jnp.ones((), jnp.int64)), layout)
     carry = [state, spread_out(MONTE_CARLO.init(setup.parameters), layout)]
-    parameters = spread_out(setup.parameters, layout)
+    parameters = spread_out(dataclasses.replace(setup.parameters, cadence=never), layout)
     del setup, state
     key = run_key(0)
 

@@ -25,7 +25,7 @@ from crmc.results.variables import in_units
 from crmc.setup.arrays import Shape, complete, markers_of, shape_of, start_of, time_step
 from crmc.setup.build import require_solver
 from crmc.setup.mesh import cells_of, model_on_mesh, steps_on_mesh
-from crmc.setup.schedule import begin, scheduled
+from crmc.setup.schedule import Schedule, begin, cadence_of, scheduled
 from crmc.solvers.diagnostics import row_of
 from crmc.solvers.fokker_planck.solver import FOKKER_PLANCK
 from crmc.solvers.registry import SOLVERS
@@ -68,6 +68,7 @@ class Averages:
     solver: str
     shape: Shape
     model: Model
+    schedule: Schedule
     quantities: tuple[str, ...]
     outputs: int
     every: int
@@ -87,7 +88,9 @@ class Averages:
         config = replaced(self.config, numbers)
         start = start_of(config, self.shape)
         markers = cells_of(start) if self.solver == FOKKER_PLANCK.name else markers_of(config, start, sample)
-        parameters, state = complete(start, config, self.model, time_step(config, self.steps), markers)
+        parameters, state = complete(
+            start, config, self.model, time_step(config, self.steps), cadence_of(self.schedule), markers
+        )
         _, rows = simulate(
             SOLVERS[self.solver],
             state,
@@ -135,6 +138,7 @@ def averages_of(config: Config, quantities: Sequence[str], solver: str = "monte-
         on_mesh = solver == FOKKER_PLANCK.name
         outputs = 2 * math.ceil(math.sqrt(demand.steps) / 2.0)
         every = math.ceil((steps_on_mesh(config, demand.steps) if on_mesh else demand.steps) / outputs)
-        model = scheduled(demand.model, demand.schedule(outputs * every)._replace(functional_every=0))
+        schedule = demand.schedule(outputs * every)._replace(functional_every=0)
+        model = scheduled(demand.model, schedule)
         model = dataclasses.replace(model_on_mesh(model) if on_mesh else model, layout=Layout(1, _BLOCK))
-        return Averages(config, solver, shape_of(config), model, tuple(quantities), outputs, every)
+        return Averages(config, solver, shape_of(config), model, schedule, tuple(quantities), outputs, every)

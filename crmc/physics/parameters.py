@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import jax
 
@@ -13,10 +13,24 @@ from crmc.physics.spectrum import SpectrumGrid
 from crmc.theory.distribution import Background
 
 
+class Cadence(NamedTuple):
+    """Intervals of what a run does now and then, in steps, () int64 each; at least 1.
+
+    coarse_grain_every: steps between coarse-grainings of the weights.
+    functional_every: steps between samples of the growth functional; odd, so that samples alternate between the two
+        orders of the kicks.
+    functional_refinement: steps of a sample per step of the run.
+    """
+
+    coarse_grain_every: jax.Array
+    functional_every: jax.Array
+    functional_refinement: jax.Array
+
+
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Parameters:
-    """Parameters of a run, all but the last three () float64.
+    """Parameters of a run, all but the last four () float64.
 
     dt: length of a step, () [code].
     alfven_speed: v_A/c at b = 1; v_A ~ b^(1/2), ().
@@ -32,6 +46,7 @@ class Parameters:
     scattering_frequency: nu of the constant model, () [code].
     gradient: 1/L of the imposed gradient df/ds = -f/L, () [code].
     gradient_end: time at which the gradient vanishes, () [code].
+    cadence: intervals in steps.
     damping: rates of all mechanisms of wave damping.
     background: shapes of F0.
     grid: geometry of the spectrum.
@@ -51,6 +66,7 @@ class Parameters:
     scattering_frequency: jax.Array
     gradient: jax.Array
     gradient_end: jax.Array
+    cadence: Cadence
     damping: DampingRates
     background: Background
     grid: SpectrumGrid
@@ -69,10 +85,7 @@ class Model:
     balance_energy: whether energy conservation is restored after each step by a correction of the weights.
     inject: whether there is an isotropic source; gradient: whether there is an imposed gradient.
     broadened: whether the shortest waves also scatter particles in the 90-degree gap.
-    coarse_grain_every: steps between coarse-grainings of the weights, 0 for never.
-    functional_every: steps between samples of the growth functional, 0 for none; odd, so that samples alternate
-        between the two orders of the kicks.
-    functional_refinement: steps of a sample per step of the run.
+    coarse_grain: whether weights are coarse-grained; functional: whether the growth functional is sampled.
     functional_parts: number of parts of the ensemble that samples take in turn.
     layout: division of the markers among devices and blocks, on which no result depends.
     """
@@ -87,8 +100,7 @@ class Model:
     inject: bool = False
     gradient: bool = False
     broadened: bool = False
-    coarse_grain_every: int = 0
-    functional_every: int = 15
-    functional_refinement: int = 8
+    coarse_grain: bool = False
+    functional: bool = True
     functional_parts: int = 1
     layout: Layout = Layout()

@@ -42,7 +42,7 @@ def _on_output(setup: Setup) -> list[str]:
     written, asked = setup.output_every * setup.time_step, run.output_seconds
     if not isinstance(run.output_interval, str) and abs(written - asked) > 0.1 * asked:
         found.append(f"run.output_interval is {written:.3g} s instead of {asked:.3g} s, a whole number of steps")
-    every = setup.model.functional_every
+    every = setup.schedule.functional_every
     if setup.model.scattering == "spectrum" and setup.output_every < every <= setup.steps:
         found.append(
             f"growth_rate is NaN in some rows: they are {setup.output_every} steps apart, and f is sampled "

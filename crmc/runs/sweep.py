@@ -104,11 +104,11 @@ def advance_batch(
     side_by_side: by ``vmap`` instead of ``lax.map``.
     one_key: whether all points draw the same random numbers.
     """
-    # One number of the step for all: what depends on it alone stays a branch that is taken or not, for all at once.
-    step = states.step[0]
+    # One step number and one cadence for all: what depends on them alone stays a branch that is taken or not.
+    step, cadence = states.step[0], jax.tree.map(lambda x: x[0], parameters.cadence)
 
     def one(state: State, tally: Any, key: jax.Array, own: Parameters) -> tuple[State, Any]:
-        key = keys[0] if one_key else key
+        key, own = keys[0] if one_key else key, dataclasses.replace(own, cadence=cadence)
         return replicas.advance(
             solver, dataclasses.replace(state, step=step), tally, key, own, count, model, side_by_side
         )

@@ -21,7 +21,7 @@ from crmc.physics.damping import ION_NEUTRAL_COLLISIONS, DampingRates
 from crmc.physics.equilibrium import equilibrium_spectrum, steady_departure
 from crmc.physics.initial import Departure, Harmonics
 from crmc.physics.markers import Markers, drawn_markers, markers_at
-from crmc.physics.parameters import Model, Parameters
+from crmc.physics.parameters import Cadence, Model, Parameters
 from crmc.physics.spectrum import make_grid
 from crmc.physics.state import State, zero_books
 from crmc.physics.tube import total_pressure
@@ -51,7 +51,7 @@ class Shape(NamedTuple):
 class Start(NamedTuple):
     """Everything that a run starts from but its markers, its time step and the external pressure.
 
-    parameters: of the run, with dt and external_pressure still 0.
+    parameters: of the run, with dt and external_pressure still 0, and every interval one step.
     tau_B: expansion time at t = 0, () [code]; None without expansion.
     amplitude: amplitudes c_k of F0, (K,).
     e: wave power of each branch and bin, (2, 2, bins).
@@ -112,10 +112,12 @@ def time_step(config: Config, steps: int) -> jax.Array:
     return jnp.asarray(config.run.duration * config.code_units.gyrofrequency / steps, jnp.float64)
 
 
-def complete(start: Start, config: Config, model: Model, dt: jax.Array, markers: Markers) -> tuple[Parameters, State]:
+def complete(
+    start: Start, config: Config, model: Model, dt: jax.Array, cadence: Cadence, markers: Markers
+) -> tuple[Parameters, State]:
     """Return the parameters and the initial state of a run.
 
-    dt: time step, () [code]; markers: those of the run, or the cells of a mesh.
+    dt: time step, () [code]; cadence: intervals in steps; markers: those of the run, or the cells of a mesh.
     """
     units = start.units
     state = State(
@@ -127,7 +129,7 @@ def complete(start: Start, config: Config, model: Model, dt: jax.Array, markers:
         gas_pressure=jnp.asarray(config.plasma.gas_pressure / units.energy_density, jnp.float64),
         books=zero_books(),
     )
-    parameters = dataclasses.replace(start.parameters, dt=dt)
+    parameters = dataclasses.replace(start.parameters, dt=dt, cadence=cadence)
     external = total_pressure(state, parameters, model)
     return dataclasses.replace(parameters, external_pressure=external), state
 
@@ -197,7 +199,8 @@ def gradient(config: Config) -> jax.Array | float:
 
 
 def _parameters(config: Config, shape: Shape, background: Background, tau_B: jax.Array | float | None) -> Parameters:
-    """Return the parameters of a run; dt and the external pressure, which are set later, are 0."""
+    """Return the parameters of a run; dt and the external pressure, which are set later, are 0,
+    and every interval is one step."""
     units = config.code_units
     plasma, rays = config.plasma, config.cosmic_rays
     printed = config.waves.coefficients == "printed"
@@ -233,6 +236,7 @@ def _parameters(config: Config, shape: Shape, background: Background, tau_B: jax
     }
     return Parameters(
         **{name: jnp.asarray(value, jnp.float64) for name, value in scalars.items()},
+        cadence=Cadence(*(jnp.ones((), jnp.int64) for _ in Cadence._fields)),
         damping=damping_of(config),
         background=background,
         grid=grid,

@@ -12,7 +12,7 @@ from crmc.physics.layout import Layout
 from crmc.physics.state import State
 from crmc.setup.arrays import Start, complete, markers_of, time_step
 from crmc.setup.mesh import CELLS, cells_of, model_on_mesh, schedule_on_mesh
-from crmc.setup.schedule import Schedule, begin, scheduled
+from crmc.setup.schedule import Schedule, begin, cadence_of, scheduled
 from crmc.setup.setup import Setup
 from crmc.solvers.fokker_planck.solver import FOKKER_PLANCK
 from crmc.solvers.monte_carlo.solver import MONTE_CARLO
@@ -78,7 +78,7 @@ def _build(
     else:
         markers = markers_of(config, start)
     model = scheduled(model, schedule)
-    parameters, state = complete(start, config, model, dt, markers)
+    parameters, state = complete(start, config, model, dt, cadence_of(schedule), markers)
     if layout is not None:
         model = dataclasses.replace(model, layout=layout)
     return Setup(config, start.units, parameters, model, state, start.tau_B, schedule, solver), start

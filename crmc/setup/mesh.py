@@ -49,7 +49,7 @@ def schedule_on_mesh(config: Config, schedule: Schedule) -> Schedule:
 
 def model_on_mesh(model: Model) -> Model:
     """Return ``model`` without the switches that concern markers alone: estimator and coarse-graining."""
-    return dataclasses.replace(model, estimator="delta_f", coarse_grain_every=0)
+    return dataclasses.replace(model, estimator="delta_f", coarse_grain=False)
 
 
 def cells_of(start: Start, size: tuple[int, int] = CELLS) -> Markers:

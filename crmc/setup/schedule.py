@@ -12,7 +12,7 @@ import numpy as np
 
 from crmc import theory
 from crmc.config.config import Config
-from crmc.physics.parameters import Model, Parameters
+from crmc.physics.parameters import Cadence, Model, Parameters
 from crmc.setup.arrays import Start, shape_of, start_of
 from crmc.units import CodeUnits
 
@@ -25,7 +25,7 @@ _GROWTH_PER_STEP, _ABSORPTION_PER_STEP = 0.3, 0.1
 _ABSORBED = 10.0
 #: nu_max dt of the steps within a sample of the growth functional, and their largest number per step of the run.
 _FUNCTIONAL_STEP, _MOST_REFINED = 0.025, 16
-#: Fewest and most steps between samples of the growth functional; odd, as `Model.functional_every` must be.
+#: Fewest and most steps between samples of the growth functional; odd, as `Cadence.functional_every` must be.
 _OFTENEST, _RAREST = 15, 31
 #: Number of records and of blocks of records of a run: the averages are made of them.
 _RECORDS, _RECORDS_PER_BLOCK = 64, 4
@@ -56,7 +56,10 @@ class Schedule(NamedTuple):
 
     steps: of the run.
     output_every: steps between rows of results.
-    coarse_grain_every, functional_every, functional_refinement, functional_parts: fields of `Model` of these names.
+    coarse_grain_every: steps between coarse-grainings, 0 for none.
+    functional_every: steps between samples of the growth functional, 0 for none.
+    functional_refinement: steps of a sample per step of the run.
+    functional_parts: field of `Model` of this name.
     """
 
     steps: int
@@ -108,14 +111,19 @@ class Demand(NamedTuple):
 
 
 def scheduled(model: Model, schedule: Schedule) -> Model:
-    """Return ``model`` with the intervals of ``schedule``."""
+    """Return ``model`` with the switches of ``schedule``."""
     return dataclasses.replace(
         model,
-        coarse_grain_every=schedule.coarse_grain_every,
-        functional_every=schedule.functional_every,
-        functional_refinement=schedule.functional_refinement,
+        coarse_grain=schedule.coarse_grain_every > 0,
+        functional=schedule.functional_every > 0,
         functional_parts=schedule.functional_parts,
     )
+
+
+def cadence_of(schedule: Schedule) -> Cadence:
+    """Return the intervals of ``schedule`` as arrays, so that another schedule compiles nothing."""
+    steps = (getattr(schedule, name) for name in Cadence._fields)
+    return Cadence(*(jnp.asarray(max(x, 1), jnp.int64) for x in steps))
 
 
 def begin(config: Config) -> tuple[Start, Demand]:

@@ -7,7 +7,7 @@ measure.  States, tallies and keys have one entry per replica along their first 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -25,27 +25,31 @@ from crmc.solvers.tally import Tally
 def advance(
     solver: Solver,
     states: State,
-    tallies: Any,
+    tallies: Sequence[Tally],
     keys: jax.Array,
     parameters: Parameters,
     count: jax.Array,
     model: Model,
     side_by_side: bool = False,
-) -> tuple[State, Any]:
-    """Advance every replica by ``count`` steps, a traced number, and add their tallies to ``tallies``.
+) -> tuple[State, tuple[Tally, ...]]:
+    """Advance every replica by ``count`` steps, a traced number, and add their tallies to each of ``tallies``.
 
-    states, tallies, keys: of the replicas; tallies as for `Solver.advance`
+    states, keys: of the replicas
+    tallies: one or several of every replica, which end at different steps
     side_by_side: whether the replicas of a device take each step together (GPU) or follow one another (CPU)
     """
     # One number of the step for all: what depends on it alone stays a branch that is taken or not, for all at once.
     step = states.step[0]
 
-    def one(own: tuple[State, Any, jax.Array], shared: tuple) -> tuple[State, Any]:
+    def one(own: tuple[State, Tally, jax.Array], shared: tuple) -> tuple[State, Tally]:
         state, tally, key = own
         step, parameters, count = shared
         return solver.advance(dataclasses.replace(state, step=step), tally, key, parameters, count, model)
 
-    return _each(model.layout, one, side_by_side, (states, tallies, keys), (step, parameters, count))
+    # As one: each small sum of a step is a program of its own.
+    together = jax.tree.map(lambda *x: jnp.stack(x, axis=1), *tallies)
+    states, together = _each(model.layout, one, side_by_side, (states, together, keys), (step, parameters, count))
+    return states, tuple(jax.tree.map(lambda x, i=i: x[:, i], together) for i in range(len(tallies)))
 
 
 def observe(

@@ -36,7 +36,7 @@ class Solver:
     init, step, observe: the functions stated above
     coarsest: nu_max dt above which a step is too coarse
     advance: `advance(state, tally, key, parameters, count, model)`, made here from ``step``, takes ``count`` steps, a
-        traced number, and adds their tallies to ``tally``, which may be several in a tuple: one for each kind of row
+        traced number, and adds their tallies to ``tally``, whose arrays may have a first axis: several sums at once
     """
 
     name: str
@@ -44,14 +44,14 @@ class Solver:
     step: Callable[[State, jax.Array, Parameters, Model], tuple[State, Tally]]
     observe: Callable[[State, Tally, jax.Array, Parameters, Model], Row]
     coarsest: float
-    advance: Callable[..., tuple[State, Any]] = dataclasses.field(init=False, repr=False, compare=False)
+    advance: Callable[..., tuple[State, Tally]] = dataclasses.field(init=False, repr=False, compare=False)
 
     def tallied_step(
-        self, state: State, tally: Any, key: jax.Array, parameters: Parameters, model: Model
-    ) -> tuple[State, Any]:
-        """Take one step and add its tally to ``tally``, or to each of several."""
+        self, state: State, tally: Tally, key: jax.Array, parameters: Parameters, model: Model
+    ) -> tuple[State, Tally]:
+        """Take one step and add its tally to ``tally``."""
         state, part = self.step(state, key, parameters, model)
-        return state, jax.tree.map(lambda x: combine(x, part), tally, is_leaf=lambda x: isinstance(x, Tally))
+        return state, combine(tally, part)
 
     def __post_init__(self) -> None:
         # One object for good: JAX finds what it has traced by the identity of a function, and a method is another one
@@ -62,15 +62,15 @@ class Solver:
 def _advance(
     solver: Solver,
     state: State,
-    tally: Any,
+    tally: Tally,
     key: jax.Array,
     parameters: Parameters,
     count: jax.Array,
     model: Model,
-) -> tuple[State, Any]:
+) -> tuple[State, Tally]:
     """Take ``count`` steps, a traced number: one compilation serves every length."""
 
-    def body(_: jax.Array, carry: tuple[State, Any]) -> tuple[State, Any]:
+    def body(_: jax.Array, carry: tuple[State, Tally]) -> tuple[State, Tally]:
         return solver.tallied_step(*carry, key, parameters, model)
 
     return jax.lax.fori_loop(0, count, body, (state, tally))

@@ -28,7 +28,7 @@ class Table(NamedTuple):
 def _pole_distance(distance: np.ndarray) -> np.ndarray:
     """Return the coordinate at ``distance`` from the pole.
 
-    See crmc.solvers.monte_carlo.tables.nearly_pole_distance.
+    See crmc.solvers.monte_carlo.tables.pole_shift.
     """
     theta2 = distance**2
     return theta2 / (0.297 + np.sqrt(theta2 + 0.135 + 0.1736 / (1.0 + 3.4 * theta2)))
@@ -48,7 +48,7 @@ def _range(t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def table(c: Constants, e: np.ndarray, direction: int, b: float) -> Table:
     """Return the tables of one direction's waves ``e``, (2, bins), at field b.
 
-    See crmc.solvers.monte_carlo.tables.scattering_table.
+    See crmc.solvers.monte_carlo.tables.bare_metric.
     """
     velocity = SIGNS[direction] * c.alfven_speed * np.sqrt(b)
     nu_dt = c.nu_coefficient * b * c.dt

@@ -25,8 +25,9 @@ import numpy as np
 from scipy import stats
 
 from crmc import SOLVERS, Config, Setup, build, load_config
-from crmc.physics import MOMENTA, Model, equilibrium_spectrum, growth_of_slope, steady_drift, steady_growth
+from crmc.physics import MOMENTA, equilibrium_spectrum, growth_of_slope, steady_drift, steady_growth
 from crmc.results import in_units
+from crmc.setup import cadence_of, scheduled
 from crmc.theory import Background, combined_flux, heating_combined, resonant_nodes
 from crmc.units import SPEED_OF_LIGHT
 
@@ -116,14 +117,15 @@ def pointwise_heating(background, amplitude, v_alfven, length, tau_B) -> jax.Arr
     return v_alfven * jnp.sum(weight[:, None] * jnp.abs(flux) * p**3 * dp)
 
 
-def in_steps(setup: Setup, steps: int, model: Model) -> Setup:
-    """Return the setup with ``steps`` steps and with ``model``."""
+def in_steps(setup: Setup, steps: int, **intervals: int) -> Setup:
+    """Return the setup with ``steps`` steps and with ``intervals`` of its schedule."""
     dt = jnp.asarray(setup.config.run.duration * setup.units.gyrofrequency / steps)
+    schedule = setup.schedule._replace(steps=steps, **intervals)
     return dataclasses.replace(
         setup,
-        parameters=dataclasses.replace(setup.parameters, dt=dt),
-        model=model,
-        schedule=setup.schedule._replace(steps=steps),
+        parameters=dataclasses.replace(setup.parameters, dt=dt, cadence=cadence_of(schedule)),
+        model=scheduled(setup.model, schedule),
+        schedule=schedule,
     )
 
 
@@ -131,9 +133,8 @@ def prepared(config: Config, solver: str, mesh_step: float = MESH_STEP, rows: in
     """Return a setup whose program all points share; the time step is the point's own."""
     setup = build(config, solver=solver)
     every = {"coarse_grain_every": 0, "functional_every": 1} if solver == MESH else _EVERY
-    model = dataclasses.replace(setup.model, functional_refinement=8, **every)
     steps = config.run.duration / mesh_step if solver == MESH else max(setup.steps, 40 * ROWS)
-    return in_steps(setup, math.ceil(steps / rows) * rows, model)
+    return in_steps(setup, math.ceil(steps / rows) * rows, functional_refinement=8, **every)
 
 
 @cache
@@ -288,8 +289,7 @@ def onset(x: float, y: float) -> list[dict[str, Any]]:
     with jax.enable_x64(True):
         weak = ("waves.start=seed", "cosmic_rays.start=given", "run.duration=8e10 s")
         setup = build(configured(x, y, *weak), solver=MESH)
-        model = dataclasses.replace(setup.model, functional_every=1, functional_refinement=8)
-        setup = in_steps(setup, rows * every, model)
+        setup = in_steps(setup, rows * every, functional_every=1, functional_refinement=8)
         found, unit = series(setup, 0, rows), setup.units.gyrofrequency
         # Rates are means over the steps of the interval that ends here.
         time = float(found["time"][early]) * unit - 0.5 * (every - 1) * float(setup.parameters.dt)

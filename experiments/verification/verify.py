@@ -30,7 +30,6 @@ from crmc.physics import ensemble_moments, initial_markers
 POINTS = Path(__file__).with_name("points.toml")
 #: Steps of the markers at nu_max dt = 0.2, or until a flat spectrum has settled; rows averaged over the second half.
 STEPS, ROWS = 400, 10
-_NEVER = 10**9
 COLUMNS = "point", "quantity", "deterministic", "markers", "stderr", "ratio", "pull"
 
 
@@ -69,7 +68,7 @@ def prepare(config: Config, solver: str, steps: int, span: float | None = None) 
     """Set up a run of ``steps`` steps, at the config's own time step or over a time ``span`` [code]."""
     setup = build(config, solver=solver)
     dt = setup.parameters.dt if span is None else jnp.asarray(span / steps)
-    model = dataclasses.replace(setup.model, functional_every=_NEVER)
+    model = dataclasses.replace(setup.model, functional=False)
     parameters = dataclasses.replace(setup.parameters, dt=dt)
     return dataclasses.replace(setup, parameters=parameters, model=model, schedule=setup.schedule._replace(steps=steps))
 

@@ -23,7 +23,7 @@ def crmc_step(state: Any, words: Any, parameters: Any, model: Any) -> tuple[Any,
     half = 0.5 * parameters.dt
     state = flux_tube.apply_sources(state, parameters, model, half)
     middle = flux_tube.next_field(state, parameters, model, 0.5)
-    state, record, correction = scatter.scatter(state, words, parameters, model, middle)
+    state, record, correction, _ = scatter.scatter(state, words, parameters, model, middle)
     state, damped = damp(state, parameters, model, half)
     end = flux_tube.next_field(state, parameters, model, 1.0)
     state, record = scatter.settle(state, record, correction, parameters, model, end)

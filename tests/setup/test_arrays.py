@@ -159,7 +159,7 @@ def test_state_at_the_start():
     config = small()
     begun, shape = start(config), shape_of(config)
     dt = time_step(config, 80)
-    parameters, state = complete(begun, config, shape.model, dt, markers_of(config, begun))
+    parameters, state = complete(begun, config, shape.model, dt, begun.parameters.cadence, markers_of(config, begun))
     assert (int(state.step), float(state.b)) == (0, 1.0)
     assert float(state.gas_pressure) == pytest.approx(GAS / UNIT, rel=1e-6)
     assert [float(x) for x in jax.tree.leaves(state.books)] == [0.0] * 4

@@ -64,8 +64,9 @@ def test_start_of_the_mesh():
         markers, mesh = build(config), build(config, solver="fokker-planck", cells=(6, 16))
     assert (markers.solver, mesh.solver) == ("monte-carlo", "fokker-planck")
     assert (markers.state.markers.rise.shape, mesh.state.markers.rise.size) == ((512,), 6 * 16)
-    assert (markers.model.estimator, markers.model.coarse_grain_every) == ("full_f", 20)
-    assert (mesh.model.estimator, mesh.model.coarse_grain_every) == ("delta_f", 0)
+    assert (markers.model.estimator, markers.model.coarse_grain) == ("full_f", True)
+    assert int(markers.parameters.cadence.coarse_grain_every) == 20
+    assert (mesh.model.estimator, mesh.model.coarse_grain) == ("delta_f", False)
     assert mesh.state.e.dtype == mesh.state.b.dtype == np.float64
     for one, other in ((markers.state.e, mesh.state.e), (markers.state.amplitude, mesh.state.amplitude)):
         np.testing.assert_array_equal(one, other)
@@ -104,9 +105,8 @@ def test_schedule_of_others():
     shared = Schedule(250, 25, 10, 21, 5, 3)
     setup = build(small(), shared)
     assert (setup.steps, setup.output_every) == (250, 25)
-    model = setup.model
-    assert (model.coarse_grain_every, model.functional_every) == (10, 21)
-    assert (model.functional_refinement, model.functional_parts) == (5, 3)
+    assert [int(x) for x in setup.parameters.cadence] == [10, 21, 5]
+    assert setup.model.functional_parts == 3
     assert setup.schedule == shared
     assert setup.time_step == pytest.approx(2e9 / 250, rel=1e-12)
 

@@ -41,10 +41,10 @@ def test_schedule(overrides, steps, every, want):
 
 def test_model():
     """Estimator and coarse-graining are those of a mesh; nothing else changes."""
-    model = Model(estimator="full_f", coarse_grain_every=7, gradient=True, functional_every=21)
+    model = Model(estimator="full_f", coarse_grain=True, gradient=True, functional_parts=3)
     found = model_on_mesh(model)
-    assert (found.estimator, found.coarse_grain_every) == ("delta_f", 0)
-    assert dataclasses.replace(found, estimator="full_f", coarse_grain_every=7) == model
+    assert (found.estimator, found.coarse_grain) == ("delta_f", False)
+    assert dataclasses.replace(found, estimator="full_f", coarse_grain=True) == model
 
 
 @pytest.mark.parametrize("anisotropy", [0.0, 0.02])

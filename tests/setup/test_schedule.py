@@ -9,7 +9,7 @@ from scipy.integrate import quad
 from support.run_cases import small
 
 from crmc.physics.parameters import Model
-from crmc.setup.schedule import Demand, Schedule, begin, require_double, scheduled
+from crmc.setup.schedule import Demand, Schedule, begin, cadence_of, require_double, scheduled
 
 # cgs, written out here.
 C, M_P, ELECTRON_CHARGE = 2.99792458e10, 1.67262192e-24, 4.80320471e-10
@@ -116,11 +116,20 @@ def test_half_the_step_halves_the_intervals_in_time():
     assert found.schedule(200).output_every == 2 * found.schedule(100).output_every
 
 
-def test_model_takes_the_intervals():
-    """The four numbers that `Model` has, and nothing else."""
-    model = scheduled(Model(gradient=True), Schedule(9, 8, 7, 21, 5, 3))
-    own = {"functional_every": 21, "functional_refinement": 5, "functional_parts": 3}
-    assert model == Model(gradient=True, coarse_grain_every=7, **own)
+def test_model_takes_the_switches():
+    """Whether there are coarse-grainings and samples, and the parts; nothing else."""
+    for every, sampled in ((7, 21), (0, 21), (7, 0)):
+        model = scheduled(Model(gradient=True), Schedule(9, 8, every, sampled, 5, 3))
+        switches = {"coarse_grain": every > 0, "functional": sampled > 0, "functional_parts": 3}
+        assert model == Model(gradient=True, **switches)
+
+
+def test_cadence_holds_the_intervals():
+    """The three numbers as whole numbers; never 0, by which no step can be divided."""
+    with jax.enable_x64(True):
+        found = cadence_of(Schedule(9, 8, 0, 21, 5, 3))
+    assert [int(x) for x in found] == [1, 21, 5]
+    assert {x.dtype.name for x in found} == {"int64"}
 
 
 def test_32_bit_jax_is_refused():

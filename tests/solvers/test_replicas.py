@@ -63,8 +63,8 @@ def together(side_by_side, across):
         advance = jax.jit(functools.partial(replicas.advance, **options))
         observe = jax.jit(functools.partial(replicas.observe, **options))
         count, parameters = jnp.asarray(STEPS), setup.parameters
-        arguments = {"states": stacked(states), "tallies": empty, "keys": keys}
-        states, tallies = advance(**arguments, parameters=parameters, count=count)
+        arguments = {"states": stacked(states), "tallies": (empty,), "keys": keys}
+        states, (tallies,) = advance(**arguments, parameters=parameters, count=count)
         rows = [
             observe(states=states, tallies=tallies, count=count, mean=jnp.asarray(mean), parameters=parameters)
             for mean in (False, True)

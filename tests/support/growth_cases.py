@@ -10,7 +10,7 @@ from scipy.stats import t as student
 
 from crmc.physics.damping import DampingRates
 from crmc.physics.markers import initial_markers
-from crmc.physics.parameters import Parameters
+from crmc.physics.parameters import Cadence, Parameters
 from crmc.physics.spectrum import make_grid
 from crmc.physics.state import State, zero_books
 from crmc.theory.distribution import Background
@@ -84,6 +84,7 @@ def parameters_of(rays, coefficients="exact", nu_dt=3.0):
         scattering_frequency=zero,
         gradient=zero,
         gradient_end=zero,
+        cadence=Cadence(*(jnp.asarray(x) for x in (1, 15, 8))),
         damping=DampingRates(zero, zero, zero, zero),
         background=rays,
         grid=geometry(),

@@ -64,14 +64,15 @@ def step(state: State, parameters: Parameters, model: Model) -> tuple[State, Tal
     state = _holding(state, state.markers.excess + _driving(state, parameters, second - first))
     state = apply_gradient(state, parameters, model, half)
     state = tube.apply_sources(state, parameters, model, half)
-    if model.scattering == "spectrum" and model.functional_every > 0:
-        tally = _with_functional(state, tally, parameters, model)
+    if model.scattering == "spectrum" and model.functional:
+        tally = _with_functional(state, tally, parameters)
     return dataclasses.replace(state, step=state.step + 1), tally._replace(damped=damped + damped_too)
 
 
-def _with_functional(state: State, tally: Tally, parameters: Parameters, model: Model) -> Tally:
-    """Return the tally with a sample of the growth functional in every model.functional_every-th step."""
-    due = state.step % model.functional_every == model.functional_every - 1
+def _with_functional(state: State, tally: Tally, parameters: Parameters) -> Tally:
+    """Return the tally with a sample of the growth functional where one is due, at the end of each interval."""
+    every = parameters.cadence.functional_every
+    due = state.step % every == every - 1
     functional = jax.lax.cond(due, lambda: mesh_functional(state, parameters), lambda: tally.functional)
     return tally._replace(functional=functional, samples=jnp.where(due, 1.0, 0.0))
 

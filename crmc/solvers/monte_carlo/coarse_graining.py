@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from crmc.physics.ensemble import pass_over
+from crmc.physics.linear import solve_positive
 from crmc.physics.moments import moment_functions, symmetric
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
@@ -119,9 +120,9 @@ def _restoring(state: State, parameters: Parameters, model: Model, plane: jax.Ar
 
     matrix, missing = pass_over(model.layout, body, state, (parameters, plane, members))[2]
     full, right = symmetric(matrix), jnp.stack(missing)
-    solution = jnp.linalg.solve(full, right)
+    solution = solve_positive(full, right)
     # One refinement: the second takes out the round-off of the first.
-    return solution + jnp.linalg.solve(full, right - full @ solution)
+    return solution + solve_positive(full, right - full @ solution)
 
 
 def _cells(state: State, parameters: Parameters) -> tuple[jax.Array, jax.Array]:
@@ -154,4 +155,4 @@ def _solve(moment: jax.Array, target: jax.Array) -> jax.Array:
     """
     scale = jnp.trace(moment, axis1=1, axis2=2)[:, None, None] / 3.0
     ridge = jnp.where(scale > 0.0, 1e-12 * scale, 1.0) * jnp.eye(3)
-    return jnp.linalg.solve(moment + ridge, target[..., None])[..., 0]
+    return solve_positive(moment + ridge, target)

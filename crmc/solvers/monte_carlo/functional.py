@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from crmc.physics.linear import solve_positive
 from crmc.physics.markers import Markers
 from crmc.physics.parameters import Parameters
 from crmc.physics.spectrum import SIGNS, SpectrumGrid
@@ -145,7 +146,7 @@ def _at_90_degrees(
     product = (over(x, value) - along * mean).T
     square, product = (jnp.sum(y.reshape(-1, _JOINED_ROWS, *y.shape[1:]), axis=1) for y in (square, product))
     ridge = 1e-9 * jnp.trace(square, axis1=1, axis2=2)[:, None, None] + 1e-300
-    slope = jnp.linalg.solve(square + ridge * jnp.eye(2), product[..., None])[..., 0]
+    slope = solve_positive(square + ridge * jnp.eye(2), product)
     origin = (mean - jnp.sum(jnp.repeat(slope, _JOINED_ROWS, axis=0).T * centre, axis=0))[:, None]
     empty = jnp.sum(envelope, axis=-1, keepdims=True) == 0.0
     line = origin + (value - origin) * (place + 0.5) / (first + 0.5)

@@ -149,11 +149,11 @@ def reinject(frame: WaveFrame, start: jax.Array, end: jax.Array, u: jax.Array, s
 
 
 class Lookup(NamedTuple):
-    """The metric of one direction's `tables.ScatteringTable`, ready for the markers' look-ups.
+    """The metric of a `tables.ScatteringTable` of all directions, ready for the markers' look-ups.
 
-    values: Y, (2 ROWS (CELLS + 1),), in the markers' dtype
+    values: Y, (directions 2 ROWS (CELLS + 1),), in the markers' dtype
     pairs: each Y and that of the next row in one word, if both fit: one access instead of two; else ``values``
-    reference: e_ref
+    reference: e_ref, (directions,)
     """
 
     values: jax.Array
@@ -162,18 +162,13 @@ class Lookup(NamedTuple):
 
 
 def make_lookup(table: ScatteringTable, dtype: jnp.dtype) -> Lookup:
-    """Return the look-up of one direction's table for markers of ``dtype``."""
+    """Return the look-up of a table, of one direction or stacked, for markers of ``dtype``."""
     y = table.y.astype(dtype)
     pairs = y
     if dtype == jnp.float32:
         bits = jax.lax.bitcast_convert_type(y, jnp.uint32).astype(jnp.uint64)
         pairs = bits | jnp.roll(bits, -1, axis=-2) << np.uint64(32)
-    return Lookup(y.reshape(-1), pairs.reshape(-1), table.reference)
-
-
-def lookup_of(tables: ScatteringTable, direction: jax.Array | int, dtype: jnp.dtype) -> Lookup:
-    """Return the look-up of direction number ``direction`` of stacked tables for markers of ``dtype``."""
-    return make_lookup(jax.tree.map(lambda x: x[direction], tables), dtype)
+    return Lookup(y.reshape(-1), pairs.reshape(-1), table.reference.reshape(-1))
 
 
 @jax.custom_jvp
@@ -271,14 +266,14 @@ def _odd_nodes(pairs: tuple[tuple[_Rows, jax.Array], ...]) -> tuple[jax.Array, .
     return jax.lax.fori_loop(0, CELLS.bit_length() - 2, halve, (middle, quarter))[0]
 
 
-def _rows(grid: SpectrumGrid, lookup: Lookup, frame: WaveFrame, b: jax.Array) -> _Rows:
-    """Return the table rows next to each marker's ln p', of the helicity that it resonates with."""
+def _rows(grid: SpectrumGrid, lookup: Lookup, direction: jax.Array | int, frame: WaveFrame, b: jax.Array) -> _Rows:
+    """Return the table rows next to each marker's ln p', of the direction, and of the helicity it resonates with."""
     dtype = frame.q.dtype
     offset = ((grid.row_start + jnp.log(b)) / grid.row_step).astype(dtype)
     r = jnp.log(frame.momentum) * (1.0 / grid.row_step).astype(dtype) - offset
     r = jnp.clip(r, 0.0, ROWS - 1.0)
     row = jnp.minimum(r.astype(jnp.int32), ROWS - 2)
-    first = jnp.where(frame.sign < 0.0, ROWS, 0)
+    first = 2 * ROWS * direction + jnp.where(frame.sign < 0.0, ROWS, 0)
     return _Rows(lookup, (first + row) * (CELLS + 1), r - row)
 
 
@@ -290,13 +285,16 @@ def spectrum_kick(
     nu_dt: jax.Array,
     bits: jax.Array,
     *,
+    direction: jax.Array | int = 0,
     across: bool = False,
 ) -> Kick:
     """Return the kick by one direction's waves of both helicities, with nu dt = nu_dt e(ln k_res)/gamma'.
 
+    frame: markers in the frame of that direction's waves
     lookup: look-up of a table made with the same ``nu_dt``
     nu_dt: nu_coefficient Omega0 dt
     bits: random words, (N,) uint32
+    direction: its number among those of the table, ()
     across: whether markers are scattered in the gap, too, and may cross it; ``grid`` must have been made ``broadened``
     """
     dtype = frame.q.dtype
@@ -308,12 +306,12 @@ def spectrum_kick(
     q_top = jnp.minimum(frame.momentum, (grid.x_top * b).astype(dtype))
     active = (frame.q > q_low) & (frame.q < q_top)
     above, below = (jnp.where(active, x, 1.0) for x in (frame.q - q_low, q_top - frame.q))
-    c = jnp.sqrt(6.0 * nu_dt * lookup.reference).astype(dtype) * jax.lax.rsqrt(frame.energy)
+    c = jnp.sqrt(6.0 * nu_dt * lookup.reference[direction]).astype(dtype) * jax.lax.rsqrt(frame.energy)
 
     def place(t: jax.Array) -> jax.Array:
         return q_low + (above + below) * range_fraction(t / CELLS)
 
-    rows = _rows(grid, lookup, frame, b)
+    rows = _rows(grid, lookup, direction, frame, b)
     y = rows.value(CELLS * table_coordinate(above, below))
     # An interval that reaches beyond the range of Y is clipped by ``inverse``.
     low, high = y - o * c, y + (1.0 - o) * c

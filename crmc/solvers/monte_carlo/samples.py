@@ -10,6 +10,7 @@ starts from an even mixture of the markers before and after the kicks and is thr
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -23,7 +24,7 @@ from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
 from crmc.physics.waves import wave_velocities
 from crmc.solvers.monte_carlo import functional, kernel
-from crmc.solvers.monte_carlo.tables import ScatteringTable, scattering_tables
+from crmc.solvers.monte_carlo.tables import Metric, ScatteringTable, compressed
 
 #: Steps of the run before measuring; short steps while measuring.
 RELAXING, MEASURING = 4, 2
@@ -44,13 +45,13 @@ class Sample(NamedTuple):
     changing: tuple[jax.Array, jax.Array]
 
 
-def take_sample(state: State, model: Model) -> Sample:
+def take_sample(state: State, parameters: Parameters, model: Model) -> Sample:
     """Return the markers that the sample of this step follows, at the start of the step.
 
     They are consecutive ones, a low-discrepancy set of their own: cells of the histogram then are rarely empty.
     """
     n, size = state.markers.rise.shape[0], _sample_size(state, model)
-    sample, phase = jnp.divmod(state.step, model.functional_every)
+    sample, phase = jnp.divmod(state.step, parameters.cadence.functional_every)
     start = jnp.minimum(sample % -(-n // size) * size, n - size)
     m = state.markers
     return Sample(phase == 0, start, excerpt(model.layout, (m.parallel_momentum, m.rise), start, size))
@@ -62,16 +63,14 @@ def _sample_size(state: State, model: Model) -> int:
 
 
 def functional_of(
-    sample: Sample, start: State, state: State, noise: jax.Array, parameters: Parameters, model: Model
+    sample: Sample, start: jax.Array, state: State, metric: Metric, parameters: Parameters, model: Model
 ) -> jax.Array:
     """Return the `functional_sample` of a step, or zeros where none is due, (2, *functional.histogram_shape()).
 
-    The waves of ``start`` scatter the sample as they did the run's markers: those of ``state`` have grown by the kicks.
-
     sample: markers at the start of the step, from `take_sample`
-    start: state at the start of the step, half a step before the kicks
+    start: B/B0 at the start of the step, half a step before the kicks
     state: state after the kicks
-    noise: key of the step's random words
+    metric: that of the waves that kicked; those of ``state`` have grown by the kicks
     """
     size = _sample_size(state, model)
     shares = excerpt(model.layout, state.markers, sample.start, size)
@@ -80,10 +79,8 @@ def functional_of(
         after = joined(model.layout, shares)
         parallel, rise = joined(model.layout, sample.changing)
         before = dataclasses.replace(after, parallel_momentum=parallel, rise=rise)
-        before = markers.expand(before, start.b, state.b)
-        words = jax.random.bits(jax.random.fold_in(noise, 1), (size,), "uint64")
-        scattered = dataclasses.replace(state, e=start.e)
-        return functional_sample(before, after, words, scattered, parameters, model, (state.b / start.b) ** 2)
+        before = markers.expand(before, start, state.b)
+        return functional_sample(before, after, state, metric, parameters, model, (state.b / start) ** 2)
 
     return jax.lax.cond(sample.due, measured, lambda: jnp.zeros((2, *functional.histogram_shape())))
 
@@ -91,8 +88,8 @@ def functional_of(
 def functional_sample(
     before: Markers,
     after: Markers,
-    words: jax.Array,
     state: State,
+    metric: Metric,
     parameters: Parameters,
     model: Model,
     b_ratio: jax.Array,
@@ -100,27 +97,39 @@ def functional_sample(
     """Return a histogram of f in the frames of both directions' waves, (2, *functional.histogram_shape()).
 
     before, after: n markers before and after the kicks of one step, at the field of ``state``
-    words: fresh random words, (n,) uint64
+    metric: that of the waves that kick them
     b_ratio: factor by which b changes in a step
     """
-    refinement = model.functional_refinement
+    refinement = parameters.cadence.functional_refinement
     nu_dt = parameters.nu_coefficient * state.b * parameters.dt / refinement
-    tables = scattering_tables(state, parameters, nu_dt)
+    table = compressed(parameters.grid, metric, nu_dt)
     rest = dataclasses.replace(state, markers=None)  # type: ignore[arg-type]
+    words = _words(after, state.step)
 
     def local(ensemble: tuple, shared: tuple) -> tuple[tuple, jax.Array]:
         before, after, words = ensemble
-        rest, parameters, tables, nu_dt, ratio, span = shared
+        rest, parameters, table, nu_dt, ratio, span = shared
         mixed = jax.tree.map(lambda x, y: jnp.where(words & 1 == 0, x, y), before, after)
         state = dataclasses.replace(rest, markers=mixed)
-        return (), _relaxed_histogram(state, words, parameters, tables, nu_dt, ratio, span, model)
+        return (), _relaxed_histogram(state, words, parameters, table, nu_dt, ratio, span, model)
 
     span = gradient.gradient_now(state, parameters) * parameters.dt / refinement
-    shared = rest, parameters, tables, nu_dt, b_ratio ** (1.0 / refinement), span
+    shared = rest, parameters, table, nu_dt, b_ratio ** (1.0 / refinement), span
     count = -(-words.shape[0] // model.layout.devices) * model.layout.devices
     before, after = padded(before, count), padded(after, count)
     words = jnp.pad(words, (0, count - words.shape[0]))
     return spread(model.layout, local, (before, after, words), shared)[1]
+
+
+def _words(m: Markers, step: jax.Array) -> jax.Array:
+    """Return fresh random words for the markers of a sample, from the digits of their momenta, (n,) uint64.
+
+    The momenta before a step depend on all earlier kicks, and those after it on all random words of the step.
+    """
+    digits = (jax.lax.bitcast_convert_type(x.astype(jnp.float32), jnp.uint32) for x in (m.parallel_momentum, m.rise))
+    place = jnp.arange(m.rise.size, dtype=jnp.uint32) * jnp.uint32(0x9E3779B9) + step.astype(jnp.uint32)
+    low, high = (_scramble(x ^ _scramble(place + np.uint32(i))) for i, x in enumerate(digits))
+    return low.astype(jnp.uint64) | high.astype(jnp.uint64) << np.uint64(32)
 
 
 class _ShortSteps(NamedTuple):
@@ -128,7 +137,7 @@ class _ShortSteps(NamedTuple):
 
     words: random words of the sample, (n,) uint64
     velocity: phase velocities of both directions' waves, (2,) [c]
-    lookups: look-ups of the metric, one for each direction
+    lookup: look-up of the metric of both directions
     nu_dt: scattering per short step of a marker at rest per unit e
     ratio: factor by which b changes in a short step
     span: length of a short step in units of the gradient's, dt/L [1/c]
@@ -136,21 +145,27 @@ class _ShortSteps(NamedTuple):
 
     words: jax.Array
     velocity: jax.Array
-    lookups: list[kernel.Lookup]
+    lookup: kernel.Lookup
     nu_dt: jax.Array
     ratio: jax.Array
     span: jax.Array
     parameters: Parameters
     model: Model
 
-    def kick(self, state: State, i: jax.Array, d: int) -> tuple[kernel.Kick, State]:
+    def kick(self, state: State, i: jax.Array, d: jax.Array) -> tuple[kernel.Kick, State]:
         """Return the kick by the waves of direction number ``d`` in short step ``i``, and the state after it."""
         frame = kernel.frame_of_waves(state, self.velocity, d)
-        half = (self.words >> np.uint64(32 * d)).astype(jnp.uint32)
+        half = (self.words >> (32 * d).astype(self.words.dtype)).astype(jnp.uint32)
         bits = _scramble(half + (2 * i + d).astype(jnp.uint32) * jnp.uint32(0x9E3779B9))
-        across = self.model.broadened
         kick = kernel.spectrum_kick(
-            self.parameters.grid, self.lookups[d], frame, state.b, self.nu_dt, bits, across=across
+            self.parameters.grid,
+            self.lookup,
+            frame,
+            state.b,
+            self.nu_dt,
+            bits,
+            direction=d,
+            across=self.model.broadened,
         )
         return kick, kernel.after_kick(state, kick)
 
@@ -164,34 +179,41 @@ class _ShortSteps(NamedTuple):
         b = state.b * self.ratio
         return dataclasses.replace(state, b=b, markers=markers.expand(m, state.b, b))
 
-    def relax(self, i: jax.Array, state: State) -> State:
-        """Return the state after short step ``i``."""
-        state = self.drive(state)
-        for d in range(2):
-            _, state = self.kick(state, i, d)
-        return state
-
-    def measure(self, i: jax.Array, carry: tuple[State, jax.Array]) -> tuple[State, jax.Array]:
-        """Return the state after short step ``i``, and the histogram with f before and after each of its kicks."""
+    def take(self, i: jax.Array, carry: tuple[State, jax.Array], relaxing: jax.Array) -> tuple[State, jax.Array]:
+        """Return the state after short step ``i``, and the histogram: with f of each kick from step ``relaxing`` on."""
         state, histogram = carry
-        state = self.drive(state)
-        grid, background = self.parameters.grid, self.parameters.background
-        for d in range(2):
-            moved, after = self.kick(state, i, d)
-            for q, s in ((moved.frame.q, state), (moved.q, after)):
-                frame = moved.frame._replace(q=q)
-                weights = functional.wave_frame_weight(background, s.amplitude, frame, s.markers, s.b)
-                part = functional.resonant_histogram(grid, background, frame, *weights, s.b)
-                histogram = histogram.at[d].add(part)
-            state = after
-        return state, histogram
+
+        def kick_by(d: jax.Array, carry: tuple[State, jax.Array]) -> tuple[State, jax.Array]:
+            state, histogram = carry
+            kick, after = self.kick(state, i, d)
+
+            def measured() -> jax.Array:
+                return histogram.at[d].add(self.histogram(kick, state, after))
+
+            return after, jax.lax.cond(i >= relaxing, measured, lambda: histogram)
+
+        return jax.lax.fori_loop(0, 2, kick_by, (self.drive(state), histogram))
+
+    def histogram(self, kick: kernel.Kick, before: State, after: State) -> jax.Array:
+        """Return the histogram of f before and after a kick in the frame of its waves, `functional.histogram_shape`."""
+        background = self.parameters.background
+
+        def weights(q: jax.Array, markers: Markers) -> tuple[jax.Array, jax.Array]:
+            frame = kick.frame._replace(q=q)
+            return functional.wave_frame_weight(background, before.amplitude, frame, markers, before.b)
+
+        q = jnp.stack([kick.frame.q, kick.q])
+        both = jax.tree.map(lambda *x: jnp.stack(x), before.markers, after.markers)
+        frame = kick.frame._replace(q=q)
+        found = jax.vmap(weights)(q, both)
+        return functional.resonant_histogram(self.parameters.grid, background, frame, *found, before.b)
 
 
 def _relaxed_histogram(
     state: State,
     words: jax.Array,
     parameters: Parameters,
-    tables: ScatteringTable,
+    table: ScatteringTable,
     nu_dt: jax.Array,
     ratio: jax.Array,
     span: jax.Array,
@@ -199,17 +221,16 @@ def _relaxed_histogram(
 ) -> jax.Array:
     """Carry the markers of ``state`` on in short steps, then return the histogram of f.
 
-    tables: tables of both directions, stacked
+    table: that of both directions, stacked
     words, nu_dt, ratio, span: as in `_ShortSteps`
     """
     velocity = wave_velocities(state, parameters)
-    lookups = [kernel.lookup_of(tables, d, state.markers.rise.dtype) for d in range(2)]
-    short = _ShortSteps(words, velocity, lookups, nu_dt, ratio, span, parameters, model)
-    relaxing = RELAXING * model.functional_refinement
-    state = jax.lax.fori_loop(0, relaxing, short.relax, state)
+    lookup = kernel.make_lookup(table, state.markers.rise.dtype)
+    short = _ShortSteps(words, velocity, lookup, nu_dt, ratio, span, parameters, model)
+    relaxing = RELAXING * parameters.cadence.functional_refinement
     carry = (state, jnp.zeros((2, *functional.histogram_shape())))
-    _, histogram = jax.lax.fori_loop(relaxing, relaxing + MEASURING, short.measure, carry)
-    return histogram
+    step = partial(short.take, relaxing=relaxing)
+    return jax.lax.fori_loop(0, relaxing + MEASURING, step, carry)[1]
 
 
 def _scramble(x: jax.Array) -> jax.Array:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from typing import NamedTuple
 
 import jax
@@ -18,7 +17,7 @@ from crmc.physics.state import State
 from crmc.physics.waves import damp, grow, wave_velocities
 from crmc.solvers.monte_carlo import kernel
 from crmc.solvers.monte_carlo.deposits import add_deposits, deposits, empty_histogram, kick_gain
-from crmc.solvers.monte_carlo.tables import scattering_tables
+from crmc.solvers.monte_carlo.tables import Metric, compressed, metric_of
 from crmc.solvers.tally import Tally, empty_tally
 
 
@@ -47,11 +46,12 @@ class Correction(NamedTuple):
 
 def scatter(
     state: State, noise: jax.Array, parameters: Parameters, model: Model, b: jax.Array
-) -> tuple[State, Tally, Correction]:
+) -> tuple[State, Tally, Correction, Metric | None]:
     """Expand to field ``b`` and kick the markers by the waves of both directions, in alternating order.
 
     Returns the state, whose waves took up what the particles lost and then had the first half of their damping; the
-    tally; and the correction that `settle` must make for the energies to balance.
+    tally; the correction that `settle` must make for the energies to balance; and the metric of the kicks, None at a
+    constant nu.
 
     noise: key of the step's random words, or the words, (N,) uint64: the low half for direction +, the high one for -
     b: field at which the markers are kicked
@@ -63,54 +63,58 @@ def scatter(
 
 def _scatter_spectrum(
     state: State, noise: jax.Array, parameters: Parameters, model: Model, b: jax.Array
-) -> tuple[State, Tally, Correction]:
+) -> tuple[State, Tally, Correction, Metric | None]:
     """Kick by the waves of the spectrum; see `scatter`."""
     before = state
     state = tube.change_surroundings(state, parameters, model, b)
     nu_dt = parameters.nu_coefficient * b * parameters.dt
-    tables = scattering_tables(state, parameters, nu_dt)
-    order = _order(state)
-    lookups = [kernel.lookup_of(tables, order[i], state.markers.rise.dtype) for i in range(2)]
+    metric, order = metric_of(state, parameters), _order(state)
+    lookup = kernel.make_lookup(compressed(parameters.grid, metric, nu_dt), state.markers.rise.dtype)
 
-    def body(state: State, shared: tuple, words: jax.Array, histograms: tuple) -> tuple:
-        parameters, lookups, order, nu_dt, b = shared
+    def body(state: State, shared: tuple, words: jax.Array, histograms: jax.Array) -> tuple:
+        parameters, lookup, order, nu_dt, b = shared
         weighing = state.markers.weighing(parameters.background, state.amplitude)
         full = weighing.full(state.markers)
         state, work = tube.carry(state, full, b)
-        kicked, weight = [], [weighing.estimated(state.markers, model.estimator)]
         V = wave_velocities(state, parameters)
-        for lookup, direction in zip(lookups, order, strict=True):
-            frame, bits = kernel.frame_of_waves(state, V, direction), _half(words, direction)
-            kick = kernel.spectrum_kick(parameters.grid, lookup, frame, b, nu_dt, bits, across=model.broadened)
-            state = kernel.after_kick(state, kick)
-            weight.append(weighing.estimated(state.markers, model.estimator))
-            kicked.append(kick)
-        mean = [0.5 * (weight[i] + weight[i + 1]) for i in range(2)]
-        found = [deposits(parameters.grid, *x, b) for x in zip(kicked, mean, strict=True)]
-        found = held(found, state.step >= 0)
-        histograms = tuple(add_deposits(*x) for x in zip(histograms, found, strict=True))
-        energy = [kernel.energy_change(kick) for kick in kicked]
-        control = weight[-1] if model.estimator == "delta_f" else weighing.control(state.markers)
-        return _moved(state.markers), histograms, (work, _exchange(state, full, control, energy))
 
-    shared = parameters, lookups, order, nu_dt, b
-    zeros = (empty_histogram(),) * 2
+        def kick_by(i: jax.Array, carry: tuple) -> tuple:
+            state, weight, exchanged, histograms = carry
+            direction = order[i]
+            frame, bits = kernel.frame_of_waves(state, V, direction), _half(words, direction)
+            kick = kernel.spectrum_kick(
+                parameters.grid, lookup, frame, b, nu_dt, bits, direction=direction, across=model.broadened
+            )
+            state = kernel.after_kick(state, kick)
+            after = weighing.estimated(state.markers, model.estimator)
+            found = held(deposits(parameters.grid, kick, 0.5 * (weight + after), b), state.step >= 0)
+            histograms = histograms.at[direction].set(add_deposits(histograms[direction], found))
+            return state, after, _added(exchanged, full, kernel.energy_change(kick)), histograms
+
+        nothing = jnp.zeros_like(full), jnp.zeros_like(full)
+        carry = state, weighing.estimated(state.markers, model.estimator), nothing, histograms
+        state, weight, exchanged, histograms = jax.lax.fori_loop(0, 2, kick_by, carry)
+        control = weight if model.estimator == "delta_f" else weighing.control(state.markers)
+        return _moved(state.markers), histograms, (work, _exchange(state, full, control, exchanged))
+
+    shared = parameters, lookup, order, nu_dt, b
+    zeros = jnp.stack([empty_histogram()] * 2)
     markers, histograms, (work, sums) = pass_over(model.layout, body, before, shared, noise, zeros)
     state = tube.add_work(dataclasses.replace(state, markers=markers), before.b, work)
     kicking, V = state.e, wave_velocities(state, parameters)
-    offered = kicking * kick_gain(parameters.grid, kicking, V, jnp.stack(histograms)[order], state.b)
+    offered = kicking * kick_gain(parameters.grid, kicking, V, histograms, state.b)
     state, damped = damp(state, parameters, model, 0.5 * parameters.dt)
     state, gain = grow(state, offered, parameters, model)
     imbalance = -state.b * sums.exchanged - jnp.sum(gain)
     tally = _tally(state, kicking, sums)._replace(
-        gain=gain, damped=damped, peak=nu_dt * jnp.max(tables.reference), imbalance=imbalance
+        gain=gain, damped=damped, peak=nu_dt * jnp.max(metric.reference), imbalance=imbalance
     )
-    return state, tally, _correction(sums, imbalance / state.b)
+    return state, tally, _correction(sums, imbalance / state.b), metric
 
 
 def _scatter_constant(
     state: State, noise: jax.Array, parameters: Parameters, model: Model, b: jax.Array
-) -> tuple[State, Tally, Correction]:
+) -> tuple[State, Tally, Correction, Metric | None]:
     """Kick at a constant nu; see `scatter`.
 
     The energy goes to waves that are not followed: it is booked as radiated.
@@ -124,19 +128,20 @@ def _scatter_constant(
         weighing = state.markers.weighing(parameters.background, state.amplitude)
         full = weighing.full(state.markers)
         state, work = tube.carry(state, full, b)
-        weight, energy, mean = weighing.estimated(state.markers, model.estimator), [], []
+        weight, share = weighing.estimated(state.markers, model.estimator), []
+        exchanged = jnp.zeros_like(full), jnp.zeros_like(full)
         V, nu = wave_velocities(state, parameters), parameters.scattering_frequency
         for direction in order:
             frame, bits = kernel.frame_of_waves(state, V, direction), _half(words, direction)
             kick = kernel.constant_kick(frame, nu, parameters.dt, bits, co_moving=co_moving)
             state = kernel.after_kick(state, kick)
             after = weighing.estimated(state.markers, model.estimator)
-            energy.append(kernel.energy_change(kick))
-            mean.append(0.5 * (weight + after))
+            energy = kernel.energy_change(kick)
+            exchanged = _added(exchanged, full, energy)
+            share.append((0.5 * (weight + after) * energy).astype(jnp.float64))
             weight = after
-        share = tuple((w * e).astype(jnp.float64) for w, e in zip(mean, energy, strict=True))
-        sums = _exchange(state, full, weighing.control(state.markers), energy)
-        return _moved(state.markers), histograms, (work, share, sums)
+        sums = _exchange(state, full, weighing.control(state.markers), exchanged)
+        return _moved(state.markers), histograms, (work, tuple(share), sums)
 
     markers, _, (work, share, sums) = pass_over(model.layout, body, before, (parameters, order, b), noise)
     state = tube.add_work(dataclasses.replace(state, markers=markers), before.b, work)
@@ -145,7 +150,7 @@ def _scatter_constant(
         gain=jnp.zeros((2, 2)).at[order, 0].set(-state.b * jnp.stack(share)),
         peak=parameters.scattering_frequency * parameters.dt,
     )
-    return dataclasses.replace(state, books=books), tally, _correction(sums, jnp.zeros(()))
+    return dataclasses.replace(state, books=books), tally, _correction(sums, jnp.zeros(())), None
 
 
 def _order(state: State) -> jax.Array:
@@ -164,27 +169,27 @@ def _half(words: jax.Array, direction: jax.Array) -> jax.Array:
     return (words >> (32 * direction).astype(words.dtype)).astype(jnp.uint32)
 
 
-def _exchange(state: State, full: jax.Array, control: jax.Array, energy: list) -> Exchange:
+def _added(exchanged: tuple[jax.Array, jax.Array], full: jax.Array, energy: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return the sums of W d eps and of |W d eps| over the kicks of each marker with one more, (N,) each [code].
+
+    exchanged: the sums so far
+    full, energy: weights W and d eps of the kick, (N,)
+    """
+    one = full * energy
+    return exchanged[0] + one, exchanged[1] + jnp.abs(one)
+
+
+def _exchange(state: State, full: jax.Array, control: jax.Array, exchanged: tuple[jax.Array, jax.Array]) -> Exchange:
     """Return the terms of `Exchange` of one block of markers.
 
     state: state after the kicks
     full, control: weights W and, after the kicks, w, (N,) [code]
-    energy: d eps of each kick, (N,) [m_p c^2]
+    exchanged: from `_added`
     """
-    exchanged = [full * e for e in energy]
     # W - w = V F0
     envelope = full - control
     eps = moment_functions(state)[1]
-    return Exchange(
-        exchanged=_sum(exchanged),
-        absolute=_sum([jnp.abs(x) for x in exchanged]),
-        envelope=(envelope, envelope * eps, envelope * eps * eps),
-    )
-
-
-def _sum(terms: list[jax.Array]) -> jax.Array:
-    """Return the sum of the terms, from the first one on, without a zero added."""
-    return functools.reduce(jnp.add, terms)
+    return Exchange(*exchanged, envelope=(envelope, envelope * eps, envelope * eps * eps))
 
 
 def _tally(state: State, kicking: jax.Array, sums: Exchange) -> Tally:

@@ -40,8 +40,8 @@ def step(state: State, noise: jax.Array, parameters: Parameters, model: Model) -
     state = gradient.apply_gradient(state, parameters, model, half)
     state = tube.apply_sources(state, parameters, model, half)
     state = dataclasses.replace(state, step=state.step + 1)
-    if model.coarse_grain_every:
-        due = state.step % model.coarse_grain_every == 0
+    if model.coarse_grain:
+        due = state.step % parameters.cadence.coarse_grain_every == 0
         excess = jax.lax.cond(due, lambda: coarse_grain(state, parameters, model), lambda: state.markers.excess)
         state = dataclasses.replace(state, markers=dataclasses.replace(state.markers, excess=excess))
     return state, tally
@@ -56,11 +56,11 @@ def _scattered(
     noise: as in `step`
     middle: B/B0 in the middle of the step, where markers are kicked
     """
-    start, sampled = state, model.scattering == "spectrum" and model.functional_every > 0
-    sample = take_sample(state, model) if sampled else None
-    state, tally, correction = scatter(state, noise, parameters, model, middle)
-    if sample is not None:
-        functional = functional_of(sample, start, state, noise, parameters, model)
+    start, sampled = state.b, model.scattering == "spectrum" and model.functional
+    sample = take_sample(state, parameters, model) if sampled else None
+    state, tally, correction, metric = scatter(state, noise, parameters, model, middle)
+    if sample is not None and metric is not None:
+        functional = functional_of(sample, start, state, metric, parameters, model)
         tally = tally._replace(functional=functional, samples=sample.due.astype(jnp.float64))
     state, damped = damp(state, parameters, model, 0.5 * parameters.dt)
     # Where the end depends on what the step does, it can be found only after all weights are right.

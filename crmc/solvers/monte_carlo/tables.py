@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -57,7 +58,7 @@ def pole_distance(distance: jax.Array) -> jax.Array:
     distance: theta, distance from the pole; like the result in units of the interval c, any shape
     """
     theta2 = distance**2
-    u = nearly_pole_distance(distance)
+    u = distance - pole_shift(distance)
     for _ in range(2):
         decay = _POLE_OFFSET * jnp.exp(-_POLE_RATE * u)
         residual = u**2 + _POLE_LINEAR * u + _POLE_OFFSET - decay - theta2
@@ -65,19 +66,85 @@ def pole_distance(distance: jax.Array) -> jax.Array:
     return jnp.maximum(u, 0.0)
 
 
-def nearly_pole_distance(distance: jax.Array) -> jax.Array:
-    """Return `pole_distance` to 3e-3 in closed form, for a coordinate whose inverse is a table of its own.
+def pole_shift(distance: jax.Array) -> jax.Array:
+    """Return theta - `pole_distance` to 3e-3 in closed form, for a coordinate whose inverse is a table of its own.
 
-    It has the limits of h: theta^2/h'(0) at the pole, theta - 0.297 + 0.021/theta far from it.
+    u = theta^2/(0.297 + S), S^2 = theta^2 + r, has the limits of h: theta^2/h'(0) at the pole, theta - 0.297 +
+    0.021/theta far from it.  The difference is formed without cancellation, so that float32 serves.
     distance: as there
     """
-    theta2 = distance**2
-    return theta2 / (0.297 + jnp.sqrt(theta2 + 0.135 + 0.1736 / (1.0 + 3.4 * theta2)))
+    rest = 0.135 + 0.1736 / (1.0 + 3.4 * distance**2)
+    root = jnp.sqrt(distance**2 + rest)
+    return distance * (0.297 + rest / (root + distance)) / (0.297 + root)
 
 
 def pole_angle(u: jax.Array) -> jax.Array:
     """Return theta = sqrt(h(u)), the inverse of `pole_distance`, in the shape of ``u``."""
     return jnp.sqrt(u**2 + _POLE_LINEAR * u - _POLE_OFFSET * jnp.expm1(-_POLE_RATE * u))
+
+
+class Metric(NamedTuple):
+    """Metric of one direction's waves, or of several, before its compression near mu' = 1.
+
+    from_pole: int dq sqrt(g/(e/e_ref (p'^2 - q^2))) from the nodes of each helicity and row to the top of the row,
+        (..., 2, ROWS, CELLS + 1)
+    fast: weights of the nodes but the first, largest where diffusion is fast, (..., 2, ROWS, CELLS)
+    reference: e_ref, (...)
+    gamma: Lorentz factor gamma' of each row, (ROWS,)
+    """
+
+    from_pole: jax.Array
+    fast: jax.Array
+    reference: jax.Array
+    gamma: jax.Array
+
+
+def bare_metric(
+    grid: SpectrumGrid,
+    e: jax.Array,
+    wave_velocity: jax.Array,
+    b: jax.Array,
+    seed: jax.Array,
+    dtype: np.dtype | type = np.float64,
+) -> Metric:
+    """Return the metric for the waves of one direction or of several; leading axes (...) are the directions.
+
+    e: wave power of each helicity and bin, (..., 2, bins)
+    wave_velocity: signed phase velocity d v_A, (...) [c]
+    seed: floor of e; where the splines vanish, the metric is kept finite by 1e-3 of it
+    dtype: of the integrand; its integral is float64
+    """
+    reference = jnp.max(e, axis=(-2, -1))
+    power = jnp.tensordot((e / reference[..., None, None]).astype(dtype), grid.basis_mid.astype(dtype), 1)
+    floor = (1e-3 * seed / reference).astype(dtype)[..., None, None, None]
+    P = grid.row_momentum
+    t = (jnp.arange(CELLS) + 0.5) / CELLS
+    span = (grid.top - grid.x_low)[:, None]
+    dx_dt = span * range_slope(t)
+    # P - x without cancellation where the range ends at P.
+    to_top = span * range_fraction(1.0 - t) + (P - grid.top)[:, None]
+    fixed = (dx_dt / CELLS) ** 2 / (to_top * (P[:, None] + grid.x_mid))
+    gamma = jnp.sqrt(1.0 + (b * P) ** 2)
+    kappa = SIGNS[:, None, None] * wave_velocity[..., None, None, None] * (b / gamma)[:, None]
+    g = 1.0 + kappa.astype(dtype) * grid.x_mid.astype(dtype)
+    step = jnp.sqrt(g * fixed.astype(dtype) / jnp.maximum(power, floor))
+    speed = dx_dt.astype(dtype) / step
+    fast = speed / jnp.sum(speed, axis=-1, keepdims=True)
+    y = _cumulate(step.astype(jnp.float64))
+    return Metric(y[..., -1:] - y, fast, reference, gamma)
+
+
+def compressed(grid: SpectrumGrid, metric: Metric, nu_dt: jax.Array) -> ScatteringTable:
+    """Return the table for kicks of a given length, with the metric compressed where rows reach the pole.
+
+    nu_dt: scattering per step of a marker at rest per unit e, nu_coefficient Omega0 dt
+    """
+    interval = jnp.sqrt(6.0 * nu_dt * metric.reference[..., None, None, None] / metric.gamma[:, None])
+    shift = interval * pole_shift((metric.from_pole / interval).astype(metric.fast.dtype))
+    reaches = (grid.x_top >= grid.row_momentum)[:, None]
+    y = jnp.where(reaches, shift, 0.0) - metric.from_pole
+    # Y = 0 where diffusion is fast: a float32 Y has its digits there, not at the ends where e -> 0 and Y is huge.
+    return ScatteringTable(y - jnp.sum(metric.fast * y[..., 1:], axis=-1, keepdims=True), metric.reference)
 
 
 def scattering_table(
@@ -88,33 +155,11 @@ def scattering_table(
     nu_dt: jax.Array,
     seed: jax.Array,
 ) -> ScatteringTable:
-    """Return the metric for the waves of one direction or of several; leading axes (...) are the directions.
+    """Return the table for the waves of one direction or of several, in float64.
 
-    e: wave power of each helicity and bin, (..., 2, bins)
-    wave_velocity: signed phase velocity d v_A, (...) [c]
-    nu_dt: scattering per step of a marker at rest per unit e, nu_coefficient Omega0 dt
-    seed: floor of e; where the splines vanish, Y is kept finite by 1e-3 of it
+    Arguments are those of `bare_metric` and `compressed`.
     """
-    reference = jnp.max(e, axis=(-2, -1))
-    unit = reference[..., None, None, None]
-    power = jnp.tensordot(e / reference[..., None, None], grid.basis_mid, 1)
-    P = grid.row_momentum[:, None]
-    t = (jnp.arange(CELLS) + 0.5) / CELLS
-    span = (grid.top - grid.x_low)[:, None]
-    dx_dt = span * range_slope(t)
-    # P - x without cancellation where the range ends at P.
-    to_top = span * range_fraction(1.0 - t) + (P - grid.top[:, None])
-    gamma = jnp.sqrt(1.0 + (b * P) ** 2)
-    measure = 1.0 + SIGNS[:, None, None] * wave_velocity[..., None, None, None] * b * grid.x_mid / gamma
-    speed = jnp.sqrt(jnp.maximum(power, 1e-3 * seed / unit) * to_top * (P + grid.x_mid) / measure)
-    y = _cumulate(dx_dt / speed / CELLS)
-    interval = jnp.sqrt(6.0 * nu_dt * unit / gamma)
-    from_pole = y[..., -1:] - y
-    compressed = interval * nearly_pole_distance(from_pole / interval)
-    y = jnp.where(grid.x_top >= P, -compressed, y)
-    # Y = 0 where diffusion is fast: a float32 Y has its digits there, not at the ends where e -> 0 and Y is huge.
-    fast = speed / jnp.sum(speed, axis=-1, keepdims=True)
-    return ScatteringTable(y - jnp.sum(fast * y[..., 1:], axis=-1, keepdims=True), reference)
+    return compressed(grid, bare_metric(grid, e, wave_velocity, b, seed), nu_dt)
 
 
 def deposited(grid: SpectrumGrid, e: jax.Array, histogram: jax.Array) -> jax.Array:
@@ -135,10 +180,7 @@ def deposited(grid: SpectrumGrid, e: jax.Array, histogram: jax.Array) -> jax.Arr
     return found + per_power[..., None] * grid.basis_low
 
 
-def scattering_tables(state: State, parameters: Parameters, nu_dt: jax.Array) -> ScatteringTable:
-    """Return the metric of both directions' waves, stacked on a leading axis.
-
-    nu_dt: as in `scattering_table`
-    """
-    V = wave_velocities(state, parameters)
-    return scattering_table(parameters.grid, state.e, V, state.b, nu_dt, parameters.seed)
+def metric_of(state: State, parameters: Parameters) -> Metric:
+    """Return the metric of both directions' waves, stacked on a leading axis, in the precision of the markers."""
+    V, dtype = wave_velocities(state, parameters), state.markers.rise.dtype
+    return bare_metric(parameters.grid, state.e, V, state.b, parameters.seed, dtype)

@@ -256,7 +256,7 @@ def test_the_metric_is_inverted_exactly(nu_dt):
     rng = np.random.default_rng(11)
     p = 0.25 * (110.0 / 0.25) ** rng.random(count)
     frame = frame_of(2e-4, p, 0.5 * p, np.where(rng.random(count) < 0.5, -1.0, 1.0))
-    rows = kernel._rows(grid, lookup, frame, jnp.asarray(ONE))
+    rows = kernel._rows(grid, lookup, 0, frame, jnp.asarray(ONE))
     t = jnp.asarray(CELLS * rng.random(count))
     y = rows.value(t)
     np.testing.assert_allclose(rows.inverse((y,))[0], t, rtol=0, atol=1e-10 * CELLS)

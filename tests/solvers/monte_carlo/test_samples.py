@@ -18,17 +18,21 @@ from crmc.setup.build import build
 from crmc.solvers.monte_carlo import samples
 from crmc.solvers.monte_carlo.functional import functional_rates, resonant_histogram, wave_frame_weight
 from crmc.solvers.monte_carlo.kernel import wave_frame
+from crmc.solvers.monte_carlo.tables import metric_of
 
 
 @pytest.mark.parametrize(("count", "parts"), [(512, 1), (16384, 2), (40000, 4)])
 def test_samples_take_parts_in_turn(count, parts):
     """A sample is due every third step; consecutive ones start over after they met every marker, by numpy's slices."""
-    state, model = build(small(run__markers=512)).state, Model(functional_every=3, functional_parts=parts)
+    setup, model = build(small(run__markers=512)), Model(functional_parts=parts)
+    state, third = setup.state, setup.parameters.cadence._replace(functional_every=jnp.asarray(3))
+    parameters = dataclasses.replace(setup.parameters, cadence=third)
     place = jnp.arange(float(count))
     markers = jax.tree.map(lambda _: place, state.markers)
     seen = np.zeros(count, int)
     for step in range(3 * parts):
-        found = samples.take_sample(dataclasses.replace(state, markers=markers, step=jnp.asarray(step)), model)
+        now = dataclasses.replace(state, markers=markers, step=jnp.asarray(step))
+        found = samples.take_sample(now, parameters, model)
         assert bool(found.due) == (step % 3 == 0)
         parallel, rise = (np.asarray(x) for x in found.changing)
         want = np.arange(count)[int(found.start) :][: -(-count // parts)]
@@ -66,17 +70,20 @@ def test_words_are_scrambled_by_murmurhash3():
 
 @functools.cache
 def compiled():
-    """Compiled `functional_sample`."""
-    return jax.jit(samples.functional_sample, static_argnames="model")
+    """Compiled `functional_sample` of markers that are the same before and after the kicks."""
+
+    def sample(state, parameters, b_ratio):
+        m, metric = state.markers, metric_of(state, parameters)
+        return samples.functional_sample(m, m, state, metric, parameters, Model(), b_ratio)
+
+    return jax.jit(sample)
 
 
 def sample_of(e, b_ratio):
     """(histogram, state, parameters) of the case with drift: waves of the power ``e``, B times ``b_ratio`` in a step."""
     rays, _, _ = case("kappa")
     parameters, state = parameters_of(rays), start_of("kappa", 2.0, 1.0, np.full((2, 2, BINS), e), COUNT)
-    words = jnp.asarray(np.random.default_rng(1).integers(0, 2**64, COUNT, dtype=np.uint64))
-    m = state.markers
-    return compiled()(m, m, words, state, parameters, model=Model(), b_ratio=jnp.asarray(b_ratio)), state, parameters
+    return compiled()(state, parameters, jnp.asarray(b_ratio)), state, parameters
 
 
 @pytest.mark.parametrize("b_ratio", [1.0, 0.9])

@@ -82,8 +82,8 @@ def test_a_mirror_exchanges_directions_and_helicities():
     here = dataclasses.replace(ready.state, e=e)
     there = dataclasses.replace(here, e=e[::-1, ::-1], markers=mirrored(here.markers), step=here.step + 1)
     b = jnp.asarray(0.999)
-    one, gains, correction = kick(here, jnp.asarray(low | high << np.uint64(32)), parameters, model=model, b=b)
-    two, other, again = kick(there, jnp.asarray(high | low << np.uint64(32)), parameters, model=model, b=b)
+    one, gains, correction, _ = kick(here, jnp.asarray(low | high << np.uint64(32)), parameters, model=model, b=b)
+    two, other, again, _ = kick(there, jnp.asarray(high | low << np.uint64(32)), parameters, model=model, b=b)
     moved = np.asarray(one.markers.parallel_momentum - here.markers.parallel_momentum)
     assert np.mean(np.abs(moved) > 1e-3) > 0.3
     for name in ("parallel_momentum", "rise"):
@@ -94,5 +94,5 @@ def test_a_mirror_exchanges_directions_and_helicities():
     np.testing.assert_allclose(two.e[::-1, ::-1], one.e, rtol=1e-12)
     assert float(other.peak) == float(gains.peak)
     # One word for both directions is no mirror.
-    same, _, _ = kick(there, jnp.asarray(low | high << np.uint64(32)), parameters, model=model, b=b)
+    same, *_ = kick(there, jnp.asarray(low | high << np.uint64(32)), parameters, model=model, b=b)
     assert np.mean(np.asarray(same.markers.parallel_momentum != two.markers.parallel_momentum)) > 0.3

@@ -46,15 +46,17 @@ def test_expansion_without_scattering_follows_the_orbits():
 def test_coarse_graining_when_it_is_due():
     """Every second step the weights are those of `coarse_grain`, to 1e-9 of V F0; else nothing changes, to the bit."""
     ready = setup(16384)  # some 15 in each cell
-    model = dataclasses.replace(ready.model, coarse_grain_every=2, expansion="none")
+    model = dataclasses.replace(ready.model, coarse_grain=True, expansion="none")
+    second = ready.parameters.cadence._replace(coarse_grain_every=jnp.asarray(2))
+    parameters = dataclasses.replace(ready.parameters, cadence=second)
     rng = np.random.default_rng(1)
     m = ready.state.markers
     envelope = m.volume * ready.parameters.background.density(ready.state.amplitude, m.birth_momentum)
     m = dataclasses.replace(m, excess=envelope * jnp.asarray(rng.normal(size=envelope.shape)))
     start = dataclasses.replace(ready.state, markers=m)
-    one, _ = STEP(start, run_key(0), ready.parameters, model=model)
-    two, _ = STEP(one, run_key(0), ready.parameters, model=model)
+    one, _ = STEP(start, run_key(0), parameters, model=model)
+    two, _ = STEP(one, run_key(0), parameters, model=model)
     np.testing.assert_array_equal(one.markers.excess, m.excess)
-    smooth = coarse_grain(start, ready.parameters, model)
+    smooth = coarse_grain(start, parameters, model)
     np.testing.assert_allclose(two.markers.excess / envelope, smooth / envelope, rtol=0, atol=1e-9)
     assert np.mean(np.abs((smooth - m.excess) / envelope) > 0.01) > 0.5
