@@ -26,6 +26,14 @@ def say(kind: str, message: object) -> None:
     sys.stderr.flush()
 
 
+def keep_programs(arguments: argparse.Namespace) -> None:
+    """Keep compiled programs for later runs, unless the command line says otherwise; print what prevents it."""
+    from crmc.machine import cache
+
+    if not arguments.no_cache and (problem := cache.keep_programs()):
+        say("note", problem)
+
+
 def result_files(arguments: argparse.Namespace, config: Config | QltConfig) -> tuple[Path, Path | None]:
     """Return the paths of result and summary of ``crmc run``; ConfigError unless both can be written."""
     output = Path(arguments.output or default_output(config, arguments.config))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crmc.cli import derivatives, orbits
-from crmc.cli.common import check_writable, default_output, result_files, say
+from crmc.cli.common import check_writable, default_output, keep_programs, result_files, say
 from crmc.cli.options import parser
 from crmc.config.errors import ConfigError
 from crmc.config.files import is_study
@@ -79,6 +79,7 @@ def _run(arguments: argparse.Namespace) -> int:
         return orbits.run(arguments)
     config = _load(arguments)
     output, summary = result_files(arguments, config)
+    keep_programs(arguments)
     layout = _layout(arguments, config)
 
     from crmc.machine.devices import is_first
@@ -144,6 +145,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
 
     from crmc.runs.sweep import run_points
 
+    keep_programs(arguments)
     outcome = run_points(
         points, axes, output=output, solver=arguments.solver, batch=arguments.batch, quiet=arguments.quiet
     )
@@ -158,6 +160,7 @@ def _sensitivity(arguments: argparse.Namespace) -> int:
     """Differentiate averages of a run."""
     config = _load(arguments)
     _warn(config)
+    keep_programs(arguments)
     return derivatives.sensitivity(arguments, config)
 
 
@@ -167,6 +170,7 @@ def _fit(arguments: argparse.Namespace) -> int:
     if arguments.output:
         check_writable("--output", Path(arguments.output))
     _warn(config)
+    keep_programs(arguments)
     return derivatives.fit(arguments, config)
 
 
@@ -214,6 +218,7 @@ def _theory(arguments: argparse.Namespace) -> int:
     _warn(config)
     from crmc.setup.predictions import predict
 
+    keep_programs(arguments)
     found = predict(config)
     if arguments.json:
         print(to_json(found))
@@ -244,6 +249,7 @@ def _paper(arguments: argparse.Namespace) -> int:
     from crmc.paper.equations import equations
     from crmc.paper.numbers import numbers
 
+    keep_programs(arguments)
     run = None
     if arguments.results:
         run = simulation.from_results([Path(name) for name in arguments.results])

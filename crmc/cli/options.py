@@ -31,11 +31,13 @@ class _Command(NamedTuple):
     """A command: its options and its help text.
 
     add: adds its options to a parser.  takes_config: whether it also takes CONFIG and --set.  text: what it does.
+    compiles: whether it compiles programs, which a later run can use.
     """
 
     add: Callable[[argparse.ArgumentParser], None]
     takes_config: bool
     text: str
+    compiles: bool = True
 
 
 def parser(commands: Mapping[str, Callable[[argparse.Namespace], int]]) -> argparse.ArgumentParser:
@@ -56,6 +58,8 @@ def parser(commands: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpa
         if command.takes_config:
             _add_config(sub)
         command.add(sub)
+        if command.compiles:
+            sub.add_argument("--no-cache", action="store_true", help="neither keep compiled programs nor use kept ones")
     return main
 
 
@@ -233,10 +237,12 @@ _COMMANDS = {
         _add_sensitivity, True, "print the derivatives of a run's averages by numbers of its config"
     ),
     "fit": _Command(_add_fit, True, "find numbers of a config for which averages of its run have target values"),
-    "init": _Command(_add_init, False, "write a commented starter config"),
-    "validate": _Command(_add_nothing, True, "check a config and print it with every key resolved"),
+    "init": _Command(_add_init, False, "write a commented starter config", compiles=False),
+    "validate": _Command(_add_nothing, True, "check a config and print it with every key resolved", compiles=False),
     "theory": _Command(_add_theory, True, "print what theory predicts for a config, without running"),
     "paper": _Command(_add_paper, False, "print what crmc does with each equation and number of Zweibel (2020)"),
-    "plot": _Command(_add_plot, False, "draw the figures of a result file"),
-    "bench": _Command(_add_bench, False, "time the production step and the same step written without JAX"),
+    "plot": _Command(_add_plot, False, "draw the figures of a result file", compiles=False),
+    "bench": _Command(
+        _add_bench, False, "time the production step and the same step written without JAX", compiles=False
+    ),
 }

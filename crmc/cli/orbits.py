@@ -6,7 +6,7 @@ import argparse
 import time
 from typing import Any
 
-from crmc.cli.common import result_files, say
+from crmc.cli.common import keep_programs, result_files, say
 from crmc.config.errors import ConfigError
 from crmc.text import to_json
 
@@ -36,6 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     from crmc.results import dataset as result
     from crmc.runs.outcome import DONE, INTERRUPTED, catching_signals
 
+    keep_programs(arguments)
     started, total = time.perf_counter(), sum(1 for _ in study.cases(config.qlt))
     with jax.enable_x64(True), catching_signals() as caught:
         with tqdm(total=total, unit="case", desc=config.name or "qlt", disable=arguments.quiet) as bar:

@@ -105,6 +105,7 @@ def _run_rows(summary: Mapping[str, Any]) -> list[Row]:
         words = [str(word) for word in (summary["status"], reason) if word]
         rows.append(("status", [one_line(": ".join(words)) or "-"]))
         rows += [("note", [one_line(note)]) for note in notes]
+    cached = " (cached)" if summary.get("compiled_before") is True else ""
     formats = (
         ("solver", "solver", lambda x: one_line(x or "-"), ""),
         ("markers", "markers", _count, ""),
@@ -116,7 +117,7 @@ def _run_rows(summary: Mapping[str, Any]) -> list[Row]:
         ("precision", "precision", lambda x: one_line(x or "-"), ""),
         ("speed", "marker_steps_per_second", lambda x: number(x, 3), " marker-steps/s"),
         ("wall time, stepping", "wall_seconds", lambda x: number(x, 3), " s"),
-        ("wall time, compiling", "compile_seconds", lambda x: number(x, 3), " s"),
+        ("wall time, compiling", "compile_seconds", lambda x: number(x, 3), f" s{cached}"),
     )
     for title, key, form, unit in formats:
         if key in summary:

@@ -170,6 +170,7 @@ def _finish(runner: Runner, files: Files, code: int, message: str) -> Outcome:
         "steps": stepper.step,
         "wall_seconds": stepper.seconds,
         "compile_seconds": stepper.programs.seconds,
+        "compiled_before": stepper.programs.kept,
         "marker_steps_per_second": stepper.taken * size / max(stepper.seconds, 1e-9),
     }
     data = _dataset(runner, dataset.provenance(setup), means)

@@ -11,7 +11,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from crmc.machine.devices import collect, compiler_options, divide, place_keys, place_replicas, spread_out
+from crmc.machine.cache import watch_cache
+from crmc.machine.compiling import compile_both
+from crmc.machine.devices import collect, divide, place_keys, place_replicas, spread_out
 from crmc.physics.noise import run_key
 from crmc.physics.state import State
 from crmc.results.observed import Observed
@@ -48,22 +50,18 @@ class Runner:
 
     def _compile(self, states: State, keys: jax.Array, parameters: Any, empty: Any) -> Programs:
         """Compile the programs ahead of time."""
-        started = time.perf_counter()
+        started, kept = time.perf_counter(), watch_cache()
         count, flag, tallies = jnp.zeros((), jnp.int64), jnp.asarray(False), (empty,) * 3
         static: dict[str, Any] = {"model": self.setup.model, "side_by_side": jax.default_backend() != "cpu"}
         names = ("solver", *static)
         places = jax.tree.map(lambda x: x.sharding, (states, tallies))
-        advance = (
-            jax.jit(replicas.advance, static_argnames=names, donate_argnames="states", out_shardings=places)
-            .lower(self.solver, states, tallies, keys, parameters, count, **static)
-            .compile(compiler_options())
+        advance = jax.jit(replicas.advance, static_argnames=names, donate_argnames="states", out_shardings=places)
+        observe = jax.jit(replicas.observe, static_argnames=names, out_shardings=self.layout.everywhere)
+        programs = compile_both(
+            advance.lower(self.solver, states, tallies, keys, parameters, count, **static),
+            observe.lower(self.solver, states, empty, count, flag, parameters, **static),
         )
-        observe = (
-            jax.jit(replicas.observe, static_argnames=names, out_shardings=self.layout.everywhere)
-            .lower(self.solver, states, empty, count, flag, parameters, **static)
-            .compile(compiler_options())
-        )
-        return Programs(advance, observe, time.perf_counter() - started)
+        return Programs(*programs, time.perf_counter() - started, kept())
 
     def observed(self, last: int = 0) -> Observed:
         """Return what was measured so far, or the first and the ``last`` rows of each kind."""

@@ -20,12 +20,13 @@ class Programs(NamedTuple):
 
     advance: (states, tallies, keys, parameters, count) -> (states, tallies).
     observe: (states, tally, count, mean, parameters) -> a row; see `solvers.replicas`.
-    seconds: wall time of compiling.
+    seconds: wall time of compiling.  kept: whether an earlier run had compiled them.
     """
 
     advance: Callable[..., Any]
     observe: Callable[..., Any]
     seconds: float
+    kept: bool
 
 
 @dataclasses.dataclass

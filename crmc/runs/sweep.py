@@ -27,7 +27,9 @@ from tqdm import tqdm
 from crmc.config.axes import Axis, Point, make_points, read_axes
 from crmc.config.config import Config
 from crmc.config.errors import ConfigError
-from crmc.machine.devices import compiler_options, cores, one_device
+from crmc.machine.cache import watch_cache
+from crmc.machine.compiling import compile_both
+from crmc.machine.devices import cores, one_device
 from crmc.physics.noise import run_key
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
@@ -37,7 +39,7 @@ from crmc.results.observed import Observed, Rows
 from crmc.runs.outcome import DONE, FAILED, INTERRUPTED, STATUS, Outcome, catching_signals
 from crmc.runs.stepper import Programs, Stepper
 from crmc.setup.build import build_replicas
-from crmc.setup.schedule import Demand, Schedule, begin
+from crmc.setup.schedule import Schedule, begin, finest
 from crmc.setup.setup import Setup
 from crmc.solvers import replicas
 from crmc.solvers.monte_carlo.solver import MONTE_CARLO
@@ -63,20 +65,7 @@ def common_schedule(points: Sequence[Point]) -> Schedule:
                 f"sweep: points ({points[0].label}) and ({point.label}) need different programs (they differ in "
                 f"'{differing[0]}'); sweep them separately, for instance zero apart from what is positive"
             )
-    return _most(demands, max(other.steps for other in demands))
-
-
-def _most(demands: Sequence[Demand], steps: int) -> Schedule:
-    """Return the schedule of ``steps`` steps that is as fine as the finest of ``demands`` in every respect."""
-    every = [other.schedule(steps) for other in demands]
-    return Schedule(
-        steps=steps,
-        output_every=min(one.output_every for one in every),
-        coarse_grain_every=min(one.coarse_grain_every for one in every),
-        functional_every=min(one.functional_every for one in every),
-        functional_refinement=max(one.functional_refinement for one in every),
-        functional_parts=min(one.functional_parts for one in every),
-    )
+    return finest(demands)
 
 
 def _each(function: Callable[..., Any], side_by_side: bool, arguments: tuple[Any, ...]) -> Any:
@@ -204,13 +193,13 @@ class Sweeper:
     def _compile(self, side_by_side: bool, one_key: bool) -> None:
         """Compile the programs of all batches ahead of time, so that they refuse a batch of another shape."""
         _, states, tally, keys, parameters = self._prepare(self.points[:1])
-        started, count, flag = time.perf_counter(), jnp.zeros((), jnp.int64), jnp.asarray(False)
+        started, kept = time.perf_counter(), watch_cache()
+        count, flag = jnp.zeros((), jnp.int64), jnp.asarray(False)
         static: dict[str, Any] = {"solver": self.solver, "model": self.first.model, "side_by_side": side_by_side}
         advance, observe = partial(advance_batch, **static, one_key=one_key), partial(observe_batch, **static)
         lowered = jax.jit(advance, donate_argnums=0).lower(states, (tally,) * 3, keys, parameters, count)
-        compiled = lowered.compile(compiler_options())
-        seen = jax.jit(observe).lower(states, tally, count, flag, parameters).compile(compiler_options())
-        self.programs = Programs(compiled, seen, time.perf_counter() - started)
+        seen = jax.jit(observe).lower(states, tally, count, flag, parameters)
+        self.programs = Programs(*compile_both(lowered, seen), time.perf_counter() - started, kept())
 
     def batches(self) -> Iterator[list[int]]:
         """Yield the numbers of the points of each batch."""
@@ -375,6 +364,7 @@ def _finish(sweeper: Sweeper, caught: list[int], output: Path | None, seconds: f
         "status_text": message,
         "wall_seconds": seconds,
         "compile_seconds": sweeper.programs.seconds,
+        "compiled_before": int(sweeper.programs.kept),  # netCDF has no truth values
         "batch": sweeper.size,
     }
     data = sweep_result.dataset(sweeper.plan, sweeper.tracks, _attributes(sweeper) | more)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -108,6 +109,20 @@ class Demand(NamedTuple):
             functional_refinement=min(max(refined, 2), _MOST_REFINED),
             functional_parts=min(max(run.markers // _FEWEST_MARKERS, 1), _MOST_PARTS),
         )
+
+
+def finest(demands: Sequence[Demand]) -> Schedule:
+    """Return the schedule that is as fine as the finest of ``demands`` in every respect."""
+    steps = max(one.steps for one in demands)
+    every = [one.schedule(steps) for one in demands]
+    return Schedule(
+        steps=steps,
+        output_every=min(one.output_every for one in every),
+        coarse_grain_every=min(one.coarse_grain_every for one in every),
+        functional_every=min(one.functional_every for one in every),
+        functional_refinement=max(one.functional_refinement for one in every),
+        functional_parts=min(one.functional_parts for one in every),
+    )
 
 
 def scheduled(model: Model, schedule: Schedule) -> Model:

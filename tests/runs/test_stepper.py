@@ -25,7 +25,7 @@ def stepper():
 
     with jax.enable_x64(True):
         start = SimpleNamespace(step=jax.numpy.asarray(0))
-        return Stepper(Programs(advance, observe, 0.0), start, None, None, 0, SCHEDULE)
+        return Stepper(Programs(advance, observe, 0.0, False), start, None, None, 0, SCHEDULE)
 
 
 def finish(run, chunk):
