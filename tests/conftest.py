@@ -15,6 +15,7 @@ os.environ.setdefault("JAX_NUM_CPU_DEVICES", "8")
 
 import jax
 import pytest
+from support.compiled import QUICK
 
 HERE = Path(__file__).resolve().parent
 #: Test files that take longest: begun first, they leave no process waiting for another at the end.
@@ -55,6 +56,22 @@ def pytest_collection_modifyitems(items):
 def double_precision():
     """64-bit small arrays.  Fixtures of a wider scope are set up before this one: they must ask for it themselves."""
     with jax.enable_x64(True):
+        yield
+
+
+#: Folders whose runs are short, and files there that compare bits with programs compiled elsewhere.  All else compiles
+#: as users do.
+SHORT_RUNS = ("cli", "machine", "results", "runs", "solvers")
+TO_THE_BIT = ("runs/test_run.py", "solvers/test_simulate.py")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quickly_compiled(request):
+    """Programs of runs that are compiled quickly, where runs are short."""
+    with pytest.MonkeyPatch.context() as patch:
+        path = request.path.relative_to(HERE)
+        if path.parts[0] in SHORT_RUNS and path.as_posix() not in TO_THE_BIT:
+            patch.setattr("crmc.machine.compiling.compiler_options", lambda: QUICK)
         yield
 
 

@@ -129,6 +129,7 @@ def test_scaling_holds_for_each_realisation(config: Config, found: Slopes) -> No
         assert np.max(np.abs(-2.0 * by[0] - by[1] - 2.0 * by[2])) < 0.02
 
 
+@pytest.mark.full
 def test_reverse_is_forward(config: Config) -> None:
     """Both modes agree to 1e-6 on 200 steps, and the derivatives by each bin's damping add up to that by all."""
     longer = small(run__markers=256, run__duration="4e9 s", run__output_interval="4e8 s", waves__seed_level=1e-11)

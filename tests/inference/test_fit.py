@@ -82,6 +82,7 @@ def test_derivatives_in_pressure_balance(mesh: Any, markers: Comparison) -> None
             assert np.all(np.abs(value - want) < FAR * error), f"{name} {key}: {value} +- {error}, mesh {want}"
 
 
+@pytest.mark.full
 def test_comparison_is_the_mean_of_its_replicas(markers: Comparison, targets: list[Target]) -> None:
     """Ratio, slopes by ln x and noise of the mean, from the same eight runs put together by hand."""
     numbers = {name: 1.1 * x for name, x in zip(FREE, TRUTH, strict=True)}

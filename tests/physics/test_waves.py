@@ -115,7 +115,7 @@ def kicked():
             "run": SMALL["run"] | {"time_step": f"{STEP} s"},
         }
         setup = build(parse_config(data))
-        p, model = setup.parameters, dataclasses.replace(setup.model, functional_every=0)
+        p, model = setup.parameters, dataclasses.replace(setup.model, functional=False)
         calm = dataclasses.replace(p, damping=dataclasses.replace(p.damping, linear=jnp.zeros(())))
         advance = jax.jit(functools.partial(step, model=model))
         key = jax.random.key(0, impl="threefry2x32")

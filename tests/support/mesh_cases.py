@@ -4,9 +4,9 @@ import copy
 import dataclasses
 import functools
 
-import jax
 import jax.numpy as jnp
 import numpy as np
+from support.compiled import quick
 from support.run_cases import SMALL
 
 from crmc import theory
@@ -14,8 +14,7 @@ from crmc.config.config import parse_config
 from crmc.setup.build import build
 from crmc.solvers.fokker_planck.solver import FOKKER_PLANCK
 
-ADVANCE = jax.jit(FOKKER_PLANCK.advance, static_argnames="model")
-OBSERVE = jax.jit(FOKKER_PLANCK.observe, static_argnames="model")
+ADVANCE, OBSERVE = quick(FOKKER_PLANCK.advance, "model"), quick(FOKKER_PLANCK.observe, "model")
 #: Nothing is drawn.
 KEY = None
 #: 4e10 s of linear damping: the heating is within some per cent of its final value.
@@ -44,8 +43,11 @@ DRIFTING = {
 
 
 @functools.cache
-def prepared(n_p=12, n_mu=64, **overrides):
-    """Setup of SMALL with ``section__key=value`` replaced, or removed where the value is None."""
+def prepared(n_p=12, n_mu=64, functional=False, **overrides):
+    """Setup of SMALL with ``section__key=value`` replaced, or removed where the value is None.
+
+    functional: whether steps sample the growth functional, which only rows of results read
+    """
     data = copy.deepcopy(SMALL)
     del data["run"]["output_interval"]
     for name, value in overrides.items():
@@ -53,7 +55,8 @@ def prepared(n_p=12, n_mu=64, **overrides):
         data.setdefault(section, {})[key] = value
         if value is None:
             del data[section][key]
-    return build(parse_config(data), solver=FOKKER_PLANCK.name, cells=(n_p, n_mu))
+    setup = build(parse_config(data), solver=FOKKER_PLANCK.name, cells=(n_p, n_mu))
+    return dataclasses.replace(setup, model=dataclasses.replace(setup.model, functional=functional))
 
 
 def go(setup, steps=None, dt=None, state=None):

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray as xr
-from support.mesh_cases import OBSERVE, prepared
+from support.mesh_cases import prepared
 from support.run_cases import STEPS, small
 from support.solver_cases import assert_keeps_structure
 
@@ -44,13 +44,13 @@ def test_run_writes_the_same_result_file_and_refuses_another_solver(tmp_path, ca
 @pytest.mark.parametrize("scattering", ["spectrum", "co_moving", "forward", "none"])
 def test_functions_keep_the_structure_of_their_arguments(scattering):
     """Shapes, types and tree of state and tally are the same after a step, and do not depend on the number of steps."""
-    setup = prepared(8, 16)
+    setup = prepared(8, 16, functional=True)
     assert_keeps_structure(FOKKER_PLANCK, setup, dataclasses.replace(setup.model, scattering=scattering))
 
 
 def test_a_step_draws_nothing():
     """The program of a step with any key is that of `step`, which knows none."""
-    setup = prepared(8, 16)
+    setup = prepared(8, 16, functional=True)
     parameters, model, key = setup.parameters, setup.model, run_key(1)
     programs = [
         str(jax.make_jaxpr(advance)(setup.state))
@@ -64,14 +64,15 @@ def test_a_step_draws_nothing():
 
 def test_a_row_has_the_mean_of_the_samples():
     """A row is that of `row_of` with the mean of the samples of the functional, to the bit."""
-    setup = prepared(8, 16)
+    setup = prepared(8, 16, functional=True)
     parameters, model = setup.parameters, setup.model
     rates = jnp.asarray(np.random.default_rng(1).normal(size=setup.state.e.shape))
     tally = FOKKER_PLANCK.init(parameters)._replace(
         functional=4.0 * rates, samples=jnp.asarray(4.0), gain=jnp.ones((2, 2))
     )
     count = jnp.asarray(9)
-    found = OBSERVE(setup.state, tally, count, parameters, model=model)
+    observe = jax.jit(FOKKER_PLANCK.observe, static_argnames="model")
+    found = observe(setup.state, tally, count, parameters, model=model)
     want = jax.jit(row_of, static_argnames="model")(
         setup.state, tally, count, parameters, model=model, functional=rates
     )

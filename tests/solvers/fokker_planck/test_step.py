@@ -22,7 +22,7 @@ def test_agrees_with_the_leading_order_solver():
 
     Eq. 37 holds to 0.5 %, and the branches that expansion drives are equal to 1e-9.
     """
-    setup = prepared(24, 160, **LATE)
+    setup = prepared(24, 160, functional=True, **LATE)
     P, state = setup.parameters, setup.state
     problem, _ = oracle.cgs_problem(bins=P.grid.bins)
     problem = dataclasses.replace(
