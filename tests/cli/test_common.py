@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from support.config_cases import valid
 
-from crmc.cli.common import check_writable, default_output, result_files, say
+from crmc.cli.common import check_writable, default_output, keep_programs, result_files, say
 from crmc.cli.options import parser
 from crmc.config.config import Config, parse_config
 from crmc.config.errors import ConfigError
+
+COMMANDS = ("run", "sweep", "sensitivity", "fit", "init", "validate", "theory", "paper", "plot", "bench")
 
 
 def named(name: str) -> Config:
@@ -25,6 +27,16 @@ def test_say_is_one_line_that_stderr_can_show(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(shown, encoding="ascii"))
     say("note", "Alfv\u00e9n\n\x1b[31mwaves")
     assert shown.getvalue() == b"crmc: note: Alfv\\xe9n \\x1b[31mwaves\n"
+
+
+def test_programs_are_kept_unless_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What prevents it is one note; with --no-cache nothing is tried."""
+    monkeypatch.setattr("crmc.machine.cache.keep_programs", lambda: "the disk is full")
+    for option, note in (([], "crmc: note: the disk is full\n"), (["--no-cache"], "")):
+        keep_programs(parser(dict.fromkeys(COMMANDS, lambda _: 0)).parse_args(["theory", "halo", *option]))
+        assert capsys.readouterr().err == note
 
 
 @pytest.mark.parametrize(
@@ -47,9 +59,7 @@ def test_default_output(name: str, source: str, expected: str) -> None:
 def test_result_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By default one file in this folder; two names for one file are refused, however they are written."""
     monkeypatch.chdir(tmp_path)
-    commands = dict.fromkeys(
-        ("run", "sweep", "sensitivity", "fit", "init", "validate", "theory", "paper", "plot", "bench"), lambda _: 0
-    )
+    commands = dict.fromkeys(COMMANDS, lambda _: 0)
 
     def files(*argv: str) -> tuple[Path, Path | None]:
         return result_files(parser(commands).parse_args(["run", "x.toml", *argv]), named("small"))

@@ -158,6 +158,12 @@ def test_missing_rows_and_sections_vanish() -> None:
     assert table({}) == ""
 
 
+def test_programs_from_the_cache_are_said_to_be() -> None:
+    """ "(cached)" behind the time of compiling where an earlier run had compiled all, and only there."""
+    assert row(table(summary() | {"compiled_before": True}), "wall time, compiling").endswith(" s (cached)")
+    assert row(table(summary() | {"compiled_before": False}), "wall time, compiling").endswith(" s")
+
+
 def test_theory_stands_alone_before_anything_is_measured() -> None:
     """Without averages theory has its rows, measured values are "-", and nothing speaks of a mean."""
     text = table(summary() | {"averages": {}})
