@@ -14,7 +14,9 @@ def solve_positive(matrix: jax.Array, right: jax.Array) -> jax.Array:
     number times round-off.
     matrix: (..., n, n); right: (..., n)
     """
-    rows = jnp.concatenate([matrix, right[..., None]], axis=-1)
+    # The scale cancels; without it the derivative of a quotient squares pivots as small as 1e-300.
+    scale = jax.lax.stop_gradient(jnp.max(jnp.abs(matrix), axis=(-2, -1), keepdims=True))
+    rows = jnp.concatenate([matrix, right[..., None]], axis=-1) / scale
     for k in range(right.shape[-1]):
         pivot = rows[..., k : k + 1, :] / rows[..., k : k + 1, k : k + 1]
         others = jnp.arange(right.shape[-1])[:, None] != k

@@ -12,6 +12,9 @@ from crmc.physics.layout import Layout
 from crmc.physics.spectrum import SpectrumGrid
 from crmc.theory.distribution import Background
 
+#: Most steps of a sample per step of the run: what is differentiated backwards needs a fixed number of them.
+MOST_REFINED = 16
+
 
 class Cadence(NamedTuple):
     """Intervals of what a run does now and then, in steps, () int64 each; at least 1.
@@ -19,7 +22,7 @@ class Cadence(NamedTuple):
     coarse_grain_every: steps between coarse-grainings of the weights.
     functional_every: steps between samples of the growth functional; odd, so that samples alternate between the two
         orders of the kicks.
-    functional_refinement: steps of a sample per step of the run.
+    functional_refinement: steps of a sample per step of the run, at most `MOST_REFINED`.
     """
 
     coarse_grain_every: jax.Array

@@ -13,7 +13,7 @@ import numpy as np
 
 from crmc import theory
 from crmc.config.config import Config
-from crmc.physics.parameters import Cadence, Model, Parameters
+from crmc.physics.parameters import MOST_REFINED, Cadence, Model, Parameters
 from crmc.setup.arrays import Start, shape_of, start_of
 from crmc.units import CodeUnits
 
@@ -24,8 +24,8 @@ _OVERSHOOT = 1.25
 _GROWTH_PER_STEP, _ABSORPTION_PER_STEP = 0.3, 0.1
 #: Waves this many times above the seed are there to be absorbed.
 _ABSORBED = 10.0
-#: nu_max dt of the steps within a sample of the growth functional, and their largest number per step of the run.
-_FUNCTIONAL_STEP, _MOST_REFINED = 0.025, 16
+#: nu_max dt of the steps within a sample of the growth functional.
+_FUNCTIONAL_STEP = 0.025
 #: Fewest and most steps between samples of the growth functional; odd, as `Cadence.functional_every` must be.
 _OFTENEST, _RAREST = 15, 31
 #: Number of records and of blocks of records of a run: the averages are made of them.
@@ -106,7 +106,7 @@ class Demand(NamedTuple):
             output_every=output_every,
             coarse_grain_every=_coarse_every(self.config, dt * units.time),
             functional_every=min(max(often - (often + 1) % 2, _OFTENEST), _RAREST),
-            functional_refinement=min(max(refined, 2), _MOST_REFINED),
+            functional_refinement=min(max(refined, 2), MOST_REFINED),
             functional_parts=min(max(run.markers // _FEWEST_MARKERS, 1), _MOST_PARTS),
         )
 
@@ -136,7 +136,12 @@ def scheduled(model: Model, schedule: Schedule) -> Model:
 
 
 def cadence_of(schedule: Schedule) -> Cadence:
-    """Return the intervals of ``schedule`` as arrays, so that another schedule compiles nothing."""
+    """Return the intervals of ``schedule`` as arrays, so that another schedule compiles nothing.
+
+    Raises ValueError for a functional_refinement above `MOST_REFINED`.
+    """
+    if schedule.functional_refinement > MOST_REFINED:
+        raise ValueError(f"functional_refinement = {schedule.functional_refinement}: at most {MOST_REFINED}")
     steps = (getattr(schedule, name) for name in Cadence._fields)
     return Cadence(*(jnp.asarray(max(x, 1), jnp.int64) for x in steps))
 

@@ -84,6 +84,29 @@ def test_automatic_step_of_the_mesh():
         assert setup.output_every * setup.time_step == pytest.approx(3e8, abs=0.5 * setup.time_step)
 
 
+@pytest.mark.parametrize(
+    "number",
+    [
+        {"expansion__timescale": "5e12 s"},
+        {"plasma__ion_density": "0.02 cm-3"},
+        {"cosmic_rays__pressure": "1e-13 dyn/cm2"},
+        {"cosmic_rays__index": 4.4},
+        {"damping__linear": "2e-10 1/s"},
+        {"run__duration": "4e9 s"},
+        {"run__scattering_per_step": 0.2},
+        {"run__coarse_grain_interval": "3e8 s"},
+        {"run__seed": 5},
+    ],
+)
+def test_no_number_needs_another_program(number):
+    """The switches, and shapes and types of state and parameters, are those of other numbers: programs are the same."""
+    own = AUTO | {"run__coarse_grain_interval": "4e8 s"}
+    one, other = (build(small(**own | more)) for more in ({}, number))
+    assert one.model == other.model
+    arrays = [jax.tree.map(lambda x: (x.shape, x.dtype), (x.state, x.parameters)) for x in (one, other)]
+    assert arrays[0] == arrays[1]
+
+
 @pytest.mark.parametrize("cells", [(5, 16), (6, 14), (6, 17)])
 def test_meshes_that_are_too_small(cells):
     """Fewer than 6 momenta, fewer than 16 cosines and an odd number of them are refused, by their size."""

@@ -130,6 +130,8 @@ def test_cadence_holds_the_intervals():
         found = cadence_of(Schedule(9, 8, 0, 21, 5, 3))
     assert [int(x) for x in found] == [1, 21, 5]
     assert {x.dtype.name for x in found} == {"int64"}
+    with pytest.raises(ValueError, match="functional_refinement = 17: at most 16"):
+        cadence_of(Schedule(9, 8, 7, 21, 17, 3))
 
 
 def test_32_bit_jax_is_refused():

@@ -140,7 +140,8 @@ def _at_90_degrees(
     def over(*factors: jax.Array) -> jax.Array:
         return jnp.einsum("hrc->hr", math.prod(factors, start=weight))
 
-    number, along = jnp.maximum(jnp.sum(over(), axis=0), 1e-300), over(x)
+    number, along = jnp.sum(over(), axis=0), over(x)
+    number = jnp.where(number > 0.0, number, 1.0)
     mean, centre = jnp.sum(over(value), axis=0) / number, along / number
     square = jnp.einsum("hr,hi->rhi", over(x, x), jnp.eye(2)) - jnp.einsum("hr,ir->rhi", along, centre)
     product = (over(x, value) - along * mean).T

@@ -10,7 +10,6 @@ starts from an even mixture of the markers before and after the kicks and is thr
 from __future__ import annotations
 
 import dataclasses
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -20,7 +19,7 @@ import numpy as np
 from crmc.physics import gradient, markers
 from crmc.physics.ensemble import excerpt, joined, spread
 from crmc.physics.markers import Markers, padded
-from crmc.physics.parameters import Model, Parameters
+from crmc.physics.parameters import MOST_REFINED, Model, Parameters
 from crmc.physics.state import State
 from crmc.physics.waves import wave_velocities
 from crmc.solvers.monte_carlo import functional, kernel
@@ -122,9 +121,9 @@ def functional_sample(
 
 
 def _words(m: Markers, step: jax.Array) -> jax.Array:
-    """Return fresh random words for the markers of a sample, from the digits of their momenta, (n,) uint64.
+    """Return random words for the markers of a sample, hashed from the digits of their momenta, (n,) uint64.
 
-    The momenta before a step depend on all earlier kicks, and those after it on all random words of the step.
+    The last digits of a momentum are as good as random after a kick.  Step and place keep equal momenta apart.
     """
     digits = (jax.lax.bitcast_convert_type(x.astype(jnp.float32), jnp.uint32) for x in (m.parallel_momentum, m.rise))
     place = jnp.arange(m.rise.size, dtype=jnp.uint32) * jnp.uint32(0x9E3779B9) + step.astype(jnp.uint32)
@@ -228,9 +227,13 @@ def _relaxed_histogram(
     lookup = kernel.make_lookup(table, state.markers.rise.dtype)
     short = _ShortSteps(words, velocity, lookup, nu_dt, ratio, span, parameters, model)
     relaxing = RELAXING * parameters.cadence.functional_refinement
+
+    def step(i: jax.Array, carry: tuple[State, jax.Array]) -> tuple[State, jax.Array]:
+        return jax.lax.cond(i < relaxing + MEASURING, lambda: short.take(i, carry, relaxing), lambda: carry)
+
+    # A fixed number of steps, the last ones idle: a loop of dynamic length has no derivative in reverse mode.
     carry = (state, jnp.zeros((2, *functional.histogram_shape())))
-    step = partial(short.take, relaxing=relaxing)
-    return jax.lax.fori_loop(0, relaxing + MEASURING, step, carry)[1]
+    return jax.lax.fori_loop(0, RELAXING * MOST_REFINED + MEASURING, step, carry)[1]
 
 
 def _scramble(x: jax.Array) -> jax.Array:

@@ -147,21 +147,6 @@ def compressed(grid: SpectrumGrid, metric: Metric, nu_dt: jax.Array) -> Scatteri
     return ScatteringTable(y - jnp.sum(metric.fast * y[..., 1:], axis=-1, keepdims=True), metric.reference)
 
 
-def scattering_table(
-    grid: SpectrumGrid,
-    e: jax.Array,
-    wave_velocity: jax.Array,
-    b: jax.Array,
-    nu_dt: jax.Array,
-    seed: jax.Array,
-) -> ScatteringTable:
-    """Return the table for the waves of one direction or of several, in float64.
-
-    Arguments are those of `bare_metric` and `compressed`.
-    """
-    return compressed(grid, bare_metric(grid, e, wave_velocity, b, seed), nu_dt)
-
-
 def deposited(grid: SpectrumGrid, e: jax.Array, histogram: jax.Array) -> jax.Array:
     """Return sum_n H_n Psi_j(x_n), the deposits given to each bin per unit e_j, (..., bins).
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from support.growth_cases import BINS, V_A, case, deviation_and_limit, gauss_words, geometry
 from support.kick_cases import COUNT, ensemble, smeared_growth
+from support.spectrum_cases import scattering_table
 
 from crmc.physics.markers import initial_markers
 from crmc.physics.spectrum import SIGNS, wave_energy_unit
 from crmc.solvers.monte_carlo.deposits import add_deposits, deposits, empty_histogram, kick_gain
 from crmc.solvers.monte_carlo.kernel import apply, energy_change, make_lookup, spectrum_kick, wave_frame
-from crmc.solvers.monte_carlo.tables import scattering_table
 
 
 @jax.jit

@@ -9,6 +9,7 @@ import pytest
 from scipy.stats import chi2
 from support.growth_cases import BINS, DENSITY, V_A, case, deviation_and_limit, parameters_of
 from support.kick_cases import every_word, frame_of
+from support.spectrum_cases import scattering_table
 
 from crmc.physics.equilibrium import growth_of_slope
 from crmc.physics.initial import Harmonics
@@ -18,7 +19,7 @@ from crmc.solvers.monte_carlo import kernel
 from crmc.solvers.monte_carlo.deposits import add_deposits, deposits, empty_histogram, kick_gain
 from crmc.solvers.monte_carlo.functional import functional_growth, resonant_histogram, wave_frame_weight
 from crmc.solvers.monte_carlo.kernel import energy_change, make_lookup, spectrum_kick, wave_frame
-from crmc.solvers.monte_carlo.tables import deposited, scattering_table
+from crmc.solvers.monte_carlo.tables import deposited
 from crmc.theory.distribution import Background
 
 K_MIN, K_MAX, P = 0.05, 2.0, 3.0

@@ -7,6 +7,7 @@ import pytest
 from scipy.interpolate import BSpline
 from scipy.stats import chi2, qmc
 from support.kick_cases import every_word, frame_of
+from support.spectrum_cases import scattering_table
 
 from crmc.physics.markers import Markers
 from crmc.physics.spectrum import CELLS, make_grid
@@ -19,7 +20,6 @@ from crmc.solvers.monte_carlo.kernel import (
     spectrum_kick,
     wave_frame,
 )
-from crmc.solvers.monte_carlo.tables import scattering_table
 
 #: One test in a million may fail by chance.
 FALSE_ALARM = 1e-6

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from support.compiled import quick
 from support.growth_cases import BINS, V_A, case, parameters_of, start_of
 from support.kick_cases import COUNT, smeared_growth
 from support.run_cases import small
@@ -105,6 +106,22 @@ def test_without_scattering_a_sample_is_the_histogram_of_its_markers(b_ratio):
     histogram, size = np.asarray(histogram), np.abs(want)
     assert np.mean(np.abs(histogram - want) > 1e-6 * size.sum(axis=-1).max()) < 1e-3
     np.testing.assert_array_less(np.abs(np.sum(histogram - want, axis=(3, 4))), 1e-7 * size.sum(axis=(3, 4)))
+
+
+def test_growth_has_a_derivative_in_both_modes():
+    """d ln 2 sum Gamma E/d ln v_A of 256 markers, backwards and forwards, to 1e-9."""
+    rays, _, _ = case("kappa")
+    parameters, state = parameters_of(rays), start_of("kappa", 2.0, 1.0, np.full((2, 2, BINS), 1e-7), 256)
+
+    def growth(factor):
+        p = dataclasses.replace(parameters, alfven_speed=factor * parameters.alfven_speed)
+        m, metric = state.markers, metric_of(state, p)
+        histogram = samples.functional_sample(m, m, state, metric, p, Model(), jnp.asarray(1.0))
+        return jnp.sum(state.e * functional_rates(state, histogram, p))
+
+    forward, reverse = (quick(mode(growth))(jnp.asarray(1.0)) for mode in (jax.jacfwd, jax.grad))
+    assert float(reverse) == pytest.approx(float(forward), rel=1e-9)
+    assert float(forward) != 0.0
 
 
 @pytest.mark.full

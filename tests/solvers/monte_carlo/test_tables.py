@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 from support.oracle_fokker_planck import cgs_problem, splines
-from support.spectrum_cases import BINS, K_MAX, K_MIN, grid_of, uneven_power
+from support.spectrum_cases import BINS, K_MAX, K_MIN, grid_of, scattering_table, uneven_power
 
 from crmc.physics.spectrum import CELLS, DEPOSIT_CELLS, range_fraction
-from crmc.solvers.monte_carlo.tables import deposited, pole_distance, pole_shift, scattering_table
+from crmc.solvers.monte_carlo.tables import deposited, pole_distance, pole_shift
 
 
 def test_deposit_functions_sum_to_the_momentum():
