@@ -4,18 +4,28 @@ import os
 import tempfile
 from pathlib import Path
 
+from support.compiled import FULL, quick_flags
+
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    # Each process of a session keeps to one core: the threads of all of them would be in each other's way.
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
+# Before the first use of JAX; the processes that tests start inherit it.
+os.environ["XLA_FLAGS"] = quick_flags()
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     # What one process of a session compiles serves the others; it is removed with the process that starts them.
     COMPILED = tempfile.TemporaryDirectory(prefix="crmc-tests-")
     os.environ["JAX_COMPILATION_CACHE_DIR"] = COMPILED.name
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 # Eight devices for the tests of layouts; everything else asks for one.
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "8")
 
 import jax
 import pytest
-from support.compiled import QUICK
+
+from crmc.machine.devices import compiler_options
 
 HERE = Path(__file__).resolve().parent
 #: Test files that take longest: begun first, they leave no process waiting for another at the end.
@@ -59,19 +69,38 @@ def double_precision():
         yield
 
 
-#: Folders whose runs are short, and files there that compare bits with programs compiled elsewhere.  All else compiles
-#: as users do.
-SHORT_RUNS = ("cli", "machine", "results", "runs", "solvers")
-TO_THE_BIT = ("runs/test_run.py", "solvers/test_simulate.py")
+#: Test files whose runs are long, or compared to the bit with a program compiled otherwise.
+LONG_RUNS = (
+    "acceptance/test_combined",
+    "acceptance/test_errors",
+    "acceptance/test_estimators",
+    "acceptance/test_linear_damping",
+    "acceptance/test_notebooks",
+    "inference/test_derivatives",
+    "inference/test_derivatives_gradient",
+    "orbits/test_transport",
+    "physics/test_gradient",
+    "solvers/test_simulate",
+)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def quickly_compiled(request):
-    """Programs of runs that are compiled quickly, where runs are short."""
+def as_users_compile(request):
+    """Programs of runs as users compile them, where runs are long."""
     with pytest.MonkeyPatch.context() as patch:
         path = request.path.relative_to(HERE)
-        if path.parts[0] in SHORT_RUNS and path.as_posix() not in TO_THE_BIT:
-            patch.setattr("crmc.machine.compiling.compiler_options", lambda: QUICK)
+        if path.with_suffix("").as_posix() in LONG_RUNS:
+            for user in ("inference.derivatives", "machine.compiling", "orbits.study"):
+                patch.setattr(f"crmc.{user}.compiler_options", lambda: compiler_options() | FULL)
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_device(request):
+    """Runs take one device by themselves, since each process has one core; the tests of layouts choose theirs."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.path.relative_to(HERE).parts[0] != "machine":
+            patch.setattr("crmc.machine.devices._FEWEST_MARKERS", 1 << 30)
         yield
 
 

@@ -81,10 +81,8 @@ class Differentiation:
     scales: size of the number of each of ``keys``, 1 where it is 0; derivatives are computed by relative changes.
     """
 
-    def __init__(
-        self, averages: Averages, keys: Sequence[str], mode: Mode = "forward", options: Mapping[str, Any] | None = None
-    ):
-        """Compile the program; ``options`` of the compiler are `devices.compiler_options` unless given."""
+    def __init__(self, averages: Averages, keys: Sequence[str], mode: Mode = "forward"):
+        """Compile the program."""
         self.averages, self.keys, self.mode = averages, tuple(keys), mode
         # All numbers are arguments: the compiler is slow at computing what depends on constants only.
         known = {name: value_of(averages.config, name) for name in differentiable() if name in keys or "[" not in name}
@@ -96,8 +94,7 @@ class Differentiation:
             "finite-difference": self._value,
         }
         arguments = jnp.zeros(self.size), self.numbers, *replica(averages, averages.config.run.seed)
-        chosen = compiler_options() if options is None else dict(options)
-        self.compiled = jax.jit(programs[mode]).lower(*arguments).compile(chosen)
+        self.compiled = jax.jit(programs[mode]).lower(*arguments).compile(compiler_options())
 
     def __call__(
         self, one: Replica, numbers: Mapping[str, Any] | None = None

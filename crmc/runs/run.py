@@ -37,6 +37,8 @@ from crmc.text import to_json
 
 #: Wall time aimed at per chunk of steps, short enough for progress and signals [s].
 _CHUNK_SECONDS = 0.5
+#: The result file takes at most one part in so many of the wall time; a checkpoint is quicker by far.
+_RESULT_SHARE = 50
 
 
 def run(
@@ -110,19 +112,18 @@ def _loop(
     chunk_steps: int | None,
 ) -> tuple[int, str]:
     """Advance to the end, a failure or a signal in ``caught``, and return exit code and message."""
-    stepper, saved = runner.stepper, time.monotonic()
+    stepper, saves = runner.stepper, _Saves(files, save_seconds)
     chunk = chunk_steps or 1
     if trouble := runner.trouble():  # a failed run stays failed when resumed
         return FAILED, trouble
     with _progress(runner.setup, stepper.step, quiet) as bar:
         while stepper.step < stepper.end:
-            chunk, number, due = agree([chunk, caught[0] if caught else 0, time.monotonic() - saved >= save_seconds])
+            chunk, number, due = agree([chunk, caught[0] if caught else 0, saves.due()])
             if number:
                 name = signal.Signals(number).name
                 return INTERRUPTED, f"interrupted by {name} at step {stepper.step}; --resume continues"
             if due:
-                _store(runner, files)
-                saved = time.monotonic()
+                saves.save(runner)
             count, before = min(chunk, stepper.until_due()), stepper.seconds
             stepper.take(count)
             bar.update(count)
@@ -134,16 +135,33 @@ def _loop(
     return DONE, ""
 
 
-def _store(runner: Runner, files: Files) -> None:
-    """Write the checkpoint and the result so far, if the run has an output file."""
-    if files.output is None:
-        return
-    checkpoint = runner.checkpoint()
-    if not is_first():
-        return
-    save(checkpoint_path(files.output), runner.setup.config, checkpoint, runner.setup.solver)
-    attributes = dataset.provenance(runner.setup) | {"status": "running"}
-    dataset.write_atomically(_dataset(runner, attributes), files.output)
+class _Saves:
+    """Saves of a run on its way: the checkpoint each time, the result so far the first time and then seldom."""
+
+    def __init__(self, files: Files, seconds: float):
+        """Save to ``files`` every so many seconds of wall time."""
+        self.files, self.seconds = files, seconds
+        self.last, self.result_from = time.monotonic(), 0.0
+
+    def due(self) -> bool:
+        """Return whether it is time to save."""
+        return time.monotonic() - self.last >= self.seconds
+
+    def save(self, runner: Runner) -> None:
+        """Write the checkpoint and, where it is due, the result so far, if the run has an output file."""
+        self.last = time.monotonic()
+        if self.files.output is None:
+            return
+        checkpoint = runner.checkpoint()
+        if not is_first():
+            return
+        save(checkpoint_path(self.files.output), runner.setup.config, checkpoint, runner.setup.solver)
+        begun = time.monotonic()
+        if begun >= self.result_from:
+            attributes = dataset.provenance(runner.setup) | {"status": "running"}
+            dataset.write_atomically(_dataset(runner, attributes), self.files.output)
+            end = time.monotonic()
+            self.result_from = end + _RESULT_SHARE * (end - begun)
 
 
 def _dataset(

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support.inference_cases import QUICK, quiet_waves
+from support.inference_cases import quiet_waves
 from support.run_cases import small
 
 from crmc.config.config import Config
@@ -31,7 +31,7 @@ def evaluated(averages: Averages, drawn: Replica) -> dict[str, np.ndarray]:
     """All numbers of the config as arguments, as `Differentiation` has them."""
     known = {name: value_of(averages.config, name) for name in differentiable() if "[" not in name}
     numbers = {name: jnp.asarray(x, jnp.float64) for name, x in known.items() if x is not None}
-    program = jax.jit(averages).lower(numbers, *drawn).compile(QUICK)
+    program = jax.jit(averages).lower(numbers, *drawn).compile()
     return jax.tree.map(np.asarray, program(numbers, *drawn))
 
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import jax
 import numpy as np
 import pytest
-from support.inference_cases import QUICK
 from support.run_cases import driven
 
 from crmc.config.config import Config
@@ -58,7 +57,7 @@ def config() -> Config:
 
 @pytest.fixture(scope="module")
 def forward(double_precision: None, config: Config) -> Differentiation:
-    return Differentiation(averages_of(config, AVERAGES), KEYS, options=QUICK)
+    return Differentiation(averages_of(config, AVERAGES), KEYS)
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +114,7 @@ def test_stored_numbers_are_those_of_the_mesh(config: Config) -> None:
 @pytest.mark.full
 def test_reverse_is_forward(config: Config, forward: Differentiation, found: Slopes) -> None:
     """One pass back gives the derivatives of one pass forward, to 1e-6 of the largest."""
-    back = Differentiation(averages_of(config, AVERAGES[:2]), KEYS, "reverse", QUICK)
+    back = Differentiation(averages_of(config, AVERAGES[:2]), KEYS, "reverse")
     values, slopes = back(replica(back.averages, config.run.seed))
     for name in AVERAGES[:2]:
         np.testing.assert_allclose(values[name], found.values[name][0], rtol=1e-12)

@@ -9,7 +9,6 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from support.compiled import QUICK_FLAGS
 from support.run_cases import environment, result_of, small
 
 from crmc.cli.main import main
@@ -96,7 +95,7 @@ def run_two_processes(folder: Path, devices: tuple[int, int]) -> tuple[list[int]
     command += ["--coordinator", f"127.0.0.1:{port}", "--processes", "2", "--process-id"]
     jobs = []
     for i, count in enumerate(devices):
-        own = environment() | {"JAX_NUM_CPU_DEVICES": str(count), "XLA_FLAGS": QUICK_FLAGS}
+        own = environment() | {"JAX_NUM_CPU_DEVICES": str(count)}
         jobs.append(subprocess.Popen([*command, str(i)], cwd=folder, env=own, stderr=subprocess.PIPE, text=True))
     errors = [job.communicate(timeout=240)[1] for job in jobs]
     return [job.returncode for job in jobs], errors

@@ -5,12 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
+from support.compiled import optimised
 from support.slab_cases import CELLS, DOUBLE, LENGTH, full_slab, grid, one_wave, spectrum
 
 from crmc.orbits import pusher
 from crmc.orbits.slab import Modes, make_modes, random_slab, slab_of
 
-advance = jax.jit(pusher.advance)
+advance = optimised(pusher.advance)
 begin = jax.jit(pusher.start)
 
 

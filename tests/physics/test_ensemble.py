@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support.compiled import quick
 from support.run_cases import SMALL
 
 from crmc.config.config import Config, parse_config
@@ -53,7 +52,7 @@ def after_forty_steps(mode: str, layout: Layout):
         setup = build(config_of(mode))
         model = dataclasses.replace(setup.model, layout=layout)
         state, tally = place(setup.state, layout), spread_out(MONTE_CARLO.init(setup.parameters), layout)
-        go = quick(MONTE_CARLO.advance, "model")
+        go = jax.jit(MONTE_CARLO.advance, static_argnames="model")
         end = go(state, tally, jax.random.key(3), setup.parameters, jnp.asarray(40), model=model)
         return [np.asarray(x) for x in jax.tree.leaves(collect(end[0], COUNT))], collect(end[1], COUNT)
 

@@ -44,8 +44,8 @@ from crmc.setup.setup import Setup
 from crmc.solvers.monte_carlo.solver import MONTE_CARLO
 
 #: Long enough (1 s or more of stepping, after the first progress bar) to be interrupted half-way.
-LONG = {"run__duration": "1.6e10 s"}
-LONG_STEPS = 8 * STEPS
+LONG = {"run__duration": "8e9 s"}
+LONG_STEPS = 4 * STEPS
 #: P_g falls from 3.2e-13 erg cm-3 to zero at half of SMALL's duration.
 HUNGRY = {"plasma__cooling": "4.8e-22 erg/(cm3 s)"}
 DEADLINE = 240.0  # s, for a process on a busy machine

@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support.compiled import quick
 from support.run_cases import driven
 
 from crmc.physics.layout import Layout
@@ -41,8 +40,8 @@ def alone():
     """State, tally and row of each replica after the solver's own steps."""
     with jax.enable_x64(True):
         setup, states = ready()
-        advance = quick(MONTE_CARLO.advance, "model")
-        observe = quick(MONTE_CARLO.observe, "model")
+        advance = jax.jit(MONTE_CARLO.advance, static_argnames="model")
+        observe = jax.jit(MONTE_CARLO.observe, static_argnames="model")
         found = []
         for replica, state in enumerate(states):
             empty = MONTE_CARLO.init(setup.parameters)
@@ -61,8 +60,8 @@ def together(side_by_side, across):
         keys = jnp.stack([key_of(replica) for replica in range(COUNT)])
         empty = replicas.empty_tallies(MONTE_CARLO, setup.parameters, COUNT)
         options = {"solver": MONTE_CARLO, "model": model, "side_by_side": side_by_side}
-        advance = quick(functools.partial(replicas.advance, **options))
-        observe = quick(functools.partial(replicas.observe, **options))
+        advance = jax.jit(functools.partial(replicas.advance, **options))
+        observe = jax.jit(functools.partial(replicas.observe, **options))
         count, parameters = jnp.asarray(STEPS), setup.parameters
         arguments = {"states": stacked(states), "tallies": (empty,), "keys": keys}
         states, (tallies,) = advance(**arguments, parameters=parameters, count=count)

@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
+from support.compiled import optimised
 from support.run_cases import driven
 
 from crmc.physics.noise import run_key
@@ -60,7 +61,7 @@ def simulated(setup: Setup, state: State, parameters: Parameters) -> tuple:
 def run(setup: Setup) -> tuple:
     """(final state, (waves, tallies)) of the pure driver."""
     # State and parameters are arguments: constants would be folded, which rounds differently.
-    return jax.jit(functools.partial(simulated, setup))(setup.state, setup.parameters)
+    return optimised(functools.partial(simulated, setup))(setup.state, setup.parameters)
 
 
 def test_drivers_agree_to_the_bit(run: tuple, runner: Runner) -> None:

@@ -1,22 +1,29 @@
-"""Programs that are compiled quickly, for tests whose steps are few: there compiling takes far longer than running.
+"""How tests compile: quickly, but for long runs.
 
-The compiler optimises nothing and takes its older, quicker way through fused loops; steps take two to four times as
-long, and results differ by rounding alone.  Tests that compare runs to the bit, and long runs, compile as users do.
+Tests spend their time on compiling, so the compiler optimises nothing and takes its older, quicker way through fused
+loops.  Steps then take two to four times as long, and results differ by rounding alone.  Runs long enough to be worth it
+compile as users do: see the fixture ``as_users_compile``, and ``optimised``.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
-import jax
-
-#: Options of the compiler on a CPU.
-QUICK: dict[str, Any] = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
-#: The same for the environment of another process.
-QUICK_FLAGS = " ".join(f"--{name}={str(value).lower()}" for name, value in QUICK.items())
+QUICK = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
+#: What the compiler does by itself.
+FULL = {"xla_backend_optimization_level": 3, "xla_cpu_use_fusion_emitters": True}
 
 
-def quick(function: Callable[..., Any], *static: str) -> Callable[..., Any]:
-    """Return ``function`` to be compiled quickly, with the arguments called ``static`` part of the program."""
-    return jax.jit(function, static_argnames=static, compiler_options=QUICK)
+def quick_flags() -> str:
+    """Return the environment's flags of the compiler with those of `QUICK`."""
+    flags = [f"--{name}={str(value).lower()}" for name, value in QUICK.items()]
+    return " ".join([os.environ.get("XLA_FLAGS", ""), *flags]).strip()
+
+
+def optimised(function: Callable[..., Any], *static: str) -> Callable[..., Any]:
+    """Return ``function`` to be compiled as users do, with the arguments called ``static`` part of the program."""
+    import jax
+
+    return jax.jit(function, static_argnames=static, compiler_options=FULL)

@@ -10,8 +10,6 @@ from crmc.config.keys import value_of
 from crmc.inference.averages import Averages
 from crmc.inference.derivatives import Slopes
 
-#: Compilation without optimisation is quicker; for programs that run a few times.
-QUICK = {"xla_backend_optimization_level": 0}
 #: Axes of the averages that have any.
 _SHAPES = {"mean_free_path": (3,), "scattering_frequency": (3,), "wave_power": (2, 2, 8), "damping_rate": (2, 2, 8)}
 

@@ -4,9 +4,9 @@ import copy
 import dataclasses
 import functools
 
+import jax
 import jax.numpy as jnp
 import numpy as np
-from support.compiled import quick
 from support.run_cases import SMALL
 
 from crmc import theory
@@ -14,7 +14,7 @@ from crmc.config.config import parse_config
 from crmc.setup.build import build
 from crmc.solvers.fokker_planck.solver import FOKKER_PLANCK
 
-ADVANCE, OBSERVE = quick(FOKKER_PLANCK.advance, "model"), quick(FOKKER_PLANCK.observe, "model")
+ADVANCE, OBSERVE = (jax.jit(x, static_argnames="model") for x in (FOKKER_PLANCK.advance, FOKKER_PLANCK.observe))
 #: Nothing is drawn.
 KEY = None
 #: 4e10 s of linear damping: the heating is within some per cent of its final value.

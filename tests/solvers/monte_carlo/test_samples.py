@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support.compiled import quick
 from support.growth_cases import BINS, V_A, case, parameters_of, start_of
 from support.kick_cases import COUNT, smeared_growth
 from support.run_cases import small
@@ -119,7 +118,7 @@ def test_growth_has_a_derivative_in_both_modes():
         histogram = samples.functional_sample(m, m, state, metric, p, Model(), jnp.asarray(1.0))
         return jnp.sum(state.e * functional_rates(state, histogram, p))
 
-    forward, reverse = (quick(mode(growth))(jnp.asarray(1.0)) for mode in (jax.jacfwd, jax.grad))
+    forward, reverse = (jax.jit(mode(growth))(jnp.asarray(1.0)) for mode in (jax.jacfwd, jax.grad))
     assert float(reverse) == pytest.approx(float(forward), rel=1e-9)
     assert float(forward) != 0.0
 

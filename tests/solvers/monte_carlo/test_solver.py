@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from support.compiled import optimised
 from support.growth_cases import BINS, V_A, case, parameters_of, start_of
 from support.kick_cases import COUNT, smeared_growth
 from support.run_cases import small
@@ -54,8 +55,8 @@ def test_a_step_draws_by_the_number_of_its_step():
     parameters = dataclasses.replace(setup.parameters, scattering_frequency=jnp.asarray(1e-8))
     model = dataclasses.replace(setup.model, scattering="forward")
     state, key = dataclasses.replace(setup.state, step=jnp.asarray(5)), run_key(3)
-    keyed = jax.jit(MONTE_CARLO.step, static_argnames="model")
-    given = jax.jit(step, static_argnames="model")
+    keyed = optimised(MONTE_CARLO.step, "model")
+    given = optimised(step, "model")
     end, tally = keyed(state, key, parameters, model=model)
     for number in (5, 4):
         other = given(state, step_noise(key, jnp.asarray(number)), parameters, model=model)

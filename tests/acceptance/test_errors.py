@@ -1,0 +1,40 @@
+"""Stated errors are those that runs make: the scatter over seeds of short runs, over the errors that they state."""
+
+import numpy as np
+import pytest
+from scipy.stats import f
+from support.run_cases import small
+from support.scripts import load_script
+
+import crmc
+
+errors = load_script("errors", "errors")
+SEEDS, REPLICAS = 16, 6
+#: Ratios beyond these occur once in 1e6 numbers where stated errors are true: the square of a ratio is distributed as F.
+#: Errors that are 4 times too small or 6 times too large would be noticed in 99 of 100 cases.
+LOW, HIGH = (float(np.sqrt(f.ppf(q, SEEDS - 1, SEEDS * (REPLICAS - 1)))) for q in (5e-7, 1.0 - 5e-7))
+#: Averages whose errors do not come from the growth functional's few samples.
+NAMES = ("heating_rate", "gas_heating_rate", "pressure_anisotropy", "drift_velocity", "scattering_frequency_p1",
+         "scattering_frequency_p3", "scattering_frequency_p10", "mean_free_path_p3", "spectral_heating_rate")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def found():
+    """Ratios of 16 runs with 6 replicas of 128 markers each."""
+    config = small(run__markers=REPLICAS * 128, run__replicas=REPLICAS)
+    outcome = crmc.sweep(config, seeds=SEEDS, quiet=True)
+    assert outcome.exit_code == 0, outcome.message
+    return errors.ratios(outcome.data)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_scatter_is_what_runs_state(found, name):
+    """Standard deviation over the seeds over the root mean square of the stated errors."""
+    assert LOW < found[name]["ratio"] < HIGH
+
+
+@pytest.mark.parametrize("name", ["wave_power", "growth_rate"])
+def test_scatter_of_driven_bins_is_what_runs_state(found, name):
+    """The median over the driven bins, which lies between the ratios of single ones."""
+    assert found[name]["bins"] >= 8
+    assert LOW < found[name]["ratio"] < HIGH
