@@ -19,7 +19,7 @@ class Programs(NamedTuple):
     """The compiled programs of a run.
 
     advance: (states, tallies, keys, parameters, count) -> (states, tallies).
-    observe: (states, tally, count, mean, parameters) -> a row; see `solvers.replicas`.
+    observe: (states, tally, count, mean, parameters) -> a packed row; see `solvers.replicas`.
     seconds: wall time of compiling.  kept: whether an earlier run had compiled them.
     """
 
@@ -93,7 +93,7 @@ class Stepper:
             if everything or series.tallied == series.every:
                 count, mean = jnp.asarray(series.tallied, jnp.int64), jnp.asarray(series.mean)
                 row = self.programs.observe(self.states, self.tallies[place], count, mean, self.parameters)
-                series.append(self.step, {name: np.asarray(value) for name, value in row.items()})
+                series.append(self.step, row.unpacked())
                 self.tallies[place], found = self._empty, True
         return found
 

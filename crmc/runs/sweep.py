@@ -43,6 +43,7 @@ from crmc.setup.schedule import Schedule, begin, finest
 from crmc.setup.setup import Setup
 from crmc.solvers import replicas
 from crmc.solvers.monte_carlo.solver import MONTE_CARLO
+from crmc.solvers.packed import PackedRow
 from crmc.solvers.registry import SOLVERS
 from crmc.solvers.simulate import Solver
 
@@ -115,13 +116,13 @@ def observe_batch(
     solver: Solver,
     model: Model,
     side_by_side: bool,
-) -> dict[str, jax.Array]:
+) -> PackedRow:
     """Return a row of every point of a batch, stacked along the first axis, from tallies of ``count`` steps.
 
     mean: as for `replicas.observe`.
     """
 
-    def one(state: State, tally: Any, own: Parameters) -> dict[str, jax.Array]:
+    def one(state: State, tally: Any, own: Parameters) -> PackedRow:
         return replicas.observe(solver, state, tally, count, mean, own, model, side_by_side)
 
     return _each(one, side_by_side, (states, tallies, parameters))

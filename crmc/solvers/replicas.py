@@ -18,7 +18,8 @@ from crmc.physics.layout import REPLICAS, Layout
 from crmc.physics.moments import wave_energy
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
-from crmc.solvers.simulate import Row, Solver
+from crmc.solvers.packed import PackedRow, packed
+from crmc.solvers.simulate import Solver
 from crmc.solvers.tally import Tally
 
 
@@ -61,21 +62,21 @@ def observe(
     parameters: Parameters,
     model: Model,
     side_by_side: bool = False,
-) -> Row:
-    """Return a row of results of every replica from tallies of ``count`` steps, (replicas, ...) each.
+) -> PackedRow:
+    """Return a row of results of every replica from tallies of ``count`` steps, (replicas, ...) each when unpacked.
 
     states, side_by_side: as for `advance`; tallies: one for each replica
     mean: whether the waves of the row, and the rates that follow from them, are means over the steps instead of those
         now; energies are those of now
     """
 
-    def one(own: tuple[State, Tally], shared: tuple) -> Row:
+    def one(own: tuple[State, Tally], shared: tuple) -> PackedRow:
         (state, tally), (count, mean, parameters) = own, shared
         e = jnp.where(mean & (count > 0), tally.power / jnp.maximum(count, 1), state.e)
         row = solver.observe(dataclasses.replace(state, e=e), tally, count, parameters, model)
         # The books are those of now.
         missing = (wave_energy(state, parameters) - wave_energy(dataclasses.replace(state, e=e), parameters)) / state.b
-        return row | {name: row[name] + missing for name in ("energy_waves", "ledger")}
+        return packed(row | {name: row[name] + missing for name in ("energy_waves", "ledger")})
 
     return _each(model.layout, one, side_by_side, (states, tallies), (count, mean, parameters))
 

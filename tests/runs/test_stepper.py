@@ -21,7 +21,8 @@ def stepper():
         return SimpleNamespace(step=states.step + count), tuple(tally + sum(new) for tally in tallies)
 
     def observe(states, tally, count, mean, parameters):
-        return {"sum": np.array([tally]), "count": np.array([count]), "mean": np.array([mean])}
+        row = {"sum": np.array([tally]), "count": np.array([count]), "mean": np.array([mean])}
+        return SimpleNamespace(unpacked=lambda: row)
 
     with jax.enable_x64(True):
         start = SimpleNamespace(step=jax.numpy.asarray(0))

@@ -66,7 +66,9 @@ def together(side_by_side, across):
         arguments = {"states": stacked(states), "tallies": (empty,), "keys": keys}
         states, (tallies,) = advance(**arguments, parameters=parameters, count=count)
         rows = [
-            observe(states=states, tallies=tallies, count=count, mean=jnp.asarray(mean), parameters=parameters)
+            observe(
+                states=states, tallies=tallies, count=count, mean=jnp.asarray(mean), parameters=parameters
+            ).unpacked()
             for mean in (False, True)
         ]
         return states, tallies, rows
