@@ -19,15 +19,17 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.stats import qmc
 
 from crmc.physics.initial import Departure, Harmonics
 from crmc.theory.distribution import Background, relative_change
+
+if TYPE_CHECKING:
+    from scipy.stats import qmc
 
 
 @jax.tree_util.register_dataclass
@@ -156,6 +158,9 @@ def unit_square(count: int, seed: int, replica: int = 0) -> np.ndarray:
 
 
 def _sobol(seed: int, replica: int) -> qmc.Sobol:
+    # scipy.stats takes 0.8 s to load, and commands that start no run do without it.
+    from scipy.stats import qmc
+
     return qmc.Sobol(d=2, scramble=True, rng=np.random.default_rng((seed, replica) if replica else seed))
 
 
