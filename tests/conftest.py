@@ -5,12 +5,12 @@ import tempfile
 from pathlib import Path
 
 from support.compiled import FULL, quick_flags
+from support.cores import CORES
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+if CORES and (worker := os.environ.get("PYTEST_XDIST_WORKER")):
     # Each process of a session keeps to one core: the threads of all of them would be in each other's way.
-    cores = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
+    os.sched_setaffinity(0, {CORES[int(worker.removeprefix("gw")) % len(CORES)]})
 # Before the first use of JAX; the processes that tests start inherit it.
 os.environ["XLA_FLAGS"] = quick_flags()
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
@@ -110,6 +110,18 @@ def one_device(request):
         if request.path.relative_to(HERE).parts[0] != "machine":
             patch.setattr("crmc.machine.devices._FEWEST_MARKERS", 1 << 30)
         yield
+
+
+@pytest.fixture
+def every_core():
+    """All cores of the session for the processes that a test starts."""
+    if not CORES:
+        yield
+        return
+    own = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, CORES)
+    yield
+    os.sched_setaffinity(0, own)
 
 
 @pytest.fixture(autouse=True)

@@ -34,7 +34,10 @@ class PackedRow:
 
 
 def packed(row: Row) -> PackedRow:
-    """Return ``row`` in one array.  Raises TypeError for a type that float64 does not hold exactly."""
+    """Return ``row`` in one array.
+
+    Assumes that integers do not exceed 2^53.  Raises TypeError for a type without a place in float64.
+    """
     layout = []
     for name, value in row.items():
         kind = np.dtype(value.dtype)

@@ -13,7 +13,7 @@ SEEDS, REPLICAS = 16, 6
 #: Ratios beyond these occur once in 1e6 numbers where stated errors are true: the square of a ratio is distributed as F.
 #: Errors that are 4 times too small or 6 times too large would be noticed in 99 of 100 cases.
 LOW, HIGH = (float(np.sqrt(f.ppf(q, SEEDS - 1, SEEDS * (REPLICAS - 1)))) for q in (5e-7, 1.0 - 5e-7))
-#: Averages whose errors do not come from the growth functional's few samples.
+#: Averages of the kicks, the waves, the moments, the scattering and the samples of f.
 NAMES = ("heating_rate", "gas_heating_rate", "pressure_anisotropy", "drift_velocity", "scattering_frequency_p1",
          "scattering_frequency_p3", "scattering_frequency_p10", "mean_free_path_p3", "spectral_heating_rate")  # fmt: skip
 

@@ -12,10 +12,7 @@ from crmc.runs.run import run
 def both(tmp_path_factory):
     folder, found = tmp_path_factory.mktemp("estimators"), {}
     for estimator in ("delta_f", "full_f"):
-        config = load_config(
-            "full_f_vs_delta_f",
-            [f"run.estimator={estimator}", "run.markers=32768", "run.replicas=4", "run.duration=2e7 s"],
-        )
+        config = load_config("full_f_vs_delta_f", [f"run.estimator={estimator}", "run.markers=65536", "run.replicas=4"])
         outcome = run(config, output=folder / f"{estimator}.nc", quiet=True)
         assert outcome.exit_code == 0, outcome.message
         found[estimator] = outcome.summary["averages"], xr.load_dataset(folder / f"{estimator}.nc")

@@ -86,7 +86,7 @@ def test_what_is_missing_is_reported(clock: Callable[..., Clock]) -> None:
 
 @pytest.mark.full
 @pytest.mark.slow
-def test_command(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command(monkeypatch: pytest.MonkeyPatch, every_core: None) -> None:
     """Real processes: valid JSON with the keys of experiments/bench/README.md, and a ratio that is the pairs' median."""
     for name, value in environment().items():
         monkeypatch.setenv(name, value)

@@ -52,14 +52,9 @@ DEADLINE = 240.0  # s, for a process on a busy machine
 
 DRIVER = """
 import sys
-from pathlib import Path
 from crmc.config.config import load_config
-from crmc.setup.setup import Setup
 from crmc.runs.run import run
-from crmc.runs.stepper import Stepper
-from crmc.setup.build import build_replicas
-config, output = sys.argv[1:]
-run(load_config(config), output=Path(output), quiet=True, save_seconds=0.0, chunk_steps=4)
+run(load_config(sys.argv[1]), output=sys.argv[2], quiet=True, save_seconds=0.0, chunk_steps=4)
 """
 
 
@@ -175,6 +170,17 @@ def test_saving_does_not_change_a_bit(reference: Path, tmp_path: Path) -> None:
     output, _ = run_into(tmp_path, driven(), save_seconds=0.0, chunk_steps=20)
     assert_same_run(output, reference)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run.nc", "run.nc.checkpoint.npz"]
+
+
+def test_the_result_so_far_is_written_seldom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once early on, and then not before its share of the wall time is over; the checkpoint each time."""
+    written: list[str] = []
+    monkeypatch.setattr(crmc.runs.run, "_RESULT_SHARE", 1e9)
+    monkeypatch.setattr(crmc.runs.run, "save", lambda *_: written.append("checkpoint"))
+    monkeypatch.setattr(crmc.runs.run.dataset, "write_atomically", lambda *_: written.append("result"))
+    run_into(tmp_path, driven(), save_seconds=0.0)
+    assert written[:2] == written[-2:] == ["checkpoint", "result"]
+    assert written.count("result") == 2 and written.count("checkpoint") > 10
 
 
 def test_the_seed_matters(reference: Path, tmp_path: Path) -> None:

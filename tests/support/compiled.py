@@ -1,7 +1,7 @@
 """How tests compile: quickly, but for long runs.
 
 Tests spend their time on compiling, so the compiler optimises nothing and takes its older, quicker way through fused
-loops.  Steps then take two to four times as long, and results differ by rounding alone.  Runs long enough to be worth it
+loops.  Steps then take two to six times as long, and results differ by rounding alone.  Runs long enough to be worth it
 compile as users do: see the fixture ``as_users_compile``, and ``optimised``.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 QUICK = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
-#: What the compiler does by itself.
+#: What the compiler does without these flags.
 FULL = {"xla_backend_optimization_level": 3, "xla_cpu_use_fusion_emitters": True}
 
 
