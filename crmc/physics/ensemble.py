@@ -1,7 +1,7 @@
 """Apply functions to all markers: in parallel on devices, and on each device block by block.
 
 A block's intermediate results stay in cache and only one block's exist at a time, so that the memory of a step is
-little more than the markers' own.  Sums over the ensemble depend on the division into blocks by their rounding alone.
+little more than the markers' own.  Sums of stated size do not depend on the division (`exact`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jax.sharding import PartitionSpec
 
+from crmc.physics.exact import in_two_parts
 from crmc.physics.layout import _AXIS, Layout
 from crmc.physics.markers import padded
 from crmc.physics.noise import words as draw_words
@@ -24,6 +25,9 @@ from crmc.physics.state import State
 #: Result of `pass_over` for a block: changed fields of the markers by name, histograms with the block added, and terms
 #: with one entry per marker, which are summed over the ensemble.  Histograms and terms are pytrees of arrays.
 BlockResult: TypeAlias = tuple[dict[str, jax.Array], Any, Any]
+
+#: Fewest markers that are cut in two, see `_block`.
+_HALVED = 256
 
 
 def spread(layout: Layout, function: Callable[..., tuple[Any, Any]], ensemble: Any, shared: Any) -> tuple[Any, Any]:
@@ -79,6 +83,7 @@ def pass_over(
     shared: Any = (),
     noise: jax.Array | None = None,
     zeros: Any = (),
+    sizes: Any = None,
 ) -> tuple[Any, Any, Any]:
     """Apply a function to all markers, block by block; return the changed markers, the histograms and the sums.
 
@@ -87,7 +92,9 @@ def pass_over(
     shared: pytree of arrays that every block needs whole.
     noise: random key from which words are drawn block by block, or the words themselves, (N,) uint64.
     zeros: histograms before the first block.
-    The sums of the terms over the ensemble are float64.
+    sizes: sum that is expected of the absolute values of each term, a pytree like the terms, () each.
+    The sums of the terms over the ensemble are float64, and where the sizes hold, they are exact: equal to the bit for
+    any order and division of the markers.  What is added to histograms must be rounded by ``body`` (`exact.rounded`).
     """
     rest = dataclasses.replace(state, markers=None)  # type: ignore[arg-type]
     key, given = None, noise
@@ -95,7 +102,7 @@ def pass_over(
         key, given = jax.random.key_data(noise), None
 
     def local(ensemble: Any, everything: Any) -> tuple[Any, Any]:
-        rest, shared, zeros, key = everything
+        rest, shared, zeros, key, sizes = everything
         shape = ensemble[0].rise.shape
         first = jax.lax.axis_index(_AXIS) * shape[0] if layout.devices > 1 else 0
 
@@ -103,15 +110,20 @@ def pass_over(
             markers, words = ensemble
             if key is not None:
                 words = draw_words(key, start + jnp.arange(markers.rise.size))
-            return body(dataclasses.replace(rest, markers=markers), shared, words, histograms)
+            changes, histograms, terms = body(dataclasses.replace(rest, markers=markers), shared, words, histograms)
+            return changes, histograms, terms if sizes is None else in_two_parts(terms, sizes)
 
-        count, size = _cut(shape[0], layout.block) if len(shape) == 1 else (1, shape[0])
+        count, size = _cut(shape[0], _block(shape[0], layout)) if len(shape) == 1 else (1, shape[0])
         if count == 1:
             changes, histograms, terms = block(ensemble, jnp.asarray(first), zeros)
             return changes, (histograms, jax.tree.map(partial(jnp.sum, dtype=jnp.float64), terms))
         return _by_blocks(block, ensemble, first + size * jnp.arange(count), zeros, size)
 
-    changes, (histograms, sums) = spread(layout, local, (state.markers, given), (rest, shared, zeros, key))
+    changes, sums = spread(layout, local, (state.markers, given), (rest, shared, zeros, key, sizes))
+    # What follows of few numbers must not merge with the pass, or it would round differently from layout to layout: a
+    # product and a sum in one kernel become one operation.
+    histograms, sums = held(sums, state.step >= 0)
+    sums = sums if sizes is None else jax.tree.map(jnp.add, *sums)
     return dataclasses.replace(state.markers, **changes), histograms, sums
 
 
@@ -158,6 +170,15 @@ def _by_blocks(
     (histograms, lanes), changes = jax.lax.scan(add, (zeros, lanes), (parts, starts))
     changes = jax.tree.map(lambda x: x.reshape(count * size)[:n], changes)
     return changes, (histograms, jax.tree.map(jnp.sum, lanes))
+
+
+def _block(n: int, layout: Layout) -> int:
+    """Return the most markers of a block where a device has n of them.
+
+    On a CPU there are two blocks at least: without a loop XLA would merge, and round, what is in it otherwise.
+    """
+    halved = jax.default_backend() == "cpu" and n >= _HALVED and n % 2 == 0
+    return min(layout.block, n // 2) if halved else layout.block
 
 
 def _cut(n: int, block: int) -> tuple[int, int]:

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 
 from crmc.physics.ensemble import BlockResult, pass_over
 from crmc.physics.markers import Markers
-from crmc.physics.moments import moment_functions
+from crmc.physics.moments import expected_sizes, moment_functions
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
 
@@ -56,5 +56,8 @@ def apply_gradient(state: State, parameters: Parameters, model: Model, dt: jax.A
         return {"excess": excess}, histograms, (change, change * moment_functions(state)[1])
 
     span = gradient_now(state, parameters) * dt
-    markers, _, (number, energy) = pass_over(model.layout, body, state, (parameters, span))
+    # |W (exp(v mu dt/L) - 1)| is about W v |mu| dt/L.
+    number, energy, _ = expected_sizes(parameters.background, state.amplitude, state.b)
+    sizes = number * jnp.abs(span), energy * jnp.abs(span)
+    markers, _, (number, energy) = pass_over(model.layout, body, state, (parameters, span), sizes=sizes)
     return dataclasses.replace(state, markers=markers, books=state.books.with_entered(number, energy))

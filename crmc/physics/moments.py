@@ -12,6 +12,7 @@ from crmc.physics.ensemble import BlockResult, pass_over
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.spectrum import wave_energy_unit
 from crmc.physics.state import State
+from crmc.theory.distribution import Background
 
 
 class Moments(NamedTuple):
@@ -63,6 +64,25 @@ def background_moments(state: State, parameters: Parameters) -> Moments:
     return Moments(f0.number, f0.energy, f0.pressure, f0.pressure)
 
 
+class Sizes(NamedTuple):
+    """What sums over the ensemble are expected to be, for `exact.rounded`, per unit length of tube, () each [code].
+
+    number: sum of W; energy: sum of W eps; square: bound of the sum of W eps^2.
+    """
+
+    number: jax.Array
+    energy: jax.Array
+    square: jax.Array
+
+
+def expected_sizes(background: Background, amplitude: jax.Array, b: jax.Array) -> Sizes:
+    """Return the sizes of an ensemble that is near F0, from F0's quadrature; eps^2 <= eps times its largest value."""
+    f0 = background.moments(amplitude, b)
+    number, energy = f0.number / b, f0.energy / b
+    largest = jnp.hypot(1.0, background.momentum_max * jnp.cbrt(b))
+    return Sizes(number, energy, energy * largest)
+
+
 class Sums(NamedTuple):
     """Sums over the ensemble of one state, per unit length of tube (density/b), each () float64 [code].
 
@@ -102,7 +122,10 @@ def ensemble_sums(state: State, parameters: Parameters, model: Model) -> Sums:
         )
         return {}, histograms, sums
 
-    return pass_over(model.layout, body, state, parameters)[2]
+    number, energy, _ = expected_sizes(parameters.background, state.amplitude, state.b)
+    # p v mu^2 and p v (1 - mu^2)/2 are at most 2 eps, and speeds at most 1.
+    sizes = Sums(first=(number, energy, energy, energy), energy=energy, number=number, flux=number, gap=energy)
+    return pass_over(model.layout, body, state, parameters, sizes=sizes)[2]
 
 
 def symmetric(upper: Sequence[jax.Array]) -> jax.Array:

@@ -11,9 +11,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from crmc.physics.ensemble import BlockResult, pass_over
+from crmc.physics.ensemble import BlockResult, held, pass_over
 from crmc.physics.markers import expand as expand_markers
-from crmc.physics.moments import ensemble_moments, estimator_weight, moment_functions, wave_energy
+from crmc.physics.moments import (
+    ensemble_moments,
+    estimator_weight,
+    expected_sizes,
+    moment_functions,
+    wave_energy,
+)
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
 from crmc.theory.distribution import Background
@@ -50,7 +56,8 @@ def change_field(state: State, parameters: Parameters, model: Model, b_new: jax.
         state, terms = carry(state, full, b_new)
         return {"rise": state.markers.rise}, histograms, terms
 
-    markers, _, sums = pass_over(model.layout, body, state, (parameters, b_new))
+    sizes = work_sizes(state, parameters)
+    markers, _, sums = pass_over(model.layout, body, state, (parameters, b_new), sizes=sizes)
     moved = add_work(change_surroundings(state, parameters, model, b_new), state.b, sums)
     return dataclasses.replace(moved, markers=markers)
 
@@ -61,8 +68,16 @@ def carry(state: State, full: jax.Array, b_new: jax.Array) -> tuple[State, tuple
     full: weights W, (N,) [n_i]; b_new: B/B0 after the change, (); terms: W p_perp v_perp/2 at each of the
     `work_nodes`, (N,) each [code].
     """
-    terms = tuple(full * _perpendicular(state, b) for b in work_nodes(state.b, b_new))
+    # Held, as they would round differently where they merge with their sums, from layout to layout.
+    pressures = held(tuple(_perpendicular(state, b) for b in work_nodes(state.b, b_new)), state.step >= 0)
+    terms = tuple(full * x for x in pressures)
     return dataclasses.replace(state, b=b_new, markers=expand_markers(state.markers, state.b, b_new)), terms
+
+
+def work_sizes(state: State, parameters: Parameters) -> tuple[jax.Array, ...]:
+    """Return the sizes of the terms of `carry`, p_perp v_perp/2 <= 2 eps, for a pass over the markers."""
+    energy = expected_sizes(parameters.background, state.amplitude, state.b).energy
+    return (energy,) * len(work_nodes(state.b, state.b))
 
 
 def add_work(state: State, b_old: jax.Array, sums: Sequence[jax.Array]) -> State:
@@ -71,7 +86,7 @@ def add_work(state: State, b_old: jax.Array, sums: Sequence[jax.Array]) -> State
     b_old: B/B0 before the change, (); sums: those of the terms of `carry`, () each [code].
     """
     log_ratio = jnp.log(state.b / b_old)
-    work = -0.5 * log_ratio * sum(sums)
+    work = held(-0.5 * log_ratio * sum(sums), state.step >= 0)
     return dataclasses.replace(state, books=dataclasses.replace(state.books, work=state.books.work + work))
 
 
@@ -96,11 +111,13 @@ def change_surroundings(state: State, parameters: Parameters, model: Model, b_ne
     for b in work_nodes(state.b, b_new):
         work += -0.5 * log_ratio / b * _other_pressures(state, parameters, model, b)
     ratio = b_new / state.b
+    # Held: this product would be rounded or not as it merges with later sums, from layout to layout.
+    gas, work = held((state.gas_pressure * ratio**parameters.adiabatic_index, work), state.step >= 0)
     return dataclasses.replace(
         state,
         b=b_new,
         e=state.e * _wave_factor(ratio, model),
-        gas_pressure=state.gas_pressure * ratio**parameters.adiabatic_index,
+        gas_pressure=gas,
         books=dataclasses.replace(state.books, work=state.books.work + work),
     )
 
@@ -168,9 +185,11 @@ def balanced_field(state: State, parameters: Parameters, model: Model) -> jax.Ar
         weight = estimator_weight(state, parameters, model)
         return {}, histograms, weight * _perpendicular(state, b)
 
+    size = work_sizes(state, parameters)[0]
+
     def pressure(log_b: jax.Array) -> jax.Array:
         b = jnp.exp(log_b)
-        total = b * pass_over(model.layout, body, state, (parameters, b))[2]
+        total = b * pass_over(model.layout, body, state, (parameters, b), sizes=size)[2]
         if model.estimator == "delta_f":
             total += _background_perpendicular(state, parameters, b)
         return total + _other_pressures(state, parameters, model, b)
@@ -205,7 +224,7 @@ def apply_sources(state: State, parameters: Parameters, model: Model, dt: jax.Ar
         injected=state.books.injected + heat / state.b,
         radiated=state.books.radiated + cool / state.b,
     )
-    gas = state.gas_pressure + (parameters.adiabatic_index - 1.0) * (heat - cool)
+    gas = state.gas_pressure + held((parameters.adiabatic_index - 1.0) * (heat - cool), state.step >= 0)
     state = dataclasses.replace(state, gas_pressure=gas, books=books)
     return inject(state, parameters, model, dt) if model.inject else state
 
@@ -230,7 +249,8 @@ def inject(state: State, parameters: Parameters, model: Model, dt: jax.Array) ->
         gained = (m.volume * background.density(added, y)).astype(jnp.float64)
         return {"excess": excess}, histograms, (gained, gained * moment_functions(state)[1])
 
-    markers, _, (number, energy) = pass_over(model.layout, body, state, (background, added))
+    sizes = expected_sizes(background, added, state.b)[:2]
+    markers, _, (number, energy) = pass_over(model.layout, body, state, (background, added), sizes=sizes)
     return dataclasses.replace(
         state,
         markers=markers,

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from crmc.physics.ensemble import held
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.spectrum import SIGNS, wave_energy_unit
 from crmc.physics.state import State
@@ -44,7 +45,7 @@ def damp(state: State, parameters: Parameters, model: Model, dt: jax.Array) -> t
     heat = unit * jnp.sum(state.e - damped)
     seeded = unit * jnp.sum(floored - damped)
     books = dataclasses.replace(state.books, injected=state.books.injected + seeded / state.b)
-    gas = state.gas_pressure + (parameters.adiabatic_index - 1.0) * heat
+    gas = state.gas_pressure + held((parameters.adiabatic_index - 1.0) * heat, state.step >= 0)
     return dataclasses.replace(state, e=floored, gas_pressure=gas, books=books), heat
 
 

@@ -14,8 +14,9 @@ import jax
 import jax.numpy as jnp
 
 from crmc.physics.ensemble import pass_over
+from crmc.physics.exact import rounded
 from crmc.physics.linear import solve_positive
-from crmc.physics.moments import moment_functions, symmetric
+from crmc.physics.moments import expected_sizes, moment_functions, symmetric
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
 
@@ -58,21 +59,32 @@ def _planes(state: State, parameters: Parameters, model: Model) -> tuple[jax.Arr
     """Return the least-squares plane of every cell, (cells, 3), and its number of markers, (cells,)."""
     count = _ROWS * 2 * (_PLACES + 1)
 
-    def body(state: State, parameters: Parameters, words: None, fit: _Fit) -> tuple:
+    def body(state: State, shared: tuple, words: None, fit: _Fit) -> tuple:
+        parameters, *sizes = shared
         volume = state.markers.volume.astype(jnp.float64)
         cell, features = _cells(state, parameters)
         old = _old(state, parameters)
         members = jnp.where(volume > 0.0, 1.0, 0.0)
+        volumes, weights = (size[cell // (2 * (_PLACES + 1))][:, None] for size in sizes)
+        square = volume[:, None, None] * features[:, :, None] * features[:, None, :]
         fit = _Fit(
-            fit.moment.at[cell].add(volume[:, None, None] * features[:, :, None] * features[:, None, :]),
-            fit.target.at[cell].add(old[:, None] * features),
+            fit.moment.at[cell].add(rounded(square, volumes[..., None])),
+            fit.target.at[cell].add(rounded(old[:, None] * features, weights)),
             fit.members.at[cell].add(members),
         )
         return {}, fit, ()
 
     zeros = _Fit(jnp.zeros((count, 3, 3)), jnp.zeros((count, 3)), jnp.zeros(count))
-    _, fit, _ = pass_over(model.layout, body, state, parameters, zeros=zeros)
+    _, fit, _ = pass_over(model.layout, body, state, (parameters, *_row_sizes(state, parameters)), zeros=zeros)
     return _solve(fit.moment, fit.target), fit.members
+
+
+def _row_sizes(state: State, parameters: Parameters) -> tuple[jax.Array, jax.Array]:
+    """Return the volume of every row of cells, and the weight of F0 in it, (_ROWS,) each."""
+    background = parameters.background
+    edges = jnp.linspace(jnp.log(background.momentum_min), jnp.log(background.momentum_max), _ROWS + 1)
+    volume = 2.0 / 3.0 * jnp.diff(jnp.exp(3.0 * edges))
+    return volume, volume * background.density(state.amplitude, jnp.exp(0.5 * (edges[1:] + edges[:-1])))
 
 
 def _old(state: State, parameters: Parameters) -> jax.Array:
@@ -118,7 +130,10 @@ def _restoring(state: State, parameters: Parameters, model: Model, plane: jax.Ar
         matrix = tuple(envelope * phi[i] * phi[j] for i in range(4) for j in range(i, 4))
         return {}, histograms, (matrix, tuple((old - new) * x for x in phi))
 
-    matrix, missing = pass_over(model.layout, body, state, (parameters, plane, members))[2]
+    number, energy, square = expected_sizes(parameters.background, state.amplitude, state.b)
+    first, row = (number, energy, energy, energy), (energy, square, square, square)
+    sizes = (*first, *(row[j] for i in range(1, 4) for j in range(i, 4))), first
+    matrix, missing = pass_over(model.layout, body, state, (parameters, plane, members), sizes=sizes)[2]
     full, right = symmetric(matrix), jnp.stack(missing)
     solution = solve_positive(full, right)
     # One refinement: the second takes out the round-off of the first.

@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from crmc.physics.exact import rounded
 from crmc.physics.spectrum import CELLS_PER_OCTAVE, DEPOSIT_CELLS, DEPOSIT_OCTAVES, SIGNS, SpectrumGrid
 from crmc.solvers.monte_carlo.kernel import Kick
 from crmc.solvers.monte_carlo.tables import deposited
@@ -78,12 +79,15 @@ def deposits(grid: SpectrumGrid, kick: Kick, weight: jax.Array, b: jax.Array) ->
     return at(kick.q, weight), at(kick.frame.q, -weight)
 
 
-def add_deposits(histogram: jax.Array, found: Sequence[Deposit]) -> jax.Array:
-    """Return ``histogram`` with the deposits ``found`` added, (2, DEPOSIT_CELLS + 1) [code]."""
+def add_deposits(histogram: jax.Array, found: Sequence[Deposit], size: jax.Array) -> jax.Array:
+    """Return ``histogram`` with the deposits ``found`` added, (2, DEPOSIT_CELLS + 1) [code].
+
+    size: expected sum of all weights, for which additions are exact (`physics.exact`), () [code]
+    """
     flat = histogram.reshape(-1)
     for one in found:
-        flat = flat.at[one.cell].add(one.below.astype(flat.dtype), mode="promise_in_bounds")
-        flat = flat.at[one.cell + 1].add(one.above.astype(flat.dtype), mode="promise_in_bounds")
+        flat = flat.at[one.cell].add(rounded(one.below, size), mode="promise_in_bounds")
+        flat = flat.at[one.cell + 1].add(rounded(one.above, size), mode="promise_in_bounds")
     return flat.reshape(histogram.shape)
 
 

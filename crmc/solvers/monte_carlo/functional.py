@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from crmc.physics.exact import rounded
 from crmc.physics.linear import solve_positive
 from crmc.physics.markers import Markers
 from crmc.physics.parameters import Parameters
@@ -54,6 +55,7 @@ def resonant_histogram(
     weight: jax.Array,
     envelope: jax.Array,
     b: jax.Array,
+    size: jax.Array | float = 0.0,
 ) -> jax.Array:
     """Return the sums of ``weight``/(g x') and ``envelope``/(g x') by helicity, p' and q, `histogram_shape` [code].
 
@@ -63,6 +65,7 @@ def resonant_histogram(
 
     frame: markers in the frame of the wave
     weight, envelope: the two results of `wave_frame_weight`, (N,) [code]
+    size: expected sum of the envelopes, for which sums are exact (`physics.exact`), 0 for plain ones, () [code]
     """
     dtype = frame.q.dtype
     x, P = jnp.abs(frame.q) / b.astype(dtype), frame.momentum / b.astype(dtype)
@@ -80,7 +83,8 @@ def resonant_histogram(
     index = (helicity * HISTOGRAM_ROWS + row) * HISTOGRAM_CELLS + cell
     shape = histogram_shape()
     empty = jnp.zeros(math.prod(shape[1:]))
-    sums = [empty.at[index].add(share * x, mode="promise_in_bounds") for x in (weight, envelope)]
+    size = size / grid.x_gap
+    sums = [empty.at[index].add(rounded(share * x, size), mode="promise_in_bounds") for x in (weight, envelope)]
     return jnp.stack(sums).reshape(shape)
 
 

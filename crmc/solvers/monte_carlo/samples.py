@@ -17,8 +17,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from crmc.physics import gradient, markers
-from crmc.physics.ensemble import excerpt, joined, spread
+from crmc.physics.ensemble import excerpt, held, joined, spread
 from crmc.physics.markers import Markers, padded
+from crmc.physics.moments import expected_sizes
 from crmc.physics.parameters import MOST_REFINED, Model, Parameters
 from crmc.physics.state import State
 from crmc.physics.waves import wave_velocities
@@ -117,6 +118,7 @@ def functional_sample(
     count = -(-words.shape[0] // model.layout.devices) * model.layout.devices
     before, after = padded(before, count), padded(after, count)
     words = jnp.pad(words, (0, count - words.shape[0]))
+    before, after, words = held((before, after, words), state.step >= 0)
     return spread(model.layout, local, (before, after, words), shared)[1]
 
 
@@ -205,7 +207,8 @@ class _ShortSteps(NamedTuple):
         both = jax.tree.map(lambda *x: jnp.stack(x), before.markers, after.markers)
         frame = kick.frame._replace(q=q)
         found = jax.vmap(weights)(q, both)
-        return functional.resonant_histogram(self.parameters.grid, background, frame, *found, before.b)
+        size = expected_sizes(background, before.amplitude, before.b).number
+        return functional.resonant_histogram(self.parameters.grid, background, frame, *found, before.b, size)
 
 
 def _relaxed_histogram(

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from crmc.physics import tube
 from crmc.physics.ensemble import held, pass_over
 from crmc.physics.markers import Markers
-from crmc.physics.moments import moment_functions
+from crmc.physics.moments import Sizes, expected_sizes, moment_functions
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
 from crmc.physics.waves import damp, grow, wave_velocities
@@ -72,7 +72,7 @@ def _scatter_spectrum(
     lookup = kernel.make_lookup(compressed(parameters.grid, metric, nu_dt), state.markers.rise.dtype)
 
     def body(state: State, shared: tuple, words: jax.Array, histograms: jax.Array) -> tuple:
-        parameters, lookup, order, nu_dt, b = shared
+        parameters, lookup, order, nu_dt, b, deposited = shared
         weighing = state.markers.weighing(parameters.background, state.amplitude)
         full = weighing.full(state.markers)
         state, work = tube.carry(state, full, b)
@@ -88,7 +88,7 @@ def _scatter_spectrum(
             state = kernel.after_kick(state, kick)
             after = weighing.estimated(state.markers, model.estimator)
             found = held(deposits(parameters.grid, kick, 0.5 * (weight + after), b), state.step >= 0)
-            histograms = histograms.at[direction].set(add_deposits(histograms[direction], found))
+            histograms = histograms.at[direction].set(add_deposits(histograms[direction], found, deposited))
             return state, after, _added(exchanged, full, kernel.energy_change(kick)), histograms
 
         nothing = jnp.zeros_like(full), jnp.zeros_like(full)
@@ -97,9 +97,13 @@ def _scatter_spectrum(
         control = weight if model.estimator == "delta_f" else weighing.control(state.markers)
         return _moved(state.markers), histograms, (work, _exchange(state, full, control, exchanged))
 
-    shared = parameters, lookup, order, nu_dt, b
+    size = expected_sizes(parameters.background, before.amplitude, b)
+    # Of w = W - V F0 a single node takes far less than this; a state so far from F0 loses exactness alone.
+    deposited = size.number * (2.0**-13 if model.estimator == "delta_f" else 1.0)
+    shared = parameters, lookup, order, nu_dt, b, deposited
     zeros = jnp.stack([empty_histogram()] * 2)
-    markers, histograms, (work, sums) = pass_over(model.layout, body, before, shared, noise, zeros)
+    sizes = tube.work_sizes(before, parameters), _exchange_sizes(size, state, parameters)
+    markers, histograms, (work, sums) = pass_over(model.layout, body, before, shared, noise, zeros, sizes)
     state = tube.add_work(dataclasses.replace(state, markers=markers), before.b, work)
     kicking, V = state.e, wave_velocities(state, parameters)
     offered = kicking * kick_gain(parameters.grid, kicking, V, histograms, state.b)
@@ -143,7 +147,10 @@ def _scatter_constant(
         sums = _exchange(state, full, weighing.control(state.markers), exchanged)
         return _moved(state.markers), histograms, (work, tuple(share), sums)
 
-    markers, _, (work, share, sums) = pass_over(model.layout, body, before, (parameters, order, b), noise)
+    size = expected_sizes(parameters.background, before.amplitude, b)
+    exchange = _exchange_sizes(size, state, parameters)
+    sizes = tube.work_sizes(before, parameters), (exchange.exchanged,) * order.size, exchange
+    markers, _, (work, share, sums) = pass_over(model.layout, body, before, (parameters, order, b), noise, (), sizes)
     state = tube.add_work(dataclasses.replace(state, markers=markers), before.b, work)
     books = dataclasses.replace(state.books, radiated=state.books.radiated - sums.exchanged)
     tally = _tally(state, state.e, sums)._replace(
@@ -151,6 +158,16 @@ def _scatter_constant(
         peak=parameters.scattering_frequency * parameters.dt,
     )
     return dataclasses.replace(state, books=books), tally, _correction(sums, jnp.zeros(())), None
+
+
+def _exchange_sizes(size: Sizes, state: State, parameters: Parameters) -> Exchange:
+    """Return the sizes of the terms of `Exchange`: |d eps| is at most about 2 v_A p, and p < 1 + eps.
+
+    state: at the field of the kicks
+    """
+    speed = jnp.max(jnp.abs(wave_velocities(state, parameters)))
+    exchanged = speed * (size.number + size.energy)
+    return Exchange(exchanged, exchanged, tuple(size))
 
 
 def _order(state: State) -> jax.Array:
@@ -239,9 +256,16 @@ def settle(
 
     if not balanced and model.expansion == "none":
         return state, tally
-    markers, _, (work, supplied) = pass_over(model.layout, body, state, (parameters, correction, b))
+    sizes = tube.work_sizes(state, parameters), _supplied_sizes(state, correction, parameters) if balanced else ()
+    markers, _, (work, supplied) = pass_over(model.layout, body, state, (parameters, correction, b), sizes=sizes)
     if balanced:
         given, energy = (state.b * x for x in supplied)
         tally = tally._replace(imbalance=tally.imbalance - given, correction=jnp.abs(given) / energy)
     moved = tube.add_work(tube.change_surroundings(state, parameters, model, b), state.b, work)
     return dataclasses.replace(moved, markers=markers), tally
+
+
+def _supplied_sizes(state: State, correction: Correction, parameters: Parameters) -> tuple[jax.Array, jax.Array]:
+    """Return the sizes of eta V F0 (eps - mean) eps and V F0 eps, the terms of `settle`."""
+    size = expected_sizes(parameters.background, state.amplitude, state.b)
+    return jnp.abs(correction.eta) * (size.square + jnp.abs(correction.mean) * size.energy), size.energy

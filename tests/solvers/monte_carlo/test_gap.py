@@ -159,7 +159,7 @@ def test_deposit_sums_to_the_energy_of_kicks_across_the_gap():
     kick = spectrum_kick(grid, make_lookup(table, frame.q.dtype), frame, b, nu_dt, bits, across=True)
     assert 0.02 < float((kick.q < 0.0).mean()) < 0.5
     weight = jnp.asarray(np.random.default_rng(3).normal(size=8192))
-    histogram = add_deposits(empty_histogram(), deposits(grid, kick, weight, b))
+    histogram = add_deposits(empty_histogram(), deposits(grid, kick, weight, b), jnp.zeros(()))
     given = jnp.sum(e * kick_gain(grid, e[None], V[None], histogram[None], b)[0])
     moved = float(b * jnp.sum(jnp.abs(weight * energy_change(kick))))
     want = -float(b * jnp.sum(weight * energy_change(kick)))
