@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from jax.stages import Compiled
@@ -27,7 +27,9 @@ class Production(NamedTuple):
     device: str
 
 
-def prepare(markers: int, drawn: int | None = None) -> Callable[[], Production]:
+def prepare(
+    markers: int, drawn: int | None = None, kernel: Literal["plain", "fused"] = "plain"
+) -> Callable[[], Production]:
     """Set up the halo problem and return a function that compiles its step.
 
     Samples of the growth functional and coarse-graining are left out: they come once in many steps.  Call
@@ -35,6 +37,7 @@ def prepare(markers: int, drawn: int | None = None) -> Callable[[], Production]:
 
     drawn: number of markers drawn; a larger number of markers must be a multiple of it, and the others are copies, made
         on the device, that share the weights (default: all are drawn, on the host)
+    kernel: as for `layout.Layout`
     """
     import jax
     import jax.numpy as jnp
@@ -48,7 +51,7 @@ def prepare(markers: int, drawn: int | None = None) -> Callable[[], Production]:
 
     jax.config.update("jax_enable_x64", True)
     setup = build(load_config("halo", [f"run.markers={min(drawn or markers, markers)}"]))
-    layout = choose_layout(markers)
+    layout = choose_layout(markers, kernel=kernel)
     never = Cadence(*(jnp.asarray(2**30, jnp.int64) for _ in Cadence._fields))
     model = dataclasses.replace(setup.model, coarse_grain=False, layout=layout)
     # The functional is sampled at step 0.

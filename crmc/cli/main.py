@@ -121,7 +121,7 @@ def _layout(arguments: argparse.Namespace, config: Config) -> Layout:
     offer_cores()
     if arguments.distributed:
         join(*given)
-    return choose_layout(config.run.markers, config.run.replica_count, arguments.devices)
+    return choose_layout(config.run.markers, config.run.replica_count, arguments.devices, arguments.kernel)
 
 
 def _sweep(arguments: argparse.Namespace) -> int:

@@ -16,6 +16,8 @@ from crmc.config.errors import ConfigError
 _SOLVERS = ("monte-carlo", "fokker-planck")
 #: Names of `derivatives.MODES`, the default first.
 _MODES = ("forward", "reverse", "finite-difference")
+#: Values of `layout.Layout.kernel`, the default first.
+_KERNELS = ("plain", "fused")
 _DEFAULT_AVERAGES = "heating_rate,mean_free_path,pressure_anisotropy"
 
 
@@ -100,6 +102,12 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="continue an interrupted run from its checkpoint")
     parser.add_argument("--quiet", action="store_true", help="print no progress bar and no table")
     parser.add_argument("--devices", type=int, metavar="N", help="spread the markers over N devices (default: all)")
+    parser.add_argument(
+        "--kernel",
+        choices=_KERNELS,
+        default=_KERNELS[0],
+        help="how a GPU kicks the markers: plain (default), functions that XLA compiles, or fused, one kernel",
+    )
     job = parser.add_argument_group("jobs of several processes")
     job.add_argument(
         "--distributed", action="store_true", help="join the processes of a job (SLURM, Open MPI, or given below)"

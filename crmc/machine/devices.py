@@ -10,7 +10,7 @@ import dataclasses
 import math
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import numpy as np
@@ -54,14 +54,19 @@ def compiler_options() -> dict[str, str | bool]:
     return {"xla_cpu_prefer_vector_width": "512", "xla_cpu_scheduler_type": "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED"}
 
 
-def choose_layout(markers: int, replicas: int = 1, devices: int | None = None) -> Layout:
+def choose_layout(
+    markers: int, replicas: int = 1, devices: int | None = None, kernel: Literal["plain", "fused"] = "plain"
+) -> Layout:
     """Return a layout of ``replicas`` replicas with ``markers`` markers in all over ``devices`` devices.
 
     Where the devices can share the replicas evenly they need not wait for each other; else they share the markers of
     one replica after another.
     devices: default: as many as have at least 4096 markers each, and all of them in a job of several processes.
-    Raises ConfigError for fewer than one device, or for more than JAX sees.
+    kernel: as for `Layout`; "fused" needs a GPU.
+    Raises ConfigError for fewer than one device, for more than JAX sees, and for a kernel that does not run here.
     """
+    if kernel == "fused" and jax.default_backend() != "gpu":
+        raise ConfigError(f"--kernel fused: JAX sees no GPU here but {jax.default_backend()}; leave it out")
     present = jax.device_count()
     if devices is None:
         # Every process of a job has its part.
@@ -72,7 +77,8 @@ def choose_layout(markers: int, replicas: int = 1, devices: int | None = None) -
     elif not 1 <= devices <= present:
         raise ConfigError(f"--devices {devices}: JAX sees {present} here; ask for 1 to {present}")
     block = one_device().block
-    return Layout(1, block, devices) if replicas % devices == 0 else Layout(devices, block)
+    devices, across = (1, devices) if replicas % devices == 0 else (devices, 1)
+    return Layout(devices, block, across, kernel)
 
 
 def one_device() -> Layout:

@@ -48,4 +48,3 @@ def _shift(size: jax.Array) -> jax.Array:
     bits = jax.lax.bitcast_convert_type(jax.lax.stop_gradient(jnp.asarray(size, jnp.float64)), jnp.uint64)
     power = jax.lax.bitcast_convert_type(bits & _EXPONENT, jnp.float64)
     return jax.lax.stop_gradient(1.5 * 2.0**HEADROOM * power)
-

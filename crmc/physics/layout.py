@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Literal
 
 import jax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
@@ -21,12 +22,15 @@ class Layout:
     devices: number of devices, the first ones that JAX lists, that share the markers of a replica; the number of
         markers must be a multiple of it.
     block: most markers of a device that are processed at a time.
+    kernel: how a device kicks its markers: "plain", functions that XLA compiles, or "fused", one kernel for a GPU
+        (interpreted, slowly, on a CPU).
     across: number of devices that share the replicas, whose number must be a multiple of it; 1 where ``devices`` > 1.
     """
 
     devices: int = 1
     block: int = 8192
     across: int = 1
+    kernel: Literal["plain", "fused"] = "plain"
 
     def filled(self, share: int) -> int:
         """Return the number of markers, at least share, that fills blocks evenly and a core's vectors completely.

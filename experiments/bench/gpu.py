@@ -1,6 +1,6 @@
 """Measure one piece of `gpu.sh` in a process of its own, write it as JSON, and print all pieces as a table.
 
-    python gpu.py speed FOLDER 1e7,1e6 [DRAWN]    marker-steps per second by number of markers
+    python gpu.py speed FOLDER 1e7,1e6 [DRAWN [KERNEL]]  marker-steps per second by number of markers
     python gpu.py most FOLDER 1e9,5e8 [DRAWN]     the first number of markers that fits
     python gpu.py halo FOLDER [section.key=value ...]    a run, again, and interrupted and resumed: equal to the bit?
     python gpu.py cpu FOLDER [section.key=value ...]     the same run, to be compared
@@ -55,9 +55,9 @@ def numbers(text: str) -> list[int]:
 class Worker:
     """A process that has compiled the production step; it answers lines of JSON (`crmc.bench.worker`)."""
 
-    def __init__(self, markers: int, drawn: str):
-        command = [sys.executable, "-m", "crmc.bench.worker", "crmc", str(markers), str(int(float(drawn)))]
-        self.markers = markers
+    def __init__(self, markers: int, drawn: str, kernel: str = "plain"):
+        command = [sys.executable, "-m", "crmc.bench.worker", "crmc", str(markers), str(int(float(drawn))), kernel]
+        self.markers, self.kernel = markers, kernel
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
@@ -92,6 +92,7 @@ class Worker:
         self.process.kill()
         return {
             "markers": self.markers,
+            "kernel": self.kernel,
             "device": about["device"],
             "compile_seconds": about["compile_seconds"],
             "seconds_per_step": step,
@@ -100,13 +101,13 @@ class Worker:
         }
 
 
-def speed(folder: Path, sizes: str, drawn: str = "1e6") -> None:
+def speed(folder: Path, sizes: str, drawn: str = "1e6", kernel: str = "plain") -> None:
     """Time the production step; all sizes compile at the same time and are then timed in the order given."""
-    workers = [Worker(size, drawn) for size in numbers(sizes)]
+    workers = [Worker(size, drawn, kernel) for size in numbers(sizes)]
     about, rows = [worker.answer() for worker in workers], []
     for worker, one in zip(workers, about, strict=True):
         rows.append(worker.measured(one))
-        write(folder, "speed", rows)
+        write(folder, "speed" if kernel == "plain" else kernel, rows)
 
 
 def most(folder: Path, sizes: str, drawn: str = "1e6") -> None:
@@ -215,12 +216,12 @@ def seconds_of(folder: Path, name: str) -> str:
 
 def speeds(folder: Path) -> list[tuple[str, str]]:
     """Return the lines of pieces ``speed`` and ``most``."""
-    found, lines = read(folder, "speed"), []
-    for row in sorted(found or [], key=lambda x: x["markers"]):
+    found, lines = (read(folder, "speed") or []) + (read(folder, "fused") or []), []
+    for row in sorted(found, key=lambda x: x["markers"]):
         rate = row["marker_steps_per_second"]
         shares = ", ".join(f"{100 * rate / limit:.1f} % of {name}" for name, limit in LIMITS.items())
         text = f"{rate:.3g} marker-steps/s, {1e3 * row['seconds_per_step']:.3g} ms a step ({shares})"
-        lines.append((f"{row['markers']:,} markers", text))
+        lines.append((f"{row['markers']:,} markers, {row['kernel']}", text))
     for row in read(folder, "most") or []:
         fits = f"{row['marker_steps_per_second']:.3g} marker-steps/s" if row["fits"] else f"no: {row['why']}"
         lines.append((f"fits {row['markers']:,}?", fits))

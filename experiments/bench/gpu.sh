@@ -78,6 +78,7 @@ fi
 # On cores of its own while the GPU works.
 piece cpu 240 env JAX_PLATFORMS=cpu nice "${gpu[@]}" cpu "$out" "${halo[@]}" &
 piece speed 130 "${gpu[@]}" speed "$out" "$sizes" "$drawn"
+[[ -n "${SMALL:-}" ]] || piece fused 90 "${gpu[@]}" speed "$out" 1e7,32768 "$drawn" fused
 piece halo 70 "${gpu[@]}" halo "$out" "${halo[@]}"
 sweep sweep8 45 "$eight"
 piece most 50 "${gpu[@]}" most "$out" "$most" "$drawn"

@@ -43,7 +43,7 @@ def test_failure_leaves_the_other_pieces_alone(tmp_path: Path) -> None:
     found = measure(tmp_path, **stand_in(tmp_path))
     assert found.returncode == 1
     done = [line for line in (tmp_path / "notes").read_text().splitlines() if "gpu.py cpu" not in line]
-    words = ("speed", "halo", "sweep8.nc", "most", "sweep32.nc", "sensitivity", "qlt", "table")
+    words = ("speed", "fused", "halo", "sweep8.nc", "most", "sweep32.nc", "sensitivity", "qlt", "table")
     assert len(done) == len(words) and all(word in line for word, line in zip(words, done, strict=True))
     assert "1e7,32768,1e6,1e8" in done[0]
     failed = (tmp_path / "out" / "failed").read_text().splitlines()
@@ -91,14 +91,14 @@ def test_any_bit_counts() -> None:
 def test_table(tmp_path: Path) -> None:
     """Speeds with their shares of the limits, the size that fits after one that does not, and what differs, by name."""
     gpu = load_script("bench", "gpu")
-    rows = [{"markers": 10**7, "marker_steps_per_second": 4.7e9, "seconds_per_step": 1e7 / 4.7e9}]
+    rows = [{"markers": 10**7, "kernel": "plain", "marker_steps_per_second": 4.7e9, "seconds_per_step": 1e7 / 4.7e9}]
     gpu.write(tmp_path, "speed", rows)
     most = [{"markers": 10**9, "fits": False, "why": "RESOURCE_EXHAUSTED"}]
     gpu.write(tmp_path, "most", [*most, {"markers": 10**8, "fits": True, "marker_steps_per_second": 5e9}])
     run = {"wall_seconds": 3.0, "steps": 3192, "compile_seconds": 20.0}
     gpu.write(tmp_path, "halo", {"first": run, "again": run | {"differ": []}, "resumed": {"at": 9, "differ": ["b"]}})
     lines = dict(gpu.speeds(tmp_path) + gpu.runs(tmp_path))
-    assert lines["10,000,000 markers"].endswith("2.13 ms a step (5.0 % of memory, 22.4 % of issue)")
+    assert lines["10,000,000 markers, plain"].endswith("2.13 ms a step (5.0 % of memory, 22.4 % of issue)")
     assert lines["fits 1,000,000,000?"] == "no: RESOURCE_EXHAUSTED"
     assert lines["fits 100,000,000?"] == "5e+09 marker-steps/s"
     assert lines["halo again"] == "equal to the bit" and lines["halo resumed at step 9"] == "DIFFERS: b"

@@ -9,99 +9,277 @@ no bit.  Markers that a kick leaves where they are deposit nothing.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Sequence
 from functools import partial
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import triton
 
 from crmc.physics import tube
+from crmc.physics.ensemble import spread
 from crmc.physics.exact import rounded
+from crmc.physics.layout import _AXIS
 from crmc.physics.markers import Markers
+from crmc.physics.moments import moment_functions
 from crmc.physics.noise import word_pair
 from crmc.physics.parameters import Model
+from crmc.physics.spectrum import CELLS, DEPOSIT_CELLS, ROWS
 from crmc.physics.state import State
+from crmc.physics.waves import wave_velocities
 from crmc.solvers.monte_carlo import kernel
-from crmc.solvers.monte_carlo.deposits import deposits, empty_histogram
+from crmc.solvers.monte_carlo.deposits import deposits
+from crmc.theory.distribution import Background
 
-#: Markers that a program holds in registers, its warps, most programs, and copies of the histograms.
+#: Markers that a program holds at a time, its warps, most programs, and most copies of the histograms.
 BLOCK, _WARPS, _PROGRAMS, _COPIES = 256, 4, 132 * 8, 132
 _FIELDS = ("birth_momentum", "parallel_momentum", "rise", "volume", "excess")
-#: Scalars that the kernel needs, in the order in which they lie in one array.
-_GRID = ("x_low", "x_top", "x_gap", "row_start", "row_step")
+#: Entries of the histograms of both directions and helicities.
+_ENTRIES = 4 * (DEPOSIT_CELLS + 1)
 
 
 class Kicks(NamedTuple):
-    """What the kernel needs beside the markers.
+    """What the kernel needs beside markers, words and table.
 
     start, b: B/B0 before the expansion and at the kicks, ()
     velocity: phase velocities of both directions' waves, (2,) [c]
     nu_dt: as for `kernel.spectrum_kick`, ()
-    first: number of the direction that kicks first, ()
-    lookup: look-up of both directions' metric
-    amplitude, index, turnover: those of F0, (K,)
-    grid: values of `_GRID`
-    sizes: expected sizes of the sums: of the deposits, of both terms of the work, and of the terms of `Exchange`
+    reference: e_ref of both directions, (2,)
+    grid: values of `GRID`, (5,)
+    amplitude, spectral_index, turnover: those of the components of F0, (K,)
+    sizes: expected sizes of the deposits, and then of every term, (1 + terms,)
+    first: number of the direction that kicks first, () integer
+    begin: number of the first marker of these, by which random words are drawn, () integer
     """
 
     start: jax.Array
     b: jax.Array
     velocity: jax.Array
     nu_dt: jax.Array
-    first: jax.Array
-    lookup: kernel.Lookup
+    reference: jax.Array
+    grid: jax.Array
     amplitude: jax.Array
-    index: jax.Array
+    spectral_index: jax.Array
     turnover: jax.Array
-    grid: tuple[jax.Array, ...]
-    sizes: tuple[jax.Array, ...]
+    sizes: jax.Array
+    first: jax.Array
+    begin: jax.Array
 
 
-def kicked(
-    markers: Markers, words: tuple[jax.Array, jax.Array] | jax.Array, kicks: Kicks, model: Model, interpret: bool
+#: Fields of the spectrum's grid that a kick needs.
+GRID = ("x_low", "x_top", "x_gap", "row_start", "row_step")
+
+
+@jax.tree_util.register_static
+class _Tables:
+    """The look-up of one direction's metric, read where the kernel needs it."""
+
+    def __init__(self, table: Any, direction: jax.Array, reference: jax.Array):
+        """Read from the reference ``table``, the ``pairs`` of `kernel.Lookup`."""
+        self.table, self.offset, self.reference = table, direction * (2 * ROWS * (CELLS + 1)), [reference]
+
+    def node(self, index: jax.Array, mix: jax.Array) -> jax.Array:
+        """Return what `kernel.Lookup.node` does."""
+        found = self.table[index + self.offset]
+        if found.dtype == jnp.uint64:
+            low, high = (
+                jax.lax.bitcast_convert_type(half.astype(jnp.uint32), mix.dtype)
+                for half in (found, found >> jnp.uint64(32))
+            )
+        else:
+            low, high = found, self.table[index + (self.offset + CELLS + 1)]
+        return low + mix * (high - low)
+
+
+def applies(model: Model) -> bool:
+    """Return whether the kernel makes the kicks of a model: chosen by its layout, without scattering in the gap."""
+    return model.layout.kernel == "fused" and not model.broadened
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+def with_twin(fused: Callable[..., Any], plain: Callable[..., Any], arguments: Any) -> Any:
+    """Return ``fused(arguments)``, whose derivative is that of ``plain``: the kernel itself has none.
+
+    fused, plain: functions of equal results that hold no arrays; arguments: pytree of arrays.
+    """
+    return fused(arguments)
+
+
+@with_twin.defjvp
+def _with_twin_jvp(fused: Callable[..., Any], plain: Callable[..., Any], primals: tuple, tangents: tuple) -> tuple:
+    """Differentiate the plain twin."""
+    return fused(*primals), jax.jvp(plain, primals, tangents)[1]
+
+
+def pass_over(model: Model, arguments: tuple) -> tuple[Markers, jax.Array, tuple]:
+    """Return what `ensemble.pass_over` does for the kicks: markers, histograms, and sums (work, exchange).
+
+    arguments: state before, (parameters, lookup, order, nu_dt, b, expected size of the deposits), key data or words of
+        the step, empty histograms, expected sizes of the terms
+    """
+    before, (parameters, lookup, order, nu_dt, b, deposited), noise, _, sizes = arguments
+    kicked = dataclasses.replace(before, markers=None, b=b)
+    background = parameters.background
+    kicks = Kicks(
+        before.b,
+        b,
+        wave_velocities(kicked, parameters),
+        nu_dt,
+        lookup.reference,
+        jnp.stack([getattr(parameters.grid, name) for name in GRID]),
+        before.amplitude,
+        background.index,
+        background.turnover,
+        jnp.stack([deposited, *jax.tree.leaves(sizes)]),
+        order[0],
+        jnp.zeros((), jnp.int64),
+    )
+
+    def local(ensemble: tuple, shared: tuple) -> tuple[dict[str, jax.Array], tuple]:
+        (markers, words), (table, kicks, key) = ensemble, shared
+        count, layout = markers.rise.shape[0], model.layout
+        begin = jax.lax.axis_index(_AXIS) * count if layout.devices > 1 else 0
+        kicks = kicks._replace(begin=jnp.asarray(begin, jnp.int32), first=kicks.first.astype(jnp.int32))
+        halves = (key,) if words is None else (words.astype(jnp.uint32), (words >> jnp.uint64(32)).astype(jnp.uint32))
+        changes, *sums = pass_over_kicks(
+            markers,
+            halves,
+            table,
+            kicks,
+            full_f=model.estimator == "full_f",
+            interpret=jax.default_backend() == "cpu",
+        )
+        return changes, tuple(sums)
+
+    key, words = (noise, None) if noise.dtype == jnp.uint32 else (None, noise)
+    changes, (histograms, sums) = spread(model.layout, local, (before.markers, words), (lookup.pairs, kicks, key))
+    found = jax.tree.unflatten(jax.tree.structure(sizes), sums)
+    return dataclasses.replace(before.markers, **changes), histograms, found
+
+
+def pass_over_kicks(
+    markers: Markers, words: tuple[jax.Array, ...], table: jax.Array, kicks: Kicks, *, full_f: bool, interpret: bool
 ) -> tuple[dict[str, jax.Array], jax.Array, tuple[jax.Array, ...]]:
     """Return the changed fields of the markers, the histograms (2, 2, DEPOSIT_CELLS + 1), and the sums, () each.
 
-    words: data of the step's random key, (2,) uint32, or the words of both directions, (N,) uint32 each
-    interpret: whether to interpret the kernel, for tests without a GPU
+    words: data of the step's random key, (2,) uint32, alone; or the words of both directions, (N,) uint32 each
+    table: the ``pairs`` of the look-up of both directions
+    full_f: whether the estimator sums full weights
+    interpret: whether to interpret the kernel, where there is no GPU
     """
-    count, dtype = markers.rise.shape[0], markers.rise.dtype
+    count, dtype, terms = markers.rise.shape[0], markers.rise.dtype, kicks.sizes.shape[0] - 1
     blocks = pl.cdiv(count, BLOCK)
     programs = min(_PROGRAMS, blocks)
-    copies = min(_COPIES, programs)
-    numbers, unpack = _packed(kicks)
-    zeros = jnp.broadcast_to(empty_histogram().reshape(-1), (copies, 2 * empty_histogram().size // 1)) * 0.0
-    zeros = jnp.zeros((copies * 2 * empty_histogram().size,))
-    given = words if isinstance(words, tuple) else (words,)
+    copies, turns = min(_COPIES, programs), pl.cdiv(blocks, programs)
+    small = jax.tree.map(jnp.atleast_1d, kicks)
     fields = [getattr(markers, name) for name in _FIELDS]
-    tables = (kicks.lookup.values, kicks.lookup.pairs)
-    per_program = pl.cdiv(blocks, programs)
-    body = partial(
-        _kernel, unpack=unpack, count=count, per_program=per_program, copies=copies, given=len(given), model=model
-    )
-    operands = (numbers, *given, *tables, *fields, zeros)
-    terms = len(kicks.sizes) - 1
-    place = pl.BlockSpec(memory_space=pl.ANY) if False else pl.no_block_spec
-    moved, risen, histograms, sums = pl.pallas_call(
-        body,
+    operands = (*small, *words, table, *fields, jnp.zeros(copies * _ENTRIES))
+    run = pl.pallas_call(
+        partial(
+            _kernel, count=count, turns=turns, copies=copies, given=len(words) > 1, full_f=full_f, interpret=interpret
+        ),
         grid=(programs,),
-        in_specs=[place] * len(operands),
-        out_specs=[place] * 4,
         out_shape=[
             jax.ShapeDtypeStruct((count,), dtype),
             jax.ShapeDtypeStruct((count,), dtype),
-            jax.ShapeDtypeStruct(zeros.shape, jnp.float64),
+            jax.ShapeDtypeStruct((copies * _ENTRIES,), jnp.float64),
             jax.ShapeDtypeStruct((programs * terms,), jnp.float64),
         ],
         input_output_aliases={len(operands) - 1: 2},
         interpret=interpret,
         compiler_params=None if interpret else triton.CompilerParams(num_warps=_WARPS, num_stages=1),
         name="kicks",
-    )(*operands)
-    histograms = jnp.sum(histograms.reshape(copies, 2, *empty_histogram().shape), axis=0)
+    )
+    moved, risen, histograms, sums = run(*operands)
+    histograms = jnp.sum(histograms.reshape(copies, 2, 2, DEPOSIT_CELLS + 1), axis=0)
     found = jnp.sum(sums.reshape(programs, terms), axis=0)
     return {"parallel_momentum": moved, "rise": risen}, histograms, tuple(found)
+
+
+def _kernel(*refs: Any, count: int, turns: int, copies: int, given: bool, full_f: bool, interpret: bool) -> None:
+    """Take the blocks of one program through the step.
+
+    refs: of `Kicks`, of words, table, markers and zeros; then of p_par, rise, histograms and sums
+    count: number of markers; turns: blocks of a program; copies: of the histograms; given: whether words are given;
+        full_f, interpret: as for `pass_over_kicks`
+    """
+    small = Kicks(*refs[: len(Kicks._fields)])
+    words, (table, *fields, _, moved_ref, rise_ref, histogram_ref, sums_ref) = (
+        refs[len(small) : len(small) + 1 + given],
+        refs[len(small) + 1 + given :],
+    )
+    program, terms = pl.program_id(0), small.sizes.shape[0] - 1
+    sizes, begin = [small.sizes[i] for i in range(1 + terms)], small.begin[0]
+
+    def turn(i: jax.Array, sums: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
+        number = (program * turns + i) * BLOCK + jnp.arange(BLOCK, dtype=jnp.int32)
+        mine = number < count
+        place = jnp.minimum(number, count - 1)
+        y0, parallel, rise, volume, excess = (ref[place] for ref in fields)
+        volume, excess = (jnp.where(mine, x, jnp.zeros_like(x)) for x in (volume, excess))
+        markers = Markers(y0, parallel, rise, volume, excess)
+        both = tuple(ref[place] for ref in words) if given else word_pair((words[0][0], words[0][1]), begin + place)
+        markers, found, added = _stepped(markers, both, small, table, full_f)
+        for cell, weight, moves in added:
+            spot = (program % copies) * _ENTRIES + cell
+            _add(histogram_ref, spot, rounded(weight, sizes[0]), mine & moves, interpret)
+        triton.store(moved_ref.at[number], markers.parallel_momentum, mask=mine)
+        triton.store(rise_ref.at[number], markers.rise, mask=mine)
+        return tuple(x + jnp.sum(rounded(y, size)) for x, y, size in zip(sums, found, sizes[1:], strict=True))
+
+    sums = jax.lax.fori_loop(0, turns, turn, (jnp.zeros((), jnp.float64),) * terms)
+    for i, x in enumerate(sums):
+        sums_ref[program * terms + i] = x
+
+
+def _add(histograms: Any, spot: jax.Array, weight: jax.Array, mask: jax.Array, interpret: bool) -> None:
+    """Add weights to the entries ``spot`` of the reference ``histograms`` where ``mask`` is true."""
+    if interpret:  # Pallas interprets atomic additions as if no two went to one entry
+        histograms[...] = histograms[...].at[spot].add(jnp.where(mask, weight, 0.0))
+    else:
+        triton.atomic_add(histograms, (spot,), weight, mask=mask)
+
+
+def _stepped(
+    markers: Markers, words: Sequence[jax.Array], small: Kicks, table: Any, full_f: bool
+) -> tuple[Markers, tuple[jax.Array, ...], list[tuple[jax.Array, jax.Array, jax.Array]]]:
+    """Return markers after expansion and kicks, the terms of all sums, and what is added to the histograms.
+
+    words: random words of direction + and -, (N,) uint32 each
+    """
+    start, b, first = small.start[0], small.b[0], small.first[0]
+    estimator: Any = "full_f" if full_f else "delta_f"
+    grid: Any = SimpleNamespace(**{name: small.grid[i] for i, name in enumerate(GRID)})
+    nothing: Any = None
+    background = Background(small.spectral_index[...], small.turnover[...], nothing, nothing)
+    weighing = markers.weighing(background, small.amplitude[...])
+    state = State(first, markers, nothing, nothing, start, nothing, nothing)
+    full = weighing.full(markers)
+    state, work = tube.carry(state, full, b)
+    weight = weighing.estimated(state.markers, estimator)
+    exchanged = absolute = jnp.zeros_like(full)
+    added = []
+    for direction in (first, 1 - first):
+        forward = direction == 0
+        V, reference = (jnp.where(forward, x[0], x[1]) for x in (small.velocity, small.reference))
+        m = state.markers
+        frame = kernel.wave_frame(m.momentum_squared(b), m.parallel_momentum, V)
+        lookup: Any = _Tables(table, direction, reference)
+        bits = jnp.where(forward, words[0], words[1])
+        kick = kernel.spectrum_kick(grid, lookup, frame, b, small.nu_dt[0], bits)
+        state = kernel.after_kick(state, kick)
+        after = weighing.estimated(state.markers, estimator)
+        one = full * kernel.energy_change(kick)
+        exchanged, absolute = exchanged + one, absolute + jnp.abs(one)
+        # A marker that stays would deposit +w and -w in one place.
+        moves = kick.q != frame.q
+        for found in deposits(grid, kick, 0.5 * (weight + after), b):
+            cell = 2 * (DEPOSIT_CELLS + 1) * direction.astype(jnp.int32) + found.cell
+            added += [(cell, found.below, moves), (cell + 1, found.above, moves)]
+        weight = after
+    envelope = full - weighing.control(state.markers)
+    eps = moment_functions(state)[1]
+    return state.markers, (*work, exchanged, absolute, envelope, envelope * eps, envelope * eps * eps), added

@@ -160,6 +160,10 @@ class Lookup(NamedTuple):
     pairs: jax.Array
     reference: jax.Array
 
+    def node(self, index: jax.Array, mix: jax.Array) -> jax.Array:
+        """Return Y at flat node ``index`` of the lower row, mixed with the next row by its share ``mix``, (N,)."""
+        return _node(self, index, mix)
+
 
 def make_lookup(table: ScatteringTable, dtype: jnp.dtype) -> Lookup:
     """Return the look-up of a table, of one direction or stacked, for markers of ``dtype``."""
@@ -217,7 +221,7 @@ class _Rows(NamedTuple):
 
     def node(self, i: jax.Array | int) -> jax.Array:
         """Return Y at node i, (N,)."""
-        return _node(self.lookup, self.base + i, self.mix)
+        return self.lookup.node(self.base + i, self.mix)
 
     def value(self, t: jax.Array) -> jax.Array:
         """Return Y at table coordinate t in [0, CELLS], linear within a cell, (N,)."""
@@ -236,9 +240,9 @@ class _Rows(NamedTuple):
 
     def _within(self, at: jax.Array, y: jax.Array) -> jax.Array:
         """Return the table coordinate of y in one of the two cells that meet at the flat node ``at``, (N,)."""
-        near = _node(self.lookup, at, self.mix)
+        near = self.lookup.node(at, self.mix)
         above = near <= y
-        far = _node(self.lookup, at + jnp.where(above, 1, -1), self.mix)
+        far = self.lookup.node(at + jnp.where(above, 1, -1), self.mix)
         left, width = jnp.where(above, near, far), jnp.abs(far - near)
         share = jnp.where(width > 0.0, jnp.clip((y - left) / jnp.where(width > 0.0, width, 1.0), 0.0, 1.0), 0.5)
         return (at - self.base) - jnp.where(above, 0, 1) + share
@@ -252,18 +256,23 @@ def _inverse(pairs: tuple[tuple[_Rows, jax.Array], ...]) -> tuple[jax.Array, ...
 def _odd_nodes(pairs: tuple[tuple[_Rows, jax.Array], ...]) -> tuple[jax.Array, ...]:
     """Return the flat index of the odd node at one end of the cell in which each Y lies, by bisection on the nodes.
 
-    A loop, not unrolled: what it reads is then computed once and not within each of its look-ups (XLA on CPU).
+    On a CPU a loop, not unrolled: what it reads is then computed once and not within each of its look-ups.
     """
     pairs = jax.lax.stop_gradient(pairs)
 
-    def halve(_: int, carry: tuple) -> tuple:
+    def halve(_: jax.Array | int, carry: tuple) -> tuple:
         at, half = carry
-        reached = (_node(rows.lookup, i, rows.mix) <= y for i, (rows, y) in zip(at, pairs, strict=True))
+        reached = (rows.lookup.node(i, rows.mix) <= y for i, (rows, y) in zip(at, pairs, strict=True))
         return tuple(i + jnp.where(up, half, -half) for i, up in zip(at, reached, strict=True)), half // 2
 
     middle = tuple(rows.base + CELLS // 2 for rows, _ in pairs)
-    quarter = jnp.asarray(CELLS // 4, jnp.int32)
-    return jax.lax.fori_loop(0, CELLS.bit_length() - 2, halve, (middle, quarter))[0]
+    turns = CELLS.bit_length() - 2
+    if jax.default_backend() == "cpu":
+        return jax.lax.fori_loop(0, turns, halve, (middle, jnp.asarray(CELLS // 4, jnp.int32)))[0]
+    carry: tuple = middle, CELLS // 4
+    for turn in range(turns):
+        carry = halve(turn, carry)
+    return carry[0]
 
 
 def _rows(grid: SpectrumGrid, lookup: Lookup, direction: jax.Array | int, frame: WaveFrame, b: jax.Array) -> _Rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -15,7 +16,7 @@ from crmc.physics.moments import Sizes, expected_sizes, moment_functions
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
 from crmc.physics.waves import damp, grow, wave_velocities
-from crmc.solvers.monte_carlo import kernel
+from crmc.solvers.monte_carlo import fused, kernel
 from crmc.solvers.monte_carlo.deposits import add_deposits, deposits, empty_histogram, kick_gain
 from crmc.solvers.monte_carlo.tables import Metric, compressed, metric_of
 from crmc.solvers.tally import Tally, empty_tally
@@ -103,7 +104,17 @@ def _scatter_spectrum(
     shared = parameters, lookup, order, nu_dt, b, deposited
     zeros = jnp.stack([empty_histogram()] * 2)
     sizes = tube.work_sizes(before, parameters), _exchange_sizes(size, state, parameters)
-    markers, histograms, (work, sums) = pass_over(model.layout, body, before, shared, noise, zeros, sizes)
+
+    def plain(arguments: tuple) -> tuple:
+        state, shared, noise, zeros, sizes = arguments
+        noise = jax.random.wrap_key_data(noise) if noise.dtype == jnp.uint32 else noise
+        return pass_over(model.layout, body, state, shared, noise, zeros, sizes)
+
+    drawn = jax.random.key_data(noise) if jnp.issubdtype(noise.dtype, jax.dtypes.prng_key) else noise
+    arguments = before, shared, drawn, zeros, sizes
+    one_kernel = partial(fused.pass_over, model)
+    found = fused.with_twin(one_kernel, plain, arguments) if fused.applies(model) else plain(arguments)
+    markers, histograms, (work, sums) = found
     state = tube.add_work(dataclasses.replace(state, markers=markers), before.b, work)
     kicking, V = state.e, wave_velocities(state, parameters)
     offered = kicking * kick_gain(parameters.grid, kicking, V, histograms, state.b)
@@ -167,7 +178,7 @@ def _exchange_sizes(size: Sizes, state: State, parameters: Parameters) -> Exchan
     """
     speed = jnp.max(jnp.abs(wave_velocities(state, parameters)))
     exchanged = speed * (size.number + size.energy)
-    return Exchange(exchanged, exchanged, tuple(size))
+    return Exchange(exchanged, exchanged, (size.number, size.energy, size.square))
 
 
 def _order(state: State) -> jax.Array:
