@@ -1,7 +1,7 @@
 """Serve one alternative in a process of its own, so that memory, threads and floating-point modes are not shared.
 
-``python -m crmc.bench.worker NAME MARKERS [DRAWN [KERNEL]]`` writes a line of JSON when ready, then answers each line of
-JSON on standard input with one on standard output: {"run": steps} with {"seconds"}, {"memory": steps} with the bytes
+``python -m crmc.bench.worker NAME MARKERS [DRAWN [KERNEL]]`` writes a line of JSON when ready, then answers each line
+of JSON on standard input with one on standard output: {"run": steps} with {"seconds"}, {"memory": steps} with the bytes
 resident while stepping, {"machine": 1} with measured bandwidth and arithmetic.  Of more than DRAWN markers of the
 production step the others are copies; KERNEL is plain or fused.
 """

@@ -11,6 +11,7 @@ vanishes in expectation, and wbar holds what is left of it without bias.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from crmc.physics.exact import rounded
+from crmc.physics.exact import in_two_parts, rounded
 from crmc.physics.spectrum import CELLS_PER_OCTAVE, DEPOSIT_CELLS, DEPOSIT_OCTAVES, SIGNS, SpectrumGrid
 from crmc.solvers.monte_carlo.kernel import Kick
 from crmc.solvers.monte_carlo.tables import deposited
@@ -80,14 +81,18 @@ def deposits(grid: SpectrumGrid, kick: Kick, weight: jax.Array, b: jax.Array) ->
 
 
 def add_deposits(histogram: jax.Array, found: Sequence[Deposit], size: jax.Array) -> jax.Array:
-    """Return ``histogram`` with the deposits ``found`` added, (2, DEPOSIT_CELLS + 1) [code].
+    """Return ``histogram`` with the deposits ``found`` added, in its shape [code].
 
+    histogram: (2, DEPOSIT_CELLS + 1), or two of them, (2, 2, DEPOSIT_CELLS + 1), whose sum has twice the digits
     size: expected sum of all weights, for which additions are exact (`physics.exact`), () [code]
     """
+    count, nodes = math.prod(histogram.shape[:-2]), 2 * (DEPOSIT_CELLS + 1)
     flat = histogram.reshape(-1)
     for one in found:
-        flat = flat.at[one.cell].add(rounded(one.below, size), mode="promise_in_bounds")
-        flat = flat.at[one.cell + 1].add(rounded(one.above, size), mode="promise_in_bounds")
+        for cell, weight in ((one.cell, one.below), (one.cell + 1, one.above)):
+            parts = (rounded(weight, size),) if count == 1 else in_two_parts(weight, size)
+            for place, part in enumerate(parts):
+                flat = flat.at[cell + place * nodes].add(part, mode="promise_in_bounds")
     return flat.reshape(histogram.shape)
 
 

@@ -102,13 +102,16 @@ def _scatter_spectrum(
     # Of w = W - V F0 a single node takes far less than this; a state so far from F0 loses exactness alone.
     deposited = size.number * (2.0**-13 if model.estimator == "delta_f" else 1.0)
     shared = parameters, lookup, order, nu_dt, b, deposited
-    zeros = jnp.stack([empty_histogram()] * 2)
+    # The weights of float64 markers have more digits than one sum keeps.
+    parts = 2 if before.markers.rise.dtype == jnp.float64 else 1
+    zeros = jnp.stack([jnp.stack([empty_histogram()] * parts)] * 2)
     sizes = tube.work_sizes(before, parameters), _exchange_sizes(size, state, parameters)
 
     def plain(arguments: tuple) -> tuple:
         state, shared, noise, zeros, sizes = arguments
         noise = jax.random.wrap_key_data(noise) if noise.dtype == jnp.uint32 else noise
-        return pass_over(model.layout, body, state, shared, noise, zeros, sizes)
+        markers, histograms, sums = pass_over(model.layout, body, state, shared, noise, zeros, sizes)
+        return markers, jnp.sum(histograms, axis=1), sums
 
     drawn = jax.random.key_data(noise) if jnp.issubdtype(noise.dtype, jax.dtypes.prng_key) else noise
     arguments = before, shared, drawn, zeros, sizes
