@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -102,22 +103,8 @@ def _scatter_spectrum(
     # Of w = W - V F0 a single node takes far less than this; a state so far from F0 loses exactness alone.
     deposited = size.number * (2.0**-13 if model.estimator == "delta_f" else 1.0)
     shared = parameters, lookup, order, nu_dt, b, deposited
-    # The weights of float64 markers have more digits than one sum keeps.
-    parts = 2 if before.markers.rise.dtype == jnp.float64 else 1
-    zeros = jnp.stack([jnp.stack([empty_histogram()] * parts)] * 2)
     sizes = tube.work_sizes(before, parameters), _exchange_sizes(size, state, parameters)
-
-    def plain(arguments: tuple) -> tuple:
-        state, shared, noise, zeros, sizes = arguments
-        noise = jax.random.wrap_key_data(noise) if noise.dtype == jnp.uint32 else noise
-        markers, histograms, sums = pass_over(model.layout, body, state, shared, noise, zeros, sizes)
-        return markers, jnp.sum(histograms, axis=1), sums
-
-    drawn = jax.random.key_data(noise) if jnp.issubdtype(noise.dtype, jax.dtypes.prng_key) else noise
-    arguments = before, shared, drawn, zeros, sizes
-    one_kernel = partial(fused.pass_over, model)
-    found = fused.with_twin(one_kernel, plain, arguments) if fused.applies(model) else plain(arguments)
-    markers, histograms, (work, sums) = found
+    markers, histograms, (work, sums) = _passed(model, body, (before, shared, noise, sizes))
     state = tube.add_work(dataclasses.replace(state, markers=markers), before.b, work)
     kicking, V = state.e, wave_velocities(state, parameters)
     offered = kicking * kick_gain(parameters.grid, kicking, V, histograms, state.b)
@@ -128,6 +115,27 @@ def _scatter_spectrum(
         gain=gain, damped=damped, peak=nu_dt * jnp.max(metric.reference), imbalance=imbalance
     )
     return state, tally, _correction(sums, imbalance / state.b), metric
+
+
+def _passed(model: Model, body: Callable[..., Any], arguments: tuple) -> tuple[Markers, jax.Array, tuple]:
+    """Return markers, histograms (2, 2, DEPOSIT_CELLS + 1) and sums of a pass, by the fused kernel where it applies.
+
+    arguments: state before, what ``body`` shares, random key or words, and sizes of the terms
+    """
+    before, shared, noise, sizes = arguments
+    # The weights of float64 markers have more digits than one sum keeps.
+    parts = 2 if before.markers.rise.dtype == jnp.float64 else 1
+    zeros = jnp.stack([jnp.stack([empty_histogram()] * parts)] * 2)
+
+    def plain(arguments: tuple) -> tuple:
+        state, shared, noise, zeros, sizes = arguments
+        noise = jax.random.wrap_key_data(noise) if noise.dtype == jnp.uint32 else noise
+        markers, histograms, sums = pass_over(model.layout, body, state, shared, noise, zeros, sizes)
+        return markers, jnp.sum(histograms, axis=1), sums
+
+    drawn = jax.random.key_data(noise) if jnp.issubdtype(noise.dtype, jax.dtypes.prng_key) else noise
+    given = before, shared, drawn, zeros, sizes
+    return fused.with_twin(partial(fused.pass_over, model), plain, given) if fused.applies(model) else plain(given)
 
 
 def _scatter_constant(
