@@ -33,7 +33,7 @@ def shapes(tree: Any, *first: int) -> Any:
     return jax.tree.map(lambda x: jax.ShapeDtypeStruct((*first, *x.shape), x.dtype), tree)
 
 
-def halo(markers: int, **switches: Any) -> tuple[Any, Any, Any]:
+def halo(markers: int, layout: Layout = LAYOUT, **switches: Any) -> tuple[Any, Any, Any]:
     """Shapes of a state of the halo with so many markers, its parameters, and its model with ``switches``."""
     setup = build(load_config("halo", ["run.markers=1024"]))
     marker = jax.tree.map(lambda x: jax.ShapeDtypeStruct((markers,), x.dtype), setup.state.markers)
@@ -41,7 +41,7 @@ def halo(markers: int, **switches: Any) -> tuple[Any, Any, Any]:
     return (
         dataclasses.replace(state, markers=marker),
         setup.parameters,
-        dataclasses.replace(setup.model, layout=LAYOUT, **switches),
+        dataclasses.replace(setup.model, layout=layout, **switches),
     )
 
 
@@ -53,14 +53,17 @@ def step_of(model: Any) -> Any:
     return lambda state, key, parameters: MONTE_CARLO.step(state, jax.random.wrap_key_data(key), parameters, model)
 
 
+CORE = {"functional": False, "coarse_grain": False}
+
+
 @pytest.mark.parametrize(
-    ("switches", "launches", "bytes_"),
-    [({"functional": False, "coarse_grain": False}, 200, 1760), ({}, 210, 1800)],
-    ids=["core", "step"],
+    ("switches", "kernel", "launches", "bytes_"),
+    [(CORE, "plain", 165, 1040), (CORE, "fused", 80, 120), ({}, "fused", 95, 180)],
+    ids=["core", "fused core", "fused step"],
 )
-def test_step(switches: dict[str, bool], launches: int, bytes_: int) -> None:
+def test_step(switches: dict[str, bool], kernel: Any, launches: int, bytes_: int) -> None:
     """A step at a million markers, without what is due now and then: launches, and bytes per marker, at most as stated."""
-    state, parameters, model = halo(MARKERS, **switches)
+    state, parameters, model = halo(MARKERS, dataclasses.replace(LAYOUT, kernel=kernel), **switches)
     found = cost(compile_for_gpu(step_of(model), state, KEY, parameters, donate=(0,)), MARKERS)
     assert 0 < found.launches <= launches
     assert 0 < found.bytes / MARKERS <= bytes_
