@@ -17,6 +17,7 @@ from crmc.physics.state import State
 from crmc.physics.waves import damp, grow, wave_velocities
 from crmc.solvers.monte_carlo import kernel
 from crmc.solvers.monte_carlo.deposits import add_deposits, deposits, empty_histogram, kick_gain
+from crmc.solvers.monte_carlo.images import share_of_kicks
 from crmc.solvers.monte_carlo.tables import Metric, compressed, metric_of
 from crmc.solvers.tally import Tally, empty_tally
 
@@ -72,7 +73,7 @@ def _scatter_spectrum(
     lookup = kernel.make_lookup(compressed(parameters.grid, metric, nu_dt), state.markers.rise.dtype)
 
     def body(state: State, shared: tuple, words: jax.Array, histograms: jax.Array) -> tuple:
-        parameters, lookup, order, nu_dt, b = shared
+        parameters, lookup, order, nu_dt, b, imaged = shared
         weighing = state.markers.weighing(parameters.background, state.amplitude)
         full = weighing.full(state.markers)
         state, work = tube.carry(state, full, b)
@@ -80,29 +81,44 @@ def _scatter_spectrum(
 
         def kick_by(i: jax.Array, carry: tuple) -> tuple:
             state, weight, exchanged, histograms = carry
-            direction = order[i]
+            direction, image = order[i // 2], 1 - i % 2
             frame, bits = kernel.frame_of_waves(state, V, direction), _half(words, direction)
             kick = kernel.spectrum_kick(
-                parameters.grid, lookup, frame, b, nu_dt, bits, direction=direction, across=model.broadened
+                parameters.grid,
+                lookup,
+                frame,
+                b,
+                nu_dt,
+                jnp.where(image == 1, ~bits, bits),
+                direction=direction,
+                across=model.broadened,
             )
-            state = kernel.after_kick(state, kick)
-            after = weighing.estimated(state.markers, model.estimator)
+            moved = kernel.after_kick(state, kick)
+            after = weighing.estimated(moved.markers, model.estimator)
             found = held(deposits(parameters.grid, kick, 0.5 * (weight + after), b), state.step >= 0)
-            histograms = histograms.at[direction].set(add_deposits(histograms[direction], found))
-            return state, after, _added(exchanged, full, kernel.energy_change(kick)), histograms
+            histograms = histograms.at[image, direction].set(add_deposits(histograms[image, direction], found))
+            new = moved, after, _added(exchanged, full, kernel.energy_change(kick))
+            old = state, weight, exchanged
+            return *jax.tree.map(lambda x, y: jnp.where(image == 1, y, x), new, old), histograms
+
+        def maybe(i: jax.Array, carry: tuple) -> tuple:
+            return jax.lax.cond((i % 2 == 1) | imaged, kick_by, lambda _, carry: carry, i, carry)
 
         nothing = jnp.zeros_like(full), jnp.zeros_like(full)
         carry = state, weighing.estimated(state.markers, model.estimator), nothing, histograms
-        state, weight, exchanged, histograms = jax.lax.fori_loop(0, 2, kick_by, carry)
+        # Of each direction the image comes first, where it is wanted.
+        state, weight, exchanged, histograms = jax.lax.fori_loop(0, 4, maybe, carry)
         control = weight if model.estimator == "delta_f" else weighing.control(state.markers)
         return _moved(state.markers), histograms, (work, _exchange(state, full, control, exchanged))
 
-    shared = parameters, lookup, order, nu_dt, b
-    zeros = jnp.stack([empty_histogram()] * 2)
+    kept, imaged = share_of_kicks(before, parameters, model)
+    shared = parameters, lookup, order, nu_dt, b, imaged
+    zeros = jnp.zeros((2, 2, *empty_histogram().shape))
     markers, histograms, (work, sums) = pass_over(model.layout, body, before, shared, noise, zeros)
     state = tube.add_work(dataclasses.replace(state, markers=markers), before.b, work)
     kicking, V = state.e, wave_velocities(state, parameters)
-    offered = kicking * kick_gain(parameters.grid, kicking, V, histograms, state.b)
+    own, mirrored = (kicking * kick_gain(parameters.grid, kicking, V, x, state.b) for x in histograms)
+    offered = 0.5 * ((1.0 + kept) * own + (1.0 - kept) * mirrored)
     state, damped = damp(state, parameters, model, 0.5 * parameters.dt)
     state, gain = grow(state, offered, parameters, model)
     imbalance = -state.b * sums.exchanged - jnp.sum(gain)
