@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from crmc.orbits.dataset import by_cosine
+from crmc.outputs import writing
 
 
 def plot_study(source: Path, folder: Path) -> list[Path]:
@@ -20,7 +21,7 @@ def plot_study(source: Path, folder: Path) -> list[Path]:
             if file.attrs.get("kind") != "qlt":
                 return []
             data = file.load()
-    except (OSError, ValueError):  # no result at all, as `figures.plot` will say
+    except Exception:  # no result at all, as `figures.plot` will say; damaged files raise nearly anything
         return []
     path = folder / f"{source.stem}-breakdown.png"
     draw(data, path)
@@ -43,7 +44,8 @@ def draw(data: xr.Dataset, path: Path) -> None:
     _running(axes[1, 1], data)
     if data.sizes["width"]:
         _narrow(axes[1, 2], data)
-    figure.savefig(path, dpi=150)
+    with writing(path) as file:
+        figure.savefig(file, dpi=150, format=path.suffix[1:].lower())
 
 
 def _colours(count: int) -> np.ndarray:

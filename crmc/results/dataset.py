@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import os
+import io
 import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import h5netcdf
 import jax
 import numpy as np
 import xarray as xr
 
 from crmc.config.errors import ConfigError
+from crmc.outputs import writing
 from crmc.results.variables import COORDINATES, VARIABLES, shared_coordinates
 from crmc.setup.setup import Setup
 from crmc.statistics import Estimate
@@ -95,10 +97,22 @@ def provenance(setup: Setup) -> dict[str, Any]:
 
 
 def write_atomically(data: xr.Dataset, path: Path) -> None:
-    """Write a netCDF file in one move, so that a reader never sees half of it."""
-    temporary = path.with_name(f".{path.name}.part")
-    data.to_netcdf(temporary, engine="h5netcdf")
-    os.replace(temporary, path)
+    """Write a netCDF file in one move, so that a reader never sees half of it; OutputError where it cannot be."""
+    # Made in memory: HDF5 loses track of its objects where a disk is full half-way.
+    content = io.BytesIO()
+    with h5netcdf.File(content, "w") as file:
+        data.dump_to_store(xr.backends.H5NetCDFStore(file))
+    with writing(path) as draft:
+        draft.write(content.getbuffer())
+
+
+def attributes(path: Path) -> dict[str, Any]:
+    """Return the attributes of a result file; empty where it cannot be read as one."""
+    try:
+        with h5netcdf.File(path, "r") as file:
+            return dict(file.attrs)
+    except Exception:  # a damaged HDF5 file raises nearly anything
+        return {}
 
 
 def read(path: Path) -> Dataset:
