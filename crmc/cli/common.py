@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crmc.config.errors import ConfigError
-from crmc.config.files import path_problem
+from crmc.outputs import CHECKPOINT, obstacle
 from crmc.text import one_line
 
 if TYPE_CHECKING:
@@ -38,12 +38,33 @@ def result_files(arguments: argparse.Namespace, config: Config | QltConfig) -> t
     """Return the paths of result and summary of ``crmc run``; ConfigError unless both can be written."""
     output = Path(arguments.output or default_output(config, arguments.config))
     summary = Path(arguments.summary) if arguments.summary else None
-    check_writable("--output", output)
+    check_writable("--output", output, CHECKPOINT)
     if summary is not None:
         check_writable("--summary", summary)
-        if summary.absolute() == output.absolute():
+        if summary.resolve() == output.resolve():
             raise ConfigError(f"--summary {one_line(summary, 200)}: is also the output file; give it another name")
     return output, summary
+
+
+def settle_overwriting(arguments: argparse.Namespace, output: Path, wanted: Mapping[str, str]) -> None:
+    """Print that ``output`` will be overwritten; ConfigError where that loses what the user did not name.
+
+    wanted: attributes that tell the result to come from others.  A name that the user gave, a finished result of the
+    same attributes, and --force give leave.
+    """
+    if not output.exists():
+        return
+    if arguments.output is None and not arguments.force:
+        from crmc.results.dataset import attributes
+
+        found = attributes(output)
+        same = bool(found) and all(str(found.get(name, "")) == text for name, text in wanted.items())
+        if not same or found.get("status") != "done":
+            what = "is no result" if not found else "holds a result of another config"
+            if same:
+                what = "holds an unfinished run" + (", which --resume continues" if "solver" in wanted else "")
+            raise ConfigError(f"--output {output}: {what}; give -o FILE.nc, or --force to overwrite it")
+    say("note", f"{output} exists and will be overwritten")
 
 
 def default_output(config: Config | QltConfig, source: str) -> str:
@@ -54,17 +75,10 @@ def default_output(config: Config | QltConfig, source: str) -> str:
     return f"{name}.nc"
 
 
-def check_writable(option: str, path: Path) -> None:
-    """Raise ConfigError, before a run rather than after it, unless ``path`` can be written."""
-    unusable = path_problem(path)
-    if unusable:
-        problem = f"is not a usable path ({unusable}); choose another"
-    elif path.is_dir():
-        problem = "is a directory; name a file inside it"
-    elif not path.parent.is_dir():
-        problem = f"there is no folder {one_line(path.parent, 200)}; create it first"
-    elif not os.access(path if path.exists() else path.parent, os.W_OK):
-        problem = "may not be written; choose another folder or change its permissions"
-    else:
-        return
-    raise ConfigError(f"{option} {one_line(path, 200)}: {problem}")
+def check_writable(option: str, path: Path, *endings: str) -> None:
+    """Raise ConfigError, before a run rather than after it, unless ``path`` can be written.
+
+    endings: of the names of files that will lie beside it.
+    """
+    if problem := obstacle(path, endings):
+        raise ConfigError(f"{option} {one_line(path, 200)}: {problem}")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crmc.cli.common import say
 from crmc.config.errors import ConfigError
+from crmc.outputs import write_text
+from crmc.runs.progress import Progress
 from crmc.text import to_json
 
 if TYPE_CHECKING:
@@ -22,17 +22,19 @@ def _replicas(arguments: argparse.Namespace) -> int:
     return arguments.replicas if arguments.solver == "monte-carlo" else 1
 
 
+def _progress(arguments: argparse.Namespace, replicas: int) -> Progress:
+    """Return the progress of a sensitivity, which begins once its options are found to be good."""
+    return Progress(replicas, "run", "sensitivity", hidden=arguments.quiet, begun=False)
+
+
 def sensitivity(arguments: argparse.Namespace, config: Config) -> int:
     """Run ``crmc sensitivity`` and return the exit code."""
     replicas = _replicas(arguments)
-    from tqdm import tqdm
-
     from crmc.inference.sensitivity import sensitivity
     from crmc.runs.outcome import FAILED, INTERRUPTED, catching_signals
 
     of, wrt = ([part.strip() for part in text.split(",")] for text in (arguments.of, arguments.wrt))
-    hidden = arguments.quiet or not sys.stderr.isatty()
-    with catching_signals() as caught, tqdm(total=replicas, unit="run", disable=hidden) as bar:
+    with catching_signals() as caught, _progress(arguments, replicas) as bar:
         found = sensitivity(
             config,
             of,
@@ -97,7 +99,7 @@ def fit(arguments: argparse.Namespace, config: Config) -> int:
     else:
         print(fit_table.text(found, targets))
     if arguments.output:
-        Path(arguments.output).write_text(found.config.to_toml(), encoding="utf-8")
+        write_text(arguments.output, found.config.to_toml())
     if found.succeeded:
         return DONE
     say("error", fit_table.message(found, targets))

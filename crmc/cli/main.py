@@ -7,6 +7,7 @@ Heavy modules are imported where they are used, so that bad input is answered at
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import sys
@@ -14,11 +15,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crmc.cli import derivatives, orbits
-from crmc.cli.common import check_writable, default_output, keep_programs, result_files, say
+from crmc.cli import derivatives, orbits, streams
+from crmc.cli.common import (
+    check_writable,
+    default_output,
+    keep_programs,
+    result_files,
+    say,
+    settle_overwriting,
+)
 from crmc.cli.options import parser
 from crmc.config.errors import ConfigError
-from crmc.config.files import is_study
+from crmc.config.files import is_study, path_problem
+from crmc.outputs import CHECKPOINT, OutputError, OutputInUse
 from crmc.runs.outcome import BAD_INPUT, DONE, FAILED, INTERRUPTED
 from crmc.text import aligned, json_ready, one_line, to_json
 
@@ -27,35 +36,53 @@ if TYPE_CHECKING:
     from crmc.physics.layout import Layout
 
 _STARTER = Path(__file__).resolve().parents[1] / "config" / "starter.toml"
+_STARTER_NAME = 'name = "starter"'.ljust(35)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line ``argv`` (default: that of the process) and return the exit code."""
+    if argv is None:
+        streams.prepare()
     try:
         arguments = parser(_COMMANDS).parse_args(argv)
-        code = arguments.command(arguments)
+        code = int(arguments.command(arguments))
         sys.stdout.flush()
         return code
     except ConfigError as error:
         say("error", error)
         return BAD_INPUT
+    except OutputInUse as error:
+        say("error", error)
+        return BAD_INPUT
+    except OutputError as error:
+        say("error", f"{error}; make room or choose another place")
+        return FAILED
     except KeyboardInterrupt:
         say("error", "interrupted")
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output (say, `head`) has left; keep the interpreter from complaining at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.abandon()  # the reader of our output (say, `head`) has left
         return DONE
     except SystemExit as stop:  # argparse after --help and --version
         return stop.code if isinstance(stop.code, int) else DONE
+    except OSError as error:
+        if (problem := streams.flush()) is None:
+            return _unexpected(error)
+        say("error", f"standard output: cannot be written ({problem.strerror}); all else is done")
+        return FAILED
     except MemoryError:
         say("error", "not enough memory; lower run.markers or write output less often")
         return FAILED
     except Exception as error:
-        if os.environ.get("CRMC_TRACEBACK"):
-            raise
-        say("error", f"internal error, {type(error).__name__}: {error}; CRMC_TRACEBACK=1 shows where")
-        return FAILED
+        return _unexpected(error)
+
+
+def _unexpected(error: Exception) -> int:
+    """Print an error that nobody foresaw, or raise it where CRMC_TRACEBACK asks for that, and return the exit code."""
+    if os.environ.get("CRMC_TRACEBACK"):
+        raise error
+    say("error", f"internal error, {type(error).__name__}: {error}; CRMC_TRACEBACK=1 shows where")
+    return FAILED
 
 
 def _load(arguments: argparse.Namespace) -> Config:
@@ -87,8 +114,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
     if is_first():
         _warn(config)
-        if output.exists() and not arguments.resume:
-            say("note", f"{output} exists and will be overwritten")
+        if not arguments.resume:
+            settle_overwriting(arguments, output, {"config": config.to_toml(), "solver": arguments.solver})
     outcome = run(
         config,
         output=output,
@@ -126,7 +153,7 @@ def _layout(arguments: argparse.Namespace, config: Config) -> Layout:
 
 def _sweep(arguments: argparse.Namespace) -> int:
     """Run all points of a sweep."""
-    from crmc.config.axes import make_points, read_axes
+    from crmc.config.axes import make_points, read_axes, swept_values
     from crmc.config.files import apply_overrides, find_source, parse_override, read_toml
 
     if arguments.batch is not None and arguments.batch < 1:
@@ -138,10 +165,11 @@ def _sweep(arguments: argparse.Namespace) -> int:
     points = make_points(data, axes)
     first = points[0].config
     output = Path(arguments.output or f"{Path(default_output(first, arguments.config)).stem}-sweep.nc")
-    check_writable("--output", output)
+    check_writable("--output", output, CHECKPOINT)
     _warn_of_points([point.config for point in points])
-    if output.exists():
-        say("note", f"{output} exists and will be overwritten")
+    settle_overwriting(
+        arguments, output, {"config": first.to_toml(), "solver": arguments.solver, "sweep": swept_values(axes)}
+    )
 
     from crmc.runs.sweep import run_points
 
@@ -187,13 +215,15 @@ def _warn_of_points(configs: Sequence[Config]) -> None:
 
 
 def _init(arguments: argparse.Namespace) -> int:
-    """Write a starter config; ConfigError if the file exists."""
+    """Write a starter config named after its file; ConfigError if the file exists."""
     name = arguments.name
     path = Path(name if name.endswith(".toml") else f"{name}.toml")
     check_writable("init", path)
+    # A name of its own, or the results of two of them would go to one file.
+    text = _STARTER.read_text(encoding="utf-8").replace(_STARTER_NAME, f"name = {json.dumps(path.stem)}".ljust(35), 1)
     try:
         with path.open("x", encoding="utf-8") as file:
-            file.write(_STARTER.read_text(encoding="utf-8"))
+            file.write(text)
     except FileExistsError:
         raise ConfigError(f"init {path}: the file exists and is not overwritten; give another name") from None
     except (OSError, ValueError) as error:
@@ -269,24 +299,24 @@ def _paper(arguments: argparse.Namespace) -> int:
 def _plot(arguments: argparse.Namespace) -> int:
     """Draw the figures of a result file, and print their paths."""
     source, folder = Path(arguments.file), Path(arguments.output)
-    problem = ""
+    if problem := path_problem(source):
+        raise ConfigError(f"plot {one_line(source, 200)}: is not a usable path ({problem}); check the name")
+    if not source.is_file():
+        raise ConfigError(f"plot {one_line(source, 200)}: there is no such file; give a result of 'crmc run'")
     try:
-        if not source.is_file():
-            problem = "there is no such file; give a result of 'crmc run'"
-        else:
-            folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
-        problem = f"cannot be drawn into {one_line(folder, 200)} ({error}); choose another folder"
-    if problem:
-        raise ConfigError(f"plot {one_line(source, 200)}: {problem}")
+        reason = f"cannot be used as a folder ({getattr(error, 'strerror', None) or error})"
+        raise ConfigError(f"--output {one_line(folder, 200)}: {reason}; choose another") from None
+    check_writable("--output", folder / f"{source.stem}-spectrum.png")
     from crmc.orbits.figures import plot_study
     from crmc.results.figures import plot
 
     try:
         paths = plot_study(source, folder) or plot(source, folder)
-    except ConfigError:
+    except (ConfigError, OutputError):
         raise
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # a damaged file may hold anything
         raise ConfigError(
             f"plot {source}: cannot be drawn ({type(error).__name__}: {error}); give a result of 'crmc run'"
         ) from error

@@ -93,8 +93,15 @@ def _add_solver(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_force(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--force", action="store_true", help="overwrite a result of another config that has the default name"
+    )
+
+
 def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="FILE.nc", help="result file (default: NAME.nc in this folder)")
+    _add_force(parser)
     parser.add_argument("--summary", metavar="FILE.json", help="write the summary to a file, too")
     _add_solver(parser)
     parser.add_argument("--resume", action="store_true", help="continue an interrupted run from its checkpoint")
@@ -120,6 +127,7 @@ def _add_sweep(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seeds", type=int, metavar="N", help="run each point with N seeds, from run.seed on")
     parser.add_argument("-o", "--output", metavar="FILE.nc", help="result file (default: NAME-sweep.nc in this folder)")
+    _add_force(parser)
     _add_solver(parser)
     parser.add_argument("--batch", type=int, metavar="N", help="points per call of the program (default: by device)")
     parser.add_argument("--quiet", action="store_true", help="print no progress bar and no table")

@@ -6,8 +6,9 @@ import argparse
 import time
 from typing import Any
 
-from crmc.cli.common import keep_programs, result_files, say
+from crmc.cli.common import keep_programs, result_files, say, settle_overwriting
 from crmc.config.errors import ConfigError
+from crmc.outputs import claimed, write_text
 from crmc.text import to_json
 
 
@@ -26,20 +27,19 @@ def run(arguments: argparse.Namespace) -> int:
     config = load_study(arguments.config, arguments.overrides)
     _refuse(arguments)
     output, summary = result_files(arguments, config)
-    if output.exists():
-        say("note", f"{output} exists and will be overwritten")
+    settle_overwriting(arguments, output, {"config": config.to_toml()})
 
     import jax
-    from tqdm import tqdm
 
     from crmc.orbits import dataset, study, table
     from crmc.results import dataset as result
     from crmc.runs.outcome import DONE, INTERRUPTED, catching_signals
+    from crmc.runs.progress import Progress
 
     keep_programs(arguments)
     started, total = time.perf_counter(), sum(1 for _ in study.cases(config.qlt))
-    with jax.enable_x64(True), catching_signals() as caught:
-        with tqdm(total=total, unit="case", desc=config.name or "qlt", disable=arguments.quiet) as bar:
+    with jax.enable_x64(True), catching_signals() as caught, claimed(output):
+        with Progress(total, "case", config.name or "qlt", hidden=arguments.quiet) as bar:
             found = study.run_study(config.qlt, stop=lambda: bool(caught), progress=lambda: bar.update(1))
         status: dict[str, Any] = {
             "status": "interrupted" if caught else "done",
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     data.attrs["summary"] = text
     result.write_atomically(data, output)
     if summary is not None:
-        summary.write_text(text + "\n", encoding="utf-8")
+        write_text(summary, text + "\n")
     if not arguments.quiet:
         print(table.table(data))
         print(f"\n{len(found)} of {total} cases in {status['wall_seconds']:.0f} s; {output}")

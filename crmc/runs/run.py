@@ -6,13 +6,9 @@ Signals and failures end a run in order: what it has computed is kept, and its o
 from __future__ import annotations
 
 import signal
-import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import jax
-from tqdm import tqdm
 
 from crmc.config.config import Config
 from crmc.config.errors import ConfigError
@@ -22,23 +18,21 @@ from crmc.physics.layout import Layout
 from crmc.results import dataset
 from crmc.results.averages import averages, spectra
 from crmc.results.notes import notes
-from crmc.results.replicas import reduced
 from crmc.results.summary import summarise
 from crmc.results.table import table
-from crmc.runs.checkpoint import Checkpoint, checkpoint_path, load, save
+from crmc.runs.checkpoint import Checkpoint, checkpoint_path, load
 from crmc.runs.outcome import DONE, FAILED, INTERRUPTED, STATUS, Outcome, catching_signals
+from crmc.runs.progress import Progress
 from crmc.runs.runner import Runner
+from crmc.runs.saves import Files, Saves, claimed_by_job, rows_so_far, save_end
 from crmc.setup.build import build_replicas
 from crmc.setup.setup import Setup
 from crmc.solvers.monte_carlo.solver import MONTE_CARLO
 from crmc.solvers.registry import SOLVERS
-from crmc.statistics import Estimate
 from crmc.text import to_json
 
 #: Wall time aimed at per chunk of steps, short enough for progress and signals [s].
 _CHUNK_SECONDS = 0.5
-#: The result file takes at most one part in so many of the wall time; a checkpoint is quicker by far.
-_RESULT_SHARE = 50
 
 
 def run(
@@ -66,10 +60,11 @@ def run(
 
     Neither ``layout``, ``save_seconds`` nor ``chunk_steps`` changes the physics.  In a job of several processes every
     process calls this, and the first one writes the files.  Raises ConfigError for a checkpoint that cannot be
-    resumed, for ``resume`` without ``output``, and for more markers than fit into memory.
+    resumed, for ``resume`` without ``output``, and for more markers than fit into memory, and OutputInUse where another
+    run writes ``output``.  A file that cannot be written, on a full disk say, ends the run as failed.
     """
     files = Files(None if output is None else Path(output), None if summary is None else Path(summary))
-    with jax.enable_x64(True), catching_signals() as caught:
+    with jax.enable_x64(True), catching_signals() as caught, claimed_by_job(files.output):
         if solver != MONTE_CARLO.name:
             layout = one_device()
         else:
@@ -85,13 +80,6 @@ def run(
             runner.stepper.observe_due(everything=True)
         code, message = _loop(runner, caught, files, quiet, save_seconds, chunk_steps)
         return _finish(runner, files, code, message)
-
-
-class Files(NamedTuple):
-    """Paths of the files that a run writes; None for a file that it does not write."""
-
-    output: Path | None
-    summary: Path | None
 
 
 def _resumed(files: Files, setup: Setup, replicas: int) -> Checkpoint:
@@ -112,7 +100,7 @@ def _loop(
     chunk_steps: int | None,
 ) -> tuple[int, str]:
     """Advance to the end, a failure or a signal in ``caught``, and return exit code and message."""
-    stepper, saves = runner.stepper, _Saves(files, save_seconds)
+    stepper, saves = runner.stepper, Saves(files, save_seconds)
     chunk = chunk_steps or 1
     if trouble := runner.trouble():  # a failed run stays failed when resumed
         return FAILED, trouble
@@ -122,8 +110,8 @@ def _loop(
             if number:
                 name = signal.Signals(number).name
                 return INTERRUPTED, f"interrupted by {name} at step {stepper.step}; --resume continues"
-            if due:
-                saves.save(runner)
+            if due and (lost := saves.save(runner)):
+                return FAILED, lost
             count, before = min(chunk, stepper.until_due()), stepper.seconds
             stepper.take(count)
             bar.update(count)
@@ -133,45 +121,6 @@ def _loop(
             if stepper.observe_due(everything=stepper.step == stepper.end) and (trouble := runner.trouble()):
                 return FAILED, trouble
     return DONE, ""
-
-
-class _Saves:
-    """Saves of a run on its way: the checkpoint each time, the result so far the first time and then seldom."""
-
-    def __init__(self, files: Files, seconds: float):
-        """Save to ``files`` every so many seconds of wall time."""
-        self.files, self.seconds = files, seconds
-        self.last, self.result_from = time.monotonic(), 0.0
-
-    def due(self) -> bool:
-        """Return whether it is time to save."""
-        return time.monotonic() - self.last >= self.seconds
-
-    def save(self, runner: Runner) -> None:
-        """Write the checkpoint and, where it is due, the result so far, if the run has an output file."""
-        self.last = time.monotonic()
-        if self.files.output is None:
-            return
-        checkpoint = runner.checkpoint()
-        if not is_first():
-            return
-        save(checkpoint_path(self.files.output), runner.setup.config, checkpoint, runner.setup.solver)
-        begun = time.monotonic()
-        if begun >= self.result_from:
-            attributes = dataset.provenance(runner.setup) | {"status": "running"}
-            dataset.write_atomically(_dataset(runner, attributes), self.files.output)
-            end = time.monotonic()
-            self.result_from = end + _RESULT_SHARE * (end - begun)
-
-
-def _dataset(
-    runner: Runner, attributes: Mapping[str, Any], spectra: Mapping[str, Estimate] | None = None
-) -> dataset.Dataset:
-    """Return the result of the rows so far."""
-    seen = runner.observed()
-    return dataset.dataset(
-        seen.setup, seen.output.steps, reduced(seen.measured(), exact=seen.exact), attributes, spectra
-    )
 
 
 def _finish(runner: Runner, files: Files, code: int, message: str) -> Outcome:
@@ -191,28 +140,15 @@ def _finish(runner: Runner, files: Files, code: int, message: str) -> Outcome:
         "compiled_before": stepper.programs.kept,
         "marker_steps_per_second": stepper.taken * size / max(stepper.seconds, 1e-9),
     }
-    data = _dataset(runner, dataset.provenance(setup), means)
+    data = rows_so_far(runner, dataset.provenance(setup), means)
     overview = summarise(setup, records, status)
     text = to_json(overview)
     data.attrs |= {"status": status["status"], "status_text": status["status_text"], "summary": text}
-    if files.output is not None:
-        checkpoint = runner.checkpoint()
-        if is_first():
-            save(checkpoint_path(files.output), setup.config, checkpoint, setup.solver)
-            dataset.write_atomically(data, files.output)
-    if files.summary is not None and is_first():
-        files.summary.write_text(text + "\n", encoding="utf-8")
+    if lost := save_end(runner, files, data, text):
+        code, message = FAILED, lost
     return Outcome(code, message, table(overview), overview, data, (too_coarse,) if too_coarse else ())
 
 
-def _progress(setup: Setup, start: int, quiet: bool) -> tqdm:
-    """Return the progress bar of a run that begins at step ``start``."""
-    return tqdm(
-        total=setup.steps,
-        initial=start,
-        unit="step",
-        desc=setup.config.name or "crmc",
-        disable=quiet or not is_first(),
-        smoothing=0.1,
-        dynamic_ncols=True,
-    )
+def _progress(setup: Setup, start: int, quiet: bool) -> Progress:
+    """Return the progress of a run that begins at step ``start``."""
+    return Progress(setup.steps, "step", setup.config.name or "crmc", done=start, hidden=quiet or not is_first())

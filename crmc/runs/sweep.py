@@ -8,7 +8,6 @@ of the scattering tables (measured: 2 to 2.5 times the time per marker and step)
 from __future__ import annotations
 
 import dataclasses
-import json
 import signal
 import threading
 import time
@@ -22,14 +21,14 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from tqdm import tqdm
 
-from crmc.config.axes import Axis, Point, make_points, read_axes
+from crmc.config.axes import Axis, Point, make_points, read_axes, swept_values
 from crmc.config.config import Config
 from crmc.config.errors import ConfigError
 from crmc.machine.cache import watch_cache
 from crmc.machine.compiling import compile_both
 from crmc.machine.devices import cores, one_device
+from crmc.outputs import claimed
 from crmc.physics.noise import run_key
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
@@ -37,6 +36,7 @@ from crmc.results import dataset
 from crmc.results import sweep as sweep_result
 from crmc.results.observed import Observed, Rows
 from crmc.runs.outcome import DONE, FAILED, INTERRUPTED, STATUS, Outcome, catching_signals
+from crmc.runs.progress import Progress
 from crmc.runs.stepper import Programs, Stepper
 from crmc.setup.build import build_replicas
 from crmc.setup.schedule import Schedule, begin, finest
@@ -207,7 +207,7 @@ class Sweeper:
         places = range(len(self.points))
         return (list(places[start : start + self.size]) for start in range(0, len(places), self.size))
 
-    def run_batch(self, numbers: Sequence[int], bar: tqdm) -> dict[int, sweep_result.Track]:
+    def run_batch(self, numbers: Sequence[int], bar: Progress) -> dict[int, sweep_result.Track]:
         """Run the points of one batch and return their results; none if the sweep is stopped before they end."""
         with jax.enable_x64(True):
             if self.stop.is_set():
@@ -293,7 +293,7 @@ def run_points(
     output, solver, batch, quiet: as for `sweep`.
     Raises ConfigError where points need different programs.
     """
-    with jax.enable_x64(True), catching_signals() as caught:
+    with jax.enable_x64(True), catching_signals() as caught, claimed(output):
         started = time.perf_counter()
         sweeper = Sweeper(points, axes, solver, batch)
         try:
@@ -327,11 +327,11 @@ def _loop(sweeper: Sweeper, caught: list[int], output: Path | None, quiet: bool)
                 future.cancel()
 
 
-def _progress(sweeper: Sweeper, total: int, quiet: bool) -> tqdm:
+def _progress(sweeper: Sweeper, total: int, quiet: bool) -> Progress:
     """Return the progress bar of a sweep of ``total`` steps, added over its points."""
     name = sweeper.first.config.name or "crmc"
     description = f"{name}, {len(sweeper.points)} points"
-    return tqdm(total=total, unit="step", desc=description, disable=quiet, smoothing=0.1, dynamic_ncols=True)
+    return Progress(total, "step", description, hidden=quiet)
 
 
 def _attributes(sweeper: Sweeper) -> dict[str, Any]:
@@ -339,11 +339,10 @@ def _attributes(sweeper: Sweeper) -> dict[str, Any]:
     found = dataset.provenance(sweeper.first)
     for name in ("time_step_s", "seed"):
         found.pop(name)
-    swept = {axis.key: [float(x) for x in axis.values] for axis in sweeper.plan.axes}
     return found | {
         "title": f"{sweeper.first.config.name or 'crmc'} sweep",
         "config_note": "config is that of the first point; sweep holds the values of the keys that differ",
-        "sweep": json.dumps(swept),
+        "sweep": swept_values(sweeper.plan.axes),
         "steps": sweeper.steps,
     }
 
