@@ -34,6 +34,14 @@ def keep_programs(arguments: argparse.Namespace) -> None:
         say("note", problem)
 
 
+def start_jax(arguments: argparse.Namespace) -> None:
+    """Begin to use JAX: keep compiled programs as `keep_programs` does; ConfigError where its platform is missing."""
+    from crmc.machine.platforms import require_platform
+
+    keep_programs(arguments)
+    require_platform()
+
+
 def result_files(arguments: argparse.Namespace, config: Config | QltConfig) -> tuple[Path, Path | None]:
     """Return the paths of result and summary of ``crmc run``; ConfigError unless both can be written."""
     output = Path(arguments.output or default_output(config, arguments.config))

@@ -13,7 +13,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crmc.cli import derivatives, orbits, streams
 from crmc.cli.common import (
@@ -23,10 +23,11 @@ from crmc.cli.common import (
     result_files,
     say,
     settle_overwriting,
+    start_jax,
 )
 from crmc.cli.options import parser
-from crmc.config.errors import ConfigError
-from crmc.config.files import is_study, path_problem
+from crmc.config.errors import ConfigError, as_written
+from crmc.config.files import path_problem
 from crmc.outputs import CHECKPOINT, OutputError, OutputInUse
 from crmc.runs.outcome import BAD_INPUT, DONE, FAILED, INTERRUPTED
 from crmc.text import aligned, json_ready, one_line, to_json
@@ -86,25 +87,34 @@ def _unexpected(error: Exception) -> int:
 
 
 def _load(arguments: argparse.Namespace) -> Config:
-    """Load the config named on the command line, with its overrides."""
-    from crmc.config.config import load_config
+    """Return the config named on the command line, with its overrides, and print the warnings about it."""
+    from crmc.config.config import config_of
+    from crmc.config.files import read_source
 
-    return load_config(arguments.config, arguments.overrides)
+    data = read_source(arguments.config, arguments.overrides)
+    config = config_of(data, arguments.config)
+    _warn(config, data, arguments)
+    return config
 
 
-def _warn(config: Config) -> None:
-    """Print the warnings about a config."""
+def _warn(config: Config, data: dict[str, Any], arguments: argparse.Namespace) -> None:
+    """Print the warnings about a config, with its values as they are written in ``data``."""
     from crmc.config.warnings import warnings
 
-    for warning in warnings(config):
-        say("warning", warning)
+    for warning in warnings(config, getattr(arguments, "solver", "")):
+        say("warning", as_written(warning, data))
 
 
 def _run(arguments: argparse.Namespace) -> int:
     """Run one config, or a study of quasilinear theory."""
-    if is_study(arguments.config):
-        return orbits.run(arguments)
-    config = _load(arguments)
+    from crmc.config.files import is_study, read_source
+
+    data = read_source(arguments.config, arguments.overrides)
+    if is_study(data):
+        return orbits.run(arguments, data)
+    from crmc.config.config import config_of
+
+    config = config_of(data, arguments.config)
     output, summary = result_files(arguments, config)
     keep_programs(arguments)
     layout = _layout(arguments, config)
@@ -113,7 +123,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from crmc.runs.run import run
 
     if is_first():
-        _warn(config)
+        _warn(config, data, arguments)
         if not arguments.resume:
             settle_overwriting(arguments, output, {"config": config.to_toml(), "solver": arguments.solver})
     outcome = run(
@@ -154,26 +164,25 @@ def _layout(arguments: argparse.Namespace, config: Config) -> Layout:
 def _sweep(arguments: argparse.Namespace) -> int:
     """Run all points of a sweep."""
     from crmc.config.axes import make_points, read_axes, swept_values
-    from crmc.config.files import apply_overrides, find_source, parse_override, read_toml
+    from crmc.config.files import read_source
 
     if arguments.batch is not None and arguments.batch < 1:
         raise ConfigError(f"--batch {arguments.batch}: must be at least 1; give the number of points")
     # The config alone may lack what is swept: only the points are checked.
-    data = read_toml(find_source(arguments.config))
-    data = apply_overrides(data, [parse_override(text) for text in arguments.overrides])
+    data = read_source(arguments.config, arguments.overrides)
     axes = read_axes(arguments.over, arguments.seeds, data)
     points = make_points(data, axes)
     first = points[0].config
     output = Path(arguments.output or f"{Path(default_output(first, arguments.config)).stem}-sweep.nc")
     check_writable("--output", output, CHECKPOINT)
-    _warn_of_points([point.config for point in points])
+    _warn_of_points([point.config for point in points], arguments.solver, data)
     settle_overwriting(
         arguments, output, {"config": first.to_toml(), "solver": arguments.solver, "sweep": swept_values(axes)}
     )
 
     from crmc.runs.sweep import run_points
 
-    keep_programs(arguments)
+    start_jax(arguments)
     outcome = run_points(
         points, axes, output=output, solver=arguments.solver, batch=arguments.batch, quiet=arguments.quiet
     )
@@ -187,8 +196,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
 def _sensitivity(arguments: argparse.Namespace) -> int:
     """Differentiate averages of a run."""
     config = _load(arguments)
-    _warn(config)
-    keep_programs(arguments)
+    start_jax(arguments)
     return derivatives.sensitivity(arguments, config)
 
 
@@ -197,21 +205,21 @@ def _fit(arguments: argparse.Namespace) -> int:
     config = _load(arguments)
     if arguments.output:
         check_writable("--output", Path(arguments.output))
-    _warn(config)
-    keep_programs(arguments)
+    start_jax(arguments)
     return derivatives.fit(arguments, config)
 
 
-def _warn_of_points(configs: Sequence[Config]) -> None:
+def _warn_of_points(configs: Sequence[Config], solver: str, data: dict[str, Any]) -> None:
     """Print one warning for each key that the points' warnings name, with the number of such warnings."""
     from crmc.config.warnings import warnings
 
     found: dict[str, list[str]] = {}
     for config in configs:
-        for warning in warnings(config):
+        for warning in warnings(config, solver):
             found.setdefault(re.split(" = |: ", warning)[0], []).append(warning)
     for texts in found.values():
-        say("warning", texts[0] if len(texts) == 1 else f"{texts[0]} (one of {len(texts)} such warnings)")
+        first = texts[0] if len(set(texts)) > 1 else as_written(texts[0], data)
+        say("warning", first if len(texts) == 1 else f"{first} (one of {len(texts)} such warnings)")
 
 
 def _init(arguments: argparse.Namespace) -> int:
@@ -234,10 +242,15 @@ def _init(arguments: argparse.Namespace) -> int:
 
 def _validate(arguments: argparse.Namespace) -> int:
     """Print a config with every key resolved."""
-    if is_study(arguments.config):
-        return orbits.validate(arguments)
-    config = _load(arguments)
-    _warn(config)
+    from crmc.config.files import is_study, read_source
+
+    data = read_source(arguments.config, arguments.overrides)
+    if is_study(data):
+        return orbits.validate(data)
+    from crmc.config.config import config_of
+
+    config = config_of(data, arguments.config)
+    _warn(config, data, arguments)
     print(config.to_toml(), end="")
     return DONE
 
@@ -245,10 +258,9 @@ def _validate(arguments: argparse.Namespace) -> int:
 def _theory(arguments: argparse.Namespace) -> int:
     """Print what theory predicts for a config."""
     config = _load(arguments)
-    _warn(config)
     from crmc.setup.predictions import predict
 
-    keep_programs(arguments)
+    start_jax(arguments)
     found = predict(config)
     if arguments.json:
         print(to_json(found))
@@ -279,7 +291,7 @@ def _paper(arguments: argparse.Namespace) -> int:
     from crmc.paper.equations import equations
     from crmc.paper.numbers import numbers
 
-    keep_programs(arguments)
+    start_jax(arguments)
     run = None
     if arguments.results:
         run = simulation.from_results([Path(name) for name in arguments.results])

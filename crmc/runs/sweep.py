@@ -27,7 +27,8 @@ from crmc.config.config import Config
 from crmc.config.errors import ConfigError
 from crmc.machine.cache import watch_cache
 from crmc.machine.compiling import compile_both
-from crmc.machine.devices import cores, one_device
+from crmc.machine.devices import one_device
+from crmc.machine.granted import cores
 from crmc.outputs import claimed
 from crmc.physics.noise import run_key
 from crmc.physics.parameters import Model, Parameters

@@ -82,7 +82,10 @@ def test_bad_file(config_file: Path, content: bytes, words: str) -> None:
         (["run", "."], "is a directory"),
         (["run", "\0"], "not a usable path"),
         (["run", "a" * 5000], "not a usable path"),
-        (["run", "/dev/null"], "not a regular file"),
+        (["run", "/dev/null"], "section [plasma] is missing"),
+        (["validate", "/dev/zero"], "no config"),
+        (["run", "small.toml", "-o", "/dev/null"], "is not a regular file"),
+        (["validate", "small.toml", "--set", "expansion.mode=none"], 'expansion.timescale = "3.67e12 s": is only used'),
         (["run", "small.toml", "--fast"], "--fast"),
         (["run", "small.toml", "--set"], "--set"),
         (["run", "small.toml", "--set", "waves.bins"], "section.key=value"),
@@ -107,8 +110,16 @@ def test_bad_arguments(config_file: Path, argv: list[str], words: str) -> None:
 
 
 def test_unwritable_folder(config_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("crmc.outputs.os.access", lambda path, mode: False)
-    assert_bad_input(call("run", config_file), "--output small.nc", "may not be written")
+    """Known before the run: a trial file is refused."""
+
+    def refused(_: Path) -> Path:
+        raise OSError(30, "Read-only file system")
+
+    Path("x.nc").touch()
+    monkeypatch.setattr("crmc.outputs._draft", refused)
+    for command, words in (("run", "--output small.nc"), ("plot", "--output x-spectrum.png")):
+        argv = [command, config_file if command == "run" else "x.nc"]
+        assert_bad_input(call(*argv), words, "Read-only file system", "choose another folder")
 
 
 def test_override_of_a_section_that_is_no_table(config_file: Path) -> None:
@@ -160,6 +171,12 @@ def test_init_validate_round_trip(config_file: Path) -> None:
     assert reply.code == 0 and reply.err == ""
     Path("resolved.toml").write_text(reply.out, encoding="utf-8")
     assert load_config("resolved.toml") == load_config("crmc.toml")
+
+
+def test_warnings_quote_the_user(config_file: Path) -> None:
+    """In his units, and without the noise of markers that a mesh does not have."""
+    argv = ["validate", config_file, "--set", "drift.gradient_length=1 kpc", "--set", "scattering.gap=broadened"]
+    assert call(*argv, "--set", "run.duration=1 Myr", "--set", "run.markers=64").err.count('= "1 Myr": ') == 2
 
 
 def test_validate_prints_warnings_on_stderr(config_file: Path) -> None:
