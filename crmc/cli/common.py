@@ -5,17 +5,21 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crmc.config.errors import ConfigError
+from crmc.config.errors import ConfigError, show
 from crmc.outputs import CHECKPOINT, obstacle
 from crmc.text import one_line
 
 if TYPE_CHECKING:
     from crmc.config.config import Config
     from crmc.orbits.config import QltConfig
+
+#: When the command line was loaded, soon after the process began.
+_STARTED = time.monotonic()
 
 
 def say(kind: str, message: object) -> None:
@@ -40,6 +44,24 @@ def start_jax(arguments: argparse.Namespace) -> None:
 
     keep_programs(arguments)
     require_platform()
+
+
+def seconds(option: str, text: str | None) -> float | None:
+    """Return the time that the text of an option means [s]; None without one; ConfigError for a bad one."""
+    if text is None:
+        return None
+    from crmc.config.quantity import Quantity
+
+    try:
+        return float(Quantity("s", "55 min").parse(text))
+    except ValueError as error:
+        raise ConfigError(f"{option} {show(text)}: {error}") from None
+
+
+def seconds_left(text: str | None) -> float | None:
+    """Return what is left of the wall time ``text`` of this process [s], None without one; ConfigError."""
+    allowed = seconds("--wall-time", text)
+    return None if allowed is None else allowed - (time.monotonic() - _STARTED)
 
 
 def result_files(arguments: argparse.Namespace, config: Config | QltConfig) -> tuple[Path, Path | None]:

@@ -22,6 +22,8 @@ from crmc.cli.common import (
     keep_programs,
     result_files,
     say,
+    seconds,
+    seconds_left,
     settle_overwriting,
     start_jax,
 )
@@ -116,6 +118,9 @@ def _run(arguments: argparse.Namespace) -> int:
 
     config = config_of(data, arguments.config)
     output, summary = result_files(arguments, config)
+    extend, wall_time = seconds("--extend", arguments.extend), seconds_left(arguments.wall_time)
+    kept = output.with_name(output.name + CHECKPOINT).exists()
+    continues = extend is not None or arguments.resume == "yes" or (arguments.resume == "auto" and kept)
     keep_programs(arguments)
     layout = _layout(arguments, config)
 
@@ -124,13 +129,15 @@ def _run(arguments: argparse.Namespace) -> int:
 
     if is_first():
         _warn(config, data, arguments)
-        if not arguments.resume:
+        if not continues:
             settle_overwriting(arguments, output, {"config": config.to_toml(), "solver": arguments.solver})
     outcome = run(
         config,
         output=output,
         summary=summary,
-        resume=arguments.resume,
+        resume="auto" if arguments.resume == "auto" else bool(arguments.resume),
+        extend=extend,
+        wall_time=wall_time,
         quiet=arguments.quiet,
         solver=arguments.solver,
         layout=layout,

@@ -6,9 +6,10 @@ Nothing here imports JAX, so that ``--help`` and bad options are answered at onc
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Mapping
 from importlib import metadata
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from crmc.config.errors import ConfigError
 
@@ -21,6 +22,17 @@ _DEFAULT_AVERAGES = "heating_rate,mean_free_path,pressure_anisotropy"
 
 class _Parser(argparse.ArgumentParser):
     """An argument parser that raises ConfigError for bad arguments."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse as usual, but let ``--resume`` take the word "auto" alone: it may stand before CONFIG."""
+        words = list(sys.argv[1:] if args is None else args)
+        for place, word in enumerate(words):
+            if word == "--":
+                break
+            if word == "--resume":
+                auto = words[place + 1 : place + 2] == ["auto"]
+                words[place : place + 1 + auto] = ["--resume=auto" if auto else "--resume=yes"]
+        return super().parse_known_args(words, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Raise ConfigError with ``message`` and where to find help."""
@@ -99,12 +111,35 @@ def _add_force(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_resume(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument(
+        "--resume",
+        nargs="?",
+        const="yes",
+        choices=("yes", "auto"),
+        metavar="auto",
+        help=f"continue a {what} from its checkpoint; --resume auto: if there is one, and start otherwise",
+    )
+
+
+def _add_wall_time(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--wall-time", metavar="TIME", help='stop in order before this wall time is over, as in "55 min"'
+    )
+
+
 def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="FILE.nc", help="result file (default: NAME.nc in this folder)")
     _add_force(parser)
     parser.add_argument("--summary", metavar="FILE.json", help="write the summary to a file, too")
     _add_solver(parser)
-    parser.add_argument("--resume", action="store_true", help="continue an interrupted run from its checkpoint")
+    _add_resume(parser, "run")
+    parser.add_argument(
+        "--extend",
+        metavar="TIME",
+        help='go on from the checkpoint for a time beyond the end of the run, as in "1e11 s"',
+    )
+    _add_wall_time(parser)
     parser.add_argument("--quiet", action="store_true", help="print no progress bar and no table")
     parser.add_argument("--devices", type=int, metavar="N", help="spread the markers over N devices (default: all)")
     job = parser.add_argument_group("jobs of several processes")

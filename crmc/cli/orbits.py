@@ -64,7 +64,9 @@ def run(arguments: argparse.Namespace, data: dict[str, Any]) -> int:
 def _refuse(arguments: argparse.Namespace) -> None:
     """Raise ConfigError for options of ``crmc run`` that a study does not have."""
     given = {
-        "--resume": arguments.resume,
+        "--resume": arguments.resume is not None,
+        "--extend": arguments.extend is not None,
+        "--wall-time": arguments.wall_time is not None,
         "--devices": arguments.devices is not None,
         "--distributed": arguments.distributed,
         "--solver": arguments.solver != "monte-carlo",

@@ -14,6 +14,7 @@ from crmc.config.config import Config
 from crmc.config.errors import ConfigError
 from crmc.outputs import CHECKPOINT, writing
 from crmc.physics.state import State
+from crmc.setup.schedule import Schedule
 from crmc.solvers.tally import Tally
 
 
@@ -21,6 +22,7 @@ class Checkpoint(NamedTuple):
     """States of a run's replicas, and for each series of rows its unfinished row and its rows so far.
 
     states: of the replicas, stacked.  tallies: of the unfinished rows.  step: number of steps taken.
+    schedule: of the run.
     series: steps since the last row, step number of each row, and name of a variable -> its values, (rows, replicas,
         ...) [code], of each series.
     """
@@ -29,6 +31,7 @@ class Checkpoint(NamedTuple):
     tallies: list[Tally]
     step: int
     series: list[tuple[int, list[int], dict[str, np.ndarray]]]
+    schedule: Schedule
 
 
 def checkpoint_path(output: Path) -> Path:
@@ -50,6 +53,7 @@ def save(path: Path, config: Config, checkpoint: Checkpoint, solver: str = "mont
             config=np.array(config.to_toml()),
             solver=np.array(solver),
             step=checkpoint.step,
+            schedule=np.array(checkpoint.schedule, np.int64),
             series=len(checkpoint.series),
             **(leaves | rows),  # type: ignore[arg-type]
         )
@@ -81,6 +85,7 @@ def load(path: Path, config: Config, states: State, tally: Tally, solver: str = 
             [_restore(tally, found, f"series{n}.tally") for n in range(int(found["series"]))],
             int(found["step"]),
             [_series(found, f"series{n}.") for n in range(int(found["series"]))],
+            Schedule(*(int(x) for x in found["schedule"])),
         )
     except ConfigError:
         raise

@@ -6,12 +6,13 @@ Signals and failures end a run in order: what it has computed is kept, and its o
 from __future__ import annotations
 
 import signal
+import time
 from pathlib import Path
+from typing import Literal
 
 import jax
 
 from crmc.config.config import Config
-from crmc.config.errors import ConfigError
 from crmc.machine.devices import agree, choose_layout, is_first, one_device
 from crmc.machine.memory import require_memory
 from crmc.physics.layout import Layout
@@ -20,15 +21,15 @@ from crmc.results.averages import averages, spectra
 from crmc.results.notes import notes
 from crmc.results.summary import summarise
 from crmc.results.table import table
-from crmc.runs.checkpoint import Checkpoint, checkpoint_path, load
-from crmc.runs.outcome import DONE, FAILED, INTERRUPTED, STATUS, Outcome, catching_signals
+from crmc.runs.checkpoint import checkpoint_path
+from crmc.runs.outcome import DONE, FAILED, INTERRUPTED, STATUS, Outcome, Stop, catching_signals
 from crmc.runs.progress import Progress
+from crmc.runs.resume import begun, rescheduled, resumed, wants_checkpoint
 from crmc.runs.runner import Runner
 from crmc.runs.saves import Files, Saves, claimed_by_job, rows_so_far, save_end
 from crmc.setup.build import build_replicas
 from crmc.setup.setup import Setup
 from crmc.solvers.monte_carlo.solver import MONTE_CARLO
-from crmc.solvers.registry import SOLVERS
 from crmc.text import to_json
 
 #: Wall time aimed at per chunk of steps, short enough for progress and signals [s].
@@ -40,7 +41,9 @@ def run(
     *,
     output: str | Path | None = None,
     summary: str | Path | None = None,
-    resume: bool = False,
+    resume: bool | Literal["auto"] = False,
+    extend: float | None = None,
+    wall_time: float | None = None,
     quiet: bool = False,
     solver: str = MONTE_CARLO.name,
     layout: Layout | None = None,
@@ -51,7 +54,10 @@ def run(
 
     output: result file (netCDF), with a checkpoint beside it; none is written by default.
     summary: file of the summary (JSON); none is written by default.
-    resume: continue from the checkpoint beside ``output``.
+    resume: continue from the checkpoint beside ``output``, to run.duration if that is later than the end of the
+        checkpoint's run; "auto": if there is one, and begin otherwise.
+    extend: continue for this time beyond the end of the checkpoint's run [s].
+    wall_time: stop in order before this wall time is over [s].
     quiet: show no progress.
     solver: a name in `registry.SOLVERS`.
     layout: how the markers are spread over devices (default: over all).
@@ -63,53 +69,66 @@ def run(
     resumed, for ``resume`` without ``output``, and for more markers than fit into memory, and OutputInUse where another
     run writes ``output``.  A file that cannot be written, on a full disk say, ends the run as failed.
     """
+    started = time.monotonic()
     files = Files(None if output is None else Path(output), None if summary is None else Path(summary))
     with jax.enable_x64(True), catching_signals() as caught, claimed_by_job(files.output):
-        if solver != MONTE_CARLO.name:
-            layout = one_device()
-        else:
-            layout = layout or choose_layout(config.run.markers, config.run.replica_count)
-            require_memory(config.run.markers, config.run.precision, layout)
-        setup, states = build_replicas(config, solver=solver, layout=layout)
-        stored = _resumed(files, setup, len(states)) if resume else None
-        runner = Runner(setup, states)
-        del setup, states
-        if stored is not None:
-            runner.restore(stored)
-        else:
-            runner.stepper.observe_due(everything=True)
-        code, message = _loop(runner, caught, files, quiet, save_seconds, chunk_steps)
+        runner = _ready(config, files, resume, extend, solver, layout)
+        stop = Stop(caught, None if wall_time is None else started + wall_time)
+        code, message = _loop(runner, stop, files, quiet, save_seconds, chunk_steps)
         return _finish(runner, files, code, message)
 
 
-def _resumed(files: Files, setup: Setup, replicas: int) -> Checkpoint:
-    """Read the checkpoint beside the output; ConfigError if it does not belong to ``setup``."""
-    if files.output is None:
-        raise ConfigError("--resume: needs the output of the run that it continues; give it")
-    one = setup.state, SOLVERS[setup.solver].init(setup.parameters)
-    states, tally = jax.tree.map(lambda x: jax.ShapeDtypeStruct((replicas, *x.shape), x.dtype), one)
-    return load(checkpoint_path(files.output), setup.config, states, tally, setup.solver)
+def _ready(
+    config: Config,
+    files: Files,
+    resume: bool | str,
+    extend: float | None,
+    solver: str,
+    layout: Layout | None,
+) -> Runner:
+    """Return the run of ``config`` at its start, or where its checkpoint left it."""
+    continues = wants_checkpoint(resume, extend, files.output)
+    found = begun(checkpoint_path(files.output), config, extend) if continues and files.output else None
+    begin = config if found is None else found.config
+    if solver != MONTE_CARLO.name:
+        layout = one_device()
+    else:
+        layout = layout or choose_layout(config.run.markers, config.run.replica_count)
+        require_memory(config.run.markers, config.run.precision, layout)
+    setup, states = build_replicas(begin, solver=solver, layout=layout)
+    if found is not None:
+        setup = rescheduled(setup, found.schedule)
+    stored = None
+    if continues and files.output is not None:
+        stored = resumed(files.output, setup, states, config if found is None else found.stored)
+    runner = Runner(setup, states)
+    del setup, states
+    if stored is not None:
+        runner.restore(stored)
+    else:
+        runner.stepper.observe_due(everything=True)
+    return runner
 
 
 def _loop(
     runner: Runner,
-    caught: list[int],
+    stop: Stop,
     files: Files,
     quiet: bool,
     save_seconds: float,
     chunk_steps: int | None,
 ) -> tuple[int, str]:
-    """Advance to the end, a failure or a signal in ``caught``, and return exit code and message."""
+    """Advance to the end, a failure, a signal or the end of the wall time, and return exit code and message."""
     stepper, saves = runner.stepper, Saves(files, save_seconds)
     chunk = chunk_steps or 1
     if trouble := runner.trouble():  # a failed run stays failed when resumed
         return FAILED, trouble
     with _progress(runner.setup, stepper.step, quiet) as bar:
         while stepper.step < stepper.end:
-            chunk, number, due = agree([chunk, caught[0] if caught else 0, saves.due()])
-            if number:
-                name = signal.Signals(number).name
-                return INTERRUPTED, f"interrupted by {name} at step {stepper.step}; --resume continues"
+            chunk, number, over, due = agree([chunk, stop.signal, stop.over(saves.cost), saves.due()])
+            if number or over:
+                what = f"interrupted by {signal.Signals(number).name}" if number else "stopped, the wall time is over,"
+                return INTERRUPTED, f"{what} at step {stepper.step}; --resume continues"
             if due and (lost := saves.save(runner)):
                 return FAILED, lost
             count, before = min(chunk, stepper.until_due()), stepper.seconds
