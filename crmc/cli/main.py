@@ -183,15 +183,24 @@ def _sweep(arguments: argparse.Namespace) -> int:
     output = Path(arguments.output or f"{Path(default_output(first, arguments.config)).stem}-sweep.nc")
     check_writable("--output", output, CHECKPOINT)
     _warn_of_points([point.config for point in points], arguments.solver, data)
-    settle_overwriting(
-        arguments, output, {"config": first.to_toml(), "solver": arguments.solver, "sweep": swept_values(axes)}
-    )
+    wall_time = seconds_left(arguments.wall_time)
+    resume: Any = "auto" if arguments.resume == "auto" else bool(arguments.resume)
+    if not (resume and output.with_name(output.name + CHECKPOINT).exists()):
+        wanted = {"config": first.to_toml(), "solver": arguments.solver, "sweep": swept_values(axes)}
+        settle_overwriting(arguments, output, wanted)
 
     from crmc.runs.sweep import run_points
 
     start_jax(arguments)
     outcome = run_points(
-        points, axes, output=output, solver=arguments.solver, batch=arguments.batch, quiet=arguments.quiet
+        points,
+        axes,
+        output=output,
+        solver=arguments.solver,
+        batch=arguments.batch,
+        quiet=arguments.quiet,
+        resume=resume,
+        wall_time=wall_time,
     )
     if outcome.table and not arguments.quiet:
         print(outcome.table)
@@ -203,6 +212,8 @@ def _sweep(arguments: argparse.Namespace) -> int:
 def _sensitivity(arguments: argparse.Namespace) -> int:
     """Differentiate averages of a run."""
     config = _load(arguments)
+    if arguments.checkpoint:
+        check_writable("--checkpoint", Path(arguments.checkpoint))
     start_jax(arguments)
     return derivatives.sensitivity(arguments, config)
 

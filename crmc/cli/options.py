@@ -164,6 +164,8 @@ def _add_sweep(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="FILE.nc", help="result file (default: NAME-sweep.nc in this folder)")
     _add_force(parser)
     _add_solver(parser)
+    _add_resume(parser, "sweep")
+    _add_wall_time(parser)
     parser.add_argument("--batch", type=int, metavar="N", help="points per call of the program (default: by device)")
     parser.add_argument("--quiet", action="store_true", help="print no progress bar and no table")
 
@@ -184,6 +186,10 @@ def _add_sensitivity(parser: argparse.ArgumentParser) -> None:
         "numbers, such as damping.linear[k]; finite-difference: from runs with the same random numbers, as a check",
     )
     _add_replicas(parser, "independent runs")
+    parser.add_argument(
+        "--checkpoint", metavar="FILE.npz", help="keep finished runs in this file, and continue from those it holds"
+    )
+    _add_wall_time(parser)
     _add_solver(parser)
 
 

@@ -273,6 +273,16 @@ def test_interrupt_keeps_what_is_finished(config: Path, tmp_path: Path, monkeypa
     assert np.isfinite(data["magnetic_field"].values[:3]).all()
     assert np.isnan(data["magnetic_field"].values[3:]).all()
 
+    calls.clear()
+    caught.clear()
+    monkeypatch.setattr(Sweeper, "run_batch", lambda self, *one: calls.append(one[0]) or original(self, *one))
+    assert call("sweep", config, *over, "-o", output, "--quiet", "--resume", "auto")[0] == 0
+    whole = xr.load_dataset(output)
+    assert calls == [[3, 4, 5], [6]] and list(whole["status"].values) == ["done"] * 7
+    assert np.isfinite(whole["average_heating_rate"].values).all() and whole.attrs["status"] == "done"
+    kept = [name for name in data.data_vars if "damping.linear" in data[name].dims]
+    assert whole[kept].isel({"damping.linear": slice(3)}).equals(data[kept].isel({"damping.linear": slice(3)}))
+
 
 def test_seeds_are_a_dimension(config: Path, tmp_path: Path) -> None:
     """--seeds 2 from run.seed = 5: different noise, the second that of a run with seed 6; and k of each point."""
