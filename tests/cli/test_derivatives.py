@@ -76,8 +76,8 @@ def test_bad_sensitivities(arguments: list[str], words: str, capsys: pytest.Capt
     assert error.startswith("crmc: error:") and error.count("\n") == 1
 
 
-def told(monkeypatch: pytest.MonkeyPatch, ready: Callable[[int], int], *argv: str, spoil: bool = False) -> Reply:
-    """`crmc sensitivity` of made-up replicas, of which ``ready(count)`` end; ``spoil``: with a NaN."""
+def told(monkeypatch: pytest.MonkeyPatch, ends: Callable[[int], int], *argv: str, spoil: bool = False) -> Reply:
+    """`crmc sensitivity` of made-up replicas, of which ``ends(count)`` end; ``spoil``: with a NaN."""
 
     def differentiate(
         program: Program, count: int, *, stop: Callable[[], bool], progress: Callable, ready: dict
@@ -86,7 +86,7 @@ def told(monkeypatch: pytest.MonkeyPatch, ready: Callable[[int], int], *argv: st
         found = made_up(program, count)
         if spoil:
             found.slopes["heating_rate"]["damping.linear"][0] = np.nan
-        count = ready(count)
+        count = ends(count)
         for number in range(count):
             ready[number] = jax.tree.map(lambda x: x[number], (found.values, found.slopes))  # noqa: B023 - called at once
             progress()
