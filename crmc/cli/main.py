@@ -1,4 +1,4 @@
-"""Run the command line: run, sweep, sensitivity, fit, init, validate, theory, paper, plot, bench.
+"""Run the command line: run, sweep, sensitivity, fit, init, validate, theory, paper, plot, export, bench.
 
 Exit codes: 0 done; 2 bad input, with one line ``crmc: error: ...`` on stderr; 3 the run failed; 130 interrupted.
 Heavy modules are imported where they are used, so that bad input is answered at once.
@@ -19,6 +19,7 @@ from crmc.cli import derivatives, orbits, streams
 from crmc.cli.common import (
     check_writable,
     default_output,
+    file_and_folder,
     keep_programs,
     result_files,
     say,
@@ -29,7 +30,6 @@ from crmc.cli.common import (
 )
 from crmc.cli.options import parser
 from crmc.config.errors import ConfigError, as_written
-from crmc.config.files import path_problem
 from crmc.outputs import CHECKPOINT, OutputError, OutputInUse
 from crmc.runs.outcome import BAD_INPUT, DONE, FAILED, INTERRUPTED
 from crmc.text import aligned, json_ready, one_line, to_json
@@ -328,17 +328,7 @@ def _paper(arguments: argparse.Namespace) -> int:
 
 def _plot(arguments: argparse.Namespace) -> int:
     """Draw the figures of a result file, and print their paths."""
-    source, folder = Path(arguments.file), Path(arguments.output)
-    if problem := path_problem(source):
-        raise ConfigError(f"plot {one_line(source, 200)}: is not a usable path ({problem}); check the name")
-    if not source.is_file():
-        raise ConfigError(f"plot {one_line(source, 200)}: there is no such file; give a result of 'crmc run'")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (OSError, ValueError) as error:
-        reason = f"cannot be used as a folder ({getattr(error, 'strerror', None) or error})"
-        raise ConfigError(f"--output {one_line(folder, 200)}: {reason}; choose another") from None
-    check_writable("--output", folder / f"{source.stem}-spectrum.png")
+    source, folder = file_and_folder("plot", arguments, "-spectrum.png")
     from crmc.orbits.figures import plot_study
     from crmc.results.figures import plot
 
@@ -351,6 +341,17 @@ def _plot(arguments: argparse.Namespace) -> int:
             f"plot {source}: cannot be drawn ({type(error).__name__}: {error}); give a result of 'crmc run'"
         ) from error
     for path in paths:
+        print(path)
+    return DONE
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    """Write the numbers of a result file as CSV, and print the paths of the tables."""
+    source, folder = file_and_folder("export", arguments, "-time.csv")
+    from crmc.results.dataset import read
+    from crmc.results.export import write_csv
+
+    for path in write_csv(read(source), folder, source.stem):
         print(path)
     return DONE
 
@@ -385,6 +386,7 @@ _COMMANDS = {
     "theory": _theory,
     "paper": _paper,
     "plot": _plot,
+    "export": _export,
     "bench": _bench,
 }
 

@@ -257,6 +257,14 @@ def _add_plot(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE.nc", help="result of 'crmc run' or 'crmc sweep'")
+    parser.add_argument("--csv", action="store_true", required=True, help="as CSV, a file for each set of dimensions")
+    parser.add_argument(
+        "-o", "--output", default=".", metavar="DIR", help="folder of the tables (default: this folder)"
+    )
+
+
 def _add_bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--markers", default="1e4,1e5,1e6", metavar="N,...", help="numbers of markers (default: %(default)s)"
@@ -291,6 +299,7 @@ _COMMANDS = {
     "theory": _Command(_add_theory, True, "print what theory predicts for a config, without running"),
     "paper": _Command(_add_paper, False, "print what crmc does with each equation and number of Zweibel (2020)"),
     "plot": _Command(_add_plot, False, "draw the figures of a result file", compiles=False),
+    "export": _Command(_add_export, False, "write the numbers of a result file as text", compiles=False),
     "bench": _Command(
         _add_bench, False, "time the production step and the same step written without JAX", compiles=False
     ),

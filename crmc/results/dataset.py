@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import io
-import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import h5netcdf
-import jax
 import numpy as np
 import xarray as xr
 
 from crmc.config.errors import ConfigError
+from crmc.machine.origin import origin
 from crmc.outputs import writing
+from crmc.results.conventions import from_conventions, to_conventions
 from crmc.results.variables import COORDINATES, VARIABLES, shared_coordinates
 from crmc.setup.setup import Setup
 from crmc.statistics import Estimate
@@ -76,32 +76,24 @@ def provenance(setup: Setup) -> dict[str, Any]:
 
     Seed and generator matter only to ``solver`` = monte-carlo; the mesh draws no numbers.
     """
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        own = version("crmc")
-    except PackageNotFoundError:
-        own = "unknown"
     return {
         "title": setup.config.name or "crmc run",
-        "source": f"crmc {own}",
-        "reference": "Zweibel 2020, ApJ 890, 67",
+        **origin(),
+        "references": "Zweibel 2020, ApJ 890, 67",
         "config": setup.config.to_toml(),
         "solver": setup.solver,
         "seed": setup.config.run.seed,
         "prng": "threefry2x32, key folded with the global step",
-        "versions": f"python {platform.python_version()}, jax {jax.__version__}, numpy {np.__version__}",
-        "device": str(jax.devices()[0].device_kind),
         "time_step_s": setup.time_step,
     }
 
 
 def write_atomically(data: xr.Dataset, path: Path) -> None:
-    """Write a netCDF file in one move, so that a reader never sees half of it; OutputError where it cannot be."""
+    """Write a netCDF file by the CF conventions, in one move, so that a reader never sees half of it; OutputError."""
     # Made in memory: HDF5 loses track of its objects where a disk is full half-way.
     content = io.BytesIO()
     with h5netcdf.File(content, "w") as file:
-        data.dump_to_store(xr.backends.H5NetCDFStore(file))
+        to_conventions(data).dump_to_store(xr.backends.H5NetCDFStore(file))
     with writing(path) as draft:
         draft.write(content.getbuffer())
 
@@ -122,7 +114,7 @@ def read(path: Path) -> Dataset:
     """
     try:
         with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as file:
-            data = file.load()
+            data = from_conventions(file.load())
         if max(data.sizes.get("time", 0), data.sizes.get("output", 0)) == 0:
             raise ValueError("it has no times")
     except Exception as error:  # a damaged HDF5 file raises nearly anything

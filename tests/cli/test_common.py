@@ -16,7 +16,7 @@ from crmc.config.config import Config, parse_config
 from crmc.config.errors import ConfigError
 from crmc.results.dataset import write_atomically
 
-COMMANDS = ("run", "sweep", "sensitivity", "fit", "init", "validate", "theory", "paper", "plot", "bench")
+COMMANDS = ("run", "sweep", "sensitivity", "fit", "init", "validate", "theory", "paper", "plot", "export", "bench")
 
 
 def named(name: str) -> Config:

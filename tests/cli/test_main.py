@@ -101,6 +101,8 @@ def test_bad_file(config_file: Path, content: bytes, words: str) -> None:
         (["init", "nofolder/x"], "there is no folder"),
         (["init", "small"], "exists and is not overwritten"),
         (["plot", "nosuch.nc"], "there is no such file"),
+        (["export", "small.toml", "--csv"], "small.toml: cannot be read as a result"),
+        (["export", "small.toml"], "--csv"),
         (["plot", "small.toml", "-o", "small.toml"], "small.toml"),
         (["theory", "small.toml", "extra\nline"], "extra line"),
     ],
