@@ -1,9 +1,10 @@
-"""Write files whole or not at all, say why one cannot be written, and claim an output for one writer."""
+"""Write files whole or not at all, say why one cannot be written, notice damage, and claim an output for one writer."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import secrets
 import shutil
@@ -22,6 +23,8 @@ except ImportError:  # not on Windows, where outputs are not claimed
 CHECKPOINT = ".checkpoint.npz"
 #: What a file system without locks answers.
 _NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK, errno.EINVAL)
+#: Mark at the end of a sealed file, before the digest of all that precedes it, and the size of that [bytes].
+_SEAL, _DIGEST = b"crmc-blake2b:", 16
 
 
 class OutputError(OSError):
@@ -193,3 +196,24 @@ def _locked(lock: Path, path: str | Path) -> int:
                 os.write(held, f"process {os.getpid()} on {socket.gethostname()}".encode())
                 return held
         os.close(held)
+
+
+def sealed(content: bytes | memoryview) -> bytes:
+    """Return what follows ``content`` in a file so that `is_broken` notices damage.
+
+    HDF5 allows bytes after its own, and drops them when it writes into a file: who changes a result breaks no seal.
+    """
+    return _SEAL + hashlib.blake2b(content, digest_size=_DIGEST).digest()
+
+
+def is_broken(path: str | Path) -> bool:
+    """Return whether the file ``path`` is sealed and not what it was; False where it has no seal or cannot be read.
+
+    HDF5 crashes or never returns on some damaged files: ask before it reads one.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except (OSError, ValueError):
+        return False
+    end = len(content) - len(_SEAL) - _DIGEST
+    return end >= 0 and content[end : end + len(_SEAL)] == _SEAL and content[end:] != sealed(memoryview(content)[:end])

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import crmc.outputs
-from crmc.outputs import OutputError, OutputInUse, claimed, obstacle, target, write_text, writing
+from crmc.outputs import OutputError, OutputInUse, claimed, is_broken, obstacle, sealed, target, write_text, writing
 
 
 def names(folder: Path) -> list[str]:
@@ -149,3 +149,18 @@ def test_one_writer_at_a_time(tmp_path: Path) -> None:
     assert names(tmp_path) == []
     with claimed(None):
         pass
+
+
+def test_a_seal_notices_any_damage(tmp_path: Path) -> None:
+    """Every flipped bit of the content and of the digest; what has no seal, or has lost it, is not judged."""
+    path, content = tmp_path / "x.nc", b"any content"
+    whole = content + sealed(content)
+    path.write_bytes(whole)
+    assert not is_broken(path) and not is_broken(tmp_path / "none")
+    mark = range(len(content), len(content) + len(crmc.outputs._SEAL))
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        assert is_broken(path) == (place not in mark)
+    for kept in (b"", content, whole[1:][:20]):
+        path.write_bytes(kept)
+        assert not is_broken(path)

@@ -11,11 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from crmc.orbits.dataset import by_cosine
-from crmc.outputs import writing
+from crmc.outputs import is_broken, writing
 
 
 def plot_study(source: Path, folder: Path) -> list[Path]:
     """Draw a result file of the study into a folder and return the figures; none if it is another file."""
+    if is_broken(source):
+        return []
     try:
         with xr.open_dataset(source, engine="h5netcdf") as file:
             if file.attrs.get("kind") != "qlt":

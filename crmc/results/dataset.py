@@ -13,7 +13,7 @@ import xarray as xr
 
 from crmc.config.errors import ConfigError
 from crmc.machine.origin import origin
-from crmc.outputs import writing
+from crmc.outputs import is_broken, sealed, writing
 from crmc.results.conventions import from_conventions, to_conventions
 from crmc.results.variables import COORDINATES, VARIABLES, shared_coordinates
 from crmc.setup.setup import Setup
@@ -96,10 +96,13 @@ def write_atomically(data: xr.Dataset, path: Path) -> None:
         to_conventions(data).dump_to_store(xr.backends.H5NetCDFStore(file))
     with writing(path) as draft:
         draft.write(content.getbuffer())
+        draft.write(sealed(content.getbuffer()))
 
 
 def attributes(path: Path) -> dict[str, Any]:
     """Return the attributes of a result file; empty where it cannot be read as one."""
+    if is_broken(path):
+        return {}
     try:
         with h5netcdf.File(path, "r") as file:
             return dict(file.attrs)
@@ -113,6 +116,8 @@ def read(path: Path) -> Dataset:
     Raises ConfigError where ``path`` holds no result.
     """
     try:
+        if is_broken(path):
+            raise ValueError("it is damaged: its checksum is wrong")
         with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as file:
             data = from_conventions(file.load())
         if max(data.sizes.get("time", 0), data.sizes.get("output", 0)) == 0:

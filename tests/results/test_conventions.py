@@ -10,8 +10,9 @@ import pytest
 import xarray as xr
 from astropy import units as u
 
+from crmc.config.errors import ConfigError
 from crmc.results.conventions import to_conventions
-from crmc.results.dataset import read, write_atomically
+from crmc.results.dataset import attributes, read, write_atomically
 from crmc.results.variables import COORDINATES, VARIABLES
 
 
@@ -59,3 +60,18 @@ def test_units_of_every_variable() -> None:
     known = {"gauss", "parsec", "cm-3", "erg cm-3", "erg cm-3 s-1", "cm s-1", "s-1", "s", "1"}
     assert found == known
     assert all(u.Unit(name.replace("gauss", "Gauss")) is not None for name in known)
+
+
+def test_damage_is_noticed_and_changes_are_not_damage(tmp_path: Path, data: xr.Dataset) -> None:
+    """One flipped bit is refused before HDF5, which may never return from it; what h5py writes into a file is read."""
+    path = tmp_path / "x.nc"
+    write_atomically(data, path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:5000] + bytes([whole[5000] ^ 1]) + whole[5001:])
+    with pytest.raises(ConfigError, match="it is damaged: its checksum is wrong"):
+        read(path)
+    assert attributes(path) == {}
+    path.write_bytes(whole)
+    with h5py.File(path, "r+") as file:
+        file["mean_free_path"][0] = 7.0
+    assert read(path).mean_free_path.values[0] == 7.0
