@@ -33,7 +33,8 @@ def to_conventions(data: xr.Dataset) -> xr.Dataset:
 
 
 def from_conventions(data: xr.Dataset) -> xr.Dataset:
-    """Return the dataset that `to_conventions` made ``data`` of, but for the attribute Conventions."""
+    """Return the dataset that `to_conventions` made ``data`` of."""
+    data.attrs.pop("Conventions", None)
     units = {name: unit for unit, name in _NAMES.items()}
     for variable in data.variables.values():
         if natural := variable.attrs.pop(_NATURAL, None):

@@ -100,14 +100,14 @@ def damage(content: bytes, chance: random.Random) -> tuple[bytes, str]:
 
 
 def _read_only(folder: Path, words: tuple[str, ...]) -> Ended:
-    """Run crmc as a user without rights in a folder that takes no file."""
-    locked = folder / "locked"
-    locked.mkdir(exist_ok=True)
-    target = (*words[: words.index("-o")], "-o", str(locked / "x.nc"), "--quiet")
-    folder.chmod(0o755)
-    locked.chmod(stat.S_IRUSR | stat.S_IXUSR | stat.S_IROTH | stat.S_IXOTH)
-    user = {"user": 65534, "group": 65534} if os.getuid() == 0 else {}
-    return crmc(*target, env=os.environ | {"HOME": "/nonexistent", "CRMC_CACHE": str(locked)}, **user)
+    """Run crmc into a folder that takes no file, from root neither."""
+    locked = Path("/sys")
+    if os.getuid() != 0:
+        locked = folder / "locked"
+        locked.mkdir()
+        locked.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    odd = {"HOME": str(locked), "CRMC_CACHE": str(locked)}
+    return crmc(*words[: words.index("-o")], "-o", locked / "x.nc", "--quiet", env=os.environ | odd)
 
 
 def environments(folder: Path) -> list[tuple[str, tuple[int, ...], Callable[[tuple[str, ...]], Ended]]]:

@@ -191,7 +191,7 @@ def test_dimensions_units_and_attributes(swept: Counted) -> None:
     assert data["mean_free_path"].dims == (*keys, "time", "momentum")
     np.testing.assert_allclose(data[keys[0]], [3.7e12, 7.4e12], rtol=1e-15)
     np.testing.assert_allclose(data[keys[1]], [1e-6, 1.1e-6], rtol=1e-15)
-    assert [data[key].attrs["units"] for key in keys] == ["s", "G"]
+    assert [data[key].attrs["units"] for key in keys] == ["s", "gauss"]
     assert data.sizes["time"] == 1 + -(-STEPS // EVERY)
     for name, variable in data.variables.items():
         assert "long_name" in variable.attrs, name
