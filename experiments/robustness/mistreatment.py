@@ -141,7 +141,7 @@ def environments(folder: Path) -> list[tuple[str, tuple[int, ...], Callable[[tup
         ("folder that takes no file", (2,), lambda w: _read_only(folder, w)),
         ("output is a device", (2,), into(Path("/dev/null"))),
         ("output is a link to a device", (2,), into(folder / "pipe")),
-        ("name of 240 characters", (2,), into(folder / ("a" * 240))),
+        ("name of 250 characters", (2,), into(folder / ("a" * 250))),
         ("folder with spaces, quotes, accents", (0,), into(odd / "x y.nc")),
         ("JAX_PLATFORMS=cuda without it", (2,), lambda w: shell('"$@"', w, JAX_PLATFORMS="cuda")),
     ]
