@@ -6,9 +6,10 @@ Nothing here imports JAX, so that ``--help`` and bad options are answered at onc
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Mapping
 from importlib import metadata
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from crmc.config.errors import ConfigError
 
@@ -21,6 +22,17 @@ _DEFAULT_AVERAGES = "heating_rate,mean_free_path,pressure_anisotropy"
 
 class _Parser(argparse.ArgumentParser):
     """An argument parser that raises ConfigError for bad arguments."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse as usual, but let ``--resume`` take the word "auto" alone: it may stand before CONFIG."""
+        words = list(sys.argv[1:] if args is None else args)
+        for place, word in enumerate(words):
+            if word == "--":
+                break
+            if word == "--resume":
+                auto = words[place + 1 : place + 2] == ["auto"]
+                words[place : place + 1 + auto] = ["--resume=auto" if auto else "--resume=yes"]
+        return super().parse_known_args(words, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Raise ConfigError with ``message`` and where to find help."""
@@ -93,11 +105,41 @@ def _add_solver(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_force(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--force", action="store_true", help="overwrite a result of another config that has the default name"
+    )
+
+
+def _add_resume(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument(
+        "--resume",
+        nargs="?",
+        const="yes",
+        choices=("yes", "auto"),
+        metavar="auto",
+        help=f"continue a {what} from its checkpoint; --resume auto: if there is one, and start otherwise",
+    )
+
+
+def _add_wall_time(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--wall-time", metavar="TIME", help='stop in order before this wall time is over, as in "55 min"'
+    )
+
+
 def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="FILE.nc", help="result file (default: NAME.nc in this folder)")
+    _add_force(parser)
     parser.add_argument("--summary", metavar="FILE.json", help="write the summary to a file, too")
     _add_solver(parser)
-    parser.add_argument("--resume", action="store_true", help="continue an interrupted run from its checkpoint")
+    _add_resume(parser, "run")
+    parser.add_argument(
+        "--extend",
+        metavar="TIME",
+        help='go on from the checkpoint for a time beyond the end of the run, as in "1e11 s"',
+    )
+    _add_wall_time(parser)
     parser.add_argument("--quiet", action="store_true", help="print no progress bar and no table")
     parser.add_argument("--devices", type=int, metavar="N", help="spread the markers over N devices (default: all)")
     job = parser.add_argument_group("jobs of several processes")
@@ -120,7 +162,10 @@ def _add_sweep(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seeds", type=int, metavar="N", help="run each point with N seeds, from run.seed on")
     parser.add_argument("-o", "--output", metavar="FILE.nc", help="result file (default: NAME-sweep.nc in this folder)")
+    _add_force(parser)
     _add_solver(parser)
+    _add_resume(parser, "sweep")
+    _add_wall_time(parser)
     parser.add_argument("--batch", type=int, metavar="N", help="points per call of the program (default: by device)")
     parser.add_argument("--quiet", action="store_true", help="print no progress bar and no table")
 
@@ -141,6 +186,10 @@ def _add_sensitivity(parser: argparse.ArgumentParser) -> None:
         "numbers, such as damping.linear[k]; finite-difference: from runs with the same random numbers, as a check",
     )
     _add_replicas(parser, "independent runs")
+    parser.add_argument(
+        "--checkpoint", metavar="FILE.npz", help="keep finished runs in this file, and continue from those it holds"
+    )
+    _add_wall_time(parser)
     _add_solver(parser)
 
 
@@ -208,6 +257,14 @@ def _add_plot(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE.nc", help="result of 'crmc run' or 'crmc sweep'")
+    parser.add_argument("--csv", action="store_true", required=True, help="as CSV, a file for each set of dimensions")
+    parser.add_argument(
+        "-o", "--output", default=".", metavar="DIR", help="folder of the tables (default: this folder)"
+    )
+
+
 def _add_bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--markers", default="1e4,1e5,1e6", metavar="N,...", help="numbers of markers (default: %(default)s)"
@@ -242,6 +299,7 @@ _COMMANDS = {
     "theory": _Command(_add_theory, True, "print what theory predicts for a config, without running"),
     "paper": _Command(_add_paper, False, "print what crmc does with each equation and number of Zweibel (2020)"),
     "plot": _Command(_add_plot, False, "draw the figures of a result file", compiles=False),
+    "export": _Command(_add_export, False, "write the numbers of a result file as text", compiles=False),
     "bench": _Command(
         _add_bench, False, "time the production step and the same step written without JAX", compiles=False
     ),

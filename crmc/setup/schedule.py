@@ -61,6 +61,8 @@ class Schedule(NamedTuple):
     functional_every: steps between samples of the growth functional, 0 for none.
     functional_refinement: steps of a sample per step of the run.
     functional_parts: field of `Model` of this name.
+    averaged_steps: steps for which the records were laid out, fewer than ``steps`` if a run goes on after its end; 0:
+        all of them.
     """
 
     steps: int
@@ -69,11 +71,12 @@ class Schedule(NamedTuple):
     functional_every: int
     functional_refinement: int
     functional_parts: int
+    averaged_steps: int = 0
 
     @property
     def record_every(self) -> int:
         """Steps between the records that averages are made of; they do not depend on the output."""
-        return record_every(self.steps)
+        return record_every(self.averaged_steps or self.steps)
 
     @property
     def block_every(self) -> int:
