@@ -9,6 +9,7 @@ In order of dependency:
   cell       inputs in cgs;  scales: the same in code units
   fluid      averages over the cosmic rays;  flags: when not to believe them
   solve      all of it, for one cell or millions
+  spread     what conventions that are not settled change
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any
 from crmc.closure.cell import Cell, dissipation_rate, expansion_rate, kappa_spectrum
 from crmc.closure.flags import MEANING, Flag, names
 from crmc.closure.solve import DEFAULT_MOMENTA, Closure, closure
+from crmc.closure.spread import spread
 
 __all__ = [
     "DEFAULT_MOMENTA",
@@ -32,6 +34,7 @@ __all__ = [
     "expansion_rate",
     "kappa_spectrum",
     "names",
+    "spread",
 ]
 
 

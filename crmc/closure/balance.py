@@ -129,7 +129,12 @@ def _root(x: jax.Array) -> jax.Array:
 
 
 def cumulative_power(
-    fluxes: Fluxes, damping: Damping, lower: jax.Array, upper: jax.Array, x: jax.Array, drives: tuple[jax.Array, jax.Array]
+    fluxes: Fluxes,
+    damping: Damping,
+    lower: jax.Array,
+    upper: jax.Array,
+    x: jax.Array,
+    drives: tuple[jax.Array, jax.Array],
 ) -> tuple[jax.Array, jax.Array]:
     """Return E(k) of the cumulative balance at the nodes, (intervals, NODES), and at the lower ends, (intervals,).
 

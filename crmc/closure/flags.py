@@ -56,7 +56,8 @@ def names(flags: int) -> list[str]:
 class Evidence(NamedTuple):
     """Numbers of one cell from which its flags follow, in code units.
 
-    momentum: p, (M,) [m_p c]; at: transport there; scattering: mean nu, (M,) [code]; halfway: waves that scatter them at mu = +-0.5;
+    momentum: p, (M,) [m_p c]; at: transport there; scattering: mean nu, (M,) [code];
+    halfway: waves that scatter them at mu = +-0.5;
     averages: over the cosmic rays; number: n_c per P_c, (); near: whether waves nearly change direction, ().
     """
 

@@ -46,9 +46,7 @@ class Averages(NamedTuple):
     drift: jax.Array
 
 
-def averages(
-    spectrum: Spectrum, scales: Scales, mesh: Mesh, found: Waves, fluid: Transport, k_min: Real
-) -> Averages:
+def averages(spectrum: Spectrum, scales: Scales, mesh: Mesh, found: Waves, fluid: Transport, k_min: Real) -> Averages:
     """Return the averages.
 
     found: waves at the nodes; fluid: transport at the spectrum's momenta; k_min: longest waves that count, () [code].

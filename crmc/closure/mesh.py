@@ -118,7 +118,7 @@ def _nodes(lower: jax.Array, upper: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Return Gauss nodes x and weights dln x between ends in ln x, (..., NODES) each."""
     node, weight = np.polynomial.legendre.leggauss(NODES)
     width = jnp.maximum(upper - lower, 0.0)[..., None]
-    return jnp.exp(lower[..., None] + width * (0.5 * (node + 1.0))), 0.5 * weight * width
+    return jnp.exp(lower[..., None] + width * (0.5 * (node + 1.0))), jnp.asarray(0.5 * weight) * width
 
 
 def waves_on(mesh: Mesh, form: NonlinearLandau, fluxes: Fluxes, damping: Damping) -> Waves:

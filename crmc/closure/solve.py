@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from crmc.closure.balance import FORMS, NonlinearLandau, Waves
 from crmc.closure.cell import Cell, sound
@@ -21,6 +22,9 @@ from crmc.closure.spectrum import MOMENTA
 from crmc.closure.transport import transport
 from crmc.units import SPEED_OF_LIGHT
 
+Translation = TypeVar("Translation", bound=Callable[[Any], Any])
+#: Momenta as a sequence or an array.
+Momenta: TypeAlias = Sequence[float] | jax.Array | np.ndarray
 #: Cells that are solved together: their intermediate results stay in the cache.
 _TOGETHER = 2048
 #: Momenta at which a closure is given unless others are asked for [m_p c].
@@ -69,11 +73,25 @@ class Closure:
     flags: jax.Array
 
 
+#: Kind of object -> what makes a cell and a form of nonlinear Landau damping of it.
+_TRANSLATIONS: dict[type, Callable[[Any], tuple[Cell, NonlinearLandau]]] = {}
+
+
+def accept(kind: type) -> Callable[[Translation], Translation]:
+    """Let `closure` take objects of a kind: decorates the function that makes cell and form of them."""
+
+    def register(translation: Translation) -> Translation:
+        _TRANSLATIONS[kind] = translation
+        return translation
+
+    return register
+
+
 def closure(
-    cell: Cell | None = None,
-    momentum: Sequence[float] | jax.Array = DEFAULT_MOMENTA,
+    cell: Any = None,
+    momentum: Momenta = DEFAULT_MOMENTA,
     *,
-    nonlinear_landau: NonlinearLandau = "local",
+    nonlinear_landau: NonlinearLandau | None = None,
     **inputs: Any,
 ) -> Closure:
     """Return the closure of one cell or of many.
@@ -81,11 +99,20 @@ def closure(
     The waves are those in which the drive by gradient and expansion balances damping (`crmc.closure.balance`), leading
     order in v_A/c.  Nonlinear Landau damping decides kappa to a factor of about 100: "paper", "local" and "cumulative"
     differ by as much.
-    cell: local quantities in cgs, numbers or arrays that broadcast to (...); inputs: the same by name, in place of cell.
-    momentum: p, (M,) [m_p c].  nonlinear_landau: form, "none", "paper", "local" or "cumulative".
+    cell: a `Cell`, local quantities in cgs, numbers or arrays that broadcast to (...), or a config of a run; inputs:
+    numbers of `Cell` by name, all without a cell, or in place of its own.
+    momentum: p, (M,) [m_p c].  nonlinear_landau: form, "none", "paper", "local" or "cumulative"; that of the config, or
+    "local".
     Differentiable by every input and by momentum.  Bad numbers set `Flag.BAD_INPUT` and raise nothing; ValueError for
-    an unknown form, TypeError for an unknown input.
+    an unknown form, TypeError for an unknown input and for a cell of another kind.
     """
+    own: NonlinearLandau = "local"
+    for kind, translation in _TRANSLATIONS.items():
+        if isinstance(cell, kind):
+            cell, own = translation(cell)
+    if not isinstance(cell, Cell | None):
+        raise TypeError(f"cell: must be a crmc.closure.Cell or a config, not {type(cell).__name__}")
+    nonlinear_landau = own if nonlinear_landau is None else nonlinear_landau
     if nonlinear_landau not in FORMS:
         raise ValueError(f"nonlinear_landau = {nonlinear_landau!r}: must be one of {', '.join(FORMS)}")
     if cell is None:

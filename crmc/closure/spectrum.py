@@ -26,7 +26,7 @@ MOMENTA = 20
 class Spectrum(NamedTuple):
     """Tables of one spectrum f0 ~ (p^2 + p_t^2)^(-a/2) of unit pressure.
 
-    index: a, (); turnover: p_t, () [m_p c].
+    spectral_index: a, (); turnover: p_t, () [m_p c].
     start: ln momentum_min, (); step: spacing of the nodes in ln x, ().
     gradient, expansion: value, first and second derivative in ln x of G and E, (INTERVALS + 1, 3).
     below: coefficients of G = g0 + g2 x^2 and E = e1 x + e3 x^3 below momentum_min: g0, g2, e1, e3, (4,).
@@ -38,7 +38,7 @@ class Spectrum(NamedTuple):
         is 1/2.
     """
 
-    index: jax.Array
+    spectral_index: jax.Array
     turnover: jax.Array
     start: jax.Array
     step: jax.Array
@@ -61,7 +61,7 @@ class Spectrum(NamedTuple):
 
         p: momentum, (...) [m_p c].
         """
-        return self.index * p**2 / (self.turnover**2 + p**2)
+        return self.spectral_index * p**2 / (self.turnover**2 + p**2)
 
     def drives(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Return G and E, (...) each.
@@ -128,7 +128,7 @@ def make_spectrum(
     number = 2.0 * q**3 * shape.density(q) / total * span * weights
     root = jnp.sqrt(1.0 + q**2)
     return Spectrum(
-        index=index,
+        spectral_index=index,
         turnover=turnover,
         start=start,
         step=step,
@@ -149,18 +149,18 @@ def make_spectrum(
 
 
 class _Shape(NamedTuple):
-    """Shape of f0.  index: a, (); turnover: p_t, () [m_p c]."""
+    """Shape of f0.  spectral_index: a, (); turnover: p_t, () [m_p c]."""
 
-    index: jax.Array
+    spectral_index: jax.Array
     turnover: jax.Array
 
     def density(self, p: jax.Array) -> jax.Array:
         """Return (p^2 + p_t^2)^(-a/2), (...)."""
-        return jnp.exp(-0.5 * self.index * jnp.log(self.turnover**2 + p**2))
+        return jnp.exp(-0.5 * self.spectral_index * jnp.log(self.turnover**2 + p**2))
 
     def fall(self, p: jax.Array) -> jax.Array:
         """Return -df0/dln p, (...)."""
-        return self.index * p**2 / (self.turnover**2 + p**2) * self.density(p)
+        return self.spectral_index * p**2 / (self.turnover**2 + p**2) * self.density(p)
 
 
 def _gauss(count: int) -> tuple[np.ndarray, np.ndarray]:

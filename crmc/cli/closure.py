@@ -1,0 +1,92 @@
+"""Close the equations of a fluid for a config, for many cells, or as files that fluid codes load."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from crmc.cli.common import check_writable, keep_programs, say
+from crmc.config.config import Config
+from crmc.config.errors import ConfigError
+from crmc.runs.outcome import DONE
+from crmc.text import one_line
+
+#: Most momenta of a header's cell.
+_MOST_MOMENTA = 64
+_FIGURES = (".png", ".pdf", ".svg")
+
+
+def closure(arguments: argparse.Namespace, config: Config) -> int:
+    """Print the closure of a config, or write what is asked for, and return the exit code."""
+    momenta = _momenta(arguments.momentum)
+    cut = _positive("--cut", arguments.cut)
+    _check(arguments)
+    from crmc.setup.cells import cell_of, form_of
+
+    cell, form = cell_of(config, cut), form_of(config)
+    if config.scattering.gap == "empty" and not arguments.json:
+        say("note", 'scattering.gap = "empty" has no steady state: the shortest waves are taken to scatter in the gap')
+    keep_programs(arguments)
+    if arguments.cells:
+        return _many(arguments, config, momenta, cut)
+    from crmc.closure import report
+    from crmc.closure.spread import spread
+
+    shown = report.as_json if arguments.json else report.text
+    print(shown(*spread(cell, momenta, form), form))
+    if arguments.plot:
+        from crmc.closure.figures import plot
+
+        plot(cell, form, arguments.plot)
+        say("note", f"wrote {arguments.plot}")
+    return DONE
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Raise ConfigError for options that do not go together or files that cannot be written."""
+    if arguments.output and not arguments.cells:
+        raise ConfigError("-o belongs to --cells; add it")
+    if arguments.cells and not arguments.output:
+        raise ConfigError("--cells: needs a result file; add -o FILE.nc")
+    if arguments.cells and (arguments.json or arguments.plot):
+        raise ConfigError("--cells: neither prints JSON nor draws; leave out --json and --plot")
+    for option, name in (("--output", arguments.output), ("--plot", arguments.plot)):
+        if name:
+            check_writable(option, Path(name))
+    if arguments.plot and Path(arguments.plot).suffix.lower() not in _FIGURES:
+        raise ConfigError(f"--plot {one_line(arguments.plot, 200)}: must end in .png, .pdf or .svg; rename it")
+
+
+def _many(arguments: argparse.Namespace, config: Config, momenta: list[float], cut: float) -> int:
+    """Write the closures of the cells of a file."""
+    from crmc.closure.solve import closure as solve
+    from crmc.results.cells import closures, read_cells
+    from crmc.results.dataset import write_atomically
+    from crmc.setup.cells import cell_of, form_of
+
+    form, output = form_of(config), Path(arguments.output)
+    cells, columns = read_cells(Path(arguments.cells), cell_of(config, cut))
+    found = solve(cells, momenta, nonlinear_landau=form)
+    attributes = {"title": output.stem, "config": config.to_toml(), "nonlinear_landau": form, "cut": cut}
+    write_atomically(closures(found, columns, attributes), output)
+    print(f"{found.flags.size} cells, {int((found.flags != 0).sum())} with flags; {output}")
+    return DONE
+
+
+def _momenta(text: str) -> list[float]:
+    """Return the momenta of ``--momentum``."""
+    words = text.split(",")
+    if len(words) > _MOST_MOMENTA:
+        raise ConfigError(f"--momentum: names {len(words)} momenta; give at most {_MOST_MOMENTA}")
+    return [_positive("--momentum", word) for word in words]
+
+
+def _positive(option: str, word: str) -> float:
+    """Return a positive number of the command line."""
+    try:
+        value = float(word)
+    except ValueError:
+        value = 0.0
+    if not 1e-6 <= value <= 1e15:
+        raise ConfigError(f"{option} {one_line(word, 60)}: must be a number of m_p c from 1e-6 to 1e15; correct it")
+    return value
