@@ -30,7 +30,7 @@ NARROWEST = 1e-3
 #: Wave power below which there are no waves.
 LEAST_POWER = 1e-30
 #: Nodes in each interval of integrals over ln x, and sweeps of the cumulative balance.
-NODES, _SWEEPS = 4, 12
+NODES, _SWEEPS = 5, 12
 
 
 class Damping(NamedTuple):
