@@ -30,7 +30,7 @@ NARROWEST = 1e-3
 #: Wave power below which there are no waves.
 LEAST_POWER = 1e-30
 #: Nodes in each interval of integrals over ln x, and sweeps of the cumulative balance.
-NODES, _SWEEPS = 5, 12
+NODES, SWEEPS = 5, 12
 
 
 class Damping(NamedTuple):
@@ -151,14 +151,14 @@ def cumulative_power(
     # r is constant k^-1 + turbulent k^-1/2.
     part = damping.turbulent / jnp.sqrt(x) / steep
     decline = -(ratio - part) - 0.5 * part
-    inner, outer = (jnp.asarray(a) for a in _collocation())
+    inner, outer = (jnp.asarray(a) for a in collocation())
 
     def interval(begin: tuple[jax.Array, jax.Array], row: tuple) -> tuple[tuple[jax.Array, jax.Array], tuple]:
         energy, first = begin
         width, source, ratio, decline, last = row
         known = 0.5 * energy**2 + first * energy
         found = jnp.full(NODES, 1.0) * energy
-        for _ in range(_SWEEPS):
+        for _ in range(SWEEPS):
             gained = known + width * (inner @ (source + found * decline))
             found = _level(gained, ratio)
         after = _level(known + width * (outer @ (source + found * decline)), last)
@@ -179,7 +179,7 @@ def _level(total: jax.Array, ratio: jax.Array) -> jax.Array:
     return jnp.where(root > 0.0, 2.0 * total / jnp.where(root > 0.0, root, 1.0), 0.0)
 
 
-def _collocation() -> tuple[np.ndarray, np.ndarray]:
+def collocation() -> tuple[np.ndarray, np.ndarray]:
     """Return the integrals from 0 to each Gauss node on (0, 1), (NODES, NODES), and to 1, (NODES,)."""
     x, w = np.polynomial.legendre.leggauss(NODES)
     c = 0.5 * (x + 1.0)

@@ -59,7 +59,7 @@ class Cell:
 #: Inputs that make the tables of the spectrum.
 SPECTRAL = ("index", "turnover_momentum", "momentum_min", "momentum_max", "cut")
 #: Inputs that must be positive, and those that must not be negative; the others may have any sign.
-_POSITIVE = (
+POSITIVE = (
     "magnetic_field",
     "ion_density",
     "temperature",
@@ -71,7 +71,7 @@ _POSITIVE = (
     "cut",
     "ion_mass",
 )
-_NOT_NEGATIVE = (
+NOT_NEGATIVE = (
     "linear_damping",
     "ion_neutral_density",
     "turbulent_dissipation",
@@ -84,7 +84,7 @@ _NOT_NEGATIVE = (
 #: Values that take the place of bad ones.
 _SOUND = Cell(magnetic_field=1e-6, ion_density=1.0, temperature=1e4, cr_pressure=1e-13)
 #: Smallest and largest credible positive number: beyond it code units overflow.
-_LEAST, _MOST = 1e-60, 1e60
+LEAST, MOST = 1e-60, 1e60
 
 
 def sound(cell: Cell) -> tuple[Cell, jax.Array]:
@@ -97,10 +97,10 @@ def sound(cell: Cell) -> tuple[Cell, jax.Array]:
     numbers = {}
     for field in dataclasses.fields(Cell):
         name, value = field.name, jnp.asarray(getattr(cell, field.name))
-        fine = jnp.abs(value) < _MOST
-        if name in _POSITIVE:
-            fine &= value > _LEAST
-        elif name in _NOT_NEGATIVE:
+        fine = jnp.abs(value) < MOST
+        if name in POSITIVE:
+            fine &= value > LEAST
+        elif name in NOT_NEGATIVE:
             fine &= value >= 0.0
         if name == "index":
             fine &= value <= 20.0

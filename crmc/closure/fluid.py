@@ -22,7 +22,7 @@ from crmc.closure.transport import Transport
 from crmc.theory.distribution import Real
 
 #: Steps of regula falsi of the wavenumber of the flip.
-_STEPS = 3
+STEPS = 3
 
 
 class Averages(NamedTuple):
@@ -113,7 +113,7 @@ def flip_wavenumber(spectrum: Spectrum, fluxes: Fluxes, mesh: Mesh) -> jax.Array
     place = jnp.argmax(crosses)
     low, high = jnp.log(x[place]), jnp.log(x[place + 1])
     at_low, at_high = balance[place], balance[place + 1]
-    for _ in range(_STEPS):
+    for _ in range(STEPS):
         gap = jnp.where(at_high != at_low, at_high - at_low, 1.0)
         middle = low - at_low * (high - low) / gap
         value = _excess(fluxes, spectrum.drives(jnp.exp(middle)))
