@@ -195,6 +195,12 @@ def _add_closure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--plot", metavar="FILE.png", help="draw kappa, drift and scattering over momentum")
+    files = parser.add_argument_group("files for fluid codes")
+    files.add_argument(
+        "--header", metavar="FILE.h", help="write a C header with the spectrum and momenta of this config"
+    )
+    files.add_argument("--index", metavar="A,...", help="further spectra of the header: the same with these indices a")
+    files.add_argument("--fortran", action="store_true", help="write FILE.f90 and FILE.c beside the header, too")
     many = parser.add_argument_group("many cells")
     many.add_argument(
         "--cells",

@@ -44,6 +44,17 @@ def test_cells(tmp_path) -> None:
         assert crmc.parse_config(__import__("tomllib").loads(data.attrs["config"])).plasma.ion_density == 0.01
 
 
+def test_header(tmp_path) -> None:
+    """The header of the config's spectrum and of others, and the files for Fortran."""
+    path = tmp_path / "crmc_closure.h"
+    reply = call("closure", "drift", "--header", path, "--index", "4.3,5", "--fortran", "--momentum", "1,2")
+    assert reply.code == 0 and "spectra: spectrum_drift, spectrum_drift_4_3, spectrum_drift_5" in reply.out
+    text = path.read_text(encoding="utf-8")
+    assert "#define CRMC_MOMENTA 2 " in text and "crmc_spectrum spectrum_drift_4_3 = {" in text
+    assert "crmc_spectrum_drift_5 = 2" in path.with_suffix(".f90").read_text(encoding="utf-8")
+    assert path.with_suffix(".c").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -55,6 +66,10 @@ def test_cells(tmp_path) -> None:
         (["--cells", "x.csv", "-o", "x.nc"], ["--cells x.csv", "cannot be read"]),
         (["--cells", "x.csv", "-o", "x.nc", "--json"], ["leave out --json"]),
         (["--plot", "x.gif"], [".png"]),
+        (["--header", "x.txt"], ["--header x.txt", "must end in .h"]),
+        (["--header", "x.h", "--json"], ["leave out"]),
+        (["--header", "x.h", "--index", "4,x"], ["--index x"]),
+        (["--fortran"], ["belong to --header"]),
         (["--plot", "no/x.png"], ["there is no folder"]),
         (["--set", "scattering.model=constant", "--set", "scattering.frequency=1e-9 1/s"], ["scattering"]),
     ],
