@@ -24,6 +24,7 @@ def test_json() -> None:
     assert found["flags"] == int(exact.flags)
 
 
+@pytest.mark.full
 def test_table_and_figure(tmp_path) -> None:
     """The table on stdout; notes on stderr: what the gap is taken for, and where the figure is."""
     path = tmp_path / "c.png"

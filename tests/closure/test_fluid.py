@@ -49,7 +49,7 @@ def test_means() -> None:
     assert float(found.anisotropy) == pytest.approx(anisotropy, rel=2e-5)
 
 
-@pytest.mark.parametrize("ratio", [0.0, 0.3, 1.0, 3.0, 30.0])
+@pytest.mark.parametrize("ratio", [0.0, 1.0, 3.0])
 def test_heating(ratio) -> None:
     """Oracle: `theory.heating_combined` without gap, within 1e-4 where waves change direction and 1e-5 elsewhere; never
     below v_A |grad P_c| and the heating by expansion alone."""

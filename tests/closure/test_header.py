@@ -61,7 +61,7 @@ def test_single_precision(compiler, text, tmp_path) -> None:
         assert np.quantile(error, 0.99) < 1e-3, name
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", ["local", *(pytest.param(f, marks=pytest.mark.full) for f in FORMS if f != "local")])
 def test_bad_input(form, text, tmp_path) -> None:
     """NaN, infinities, zero, negative and absurd numbers, a fifth of all: finite results, and flags where Python has
     them; the whole under sanitizers of addresses and undefined behaviour."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import pytest
 from support.closure_cases import WIM
 
 import crmc
@@ -13,6 +14,7 @@ from crmc.closure import spread
 P = (1.0, 3.0, 10.0)
 
 
+@pytest.mark.full
 def test_spread() -> None:
     """Each convention's ends are closures with its other choice; the own value lies between; the form is worth 100."""
     cell = dataclasses.replace(WIM, turbulent_dissipation=0.0, ion_neutral_density=1e-6)
