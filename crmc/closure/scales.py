@@ -17,12 +17,14 @@ from crmc.units import SPEED_OF_LIGHT, CodeUnits
 class Scales(NamedTuple):
     """A cell in code units.
 
-    units: sizes of the code units, with the mass density of the ions counted in protons; v_alfven: v_A, () [c];
+    gyrofrequency: Omega0, () [s^-1]; energy_density: n_i m_p c^2 with n_i the mass density of the ions over m_p,
+        () [erg cm^-3]; v_alfven: v_A, () [c];
     pressure: P_c, (); gradient: 1/L, signed, (); rate: 1/tau, (); x_gap: 1/k_max, (); neutral: nu_in, () [code];
     damping: damping rates.
     """
 
-    units: CodeUnits
+    gyrofrequency: jax.Array
+    energy_density: jax.Array
     v_alfven: jax.Array
     pressure: jax.Array
     gradient: jax.Array
@@ -39,7 +41,7 @@ class Scales(NamedTuple):
     @property
     def length(self) -> tuple[jax.Array, jax.Array]:
         """Largest free path, |L| or `LARGEST_LENGTH`, and 1/L, () [code] each."""
-        most = LARGEST_LENGTH * self.units.gyrofrequency / SPEED_OF_LIGHT
+        most = LARGEST_LENGTH * self.gyrofrequency / SPEED_OF_LIGHT
         return 1.0 / jnp.maximum(jnp.abs(self.gradient), 1.0 / most), self.gradient
 
 
@@ -54,7 +56,8 @@ def in_code_units(cell: Cell) -> Scales:
     root = jnp.where(present, jnp.sqrt(jnp.where(present, cell.turbulent_dissipation, 1.0)), 0.0)
     thermal = units.thermal_speed(cell.temperature) / jnp.sqrt(cell.ion_mass)  # type: ignore[arg-type]
     return Scales(
-        units=units,
+        gyrofrequency=jnp.asarray(units.gyrofrequency),
+        energy_density=jnp.asarray(units.energy_density),
         v_alfven=v_alfven,
         pressure=jnp.asarray(cell.cr_pressure / units.energy_density),
         gradient=-jnp.asarray(cell.pressure_gradient) / cell.cr_pressure * SPEED_OF_LIGHT * units.time,

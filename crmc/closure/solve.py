@@ -153,16 +153,17 @@ def _one(cell: Cell, momenta: jax.Array, form: NonlinearLandau) -> Closure:
     found = waves_on(mesh, form, scales.fluxes, scales.damping)
     every = transport(spectrum, scales, mesh, found, cell.gap)
     fluid, at = every.part(slice(MOMENTA)), every.part(slice(MOMENTA, None))
-    units, v_alfven, gamma = scales.units, scales.v_alfven, jnp.sqrt(1.0 + p**2)
+    omega, v_alfven, gamma = scales.gyrofrequency, scales.v_alfven, jnp.sqrt(1.0 + p**2)
+    power_density = scales.energy_density * omega
     count = p.shape[0]
     half = Waves(*(x[:, -1 - count : -1] for x in found))
-    to_nu = math.pi / gamma * units.gyrofrequency
+    to_nu = math.pi / gamma * omega
     nu = 0.5 * to_nu * (mesh.mean @ jnp.sum(found.power, axis=0))
     means = averages(spectrum, scales, mesh, found, fluid, cell.k_min)
     near = near_flip(scales.fluxes, mesh, jnp.max(p))
-    flags = find_flags(scales, Evidence(p, at, nu * units.time, half, means, spectrum.whole_number, near))
+    flags = find_flags(scales, Evidence(p, at, nu / omega, half, means, spectrum.whole_number, near))
     flags |= jnp.where(good & _is_damped(cell, form) & jnp.all(usable), 0, Flag.BAD_INPUT)
-    diffusion = SPEED_OF_LIGHT**2 / units.gyrofrequency
+    diffusion = SPEED_OF_LIGHT**2 / omega
     return Closure(
         momentum=p,
         kappa=at.diffusivity * diffusion,
@@ -173,8 +174,8 @@ def _one(cell: Cell, momenta: jax.Array, form: NonlinearLandau) -> Closure:
         v_streaming=at.streaming / v_alfven,
         v_expansion=at.expansion / v_alfven,
         v_drift=(at.streaming + at.diffusivity * scales.gradient + at.expansion) / v_alfven,
-        heating_rate=means.heating * units.power_density,
-        force_density=means.force * units.power_density / SPEED_OF_LIGHT,
+        heating_rate=means.heating * power_density,
+        force_density=means.force * power_density / SPEED_OF_LIGHT,
         kappa_energy=means.diffusivity * diffusion,
         kappa_number=means.number_diffusivity * diffusion,
         kappa_harmonic=means.harmonic * diffusion,

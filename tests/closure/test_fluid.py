@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support.closure_cases import BOTH, WIM
+from support.closure_cases import BOTH, WIM, solved
 
 from crmc.closure.fluid import averages, flip_wavenumber, near_flip
 from crmc.closure.mesh import make_mesh, waves_on
-from crmc.closure.scales import in_code_units, spectrum_of
 from crmc.closure.spectrum import MOMENTA
-from crmc.closure.transport import transport
 from crmc.theory import heating_combined
 from crmc.theory.distribution import Background
 
+ONE = np.ones(1)
+AVERAGES, FLIP = jax.jit(averages), jax.jit(flip_wavenumber)
 #: Momenta for integrals over the cosmic rays.
 NODE, WEIGHT = np.polynomial.legendre.leggauss(120)
-
-
-def solved(cell, p=(1.0,), form="local"):
-    """Everything that the averages are made of."""
-    spectrum, scales = spectrum_of(cell), in_code_units(cell)
-    mesh = make_mesh(spectrum, scales.x_gap, jnp.asarray(p))
-    waves = waves_on(mesh, form, scales.fluxes, scales.damping)
-    return spectrum, scales, mesh, waves, transport(spectrum, scales, mesh, waves, 1.0)
 
 
 def test_means() -> None:
@@ -35,8 +28,8 @@ def test_means() -> None:
     cell = dataclasses.replace(BOTH, cut=40.0)
     half = 0.5 * np.log(cell.cut / cell.momentum_min)
     p = cell.momentum_min * np.exp(half * (NODE + 1.0))
-    spectrum, scales, mesh, waves, every = solved(cell, p)
-    found = averages(spectrum, scales, mesh, waves, every.part(slice(MOMENTA)), 0.0)
+    spectrum, scales, mesh, waves, every = solved(cell, jnp.asarray(p))
+    found = AVERAGES(spectrum, scales, mesh, waves, every.part(slice(MOMENTA)), 0.0)
     at, gamma = every.part(slice(MOMENTA, None)), np.hypot(1.0, p)
     f0 = (p**2 + cell.turnover_momentum**2) ** (-cell.index / 2.0)
     number = f0 * p**3 * WEIGHT
@@ -54,13 +47,13 @@ def test_heating(ratio) -> None:
     """Oracle: `theory.heating_combined` without gap, within 1e-4 where waves change direction and 1e-5 elsewhere; never
     below v_A |grad P_c| and the heating by expansion alone."""
     cell = dataclasses.replace(BOTH, expansion_rate=ratio * 6.6e-12)
-    spectrum, scales, mesh, waves, every = solved(cell)
-    found = averages(spectrum, scales, mesh, waves, every.part(slice(MOMENTA)), 0.0)
+    spectrum, scales, mesh, waves, every = solved(cell, ONE)
+    found = AVERAGES(spectrum, scales, mesh, waves, every.part(slice(MOMENTA)), 0.0)
     background = Background(*(jnp.asarray(x) for x in ([cell.index], [1.0], cell.momentum_min, cell.momentum_max)))
     amplitude = background.amplitude_for_pressure(jnp.asarray([scales.pressure]))
     tau = np.inf if ratio == 0.0 else 1.0 / float(scales.rate)
     exact = heating_combined(background, amplitude, scales.v_alfven, 1.0 / scales.gradient, tau)
-    flips = not np.isnan(float(flip_wavenumber(spectrum, scales.fluxes, mesh)))
+    flips = not np.isnan(float(FLIP(spectrum, scales.fluxes, mesh)))
     assert float(found.heating) == pytest.approx(float(exact), rel=1e-4 if flips else 1e-5)
     alone = [scales.fluxes.gradient, 2.0 * spectrum.whole_expansion * scales.fluxes.expansion]
     assert float(found.heating) >= float(scales.v_alfven) * max(float(x) for x in alone)
@@ -70,21 +63,21 @@ def test_heating(ratio) -> None:
 def test_flip_wavenumber() -> None:
     """At the k found the two drives are equal within 1e-6; none with one drive alone."""
     cell = dataclasses.replace(WIM, expansion_rate=6.6e-12)
-    spectrum, scales, mesh, *_ = solved(cell)
-    k = float(flip_wavenumber(spectrum, scales.fluxes, mesh))
+    spectrum, scales, mesh, *_ = solved(cell, ONE)
+    k = float(FLIP(spectrum, scales.fluxes, mesh))
     g, e = spectrum.drives(jnp.asarray(1.0 / k))
     assert float(scales.fluxes.gradient * g / (scales.fluxes.expansion * e)) == pytest.approx(1.0, rel=1e-6)
     assert near_flip(scales.fluxes, mesh, jnp.asarray(3.0 / k))
-    spectrum, scales, mesh, *_ = solved(WIM)
-    assert np.isnan(float(flip_wavenumber(spectrum, scales.fluxes, mesh)))
+    spectrum, scales, mesh, *_ = solved(WIM, ONE)
+    assert np.isnan(float(FLIP(spectrum, scales.fluxes, mesh)))
     assert not near_flip(scales.fluxes, mesh, jnp.asarray(10.0))
 
 
 def test_wave_energy_from_k_min() -> None:
     """int e dln k over all waves is that below and above a k_min."""
-    spectrum, scales, mesh, waves, every = solved(WIM)
+    spectrum, scales, mesh, waves, every = solved(WIM, ONE)
     fluid = every.part(slice(MOMENTA))
-    whole, part = (float(averages(spectrum, scales, mesh, waves, fluid, k).waves) for k in (0.0, 0.3))
+    whole, part = (float(AVERAGES(spectrum, scales, mesh, waves, fluid, k).waves) for k in (0.0, 0.3))
     x = np.geomspace(0.05, 1.0 / 0.3, 4001)
     fine = make_mesh(spectrum, scales.x_gap, jnp.asarray(2.0 * x[::400]))
     e = np.asarray(waves_on(fine, "local", scales.fluxes, scales.damping).power.sum(axis=0))[-12:-1]

@@ -9,14 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support.closure_cases import BOTH, DRIFT, KPC, WIM, falling
+from support.closure_cases import BOTH, DRIFT, KPC, WIM, falling, solved
 
 import crmc
 from crmc.closure import Cell, Flag
 from crmc.closure.balance import FORMS
-from crmc.closure.mesh import make_mesh, waves_on
-from crmc.closure.scales import in_code_units, spectrum_of
-from crmc.closure.transport import transport
 from crmc.closure.variables import INPUTS, PER_MOMENTUM
 from crmc.physics import equilibrium_spectrum
 from crmc.setup import background_of, shape_of
@@ -108,11 +105,7 @@ def test_expansion_alone() -> None:
     found = far(a, linear_damping=RATE, pressure_gradient=np.zeros(4), expansion_rate=rates)
     assert not np.asarray(found.force_density).any()
     cell = dataclasses.replace(FAR, index=a, linear_damping=RATE, pressure_gradient=0.0, expansion_rate=1e-15)
-    spectrum, scales = spectrum_of(cell), in_code_units(cell)
-    mesh = make_mesh(spectrum, scales.x_gap, P)
-    anisotropy = transport(
-        spectrum, scales, mesh, waves_on(mesh, "none", scales.fluxes, scales.damping), 1.0
-    ).anisotropy
+    anisotropy = solved(cell, P, "none")[-1].anisotropy
     c, n = (a - 3.0) / (a - 2.0), number_above(a, P) / 0.1
     zeta = 0.625 * UNITS.alfven_speed + 20.0 * UNITS.alfven_speed * RATE / OMEGA / (np.pi * (a**2 - 1.0) * c * n)
     np.testing.assert_allclose(anisotropy[-3:], 0.6 * a * zeta, rtol=1e-4)

@@ -12,6 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from crmc.closure import Cell
+from crmc.closure.mesh import make_mesh, waves_on
+from crmc.closure.scales import in_code_units, spectrum_of
+from crmc.closure.transport import transport
 from crmc.physics.damping import ION_NEUTRAL_COLLISIONS
 from crmc.theory import resonant_flux
 from crmc.theory.distribution import Background
@@ -64,6 +67,15 @@ BOTH = dataclasses.replace(
     momentum_max=1e3,
     turbulent_dissipation=1e-5,
 )
+
+
+@functools.partial(jax.jit, static_argnames="form")
+def solved(cell: Cell, p: jax.Array, form: str = "local") -> tuple:
+    """Spectrum, scales, mesh, waves and transport of a cell."""
+    spectrum, scales = spectrum_of(cell), in_code_units(cell)
+    mesh = make_mesh(spectrum, scales.x_gap, p)
+    waves = waves_on(mesh, form, scales.fluxes, scales.damping)
+    return spectrum, scales, mesh, waves, transport(spectrum, scales, mesh, waves, cell.gap)
 
 
 class Direct(NamedTuple):
