@@ -134,7 +134,7 @@ def test_known_forms(form, kappa) -> None:
     "form", [form if form == "local" else pytest.param(form, marks=pytest.mark.full) for form in FORMS]
 )
 def test_spectrum_of_a_run(form) -> None:
-    """Oracle: `equilibrium_spectrum`, its iteration with 180 bins, in the interior of the bins; closure.md asks 3e-4."""
+    """Oracle: `equilibrium_spectrum`, its iteration with 180 bins, in the interior of the bins: within 3e-4, cumulative 2e-3."""
     damping = "linear=4e-11 1/s" if form == "none" else f"nonlinear_landau={form}"
     config = crmc.load_config(
         "drift",
