@@ -1,4 +1,4 @@
-"""Run the command line: run, sweep, sensitivity, fit, init, validate, theory, paper, plot, export, bench.
+"""Run the command line: run, sweep, sensitivity, fit, init, validate, theory, closure, paper, plot, export, bench.
 
 Exit codes: 0 done; 2 bad input, with one line ``crmc: error: ...`` on stderr; 3 the run failed; 130 interrupted.
 Heavy modules are imported where they are used, so that bad input is answered at once.
@@ -298,6 +298,14 @@ def _table(predictions: Mapping[str, Mapping[str, object]]) -> str:
     return aligned(rows)
 
 
+def _closure(arguments: argparse.Namespace) -> int:
+    """Print or write what a fluid code can load."""
+    config = _load(arguments)
+    from crmc.cli.closure import closure
+
+    return closure(arguments, config)
+
+
 def _paper(arguments: argparse.Namespace) -> int:
     """Print what crmc does with every equation and number of the paper."""
     figure = Path(arguments.figure) if arguments.figure is not None else None
@@ -384,6 +392,7 @@ _COMMANDS = {
     "init": _init,
     "validate": _validate,
     "theory": _theory,
+    "closure": _closure,
     "paper": _paper,
     "plot": _plot,
     "export": _export,

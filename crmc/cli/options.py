@@ -234,6 +234,31 @@ def _add_theory(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
+def _add_closure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--momentum", default="1,3,10", metavar="P,...", help="momenta in m_p c (default: %(default)s)")
+    parser.add_argument(
+        "--cut",
+        default="100",
+        metavar="P",
+        help="momentum in m_p c at which averages over the cosmic rays end (default: %(default)s)",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--plot", metavar="FILE.png", help="draw kappa, drift and scattering over momentum")
+    files = parser.add_argument_group("files for fluid codes")
+    files.add_argument(
+        "--header", metavar="FILE.h", help="write a C header with the spectrum and momenta of this config"
+    )
+    files.add_argument("--index", metavar="A,...", help="further spectra of the header: the same with these indices a")
+    files.add_argument("--fortran", action="store_true", help="write FILE.f90 and FILE.c beside the header, too")
+    many = parser.add_argument_group("many cells")
+    many.add_argument(
+        "--cells",
+        metavar="FILE",
+        help="CSV file or netCDF with columns such as magnetic_field, in cgs; the config says what it does not",
+    )
+    many.add_argument("-o", "--output", metavar="FILE.nc", help="result file of --cells")
+
+
 def _add_paper(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--figure", metavar="FILE.png", help="draw the ratios of all numbers to the printed ones")
@@ -297,6 +322,9 @@ _COMMANDS = {
     "init": _Command(_add_init, False, "write a commented starter config", compiles=False),
     "validate": _Command(_add_nothing, True, "check a config and print it with every key resolved", compiles=False),
     "theory": _Command(_add_theory, True, "print what theory predicts for a config, without running"),
+    "closure": _Command(
+        _add_closure, True, "print what a fluid code can load: diffusivity, streaming and heating of a cell"
+    ),
     "paper": _Command(_add_paper, False, "print what crmc does with each equation and number of Zweibel (2020)"),
     "plot": _Command(_add_plot, False, "draw the figures of a result file", compiles=False),
     "export": _Command(_add_export, False, "write the numbers of a result file as text", compiles=False),

@@ -16,7 +16,14 @@ from crmc.inference.averages import QUANTITIES
 from crmc.inference.derivatives import MODES
 from crmc.solvers.monte_carlo.solver import MONTE_CARLO
 
-COMMANDS = ("run", "sweep", "sensitivity", "fit", "init", "validate", "theory", "paper", "plot", "export", "bench")
+COMMANDS = (
+    *("run", "sweep", "sensitivity", "fit", "init", "validate", "theory"),
+    "closure",
+    "paper",
+    "plot",
+    "export",
+    "bench",
+)
 
 
 def parsers() -> dict[str, argparse.ArgumentParser]:
