@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from jax.stages import Compiled
 
+    from crmc.physics.markers import Markers
+
 
 class Production(NamedTuple):
     """The compiled production step on the halo problem.
@@ -25,11 +27,14 @@ class Production(NamedTuple):
     device: str
 
 
-def prepare(markers: int) -> Callable[[], Production]:
+def prepare(markers: int, drawn: int | None = None) -> Callable[[], Production]:
     """Set up the halo problem and return a function that compiles its step.
 
     Samples of the growth functional and coarse-graining are left out: they come once in many steps.  Call
     `crmc.machine.devices.offer_cores` before JAX's backend starts.
+
+    drawn: number of markers drawn; a larger number of markers must be a multiple of it, and the others are copies, made
+        on the device, that share the weights (default: all are drawn, on the host)
     """
     import jax
     import jax.numpy as jnp
@@ -42,12 +47,16 @@ def prepare(markers: int) -> Callable[[], Production]:
     from crmc.solvers.monte_carlo.solver import MONTE_CARLO
 
     jax.config.update("jax_enable_x64", True)
-    setup = build(load_config("halo", [f"run.markers={markers}"]))
+    setup = build(load_config("halo", [f"run.markers={min(drawn or markers, markers)}"]))
     layout = choose_layout(markers)
     never = Cadence(*(jnp.asarray(2**30, jnp.int64) for _ in Cadence._fields))
     model = dataclasses.replace(setup.model, coarse_grain=False, layout=layout)
     # The functional is sampled at step 0.
-    state = place(dataclasses.replace(setup.state, step=jnp.ones((), jnp.int64)), layout)
+    state = dataclasses.replace(setup.state, step=jnp.ones((), jnp.int64))
+    if drawn and drawn < markers:
+        state = dataclasses.replace(state, markers=_copied(state.markers, markers // drawn))
+    else:
+        state = place(state, layout)
     carry = [state, spread_out(MONTE_CARLO.init(setup.parameters), layout)]
     parameters = spread_out(dataclasses.replace(setup.parameters, cadence=never), layout)
     del setup, state
@@ -71,6 +80,18 @@ def prepare(markers: int) -> Callable[[], Production]:
         return Production(run, _cost(compiled, markers), layout.devices, kind)
 
     return compile_step
+
+
+def _copied(drawn: Markers, copies: int) -> Markers:
+    """Return ``copies`` of every marker, which share its weight, on the first device."""
+    import jax
+    import jax.numpy as jnp
+
+    def repeated(m: Markers) -> Markers:
+        return jax.tree.map(lambda x: jnp.tile(x, copies), m)
+
+    share = dataclasses.replace(drawn, volume=drawn.volume / copies, excess=drawn.excess / copies)
+    return jax.jit(repeated)(share)
 
 
 def _cost(compiled: Compiled, markers: int) -> dict[str, float]:

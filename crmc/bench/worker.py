@@ -1,8 +1,9 @@
 """Serve one alternative in a process of its own, so that memory, threads and floating-point modes are not shared.
 
-``python -m crmc.bench.worker NAME MARKERS`` writes a line of JSON when ready, then answers each line of JSON on
+``python -m crmc.bench.worker NAME MARKERS [DRAWN]`` writes a line of JSON when ready, then answers each line of JSON on
 standard input with one on standard output: {"run": steps} with {"seconds"}, {"memory": steps} with the bytes resident
-while stepping, {"machine": 1} with measured bandwidth and arithmetic.
+while stepping, {"machine": 1} with measured bandwidth and arithmetic.  Of more than DRAWN markers of the production
+step the others are copies.
 """
 
 from __future__ import annotations
@@ -51,13 +52,13 @@ def references(name: str) -> ModuleType:
     return importlib.import_module(f"{_PACKAGE}.{name}")
 
 
-def _start_production(markers: int) -> tuple[Callable[[int], None], dict[str, Any]]:
+def _start_production(markers: int, drawn: int | None) -> tuple[Callable[[int], None], dict[str, Any]]:
     """Compile the production step, run it once, and return how to advance it and the facts about it."""
     from crmc.bench import production
     from crmc.machine.devices import offer_cores
 
     offer_cores()
-    compile_step = production.prepare(markers)
+    compile_step = production.prepare(markers, drawn)
     started = time.perf_counter()
     made = compile_step()
     seconds = time.perf_counter() - started
@@ -136,9 +137,9 @@ def main(argv: list[str]) -> int:
         answers.write(json.dumps(found) + "\n")
         answers.flush()
 
-    name, markers = argv[0], int(argv[1])
+    name, markers, drawn = argv[0], int(argv[1]), int(argv[2]) if len(argv) > 2 else None
     try:
-        start = _start_production(markers) if name == PRODUCTION else _start_reference(name, markers)
+        start = _start_production(markers, drawn) if name == PRODUCTION else _start_reference(name, markers)
     except Unavailable as problem:
         answer({"unavailable": str(problem)})
         return 0
