@@ -156,7 +156,7 @@ def claimed(path: str | Path | None) -> Iterator[None]:
     """Keep other processes from claiming the output ``path`` while the block runs; OutputInUse if one has.
 
     None claims nothing.  The mark is a lock on a file beside the output, which ends with the process however it ends.
-    Drafts that a killed writer left are removed.
+    Drafts of it and of its checkpoint that a killed writer left are removed.
     """
     if path is None or fcntl is None:
         yield
@@ -170,8 +170,9 @@ def claimed(path: str | Path | None) -> Iterator[None]:
     except OSError as error:
         raise OutputError(path, error) from error
     try:
-        for draft in goal.parent.glob(f"{_stem(goal)}*.part"):
-            draft.unlink(missing_ok=True)
+        for written in (goal, goal.with_name(goal.name + CHECKPOINT)):
+            for draft in goal.parent.glob(f"{_stem(written)}*.part"):
+                draft.unlink(missing_ok=True)
         yield
     finally:
         with contextlib.suppress(OSError):

@@ -139,11 +139,11 @@ def test_one_writer_at_a_time(tmp_path: Path) -> None:
         refusal = rf"being written by another run \(process {first.pid} on .*name another"
         with pytest.raises(OutputInUse, match=refusal), claimed(path):
             pass
-        draft = tmp_path / f"{crmc.outputs._stem(path)}00000000.part"
-        draft.touch()
+        for name in (path, tmp_path / "run.nc.checkpoint.npz"):
+            (tmp_path / f"{crmc.outputs._stem(name)}00000000.part").touch()
         first.kill()
     with claimed(path):
-        assert not draft.exists(), "what a killed writer left is removed"
+        assert names(tmp_path) == [".run.nc.lock"], "what a killed writer left is removed"
         with pytest.raises(OutputInUse, match=f"process {os.getpid()} on"), claimed(path):
             pass
     assert names(tmp_path) == []
