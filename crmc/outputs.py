@@ -25,6 +25,8 @@ CHECKPOINT = ".checkpoint.npz"
 _NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK, errno.EINVAL)
 #: Mark at the end of a sealed file, before the digest of all that precedes it, and the size of that [bytes].
 _SEAL, _DIGEST = b"crmc-blake2b:", 16
+#: A file is read in parts of this size for its digest [bytes].
+_PART = 1 << 20
 
 
 class OutputError(OSError):
@@ -154,7 +156,7 @@ def claimed(path: str | Path | None) -> Iterator[None]:
     """Keep other processes from claiming the output ``path`` while the block runs; OutputInUse if one has.
 
     None claims nothing.  The mark is a lock on a file beside the output, which ends with the process however it ends.
-    Drafts that a killed writer left are removed.
+    Drafts of it and of its checkpoint that a killed writer left are removed.
     """
     if path is None or fcntl is None:
         yield
@@ -168,8 +170,9 @@ def claimed(path: str | Path | None) -> Iterator[None]:
     except OSError as error:
         raise OutputError(path, error) from error
     try:
-        for draft in goal.parent.glob(f"{_stem(goal)}*.part"):
-            draft.unlink(missing_ok=True)
+        for written in (goal, goal.with_name(goal.name + CHECKPOINT)):
+            for draft in goal.parent.glob(f"{_stem(written)}*.part"):
+                draft.unlink(missing_ok=True)
         yield
     finally:
         with contextlib.suppress(OSError):
@@ -189,11 +192,12 @@ def _locked(lock: Path, path: str | Path) -> int:
                 return held
             os.close(held)
             raise OutputInUse(path, f" ({owner})" if owner else "") from None
-        with contextlib.suppress(OSError):
-            # Its holder may have removed the file between our opening and our locking it.
+        # Its holder may have removed the file between our opening and our locking it.
+        with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(held), os.stat(lock)):
-                os.truncate(held, 0)
-                os.write(held, f"process {os.getpid()} on {socket.gethostname()}".encode())
+                with contextlib.suppress(OSError):  # a full disk has no room for our name, but the lock holds
+                    os.truncate(held, 0)
+                    os.write(held, f"process {os.getpid()} on {socket.gethostname()}".encode())
                 return held
         os.close(held)
 
@@ -211,9 +215,19 @@ def is_broken(path: str | Path) -> bool:
 
     HDF5 crashes or never returns on some damaged files: ask before it reads one.
     """
+    digest = hashlib.blake2b(digest_size=_DIGEST)
     try:
-        content = Path(path).read_bytes()
+        with Path(path).open("rb") as file:
+            left = file.seek(0, os.SEEK_END) - len(_SEAL) - _DIGEST
+            if left < 0:
+                return False
+            file.seek(left)
+            if file.read(len(_SEAL)) != _SEAL:
+                return False
+            file.seek(0)
+            while left and (part := file.read(min(left, _PART))):
+                digest.update(part)
+                left -= len(part)
+            return file.read() != _SEAL + digest.digest()
     except (OSError, ValueError):
         return False
-    end = len(content) - len(_SEAL) - _DIGEST
-    return end >= 0 and content[end : end + len(_SEAL)] == _SEAL and content[end:] != sealed(memoryview(content)[:end])

@@ -130,7 +130,7 @@ except OutputInUse as error:
 
 
 def test_one_writer_at_a_time(tmp_path: Path) -> None:
-    """The second is refused with the first one's number, whichever thread or process; killed, a writer leaves nothing."""
+    """The second is refused with the first one's number, in another process or in the same; killed, a writer leaves nothing."""
     path = tmp_path / "run.nc"
     command = [sys.executable, "-c", CLAIM, str(path)]
     env = os.environ | {"PYTHONPATH": str(Path(crmc.outputs.__file__).parents[1])}
@@ -139,11 +139,11 @@ def test_one_writer_at_a_time(tmp_path: Path) -> None:
         refusal = rf"being written by another run \(process {first.pid} on .*name another"
         with pytest.raises(OutputInUse, match=refusal), claimed(path):
             pass
-        draft = tmp_path / f"{crmc.outputs._stem(path)}00000000.part"
-        draft.touch()
+        for name in (path, tmp_path / "run.nc.checkpoint.npz"):
+            (tmp_path / f"{crmc.outputs._stem(name)}00000000.part").touch()
         first.kill()
     with claimed(path):
-        assert not draft.exists(), "what a killed writer left is removed"
+        assert names(tmp_path) == [".run.nc.lock"], "what a killed writer left is removed"
         with pytest.raises(OutputInUse, match=f"process {os.getpid()} on"), claimed(path):
             pass
     assert names(tmp_path) == []
@@ -151,8 +151,22 @@ def test_one_writer_at_a_time(tmp_path: Path) -> None:
         pass
 
 
-def test_a_seal_notices_any_damage(tmp_path: Path) -> None:
-    """Every flipped bit of the content and of the digest; what has no seal, or has lost it, is not judged."""
+def test_a_lock_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It holds without the name of its owner, for which there is no room."""
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(crmc.outputs.os, "write", full)
+    with claimed(tmp_path / "x.nc"):
+        assert names(tmp_path) == [".x.nc.lock"]
+        with pytest.raises(OutputInUse, match="being written by another run; wait"), claimed(tmp_path / "x.nc"):
+            pass
+
+
+def test_a_seal_notices_any_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bit flipped in any byte of content or digest, read in parts; what has no seal, or has lost it, is not judged."""
+    monkeypatch.setattr(crmc.outputs, "_PART", 4)
     path, content = tmp_path / "x.nc", b"any content"
     whole = content + sealed(content)
     path.write_bytes(whole)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import re
 import sys
 import time
@@ -11,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crmc.config.errors import ConfigError, show
-from crmc.config.files import path_problem
 from crmc.outputs import CHECKPOINT, obstacle
 from crmc.text import one_line
 
@@ -24,11 +24,15 @@ _STARTED = time.monotonic()
 
 
 def say(kind: str, message: object) -> None:
-    """Print one line, "crmc: kind: message", on stderr; characters that stderr cannot show are escaped."""
+    """Print one line, "crmc: kind: message", on stderr; characters that stderr cannot show are escaped.
+
+    Where stderr cannot be written, its terminal gone say, the line is lost and all else goes on.
+    """
     text = f"crmc: {kind}: {one_line(message)}\n"
     encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
-    sys.stderr.write(text.encode(encoding, "backslashreplace").decode(encoding))
-    sys.stderr.flush()
+    with contextlib.suppress(OSError):
+        sys.stderr.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        sys.stderr.flush()
 
 
 def keep_programs(arguments: argparse.Namespace) -> None:
@@ -113,22 +117,3 @@ def check_writable(option: str, path: Path, *endings: str) -> None:
     """
     if problem := obstacle(path, endings):
         raise ConfigError(f"{option} {one_line(path, 200)}: {problem}")
-
-
-def file_and_folder(command: str, arguments: argparse.Namespace, ending: str) -> tuple[Path, Path]:
-    """Return the result file to read and the folder to write into, which is made; ConfigError if either is bad.
-
-    ending: of the longest name that will be written.
-    """
-    source, folder = Path(arguments.file), Path(arguments.output)
-    if problem := path_problem(source):
-        raise ConfigError(f"{command} {one_line(source, 200)}: is not a usable path ({problem}); check the name")
-    if not source.is_file():
-        raise ConfigError(f"{command} {one_line(source, 200)}: there is no such file; give a result of 'crmc run'")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (OSError, ValueError) as error:
-        reason = f"cannot be used as a folder ({getattr(error, 'strerror', None) or error})"
-        raise ConfigError(f"--output {one_line(folder, 200)}: {reason}; choose another") from None
-    check_writable("--output", folder / f"{source.stem}{ending}")
-    return source, folder

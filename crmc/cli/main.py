@@ -7,7 +7,6 @@ Heavy modules are imported where they are used, so that bad input is answered at
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
 import sys
@@ -15,11 +14,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crmc.cli import derivatives, orbits, streams
+from crmc.cli import derivatives, files, orbits, streams
 from crmc.cli.common import (
     check_writable,
     default_output,
-    file_and_folder,
     keep_programs,
     result_files,
     say,
@@ -38,9 +36,6 @@ if TYPE_CHECKING:
     from crmc.config.config import Config
     from crmc.physics.layout import Layout
 
-_STARTER = Path(__file__).resolve().parents[1] / "config" / "starter.toml"
-_STARTER_NAME = 'name = "starter"'.ljust(35)
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line ``argv`` (default: that of the process) and return the exit code."""
@@ -51,10 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = int(arguments.command(arguments))
         sys.stdout.flush()
         return code
-    except ConfigError as error:
-        say("error", error)
-        return BAD_INPUT
-    except OutputInUse as error:
+    except (ConfigError, OutputInUse) as error:
         say("error", error)
         return BAD_INPUT
     except OutputError as error:
@@ -69,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as stop:  # argparse after --help and --version
         return stop.code if isinstance(stop.code, int) else DONE
     except OSError as error:
-        if (problem := streams.flush()) is None:
+        if (problem := streams.lost(error)) is None:
             return _unexpected(error)
         say("error", f"standard output: cannot be written ({problem.strerror}); all else is done")
         return FAILED
@@ -240,24 +232,6 @@ def _warn_of_points(configs: Sequence[Config], solver: str, data: dict[str, Any]
         say("warning", first if len(texts) == 1 else f"{first} (one of {len(texts)} such warnings)")
 
 
-def _init(arguments: argparse.Namespace) -> int:
-    """Write a starter config named after its file; ConfigError if the file exists."""
-    name = arguments.name
-    path = Path(name if name.endswith(".toml") else f"{name}.toml")
-    check_writable("init", path)
-    # A name of its own, or the results of two of them would go to one file.
-    text = _STARTER.read_text(encoding="utf-8").replace(_STARTER_NAME, f"name = {json.dumps(path.stem)}".ljust(35), 1)
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise ConfigError(f"init {path}: the file exists and is not overwritten; give another name") from None
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"init {path}: cannot be written ({error}); choose another place") from None
-    print(f"wrote {path}; edit it, then: crmc run {path}")
-    return DONE
-
-
 def _validate(arguments: argparse.Namespace) -> int:
     """Print a config with every key resolved."""
     from crmc.config.files import is_study, read_source
@@ -334,36 +308,6 @@ def _paper(arguments: argparse.Namespace) -> int:
     return DONE
 
 
-def _plot(arguments: argparse.Namespace) -> int:
-    """Draw the figures of a result file, and print their paths."""
-    source, folder = file_and_folder("plot", arguments, "-spectrum.png")
-    from crmc.orbits.figures import plot_study
-    from crmc.results.figures import plot
-
-    try:
-        paths = plot_study(source, folder) or plot(source, folder)
-    except (ConfigError, OutputError):
-        raise
-    except Exception as error:  # a damaged file may hold anything
-        raise ConfigError(
-            f"plot {source}: cannot be drawn ({type(error).__name__}: {error}); give a result of 'crmc run'"
-        ) from error
-    for path in paths:
-        print(path)
-    return DONE
-
-
-def _export(arguments: argparse.Namespace) -> int:
-    """Write the numbers of a result file as CSV, and print the paths of the tables."""
-    source, folder = file_and_folder("export", arguments, "-time.csv")
-    from crmc.results.dataset import read
-    from crmc.results.export import write_csv
-
-    for path in write_csv(read(source), folder, source.stem):
-        print(path)
-    return DONE
-
-
 def _bench(arguments: argparse.Namespace) -> int:
     """Time the production step and its references."""
     from crmc.bench import measure, options
@@ -389,13 +333,13 @@ _COMMANDS = {
     "sweep": _sweep,
     "sensitivity": _sensitivity,
     "fit": _fit,
-    "init": _init,
+    "init": files.init,
     "validate": _validate,
     "theory": _theory,
     "closure": _closure,
     "paper": _paper,
-    "plot": _plot,
-    "export": _export,
+    "plot": files.plot,
+    "export": files.export,
     "bench": _bench,
 }
 

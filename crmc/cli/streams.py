@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import sys
+
+#: What a full device answers.  Outputs raise OutputError, so that alone a stream answers so without a file's name.
+_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO)
 
 
 def prepare() -> None:
@@ -33,14 +37,16 @@ def _point_at_nothing(number: int) -> None:
         os.close(null)
 
 
-def flush() -> OSError | None:
-    """Write out what stdout still holds, and return the error if that failed; stdout then swallows the rest."""
+def lost(error: OSError) -> OSError | None:
+    """Return why stdout could not be written if ``error`` came from that, else None; stdout then swallows the rest."""
+    found = error if error.filename is None and error.errno in _FULL else None
     try:
         sys.stdout.flush()
-    except OSError as error:
+    except OSError as problem:
+        found = problem
+    if found is not None:
         abandon()
-        return error
-    return None
+    return found
 
 
 def abandon() -> None:

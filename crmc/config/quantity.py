@@ -198,7 +198,8 @@ class Momentum(Quantity):
         if (factor := _conversion(text, "V")) is not None:
             electronvolt = float((1.0 * u.eV).to_value(u.erg))
             return self._check(number * factor * electronvolt / _REST)
-        if "K" not in text and (factor := _conversion(text, "erg")) is not None:
+        # Of units of energy those of a temperature are no momentum.
+        if not any(word in text for word in ("K", "kelvin")) and (factor := _conversion(text, "erg")) is not None:
             kinetic = self._check(number * factor) / _REST
             return math.sqrt(kinetic * (2.0 + kinetic))
         raise ValueError(f"is not a momentum; {self.remedy}")

@@ -59,8 +59,8 @@ def choose_layout(markers: int, replicas: int = 1, devices: int | None = None) -
     Where the devices can share the replicas evenly they need not wait for each other; else they share the markers of
     one replica after another.
     devices: default: as many as have at least 4096 markers each, and all of them in a job of several processes.
-    Raises ConfigError for fewer than one device, or for more than JAX sees, and where JAX
-    cannot use the platform that it was told to use.
+    Raises ConfigError for fewer than one device, for more than JAX sees, and where JAX cannot use the platform that it
+    was told to use.
     """
     require_platform()
     present = jax.device_count()

@@ -64,8 +64,11 @@ class Progress:
             self._wait = min(self._wait * _GROWTH, _LONGEST)
         self._next = now + self._wait
         encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
-        sys.stderr.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
-        sys.stderr.flush()
+        try:
+            sys.stderr.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+            sys.stderr.flush()
+        except OSError:  # the reader of the log has left, or its disk is full: the work goes on without
+            self._lines = False
 
     def __enter__(self) -> Self:
         return self

@@ -10,7 +10,6 @@ import select
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -123,9 +122,12 @@ def good_words(found: Ended, codes: tuple[int, ...]) -> str:
 def shell(line: str, words: tuple[str, ...], **more: str) -> Ended:
     """Run crmc with words by a line of the shell, in which "$@" is the command, with more environment."""
     command = [sys.executable, "-m", "crmc", *words]
-    done = subprocess.run(
-        ["sh", "-c", line, "sh", *command], capture_output=True, check=False, env=os.environ | more, timeout=HANG
-    )
+    try:
+        done = subprocess.run(
+            ["sh", "-c", line, "sh", *command], capture_output=True, check=False, env=os.environ | more, timeout=HANG
+        )
+    except subprocess.TimeoutExpired:
+        return Ended(-signal.SIGALRM, "", "hangs")
     return Ended(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
 
 
@@ -140,7 +142,5 @@ def clocked(words: tuple[str, ...], now: str) -> Ended:
         "import runpy, sys, time; true = time.time; time.time = lambda: (lambda t: "
         f"{now})(true()); sys.argv[0] = 'crmc'; runpy.run_module('crmc', run_name='__main__')"
     )
-    begun = time.monotonic()
     found: Ended = crmc(*words, command=[sys.executable, "-c", code])
-    assert time.monotonic() - begun < HANG
     return found

@@ -28,7 +28,7 @@ import xarray as xr
 from mistreatment import BASE, EXTREME, damage, environments, fuzzed
 from processes import Worker, crmc, good_words
 
-#: Name of a kind of mistreatment -> what it is, number of cases at scale 1, and the function that yields outcomes.
+#: Name of a case, and its outcome.
 Case = tuple[str, str]
 MESH = ["--solver", "fokker-planck"]
 
@@ -81,20 +81,36 @@ def files(count: int, folder: Path, chance: random.Random) -> Iterator[Case]:
             yield f"{path.suffix} {how}, {words[0]}", good_words(worker.call(*words), (0, 2))
 
 
+#: Runs a config as ``crmc run --resume auto`` does, but saves after every step: a short run then has checkpoints, too.
+SAVING = """
+import sys
+from crmc.config.config import load_config
+from crmc.machine.cache import keep_programs
+from crmc.runs.run import run
+keep_programs()
+options = {"resume": "auto", "quiet": True, "solver": "fokker-planck", "save_seconds": 0.0, "chunk_steps": 1}
+sys.exit(run(load_config(sys.argv[1]), output=sys.argv[2], **options).exit_code)
+"""
+
+
 def kills(count: int, folder: Path, chance: random.Random) -> Iterator[Case]:
     """Yield whether a run killed at a random moment ends at the state of an undisturbed one once it is resumed."""
+    want, config = state_of(reference(folder)), folder / "small.toml"
+    run = partial(crmc, command=[sys.executable, "-c", SAVING])
+    run(config, folder / "compiled.nc")
     begun = time.monotonic()
-    want = state_of(reference(folder))
+    run(config, folder / "timed.nc")
     lasts = time.monotonic() - begun
     for number in range(count):
         output, moment = folder / f"killed{number}.nc", chance.uniform(0.0, lasts)
-        command = ("run", folder / "small.toml", *MESH, "-o", output, "--resume", "auto", "--quiet")
-        killed = crmc(*command, kill=(signal.SIGKILL, moment))
-        left = [path.name for path in folder.glob(f"{output.name}*") if path.name.endswith(".part")]
-        again = crmc(*command)
-        same = again.code == 0 and state_of(output) == want
-        words = "resumed to the same bits" if same else f"NOT FINE: {again.code} {again.err[-200:]} {left}"
-        yield f"kill -9 after {moment:.1f} s of {lasts:.1f} s", words if killed.code else f"{words}, done before"
+        killed = run(config, output, kill=(signal.SIGKILL, moment))
+        kept = output.with_name(f"{output.name}.checkpoint.npz").exists()
+        again = run(config, output)
+        left = [path.name for path in folder.glob("*.part")]
+        fine = again.code == 0 and state_of(output) == want and not left
+        how = "over before" if killed.code == 0 else "resumed" if kept else "begun again"
+        words = f"{how}, to the same bits" if fine else f"NOT FINE: {again.code} {again.err[-200:]} {left}"
+        yield f"kill -9 after {moment:.1f} s of {lasts:.1f} s", words
 
 
 def disks(count: int, folder: Path, chance: random.Random) -> Iterator[Case]:
@@ -153,6 +169,7 @@ def extremes(count: int, folder: Path, _: random.Random) -> Iterator[Case]:
         yield name, outcome
 
 
+#: Name of a kind of mistreatment -> what it is, number of cases at scale 1, and the function that yields outcomes.
 KINDS: dict[str, tuple[str, int, Callable[[int, Path, random.Random], Iterator[Case]]]] = {
     "configs": ("fuzzed configs", 1000, configs),
     "files": ("damaged results and checkpoints", 200, files),

@@ -19,7 +19,6 @@ from support.cli_cases import Reply, assert_bad_input, call
 from support.config_cases import BAD, valid
 
 import crmc.cli.main
-from crmc.config.config import load_config
 from crmc.outputs import OutputError, OutputInUse
 
 
@@ -163,20 +162,8 @@ def test_any_arguments_give_one_line(argv: list[str]) -> None:
 # ---- good input --------------------------------------------------------------------------
 
 
-def test_init_validate_round_trip(config_file: Path) -> None:
-    reply = call("init")
-    assert reply.code == 0 and "crmc.toml" in reply.out and reply.err == ""
-    assert call("init", "other.toml").code == 0 and Path("other.toml").is_file()
-    assert_bad_input(call("init"), "crmc.toml", "not overwritten")
-    assert (load_config("crmc.toml").name, load_config("other.toml").name) == ("crmc", "other")
-    reply = call("validate", "crmc.toml")
-    assert reply.code == 0 and reply.err == ""
-    Path("resolved.toml").write_text(reply.out, encoding="utf-8")
-    assert load_config("resolved.toml") == load_config("crmc.toml")
-
-
 def test_warnings_quote_the_user(config_file: Path) -> None:
-    """In his units, and without the noise of markers that a mesh does not have."""
+    """In the units of the config, and without the noise of markers that a mesh does not have."""
     argv = ["validate", config_file, "--set", "drift.gradient_length=1 kpc", "--set", "scattering.gap=broadened"]
     assert call(*argv, "--set", "run.duration=1 Myr", "--set", "run.markers=64").err.count('= "1 Myr": ') == 2
 
@@ -310,18 +297,6 @@ def test_theory_table_and_json(config_file: Path, monkeypatch: pytest.MonkeyPatc
     data = json.loads(call("theory", config_file, "--json").out)
     assert data["heating_exact"]["value"] == 2.2e-30 and data["missing"]["value"] is None
     assert data["spectrum"]["value"] == [0.0, 1.0]
-
-
-def test_plot(config_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fake_module(monkeypatch, "results.figures", plot=lambda source, folder: [folder / "a.png", folder / "b.png"])
-    Path("x.nc").touch()
-    assert call("plot", "x.nc", "-o", "figures/new") == Reply(0, "figures/new/a.png\nfigures/new/b.png\n", "")
-
-    def broken(source: Path, folder: Path) -> list[Path]:
-        raise KeyError("wave_power")
-
-    fake_module(monkeypatch, "results.figures", plot=broken)
-    assert_bad_input(call("plot", "x.nc"), "x.nc", "wave_power")
 
 
 def test_as_a_process(config_file: Path) -> None:

@@ -40,9 +40,10 @@ def test_streams_of_another_encoding(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the system has no /dev/full")
-def test_a_full_disk_behind_stdout(tmp_path: Path) -> None:
-    """One line and exit code 3; the interpreter adds nothing at exit."""
-    done = shell(tmp_path, f"{COMMAND} > /dev/full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_behind_stdout(tmp_path: Path, unbuffered: str) -> None:
+    """One line and exit code 3, found when printing or at the end; the interpreter adds nothing at exit."""
+    done = shell(tmp_path, f"{COMMAND} > /dev/full", PYTHONUNBUFFERED=unbuffered)
     assert done.returncode == 3
     assert (
         done.stderr == b"crmc: error: standard output: cannot be written (No space left on device); all else is done\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import jax
@@ -35,8 +36,8 @@ def test_a_missing_platform(monkeypatch: pytest.MonkeyPatch, error: Exception) -
 def test_cuda_without_a_plugin(tmp_path: Path) -> None:
     """A process that is told to use a GPU it has no plugin for: exit code 2, one line, and what to install."""
     environment = os.environ | {"JAX_PLATFORMS": "cuda", "PYTHONPATH": str(Path(crmc.__file__).parents[1])}
-    if "cuda" in str(sys.modules.get("jax_plugins", "")):
-        pytest.skip("the plugin is installed")
+    if metadata.entry_points(group="jax_plugins"):
+        pytest.skip("a plugin is installed")
     command = [sys.executable, "-m", "crmc", "theory", "halo"]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
     assert done.returncode == 2 and done.stdout == ""

@@ -71,3 +71,21 @@ def test_nothing_is_shown_where_nobody_looks(monkeypatch: pytest.MonkeyPatch) ->
         with Progress(4, "step", "halo", hidden=hidden) as progress:
             progress.update(4)
         assert stream is None or stream.getvalue() == ""
+
+
+def test_a_log_that_cannot_be_written(clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its reader has left, or its disk is full: the work goes on, and no further line is tried."""
+
+    class Broken(Stream):
+        tried = 0
+
+        def write(self, _: str) -> int:
+            self.tried += 1
+            raise BrokenPipeError
+
+    log = Broken(terminal=False)
+    monkeypatch.setattr(sys, "stderr", log)
+    with Progress(100, "step", "halo") as progress:
+        clock[0] = 1000.0
+        progress.update(10)
+    assert log.tried == 1

@@ -77,6 +77,7 @@ BAD_WITHIN: list[Case] = [
     (["cosmic_rays.momentum_min=100"], "cosmic_rays.momentum_min", "momentum_max"),
     (["cosmic_rays.momentum_max=1 kpc"], "cosmic_rays.momentum_max", '"5 GV" (rigidity)'),
     (["cosmic_rays.momentum_max=1e6 K"], "cosmic_rays.momentum_max", "is not a momentum"),
+    (["cosmic_rays.momentum_max=1e6 kelvins"], "cosmic_rays.momentum_max", "is not a momentum"),
     (["cosmic_rays.momentum_max=nan"], "cosmic_rays.momentum_max", "must be finite"),
     (["cosmic_rays.momentum_max=1e20 GV"], "cosmic_rays.momentum_max", "must be at most"),
     (["cosmic_rays.momentum_min=-1 GeV"], "cosmic_rays.momentum_min", "must not be negative"),
