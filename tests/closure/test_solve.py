@@ -193,6 +193,20 @@ def _kappa_of(form):
     return value
 
 
+def test_derivatives_of_a_scaling() -> None:
+    """Linear damping alone: kappa ~ Gamma_d/|dP_c/ds| whatever P_c: exponents 0, -1, 1 within 1e-9."""
+    cell = dataclasses.replace(DRIFT, gap=0.0)
+
+    def value(x: jax.Array) -> jax.Array:
+        pressure, steepness, damping = (
+            getattr(cell, n) * y for n, y in zip(("cr_pressure", "pressure_gradient", "linear_damping"), x, strict=True)
+        )
+        scaled = {"cr_pressure": pressure, "pressure_gradient": steepness, "linear_damping": damping}
+        return jnp.log(crmc.closure(cell, (3.0,), nonlinear_landau="none", **scaled).kappa)
+
+    np.testing.assert_allclose(jax.jacrev(value)(np.ones(3)), [[0.0, -1.0, 1.0]], atol=1e-9)
+
+
 @pytest.mark.full
 def test_derivatives() -> None:
     """Forward and reverse modes agree with central differences within 1e-6 of the largest."""
