@@ -126,8 +126,7 @@ def _table(values: np.ndarray) -> str:
 def _spectrum(name: str, cell: Cell, momenta: np.ndarray) -> str:
     """Return the definition of a spectrum's tables."""
     with jax.enable_x64(True):
-        found = spectrum_of(cell)
-        nodes = _nodes(found)
+        found, nodes = _tables(cell)
     scalars = [found.spectral_index, found.turnover, found.start, found.step]
     members: Sequence[np.ndarray] = [
         *(np.asarray(x)[None] for x in scalars),
@@ -145,11 +144,13 @@ def _spectrum(name: str, cell: Cell, momenta: np.ndarray) -> str:
     )
 
 
-def _nodes(spectrum: Spectrum) -> np.ndarray:
-    """Return x, dln x, G and E at the nodes above momentum_min, (intervals, NODES, 4)."""
+@jax.jit
+def _tables(cell: Cell) -> tuple[Spectrum, jax.Array]:
+    """Return the spectrum, and x, dln x, G and E at the nodes above momentum_min, (intervals, NODES, 4)."""
+    spectrum = spectrum_of(cell)
     whole = mesh.make_mesh(spectrum, jnp.exp(spectrum.start), jnp.ones(1))
     rows = [whole.inside(whole.x), whole.width, whole.inside(whole.drives[0]), whole.inside(whole.drives[1])]
-    return np.stack([np.asarray(row)[mesh.BELOW :] for row in rows], axis=-1)
+    return spectrum, jnp.stack([row[mesh.BELOW :] for row in rows], axis=-1)
 
 
 def fortran(include: str, spectra: Sequence[str], count: int) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 /* A one-dimensional fluid of cosmic rays along a field line, with the closure of crmc: two moments, explicit transport
  * at a reduced speed of light, implicit scattering.
  *
- *     dE/dt + dF/dx = v_s dP/dx,     (1/V^2) dF/dt + dP/dx = -sigma [F - v_s (E + P)],     E = u P
+ *     dE/dt + dF/dx = v_A dP/dx,     (1/V^2) dF/dt + dP/dx = -sigma [F - v_s (E + P)],     E = u P
  *
  * sigma, the streaming speed v_s and u = U/P_c come from the header.  The gas is at rest: n(x) is given.
  *

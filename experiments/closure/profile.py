@@ -3,14 +3,15 @@
 python experiments/closure/profile.py [--figure FILE.png] [--until 6e15]
 
 In a steady state dF/dx = v_A dP/dx and F = v_s (E + P) + kappa_E U/L.  The last term depends on dP/dx alone where waves
-damp as they do here, so that dP/dx follows from F and P: an ordinary differential equation, solved with
-`crmc.closure` and without the header, from the flux that the code has at its right end.
+damp as they do here, so that dP/dx follows from F and P: an ordinary differential equation, solved with kappa_E of
+`crmc.closure`.  F and P at the right end and the streaming speed v_s are those of the fluid code.
 """
 
 from __future__ import annotations
 
 import argparse
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -30,7 +31,7 @@ KPC = 1e3 * PARSEC
 def run(folder: Path, case: str, until: float) -> np.ndarray:
     """Return the table that the fluid code prints, compiled with the header of `fluid.toml`."""
     header = ["closure", str(HERE / "fluid.toml"), "--header", "crmc_closure.h"]
-    subprocess.run(["python", "-m", "crmc", *header], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([sys.executable, "-m", "crmc", *header], cwd=folder, check=True, stdout=subprocess.DEVNULL)
     compiler = ["cc", "-std=c99", "-O2", f"-I{folder}", str(HERE / "fluid.c"), "-o", "fluid", "-lm"]
     subprocess.run(compiler, cwd=folder, check=True)
     shown = subprocess.run(["./fluid", case, str(until)], cwd=folder, check=True, capture_output=True, text=True)
@@ -100,7 +101,7 @@ def main() -> None:
             flat = pressure[: int(0.3 * len(x))]
             print(f"bottleneck: P varies by {flat.max() / flat.min() - 1.0:.1e} upstream of the cloud")
         axis.plot(x, pressure, color="black", label="fluid code with the header")
-        axis.plot(x[inside], exact, "--", color="#D55E00", label="integration with crmc.closure")
+        axis.plot(x[inside], exact, "--", color="#D55E00", label="integration, kappa of crmc.closure")
         axis.set(title=case, xlabel="x [kpc]", ylabel=r"$P_c$ [erg cm$^{-3}$]")
         axis.legend(frameon=False)
     figure.savefig(arguments.figure, dpi=150)

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
-from support.closure_cases import BOTH, wave_power
+from support.closure_cases import BOTH, SPECTRUM_OF, wave_power
 
 from crmc.closure.balance import LEAST_POWER, NARROWEST, NODES, Damping, Fluxes, cumulative_power, waves
-from crmc.closure.scales import in_code_units, spectrum_of
+from crmc.closure.scales import in_code_units
+
+CUMULATIVE = jax.jit(cumulative_power)
+
+
+@jax.jit
+def _rate(log_x, energy, spectrum, fluxes, damping):
+    """dE/dln x."""
+    x = jnp.exp(log_x)
+    power, _ = fluxes.power(x, spectrum.drives(x))
+    return -jnp.sum(power, axis=0) / (damping.linear_rate(x) + damping.steepness(x) * energy)
 
 
 @pytest.mark.parametrize("form", ["none", "local", "paper"])
 def test_balance(form) -> None:
     """Oracle: bisection of e Gamma(e) = P with the fluxes of theory, within 1e-6; Gamma e = P to rounding."""
-    spectrum, scales = spectrum_of(BOTH), in_code_units(BOTH)
+    spectrum, scales = SPECTRUM_OF(BOTH), in_code_units(BOTH)
     x = np.geomspace(0.05, 500.0, 60)
     found = waves(form, scales.fluxes, scales.damping, x, spectrum.drives(x))
     np.testing.assert_allclose(found.power, wave_power(BOTH, form, x), rtol=1e-6)
@@ -26,20 +37,18 @@ def test_balance(form) -> None:
 @pytest.mark.parametrize("constant", [0.0, 1e-9, 1e-6])
 def test_cumulative(constant) -> None:
     """Oracle: dE/dln k = S/(G0 + s E) by an adaptive Runge-Kutta method, within 3e-5 below the first intervals."""
-    spectrum, scales = spectrum_of(BOTH), in_code_units(BOTH)
+    spectrum, scales = SPECTRUM_OF(BOTH), in_code_units(BOTH)
     damping = Damping(jnp.asarray(constant), jnp.asarray(constant), scales.damping.landau)
     edges = np.linspace(np.log(0.05), np.log(BOTH.momentum_max), 25)
     node = 0.5 * (np.polynomial.legendre.leggauss(NODES)[0] + 1.0)
     x = np.exp(edges[:-1, None] + np.diff(edges)[:, None] * node)
-    inside, after = cumulative_power(
+    inside, after = CUMULATIVE(
         scales.fluxes, damping, jnp.asarray(edges[:-1]), jnp.asarray(edges[1:]), x, spectrum.drives(x)
     )
     start = float(np.log(x[-1, -1]))
 
     def rate(log_x, energy):
-        at = jnp.exp(jnp.asarray([log_x]))
-        power, _ = scales.fluxes.power(at, spectrum.drives(at))
-        return -np.asarray(power.sum(axis=0) / (damping.linear_rate(at) + damping.steepness(at) * energy))
+        return np.asarray(_rate(log_x, energy, spectrum, scales.fluxes, damping))
 
     exact = solve_ivp(
         rate,

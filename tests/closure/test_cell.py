@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 
+import jax
 import numpy as np
 import pytest
 from support.closure_cases import WIM
 
 from crmc.closure import dissipation_rate, expansion_rate, kappa_spectrum
 from crmc.closure.cell import sound
+
+SOUND = jax.jit(sound)
 
 
 def test_expansion_rate() -> None:
@@ -53,7 +56,7 @@ def test_dissipation_rate() -> None:
 )
 def test_bad_numbers(name, value) -> None:
     """Told, and sound numbers in their place; a sound cell stays as it is."""
-    found, good = sound(dataclasses.replace(WIM, **{name: value}))
+    found, good = SOUND(dataclasses.replace(WIM, **{name: value}))
     assert not good and np.isfinite(float(getattr(found, name))) and float(getattr(found, name)) != value
-    found, good = sound(WIM)
+    found, good = SOUND(WIM)
     assert good and {f.name: float(getattr(found, f.name)) for f in dataclasses.fields(WIM)} == dataclasses.asdict(WIM)

@@ -35,5 +35,9 @@ def test_spread() -> None:
 
 
 def test_conventions_that_do_not_matter() -> None:
-    """Without nonlinear Landau damping and neutrals two are left."""
-    assert set(spread(WIM, P, "none")[1]) == {"gap", "k_max"}
+    """Without nonlinear Landau damping and neutrals two are left, whose ends are closures with the other choice."""
+    _, ends = spread(WIM, P, "none")
+    assert set(ends) == {"gap", "k_max"}
+    low, high = ends["gap"]["kappa"]
+    np.testing.assert_allclose(low, crmc.closure(WIM, P, nonlinear_landau="none", gap=0.0).kappa, rtol=1e-12)
+    np.testing.assert_allclose(high, crmc.closure(WIM, P, nonlinear_landau="none").kappa, rtol=1e-12)

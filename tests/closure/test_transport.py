@@ -15,7 +15,7 @@ P = np.array([0.03, 1.0, 8.0, 80.0])
 
 @pytest.mark.parametrize(
     ("cell", "form"),
-    [(BOTH, "none"), (dataclasses.replace(BOTH, k_max=0.4), "paper")],
+    [pytest.param(BOTH, "none", marks=pytest.mark.full), (dataclasses.replace(BOTH, k_max=0.4), "paper")],
 )
 def test_against_quadrature(cell, form) -> None:
     """kappa, v_exp, <d> and DeltaP/P from waves by bisection and fluxes of theory: within 1e-5."""

@@ -69,6 +69,10 @@ BOTH = dataclasses.replace(
 )
 
 
+#: `spectrum_of`, compiled.
+SPECTRUM_OF = jax.jit(spectrum_of)
+
+
 @functools.partial(jax.jit, static_argnames="form")
 def solved(cell: Cell, p: jax.Array, form: str = "local") -> tuple:
     """Spectrum, scales, mesh, waves and transport of a cell."""
