@@ -20,8 +20,8 @@ from crmc.units import CodeUnits
 #: Growth from the seed overshoots its final level; the automatic step leaves room for it.
 _OVERSHOOT = 1.25
 #: Largest 2 Gamma dt, Gamma the damping of waves by an isotropic f: the exchange of waves and particles is then stable;
-#: and where waves above the seed are there to be absorbed: their decay is of first order in dt (4.5 % in the heating that
-#: follows at 0.1).
+#: and where waves above the seed are there to be absorbed: their decay is of first order in dt (at 0.1 the heating that
+#: follows is 4.5 % off).
 _GROWTH_PER_STEP, _ABSORPTION_PER_STEP = 0.3, 0.02
 #: Waves this many times above the seed are there to be absorbed.
 _ABSORBED = 10.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -72,48 +73,10 @@ def _scatter_spectrum(
     metric, order = metric_of(state, parameters), _order(state)
     lookup = kernel.make_lookup(compressed(parameters.grid, metric, nu_dt), state.markers.rise.dtype)
 
-    def body(state: State, shared: tuple, words: jax.Array, histograms: jax.Array) -> tuple:
-        parameters, lookup, order, nu_dt, b, imaged = shared
-        weighing = state.markers.weighing(parameters.background, state.amplitude)
-        full = weighing.full(state.markers)
-        state, work = tube.carry(state, full, b)
-        V = wave_velocities(state, parameters)
-
-        def kick_by(i: jax.Array, carry: tuple) -> tuple:
-            state, weight, exchanged, histograms = carry
-            direction, image = order[i // 2], 1 - i % 2
-            frame, bits = kernel.frame_of_waves(state, V, direction), _half(words, direction)
-            kick = kernel.spectrum_kick(
-                parameters.grid,
-                lookup,
-                frame,
-                b,
-                nu_dt,
-                jnp.where(image == 1, ~bits, bits),
-                direction=direction,
-                across=model.broadened,
-            )
-            moved = kernel.after_kick(state, kick)
-            after = weighing.estimated(moved.markers, model.estimator)
-            found = held(deposits(parameters.grid, kick, 0.5 * (weight + after), b), state.step >= 0)
-            histograms = histograms.at[image, direction].set(add_deposits(histograms[image, direction], found))
-            new = moved, after, _added(exchanged, full, kernel.energy_change(kick))
-            old = state, weight, exchanged
-            return *jax.tree.map(lambda x, y: jnp.where(image == 1, y, x), new, old), histograms
-
-        def maybe(i: jax.Array, carry: tuple) -> tuple:
-            return jax.lax.cond((i % 2 == 1) | imaged, kick_by, lambda _, carry: carry, i, carry)
-
-        nothing = jnp.zeros_like(full), jnp.zeros_like(full)
-        carry = state, weighing.estimated(state.markers, model.estimator), nothing, histograms
-        # Of each direction the image comes first, where it is wanted.
-        state, weight, exchanged, histograms = jax.lax.fori_loop(0, 4, maybe, carry)
-        control = weight if model.estimator == "delta_f" else weighing.control(state.markers)
-        return _moved(state.markers), histograms, (work, _exchange(state, full, control, exchanged))
-
     kept, imaged = share_of_kicks(before, parameters, model)
     shared = parameters, lookup, order, nu_dt, b, imaged
     zeros = jnp.zeros((2, 2, *empty_histogram().shape))
+    body = partial(_kick_block, model)
     markers, histograms, (work, sums) = pass_over(model.layout, body, before, shared, noise, zeros)
     state = tube.add_work(dataclasses.replace(state, markers=markers), before.b, work)
     kicking, V = state.e, wave_velocities(state, parameters)
@@ -126,6 +89,45 @@ def _scatter_spectrum(
         gain=gain, damped=damped, peak=nu_dt * jnp.max(metric.reference), imbalance=imbalance
     )
     return state, tally, _correction(sums, imbalance / state.b), metric
+
+
+def _kick_block(model: Model, state: State, shared: tuple, words: jax.Array, histograms: jax.Array) -> tuple:
+    """Expand and kick one block of markers by both directions' waves; see `pass_over`.
+
+    shared: parameters, lookup, order of the directions, nu dt of a particle at rest per unit e, field at the kicks, and
+        whether the mirror images of the kicks are wanted (`images`)
+    histograms: those of kicks and of images for each direction, (2, 2, ...)
+    """
+    parameters, lookup, order, nu_dt, b, imaged = shared
+    grid, weighing = parameters.grid, state.markers.weighing(parameters.background, state.amplitude)
+    full = weighing.full(state.markers)
+    state, work = tube.carry(state, full, b)
+    V = wave_velocities(state, parameters)
+
+    def kick_by(i: jax.Array, carry: tuple) -> tuple:
+        state, weight, exchanged, histograms = carry
+        direction, image = order[i // 2], 1 - i % 2
+        frame, bits = kernel.frame_of_waves(state, V, direction), _half(words, direction)
+        bits = jnp.where(image == 1, ~bits, bits)
+        kick = kernel.spectrum_kick(grid, lookup, frame, b, nu_dt, bits, direction=direction, across=model.broadened)
+        moved = kernel.after_kick(state, kick)
+        after = weighing.estimated(moved.markers, model.estimator)
+        found = held(deposits(grid, kick, 0.5 * (weight + after), b), state.step >= 0)
+        histograms = histograms.at[image, direction].set(add_deposits(histograms[image, direction], found))
+        kicked = moved, after, _added(exchanged, full, kernel.energy_change(kick))
+        # An image is only looked at.
+        kept = jax.tree.map(lambda x, y: jnp.where(image == 1, y, x), kicked, (state, weight, exchanged))
+        return *kept, histograms
+
+    def if_wanted(i: jax.Array, carry: tuple) -> tuple:
+        return jax.lax.cond((i % 2 == 1) | imaged, kick_by, lambda _, carry: carry, i, carry)
+
+    nothing = jnp.zeros_like(full), jnp.zeros_like(full)
+    carry = state, weighing.estimated(state.markers, model.estimator), nothing, histograms
+    # Image, then kick, of one direction and then of the other: one compiled copy serves all four.
+    state, weight, exchanged, histograms = jax.lax.fori_loop(0, 4, if_wanted, carry)
+    control = weight if model.estimator == "delta_f" else weighing.control(state.markers)
+    return _moved(state.markers), histograms, (work, _exchange(state, full, control, exchanged))
 
 
 def _scatter_constant(
