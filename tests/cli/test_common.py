@@ -16,7 +16,10 @@ from crmc.config.config import Config, parse_config
 from crmc.config.errors import ConfigError
 from crmc.results.dataset import write_atomically
 
-COMMANDS = ("run", "sweep", "sensitivity", "fit", "init", "validate", "theory", "paper", "plot", "export", "bench")
+COMMANDS = (
+    *("run", "sweep", "sensitivity", "fit", "init", "validate"),
+    *("theory", "closure", "paper", "plot", "export", "bench"),
+)
 
 
 def named(name: str) -> Config:
