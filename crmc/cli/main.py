@@ -12,7 +12,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from crmc.cli import derivatives, files, orbits, streams
 from crmc.cli.common import (
@@ -99,6 +99,11 @@ def _warn(config: Config, data: dict[str, Any], arguments: argparse.Namespace) -
         say("warning", as_written(warning, data))
 
 
+def _resume(arguments: argparse.Namespace) -> bool | Literal["auto"]:
+    """Return the argument ``resume`` of a run or a sweep."""
+    return "auto" if arguments.resume == "auto" else bool(arguments.resume)
+
+
 def _run(arguments: argparse.Namespace) -> int:
     """Run one config, or a study of quasilinear theory."""
     from crmc.config.files import is_study, read_source
@@ -127,7 +132,7 @@ def _run(arguments: argparse.Namespace) -> int:
         config,
         output=output,
         summary=summary,
-        resume="auto" if arguments.resume == "auto" else bool(arguments.resume),
+        resume=_resume(arguments),
         extend=extend,
         wall_time=wall_time,
         quiet=arguments.quiet,
@@ -176,7 +181,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
     check_writable("--output", output, CHECKPOINT)
     _warn_of_points([point.config for point in points], arguments.solver, data)
     wall_time = seconds_left(arguments.wall_time)
-    resume: Any = "auto" if arguments.resume == "auto" else bool(arguments.resume)
+    resume = _resume(arguments)
     if not (resume and output.with_name(output.name + CHECKPOINT).exists()):
         wanted = {"config": first.to_toml(), "solver": arguments.solver, "sweep": swept_values(axes)}
         settle_overwriting(arguments, output, wanted)

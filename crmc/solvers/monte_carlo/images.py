@@ -20,6 +20,7 @@ import jax.numpy as jnp
 from crmc import theory
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
+from crmc.physics.waves import wave_velocities
 
 #: Momentum of the particles that stand for all that resonate at k, in units of the lowest one, 1/k.
 _TYPICAL = 1.5
@@ -32,15 +33,18 @@ def share_of_kicks(state: State, parameters: Parameters, model: Model) -> tuple[
     """Return lambda_j of each branch and bin, (2, 2, bins), and whether images are needed, (); else lambda_j = 1.
 
     lambda = x/(1 + x), x the number of times that a marker crosses the bin, at the rate nu/(Delta ln k)^2, in the time
-    1/(2 Gamma) in which the waves forget: Gamma their damping by the gas and by an isotropic f.
+    1/(2 Gamma) in which the waves forget: Gamma their damping by the gas and by an isotropic f, F0 as a function of p.
+    These are estimates: no mean depends on them.  Waves that do not evolve never forget.
     """
     grid, e = parameters.grid, state.e
+    if not model.evolve_waves:
+        return jnp.ones_like(e), jnp.asarray(False)
     gas = parameters.damping.rate(grid, e, state.b, model.nonlinear_landau, parameters.nu_coefficient)
     k = grid.centres / state.b
-    speed = parameters.alfven_speed * jnp.sqrt(state.b)
+    speed = wave_velocities(state, parameters)[0]
     cosmic_rays = -theory.growth_rate(k, parameters.background, state.amplitude, speed)
     gamma = jnp.sqrt(1.0 + (_TYPICAL / k) ** 2)
-    crossing = parameters.nu_coefficient * state.b * e / gamma / jnp.log(grid.centres[1] / grid.centres[0]) ** 2
+    crossing = parameters.nu_coefficient * state.b * e / gamma / grid.knot**2
     x = crossing / (2.0 * (gas + jnp.maximum(cosmic_rays, 0.0)))
     share = jax.lax.stop_gradient(x / (1.0 + x))
     counts = jnp.max(e, axis=-1, keepdims=True) > _COUNTED * jnp.max(e)
