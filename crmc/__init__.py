@@ -9,6 +9,7 @@ Alfven waves that scatter them.  A run in three lines::
 
 config:     `load_config`, `parse_config`, `Config`, `ConfigError`
 theory:     `predict` (predictions for a config), `theory` (closed forms, numbered as in the paper), `units`
+closure:    `closure` (what a fluid code can load: kappa, streaming and heating from local quantities)
 runs:       `run`, `sweep`, `open_result`, `plot`, `Outcome`
 arrays:     `build`, `Setup`, `simulate`, `SOLVERS`
 inference:  `sensitivity`, `fit`, `minimise`
@@ -59,7 +60,7 @@ _HOMES = {
     "sweep": "crmc.runs.sweep",
 }
 #: Public subpackages and modules.
-_WINGS = ("inference", "machine", "physics", "results", "setup", "statistics", "theory", "units")
+_WINGS = ("closure", "inference", "machine", "physics", "results", "setup", "statistics", "theory", "units")
 
 __all__ = [
     "SOLVERS",
@@ -68,6 +69,7 @@ __all__ = [
     "Outcome",
     "Setup",
     "build",
+    "closure",
     "fit",
     "inference",
     "load_config",
@@ -93,6 +95,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Load a public name at its first use (PEP 562); AttributeError for any other name."""
     if name in _WINGS:
+        if name == "closure":
+            importlib.import_module("crmc.setup.cells")  # so that it takes configs
         return importlib.import_module(f"crmc.{name}")
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)

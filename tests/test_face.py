@@ -32,7 +32,7 @@ THREE_LINES = (
     "run.data.heating_rate.plot()",
 )
 #: Attributes of a result that tell the time on the clock.
-CLOCK = ("wall_seconds", "compile_seconds", "compiled_before")
+CLOCK = ("wall_seconds", "compile_seconds", "compiled_before", "created", "history")
 
 
 def python(code: str, folder: Path) -> str:

@@ -22,7 +22,7 @@ import crmc
 ROOT = Path(__file__).resolve().parents[1]
 #: Wings by layer, lowest first; a wing imports lower layers only.
 LAYERS = (
-    ("units", "text", "statistics"),
+    ("units", "text", "statistics", "outputs"),
     ("theory", "config"),
     ("physics",),
     ("solvers", "machine", "closure"),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crmc.cli.common import say
+from crmc.cli.common import say, seconds_left
 from crmc.config.errors import ConfigError
+from crmc.outputs import claimed, write_text
+from crmc.runs.progress import Progress
 from crmc.text import to_json
 
 if TYPE_CHECKING:
@@ -22,17 +24,32 @@ def _replicas(arguments: argparse.Namespace) -> int:
     return arguments.replicas if arguments.solver == "monte-carlo" else 1
 
 
+def _progress(arguments: argparse.Namespace, replicas: int) -> Progress:
+    """Return the progress of a sensitivity, which begins once its options are found to be good."""
+    return Progress(replicas, "run", "sensitivity", hidden=arguments.quiet, begun=False)
+
+
 def sensitivity(arguments: argparse.Namespace, config: Config) -> int:
     """Run ``crmc sensitivity`` and return the exit code."""
     replicas = _replicas(arguments)
-    from tqdm import tqdm
-
     from crmc.inference.sensitivity import sensitivity
-    from crmc.runs.outcome import FAILED, INTERRUPTED, catching_signals
+    from crmc.runs.outcome import FAILED, INTERRUPTED, Stop, catching_signals
+    from crmc.runs.pieces import load_pieces, piece_replica, replica_piece, save_pieces
 
     of, wrt = ([part.strip() for part in text.split(",")] for text in (arguments.of, arguments.wrt))
-    hidden = arguments.quiet or not sys.stderr.isatty()
-    with catching_signals() as caught, tqdm(total=replicas, unit="run", disable=hidden) as bar:
+    path = None if arguments.checkpoint is None else Path(arguments.checkpoint)
+    question = to_json([config.to_toml(), of, wrt, arguments.mode, arguments.solver])
+    wall_time = seconds_left(arguments.wall_time)
+    with catching_signals() as caught, claimed(path), _progress(arguments, replicas) as bar:
+        kept = load_pieces(path, question, "--checkpoint") if path is not None and path.exists() else {}
+        ready = {number: piece_replica(one) for number, one in kept.items()}
+        halt = Stop(caught, None if wall_time is None else time.monotonic() + wall_time)
+
+        def keep() -> None:
+            bar.update(1)
+            if path is not None:
+                save_pieces(path, question, {number: replica_piece(*one) for number, one in ready.items()})
+
         found = sensitivity(
             config,
             of,
@@ -40,15 +57,17 @@ def sensitivity(arguments: argparse.Namespace, config: Config) -> int:
             mode=arguments.mode,
             replicas=replicas,
             solver=arguments.solver,
-            stop=lambda: bool(caught),
-            progress=lambda: bar.update(1),
+            stop=lambda: bool(halt.signal) or halt.over(),
+            progress=keep,
+            ready=ready,
         )
     if not found.replicas:
         say("error", "interrupted before a replica was ready")
         return INTERRUPTED
     print(to_json(found.as_dict()) if arguments.json else found)
-    if caught:
-        say("error", f"interrupted; the result is that of {found.replicas} of {replicas} replicas")
+    if caught or found.replicas < replicas:
+        advice = "" if path is None else "; the same command continues"
+        say("error", f"interrupted; the result is that of {found.replicas} of {replicas} replicas{advice}")
         return INTERRUPTED
     if bad := found.not_finite:
         say("error", f"{bad} is not finite in some replica; shorten run.time_step or check the input")
@@ -97,7 +116,7 @@ def fit(arguments: argparse.Namespace, config: Config) -> int:
     else:
         print(fit_table.text(found, targets))
     if arguments.output:
-        Path(arguments.output).write_text(found.config.to_toml(), encoding="utf-8")
+        write_text(arguments.output, found.config.to_toml())
     if found.succeeded:
         return DONE
     say("error", fit_table.message(found, targets))

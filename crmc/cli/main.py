@@ -1,4 +1,4 @@
-"""Run the command line: run, sweep, sensitivity, fit, init, validate, theory, paper, plot, bench.
+"""Run the command line: run, sweep, sensitivity, fit, init, validate, theory, closure, paper, plot, export, bench.
 
 Exit codes: 0 done; 2 bad input, with one line ``crmc: error: ...`` on stderr; 3 the run failed; 130 interrupted.
 Heavy modules are imported where they are used, so that bad input is answered at once.
@@ -12,13 +12,23 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
-from crmc.cli import derivatives, orbits
-from crmc.cli.common import check_writable, default_output, keep_programs, result_files, say
+from crmc.cli import derivatives, files, orbits, streams
+from crmc.cli.common import (
+    check_writable,
+    default_output,
+    keep_programs,
+    result_files,
+    say,
+    seconds,
+    seconds_left,
+    settle_overwriting,
+    start_jax,
+)
 from crmc.cli.options import parser
-from crmc.config.errors import ConfigError
-from crmc.config.files import is_study
+from crmc.config.errors import ConfigError, as_written
+from crmc.outputs import CHECKPOINT, OutputError, OutputInUse
 from crmc.runs.outcome import BAD_INPUT, DONE, FAILED, INTERRUPTED
 from crmc.text import aligned, json_ready, one_line, to_json
 
@@ -26,59 +36,88 @@ if TYPE_CHECKING:
     from crmc.config.config import Config
     from crmc.physics.layout import Layout
 
-_STARTER = Path(__file__).resolve().parents[1] / "config" / "starter.toml"
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line ``argv`` (default: that of the process) and return the exit code."""
+    if argv is None:
+        streams.prepare()
     try:
         arguments = parser(_COMMANDS).parse_args(argv)
-        code = arguments.command(arguments)
+        code = int(arguments.command(arguments))
         sys.stdout.flush()
         return code
-    except ConfigError as error:
+    except (ConfigError, OutputInUse) as error:
         say("error", error)
         return BAD_INPUT
+    except OutputError as error:
+        say("error", f"{error}; make room or choose another place")
+        return FAILED
     except KeyboardInterrupt:
         say("error", "interrupted")
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output (say, `head`) has left; keep the interpreter from complaining at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.abandon()  # the reader of our output (say, `head`) has left
         return DONE
     except SystemExit as stop:  # argparse after --help and --version
         return stop.code if isinstance(stop.code, int) else DONE
+    except OSError as error:
+        if (problem := streams.lost(error)) is None:
+            return _unexpected(error)
+        say("error", f"standard output: cannot be written ({problem.strerror}); all else is done")
+        return FAILED
     except MemoryError:
         say("error", "not enough memory; lower run.markers or write output less often")
         return FAILED
     except Exception as error:
-        if os.environ.get("CRMC_TRACEBACK"):
-            raise
-        say("error", f"internal error, {type(error).__name__}: {error}; CRMC_TRACEBACK=1 shows where")
-        return FAILED
+        return _unexpected(error)
+
+
+def _unexpected(error: Exception) -> int:
+    """Print an error that nobody foresaw, or raise it where CRMC_TRACEBACK asks for that, and return the exit code."""
+    if os.environ.get("CRMC_TRACEBACK"):
+        raise error
+    say("error", f"internal error, {type(error).__name__}: {error}; CRMC_TRACEBACK=1 shows where")
+    return FAILED
 
 
 def _load(arguments: argparse.Namespace) -> Config:
-    """Load the config named on the command line, with its overrides."""
-    from crmc.config.config import load_config
+    """Return the config named on the command line, with its overrides, and print the warnings about it."""
+    from crmc.config.config import config_of
+    from crmc.config.files import read_source
 
-    return load_config(arguments.config, arguments.overrides)
+    data = read_source(arguments.config, arguments.overrides)
+    config = config_of(data, arguments.config)
+    _warn(config, data, arguments)
+    return config
 
 
-def _warn(config: Config) -> None:
-    """Print the warnings about a config."""
+def _warn(config: Config, data: dict[str, Any], arguments: argparse.Namespace) -> None:
+    """Print the warnings about a config, with its values as they are written in ``data``."""
     from crmc.config.warnings import warnings
 
-    for warning in warnings(config):
-        say("warning", warning)
+    for warning in warnings(config, getattr(arguments, "solver", "")):
+        say("warning", as_written(warning, data))
+
+
+def _resume(arguments: argparse.Namespace) -> bool | Literal["auto"]:
+    """Return the argument ``resume`` of a run or a sweep."""
+    return "auto" if arguments.resume == "auto" else bool(arguments.resume)
 
 
 def _run(arguments: argparse.Namespace) -> int:
     """Run one config, or a study of quasilinear theory."""
-    if is_study(arguments.config):
-        return orbits.run(arguments)
-    config = _load(arguments)
+    from crmc.config.files import is_study, read_source
+
+    data = read_source(arguments.config, arguments.overrides)
+    if is_study(data):
+        return orbits.run(arguments, data)
+    from crmc.config.config import config_of
+
+    config = config_of(data, arguments.config)
     output, summary = result_files(arguments, config)
+    extend, wall_time = seconds("--extend", arguments.extend), seconds_left(arguments.wall_time)
+    kept = output.with_name(output.name + CHECKPOINT).exists()
+    continues = extend is not None or arguments.resume == "yes" or (arguments.resume == "auto" and kept)
     keep_programs(arguments)
     layout = _layout(arguments, config)
 
@@ -86,14 +125,16 @@ def _run(arguments: argparse.Namespace) -> int:
     from crmc.runs.run import run
 
     if is_first():
-        _warn(config)
-        if output.exists() and not arguments.resume:
-            say("note", f"{output} exists and will be overwritten")
+        _warn(config, data, arguments)
+        if not continues:
+            settle_overwriting(arguments, output, {"config": config.to_toml(), "solver": arguments.solver})
     outcome = run(
         config,
         output=output,
         summary=summary,
-        resume=arguments.resume,
+        resume=_resume(arguments),
+        extend=extend,
+        wall_time=wall_time,
         quiet=arguments.quiet,
         solver=arguments.solver,
         layout=layout,
@@ -126,28 +167,37 @@ def _layout(arguments: argparse.Namespace, config: Config) -> Layout:
 
 def _sweep(arguments: argparse.Namespace) -> int:
     """Run all points of a sweep."""
-    from crmc.config.axes import make_points, read_axes
-    from crmc.config.files import apply_overrides, find_source, parse_override, read_toml
+    from crmc.config.axes import make_points, read_axes, swept_values
+    from crmc.config.files import read_source
 
     if arguments.batch is not None and arguments.batch < 1:
         raise ConfigError(f"--batch {arguments.batch}: must be at least 1; give the number of points")
     # The config alone may lack what is swept: only the points are checked.
-    data = read_toml(find_source(arguments.config))
-    data = apply_overrides(data, [parse_override(text) for text in arguments.overrides])
+    data = read_source(arguments.config, arguments.overrides)
     axes = read_axes(arguments.over, arguments.seeds, data)
     points = make_points(data, axes)
     first = points[0].config
     output = Path(arguments.output or f"{Path(default_output(first, arguments.config)).stem}-sweep.nc")
-    check_writable("--output", output)
-    _warn_of_points([point.config for point in points])
-    if output.exists():
-        say("note", f"{output} exists and will be overwritten")
+    check_writable("--output", output, CHECKPOINT)
+    _warn_of_points([point.config for point in points], arguments.solver, data)
+    wall_time = seconds_left(arguments.wall_time)
+    resume = _resume(arguments)
+    if not (resume and output.with_name(output.name + CHECKPOINT).exists()):
+        wanted = {"config": first.to_toml(), "solver": arguments.solver, "sweep": swept_values(axes)}
+        settle_overwriting(arguments, output, wanted)
 
     from crmc.runs.sweep import run_points
 
-    keep_programs(arguments)
+    start_jax(arguments)
     outcome = run_points(
-        points, axes, output=output, solver=arguments.solver, batch=arguments.batch, quiet=arguments.quiet
+        points,
+        axes,
+        output=output,
+        solver=arguments.solver,
+        batch=arguments.batch,
+        quiet=arguments.quiet,
+        resume=resume,
+        wall_time=wall_time,
     )
     if outcome.table and not arguments.quiet:
         print(outcome.table)
@@ -159,8 +209,9 @@ def _sweep(arguments: argparse.Namespace) -> int:
 def _sensitivity(arguments: argparse.Namespace) -> int:
     """Differentiate averages of a run."""
     config = _load(arguments)
-    _warn(config)
-    keep_programs(arguments)
+    if arguments.checkpoint:
+        check_writable("--checkpoint", Path(arguments.checkpoint))
+    start_jax(arguments)
     return derivatives.sensitivity(arguments, config)
 
 
@@ -169,45 +220,34 @@ def _fit(arguments: argparse.Namespace) -> int:
     config = _load(arguments)
     if arguments.output:
         check_writable("--output", Path(arguments.output))
-    _warn(config)
-    keep_programs(arguments)
+    start_jax(arguments)
     return derivatives.fit(arguments, config)
 
 
-def _warn_of_points(configs: Sequence[Config]) -> None:
+def _warn_of_points(configs: Sequence[Config], solver: str, data: dict[str, Any]) -> None:
     """Print one warning for each key that the points' warnings name, with the number of such warnings."""
     from crmc.config.warnings import warnings
 
     found: dict[str, list[str]] = {}
     for config in configs:
-        for warning in warnings(config):
+        for warning in warnings(config, solver):
             found.setdefault(re.split(" = |: ", warning)[0], []).append(warning)
     for texts in found.values():
-        say("warning", texts[0] if len(texts) == 1 else f"{texts[0]} (one of {len(texts)} such warnings)")
-
-
-def _init(arguments: argparse.Namespace) -> int:
-    """Write a starter config; ConfigError if the file exists."""
-    name = arguments.name
-    path = Path(name if name.endswith(".toml") else f"{name}.toml")
-    check_writable("init", path)
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(_STARTER.read_text(encoding="utf-8"))
-    except FileExistsError:
-        raise ConfigError(f"init {path}: the file exists and is not overwritten; give another name") from None
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"init {path}: cannot be written ({error}); choose another place") from None
-    print(f"wrote {path}; edit it, then: crmc run {path}")
-    return DONE
+        first = texts[0] if len(set(texts)) > 1 else as_written(texts[0], data)
+        say("warning", first if len(texts) == 1 else f"{first} (one of {len(texts)} such warnings)")
 
 
 def _validate(arguments: argparse.Namespace) -> int:
     """Print a config with every key resolved."""
-    if is_study(arguments.config):
-        return orbits.validate(arguments)
-    config = _load(arguments)
-    _warn(config)
+    from crmc.config.files import is_study, read_source
+
+    data = read_source(arguments.config, arguments.overrides)
+    if is_study(data):
+        return orbits.validate(data)
+    from crmc.config.config import config_of
+
+    config = config_of(data, arguments.config)
+    _warn(config, data, arguments)
     print(config.to_toml(), end="")
     return DONE
 
@@ -215,10 +255,9 @@ def _validate(arguments: argparse.Namespace) -> int:
 def _theory(arguments: argparse.Namespace) -> int:
     """Print what theory predicts for a config."""
     config = _load(arguments)
-    _warn(config)
     from crmc.setup.predictions import predict
 
-    keep_programs(arguments)
+    start_jax(arguments)
     found = predict(config)
     if arguments.json:
         print(to_json(found))
@@ -238,6 +277,14 @@ def _table(predictions: Mapping[str, Mapping[str, object]]) -> str:
     return aligned(rows)
 
 
+def _closure(arguments: argparse.Namespace) -> int:
+    """Print or write what a fluid code can load."""
+    config = _load(arguments)
+    from crmc.cli.closure import closure
+
+    return closure(arguments, config)
+
+
 def _paper(arguments: argparse.Namespace) -> int:
     """Print what crmc does with every equation and number of the paper."""
     figure = Path(arguments.figure) if arguments.figure is not None else None
@@ -249,7 +296,7 @@ def _paper(arguments: argparse.Namespace) -> int:
     from crmc.paper.equations import equations
     from crmc.paper.numbers import numbers
 
-    keep_programs(arguments)
+    start_jax(arguments)
     run = None
     if arguments.results:
         run = simulation.from_results([Path(name) for name in arguments.results])
@@ -263,35 +310,6 @@ def _paper(arguments: argparse.Namespace) -> int:
         draw(rows, figure)
         if not arguments.json:
             print(f"\n{figure}")
-    return DONE
-
-
-def _plot(arguments: argparse.Namespace) -> int:
-    """Draw the figures of a result file, and print their paths."""
-    source, folder = Path(arguments.file), Path(arguments.output)
-    problem = ""
-    try:
-        if not source.is_file():
-            problem = "there is no such file; give a result of 'crmc run'"
-        else:
-            folder.mkdir(parents=True, exist_ok=True)
-    except (OSError, ValueError) as error:
-        problem = f"cannot be drawn into {one_line(folder, 200)} ({error}); choose another folder"
-    if problem:
-        raise ConfigError(f"plot {one_line(source, 200)}: {problem}")
-    from crmc.orbits.figures import plot_study
-    from crmc.results.figures import plot
-
-    try:
-        paths = plot_study(source, folder) or plot(source, folder)
-    except ConfigError:
-        raise
-    except (OSError, ValueError, KeyError) as error:
-        raise ConfigError(
-            f"plot {source}: cannot be drawn ({type(error).__name__}: {error}); give a result of 'crmc run'"
-        ) from error
-    for path in paths:
-        print(path)
     return DONE
 
 
@@ -320,11 +338,13 @@ _COMMANDS = {
     "sweep": _sweep,
     "sensitivity": _sensitivity,
     "fit": _fit,
-    "init": _init,
+    "init": files.init,
     "validate": _validate,
     "theory": _theory,
+    "closure": _closure,
     "paper": _paper,
-    "plot": _plot,
+    "plot": files.plot,
+    "export": files.export,
     "bench": _bench,
 }
 

@@ -6,9 +6,10 @@ Nothing here imports JAX, so that ``--help`` and bad options are answered at onc
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Mapping
 from importlib import metadata
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from crmc.config.errors import ConfigError
 
@@ -23,6 +24,17 @@ _DEFAULT_AVERAGES = "heating_rate,mean_free_path,pressure_anisotropy"
 
 class _Parser(argparse.ArgumentParser):
     """An argument parser that raises ConfigError for bad arguments."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse as usual, but let ``--resume`` take the word "auto" alone: it may stand before CONFIG."""
+        words = list(sys.argv[1:] if args is None else args)
+        for place, word in enumerate(words):
+            if word == "--":
+                break
+            if word == "--resume":
+                auto = words[place + 1 : place + 2] == ["auto"]
+                words[place : place + 1 + auto] = ["--resume=auto" if auto else "--resume=yes"]
+        return super().parse_known_args(words, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Raise ConfigError with ``message`` and where to find help."""
@@ -95,11 +107,41 @@ def _add_solver(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_force(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--force", action="store_true", help="overwrite a result of another config that has the default name"
+    )
+
+
+def _add_resume(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument(
+        "--resume",
+        nargs="?",
+        const="yes",
+        choices=("yes", "auto"),
+        metavar="auto",
+        help=f"continue a {what} from its checkpoint; --resume auto: if there is one, and start otherwise",
+    )
+
+
+def _add_wall_time(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--wall-time", metavar="TIME", help='stop in order before this wall time is over, as in "55 min"'
+    )
+
+
 def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="FILE.nc", help="result file (default: NAME.nc in this folder)")
+    _add_force(parser)
     parser.add_argument("--summary", metavar="FILE.json", help="write the summary to a file, too")
     _add_solver(parser)
-    parser.add_argument("--resume", action="store_true", help="continue an interrupted run from its checkpoint")
+    _add_resume(parser, "run")
+    parser.add_argument(
+        "--extend",
+        metavar="TIME",
+        help='go on from the checkpoint for a time beyond the end of the run, as in "1e11 s"',
+    )
+    _add_wall_time(parser)
     parser.add_argument("--quiet", action="store_true", help="print no progress bar and no table")
     parser.add_argument("--devices", type=int, metavar="N", help="spread the markers over N devices (default: all)")
     parser.add_argument(
@@ -128,7 +170,10 @@ def _add_sweep(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seeds", type=int, metavar="N", help="run each point with N seeds, from run.seed on")
     parser.add_argument("-o", "--output", metavar="FILE.nc", help="result file (default: NAME-sweep.nc in this folder)")
+    _add_force(parser)
     _add_solver(parser)
+    _add_resume(parser, "sweep")
+    _add_wall_time(parser)
     parser.add_argument("--batch", type=int, metavar="N", help="points per call of the program (default: by device)")
     parser.add_argument("--quiet", action="store_true", help="print no progress bar and no table")
 
@@ -149,6 +194,10 @@ def _add_sensitivity(parser: argparse.ArgumentParser) -> None:
         "numbers, such as damping.linear[k]; finite-difference: from runs with the same random numbers, as a check",
     )
     _add_replicas(parser, "independent runs")
+    parser.add_argument(
+        "--checkpoint", metavar="FILE.npz", help="keep finished runs in this file, and continue from those it holds"
+    )
+    _add_wall_time(parser)
     _add_solver(parser)
 
 
@@ -193,6 +242,31 @@ def _add_theory(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
+def _add_closure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--momentum", default="1,3,10", metavar="P,...", help="momenta in m_p c (default: %(default)s)")
+    parser.add_argument(
+        "--cut",
+        default="100",
+        metavar="P",
+        help="momentum in m_p c at which averages over the cosmic rays end (default: %(default)s)",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--plot", metavar="FILE.png", help="draw kappa, drift and scattering over momentum")
+    files = parser.add_argument_group("files for fluid codes")
+    files.add_argument(
+        "--header", metavar="FILE.h", help="write a C header with the spectrum and momenta of this config"
+    )
+    files.add_argument("--index", metavar="A,...", help="further spectra of the header: the same with these indices a")
+    files.add_argument("--fortran", action="store_true", help="write FILE.f90 and FILE.c beside the header, too")
+    many = parser.add_argument_group("many cells")
+    many.add_argument(
+        "--cells",
+        metavar="FILE",
+        help="CSV file or netCDF with columns such as magnetic_field, in cgs; the config says what it does not",
+    )
+    many.add_argument("-o", "--output", metavar="FILE.nc", help="result file of --cells")
+
+
 def _add_paper(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--figure", metavar="FILE.png", help="draw the ratios of all numbers to the printed ones")
@@ -213,6 +287,14 @@ def _add_plot(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE.nc", help="result of 'crmc run'")
     parser.add_argument(
         "-o", "--output", default=".", metavar="DIR", help="folder of the figures (default: this folder)"
+    )
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE.nc", help="result of 'crmc run' or 'crmc sweep'")
+    parser.add_argument("--csv", action="store_true", required=True, help="as CSV, a file for each set of dimensions")
+    parser.add_argument(
+        "-o", "--output", default=".", metavar="DIR", help="folder of the tables (default: this folder)"
     )
 
 
@@ -248,8 +330,12 @@ _COMMANDS = {
     "init": _Command(_add_init, False, "write a commented starter config", compiles=False),
     "validate": _Command(_add_nothing, True, "check a config and print it with every key resolved", compiles=False),
     "theory": _Command(_add_theory, True, "print what theory predicts for a config, without running"),
+    "closure": _Command(
+        _add_closure, True, "print what a fluid code can load: diffusivity, streaming and heating of a cell"
+    ),
     "paper": _Command(_add_paper, False, "print what crmc does with each equation and number of Zweibel (2020)"),
     "plot": _Command(_add_plot, False, "draw the figures of a result file", compiles=False),
+    "export": _Command(_add_export, False, "write the numbers of a result file as text", compiles=False),
     "bench": _Command(
         _add_bench, False, "time the production step and the same step written without JAX", compiles=False
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -67,6 +68,11 @@ def read_axes(specifications: Sequence[str], seeds: int | None, data: Mapping[st
     if count > _MOST_POINTS:
         raise ConfigError(f"sweep: {count} points are more than {_MOST_POINTS}; use fewer values")
     return axes
+
+
+def swept_values(axes: Sequence[Axis]) -> str:
+    """Return the values of the swept keys as JSON."""
+    return json.dumps({axis.key: [float(x) for x in axis.values] for axis in axes})
 
 
 def _seed_axis(seeds: int, data: Mapping[str, Any]) -> Axis:

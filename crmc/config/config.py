@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from pydantic import Field, Strict, ValidationError, model_validator
 
 from crmc.config.errors import ConfigError
-from crmc.config.files import apply_overrides, find_source, format_toml, parse_override, read_toml
+from crmc.config.files import apply_overrides, format_toml, is_study, read_source
 from crmc.config.quantity import Quantity
 from crmc.config.rules import check_all
 from crmc.config.sections import (
@@ -110,7 +110,7 @@ def parse_config(data: dict[str, Any]) -> Config:
     try:
         return Config.model_validate(data)
     except ValidationError as error:
-        raise from_validation(error, Config) from None
+        raise from_validation(error, Config, data) from None
 
 
 def load_config(source: str | Path, overrides: Sequence[str] = ()) -> Config:
@@ -118,9 +118,13 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> Config:
 
     overrides: texts "section.key=value".  Raises ConfigError if anything is bad.
     """
-    data = read_toml(find_source(source))
-    if "qlt" in data:
+    return config_of(read_source(source, overrides), source)
+
+
+def config_of(data: dict[str, Any], source: str | Path) -> Config:
+    """Return the config of `files.read_source`'s ``data``; ConfigError if it is bad, or that of a study of orbits."""
+    if is_study(data):
         raise ConfigError(
             f"config {str(source)!r}: has a section [qlt]; use it with 'crmc run' or 'crmc validate' alone"
         )
-    return parse_config(apply_overrides(data, [parse_override(text) for text in overrides]))
+    return parse_config(data)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from crmc.text import one_line
 
@@ -27,6 +29,27 @@ def show(value: object) -> str:
         return one_line(repr(value), 60)
     except (ValueError, RecursionError):  # an integer of thousands of digits, a very deep list
         return f"({type(value).__name__})"
+
+
+#: "section.key = value:" at the beginning of a message, and "section.key (value)" further on.
+_QUOTED = re.compile(r"^(?P<key>\w+\.\w+) = [^:]*(?=: )|(?P<other>\b\w+\.\w+) \([^()]*\)")
+
+
+def as_written(message: str, data: Mapping[str, Any]) -> str:
+    """Return a message about keys with their values as the user wrote them in ``data``, instead of in cgs.
+
+    A key is quoted as "section.key = value:" at the beginning, or as "section.key (value)" further on.
+    """
+
+    def replace(match: re.Match[str]) -> str:
+        section, _, name = (match["key"] or match["other"]).partition(".")
+        table = data.get(section)
+        value = table.get(name) if isinstance(table, Mapping) else None
+        if not isinstance(value, str):  # what is no quantity is shown as it is
+            return match[0]
+        return f"{match['key']} = {show(value)}" if match["key"] else f"{match['other']} ({one_line(value, 60)})"
+
+    return _QUOTED.sub(replace, message)
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:

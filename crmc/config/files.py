@@ -17,6 +17,9 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 #: Where the shipped experiments are: inside an installed package, or beside it in a checkout.
 EXPERIMENT_FOLDERS = (_PACKAGE / "experiments", _PACKAGE.parent / "experiments")
 
+#: Size beyond which a file is no config [bytes].
+_LARGEST = 1 << 20
+
 
 def experiments() -> dict[str, Path]:
     """Return the config files of the shipped experiments by name."""
@@ -25,11 +28,6 @@ def experiments() -> dict[str, Path]:
         for path in sorted(folder.glob("*/config.toml")):
             found.setdefault(path.parent.name, path)
     return found
-
-
-def is_study(source: str | Path) -> bool:
-    """Return whether a config has a section [qlt], that of the study by orbits; ConfigError if it cannot be read."""
-    return "qlt" in read_toml(find_source(source))
 
 
 def path_problem(path: Path) -> str:
@@ -60,8 +58,10 @@ def find_source(source: str | Path) -> Path:
         return shipped[text]
     if path.is_dir():
         raise ConfigError(f"config {text!r}: is a directory, not a file; name a TOML file inside it")
+    if path.is_fifo() or path.is_char_device():  # /dev/stdin, or <(command) of a shell
+        return path
     if path.exists():
-        raise ConfigError(f"config {text!r}: is not a regular file; name a TOML file")
+        raise ConfigError(f"config {text!r}: is not a file that can be read; name a TOML file")
     advice = "check the path, or write a new one with 'crmc init'"
     if bare_name and shipped:
         advice = f"among the shipped experiments, {did_you_mean(text[:60], shipped)}, or give a path"
@@ -69,12 +69,18 @@ def find_source(source: str | Path) -> Path:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Return the nested dictionary of a TOML file; ConfigError if it cannot be read."""
+    """Return the nested dictionary of a TOML file or stream, with a BOM or without; ConfigError if it is bad."""
     name = repr(str(path))
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8"))
+        with path.open("rb") as file:
+            content = file.read(_LARGEST + 1)
+        if len(content) > _LARGEST:
+            raise ConfigError(f"config {name}: has more than {_LARGEST} bytes, so it is no config; check the name")
+        return tomllib.loads(content.decode("utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"config {name}: cannot be read ({error.strerror}); check the file") from None
+    except ConfigError:
+        raise
     except UnicodeDecodeError as error:
         raise ConfigError(f"config {name}: is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
     except tomllib.TOMLDecodeError as error:
@@ -118,6 +124,19 @@ def apply_overrides(data: dict[str, Any], overrides: Mapping[str, Any] | Iterabl
         else:
             table[name] = value
     return result
+
+
+def read_source(source: str | Path, overrides: Iterable[str] = ()) -> dict[str, Any]:
+    """Return the nested dictionary of a config file, or of a shipped experiment, with overrides applied.
+
+    overrides: texts "section.key=value".  Raises ConfigError if anything cannot be read.
+    """
+    return apply_overrides(read_toml(find_source(source)), [parse_override(text) for text in overrides])
+
+
+def is_study(data: Mapping[str, Any]) -> bool:
+    """Return whether a config is that of the study by orbits, which has a section [qlt] and no plasma."""
+    return "qlt" in data and "plasma" not in data
 
 
 def format_toml(data: dict[str, Any]) -> str:

@@ -22,9 +22,6 @@ _NOT_AT_ZERO = {"injection.pressure_rate", "damping.turbulent_dissipation"}
 _NOT_SWEPT = {"run.scattering_per_step"}
 #: Units of the plain numbers that have one.
 _PLAIN_UNITS = {
-    "cosmic_rays.turnover_momentum": "m_p c",
-    "cosmic_rays.momentum_min": "m_p c",
-    "cosmic_rays.momentum_max": "m_p c",
     "cosmic_rays.drift_velocity": "v_A",
     "waves.k_min": "Omega0/c",
     "waves.k_max": "Omega0/c",

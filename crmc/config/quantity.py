@@ -18,21 +18,51 @@ from astropy import units as u
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+from crmc.units import BOLTZMANN, PROTON_MASS, SPEED_OF_LIGHT
+
 Sign = Literal["positive", "non-negative", "non-zero"]
 
 _NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*)", re.DOTALL)
 _NOT_FINITE = re.compile(r"\s*[+-]?(nan|inf)", re.IGNORECASE)
 #: Characters that occur in unit text; anything else is refused before the unit parser sees it.
 _UNIT_TEXT = re.compile(r"[A-Za-z0-9_µμ^*/(). +-]{1,60}")
+#: P/k in K cm-3 stands for a pressure, and its rate for a rate.
+_PER_VOLUME = [
+    (u.K / u.cm**3 / more, u.erg / u.cm**3 / more, lambda x: x * BOLTZMANN, lambda x: x / BOLTZMANN)
+    for more in (u.dimensionless_unscaled, u.s)
+]
 #: Non-zero cgs values outside 10^-80 .. 10^80 are typing errors, and would overflow later.
 _SMALLEST, _LARGEST = 1e-80, 1e80
 
 
+#: Names of units in words that astropy spells otherwise.
+_WORDS = {"gauss": "G", "microgauss": "uG", "kelvin": "K"}
+_WORD = re.compile(r"[A-Za-z]{3,}")
+
+
+def _singular(match: re.Match[str]) -> str:
+    """Return the unit that a word in the plural, or one of `_WORDS`, means."""
+    word = match[0].lower()
+    for name in (word, word.removesuffix("s")):
+        if name in _WORDS:
+            return _WORDS[name]
+    return match[0].removesuffix("s")
+
+
 @functools.lru_cache(maxsize=256)
 def _conversion(text: str, cgs_unit: str) -> float | None:
-    """Return the factor from the unit ``text`` to ``cgs_unit``, or None where the text is no such unit."""
+    """Return the factor from the unit ``text`` to ``cgs_unit``, or None where the text is no such unit.
+
+    Temperatures stand for energies k T, and so K cm-3 for pressures; "years" is "year".
+    """
     if not _UNIT_TEXT.fullmatch(text):
         return None
+    found = _factor(text, cgs_unit)
+    return _factor(_WORD.sub(_singular, text), cgs_unit) if found is None else found
+
+
+def _factor(text: str, cgs_unit: str) -> float | None:
+    """Return the factor from a unit as astropy spells it to ``cgs_unit``, or None where it is no such unit."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -41,7 +71,7 @@ def _conversion(text: str, cgs_unit: str) -> float | None:
                 return None
             if unit == target:
                 return 1.0  # exactly, so that what a config writes it also reads
-            factor = float(unit.to(target, equivalencies=u.temperature_energy()))
+            factor = float(unit.to(target, equivalencies=[*u.temperature_energy(), *_PER_VOLUME]))
     except Exception:  # the unit parser raises many kinds on wild text; all mean "not a unit"
         return None
     return factor if math.isfinite(factor) and factor > 0 else None
@@ -111,3 +141,69 @@ class Quantity:
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Return the schema in which `parse` alone decides; the annotated type is for readers and type checkers."""
         return core_schema.no_info_plain_validator_function(self.parse)
+
+
+#: Rest energy of the proton [erg].
+_REST = PROTON_MASS * SPEED_OF_LIGHT**2
+
+
+@dataclasses.dataclass(frozen=True)
+class Momentum(Quantity):
+    """Annotation of a field that reads a momentum of protons and stores it in m_p c.
+
+    A number is one in m_p c; text is a momentum ("10 GeV/c"), a rigidity ("5 GV") or a kinetic energy ("3 GeV").
+    lowest, highest: bounds of what is allowed [m_p c].
+    """
+
+    unit: str = "m_p c"
+    example: str = "10 GeV/c"
+    sign: Sign = "non-negative"
+    lowest: float = 0.0
+    highest: float = math.inf
+
+    @property
+    def remedy(self) -> str:
+        """Advice for messages: the forms of a valid value."""
+        return 'write a number in m_p c, or "10 GeV/c", "5 GV" (rigidity) or "3 GeV" (kinetic energy) of protons'
+
+    def parse(self, value: object) -> float | str:
+        """Return the momentum in m_p c that a number or a text means; ValueError with rule and remedy."""
+        momentum = self._momentum(value)
+        if not math.isfinite(momentum):
+            raise ValueError(f"must be finite; {self.remedy}")
+        if momentum < self.lowest:
+            raise ValueError(f"must be at least {self.lowest:g} m_p c; {self.remedy}")
+        if momentum > self.highest:
+            raise ValueError(f"must be at most {self.highest:g} m_p c; {self.remedy}")
+        return momentum
+
+    def _momentum(self, value: object) -> float:
+        """Return the momentum in m_p c that a number or a text means."""
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            try:
+                return float(value)
+            except OverflowError:  # an integer of hundreds of digits
+                return math.inf
+        if not isinstance(value, str):
+            raise ValueError(f"must be a number or text; {self.remedy}")
+        match = _NUMBER.fullmatch(value)
+        if match is None:
+            raise ValueError(f"is not a momentum; {self.remedy}")
+        number, text = float(match[1]), match[2].strip()
+        if text in ("", "m_p c"):
+            return self._check(number)
+        stem, slash, rest = text.replace(" ", "").rpartition("/")
+        if slash and rest == "c" and (factor := _conversion(stem, "erg")) is not None:
+            return self._check(number * factor / _REST)
+        if (factor := _conversion(text, "V")) is not None:
+            electronvolt = float((1.0 * u.eV).to_value(u.erg))
+            return self._check(number * factor * electronvolt / _REST)
+        # Of units of energy those of a temperature are no momentum.
+        if not any(word in text for word in ("K", "kelvin")) and (factor := _conversion(text, "erg")) is not None:
+            kinetic = self._check(number * factor) / _REST
+            return math.sqrt(kinetic * (2.0 + kinetic))
+        raise ValueError(f"is not a momentum; {self.remedy}")
+
+    def format(self, value: float | str) -> float | str:  # type: ignore[override]
+        """Return the number in m_p c, as a file holds it."""
+        return value

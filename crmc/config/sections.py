@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, model_validator
 
 from crmc.config.errors import wrong
-from crmc.config.quantity import Quantity
+from crmc.config.quantity import Momentum, Quantity
 from crmc.units import CodeUnits
 
 _MOMENTUM_LIMIT = 1e12  # m_p c; far above any cosmic ray of the Galaxy
@@ -115,11 +115,15 @@ class CosmicRays(Section):
         le=100,
         description="kappa of a kappa distribution (required there, forbidden elsewhere)",
     )
-    turnover_momentum: Real = Field(
-        0.0, ge=0, le=_MOMENTUM_LIMIT, description="turnover momentum, p0 of a kappa distribution [m_p c]"
+    turnover_momentum: Annotated[float, Momentum(highest=_MOMENTUM_LIMIT)] = Field(
+        0.0, description="turnover momentum, p0 of a kappa distribution [m_p c]"
     )
-    momentum_min: Real = Field(0.5, ge=1e-6, le=_MOMENTUM_LIMIT, description="lowest momentum simulated [m_p c]")
-    momentum_max: Real = Field(100.0, ge=1e-6, le=_MOMENTUM_LIMIT, description="highest momentum simulated [m_p c]")
+    momentum_min: Annotated[float, Momentum(lowest=1e-6, highest=_MOMENTUM_LIMIT)] = Field(
+        0.5, description="lowest momentum simulated [m_p c]"
+    )
+    momentum_max: Annotated[float, Momentum(lowest=1e-6, highest=_MOMENTUM_LIMIT)] = Field(
+        100.0, description="highest momentum simulated [m_p c]"
+    )
     start: Literal["given", "equilibrium"] = Field(
         "given",
         description="f at t = 0; given: anisotropy and drift_velocity; equilibrium: what waves.start = equilibrium "

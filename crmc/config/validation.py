@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from crmc.config.errors import ConfigError, did_you_mean, show
+from crmc.config.errors import ConfigError, as_written, did_you_mean, show
 from crmc.text import one_line
 
 _ADVICE = "'crmc init' writes an example with every key"
 
 
-def from_validation(error: ValidationError, model: type[BaseModel]) -> ConfigError:
-    """Return pydantic's most telling error as one line, with the number of others."""
+def from_validation(error: ValidationError, model: type[BaseModel], data: Mapping[str, Any]) -> ConfigError:
+    """Return pydantic's most telling error as one line, with the number of others.
+
+    data: what was validated, whose values are quoted as they are there.
+    """
     details = error.errors(include_url=False)
     # A mistyped key is also reported as missing: name the typing error first.
     details.sort(key=lambda detail: detail["type"] != "extra_forbidden")
-    message = _describe(dict(details[0]), model)
+    message = as_written(_describe(dict(details[0]), model), data)
     more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
     return ConfigError(one_line(message) + more)
 

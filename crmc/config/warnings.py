@@ -9,21 +9,26 @@ from __future__ import annotations
 import math
 
 from crmc.config.config import Config
+from crmc.config.idle import idle_keys
 from crmc.units import BOLTZMANN, SPEED_OF_LIGHT
 
 #: Measured: noise of the growth rate of a bin with delta_f, 2^15 markers and 16 bins.
 _NOISE_AT_32768 = 0.045
 
 
-def warnings(config: Config) -> list[str]:
-    """Return one line for each legal choice in a config that is likely to surprise."""
+def warnings(config: Config, solver: str = "") -> list[str]:
+    """Return one line for each legal choice in a config that is likely to surprise.
+
+    solver: name of the solver that will run the config; empty if it is not known.
+    """
     return [
         *_resonance_warnings(config),
         *_wave_warnings(config),
         *_drift_warnings(config),
         *_plasma_warnings(config),
         *_run_warnings(config),
-        *_noise_warnings(config),
+        *([] if solver == "fokker-planck" else _noise_warnings(config)),
+        *idle_keys(config, solver),
     ]
 
 

@@ -159,6 +159,10 @@ class Differentiation:
         return values, jax.vmap(restore, in_axes=1)(rows)
 
 
+#: Averages of a replica by name, and their derivatives by name and key.
+ReplicaSlopes = tuple[dict[str, np.ndarray], dict[str, dict[str, np.ndarray]]]
+
+
 def differentiate(
     program: Differentiation,
     replicas: int,
@@ -166,6 +170,7 @@ def differentiate(
     numbers: Mapping[str, Any] | None = None,
     stop: Callable[[], bool] = lambda: False,
     progress: Callable[[], None] = lambda: None,
+    ready: dict[int, ReplicaSlopes] | None = None,
 ) -> Slopes:
     """Run replicas with the seeds run.seed, run.seed + 1, ..., and return their averages and derivatives.
 
@@ -173,17 +178,18 @@ def differentiate(
     numbers: values of some of the program's keys that replace the config's.
     stop: called before a replica is begun; where it returns True, no further one is begun.
     progress: called after every replica.
+    ready: replicas that are there already, by number; those that become ready are added to it.
     """
     seed = program.averages.config.run.seed
-    ready: dict[int, tuple[dict, dict]] = {}
+    ready = {} if ready is None else ready
 
-    def run(number: int) -> tuple[dict, dict]:
+    def run(number: int) -> ReplicaSlopes:
         return program(replica(program.averages, seed + number), numbers)
 
-    for number, found in each(range(replicas), run, stop):
+    for number, found in each([n for n in range(replicas) if n not in ready], run, stop):
         ready[number] = found
         progress()
-    in_order = [ready[number] for number in sorted(ready)]
+    in_order = [ready[number] for number in sorted(ready) if number < replicas]
     return Slopes(*jax.tree.map(lambda *x: np.stack(x), *in_order)) if in_order else Slopes({}, {})
 
 

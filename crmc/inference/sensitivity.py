@@ -14,7 +14,7 @@ from crmc.config.errors import ConfigError, did_you_mean, show
 from crmc.config.keys import read_names, value_of
 from crmc.inference import sensitivity_table
 from crmc.inference.averages import QUANTITIES, averages_of
-from crmc.inference.derivatives import MODES, Differentiation, Mode, Slopes, differentiate
+from crmc.inference.derivatives import MODES, Differentiation, Mode, ReplicaSlopes, Slopes, differentiate
 from crmc.solvers.fokker_planck.solver import FOKKER_PLANCK
 from crmc.solvers.monte_carlo.solver import MONTE_CARLO
 from crmc.text import one_line
@@ -65,6 +65,7 @@ def sensitivity(
     solver: str = MONTE_CARLO.name,
     stop: Callable[[], bool] = lambda: False,
     progress: Callable[[], None] = lambda: None,
+    ready: dict[int, ReplicaSlopes] | None = None,
 ) -> Sensitivity:
     """Differentiate averages over the last half of a run by numbers of its config.
 
@@ -75,6 +76,8 @@ def sensitivity(
     solver: a name in `registry.SOLVERS`.
     stop: called before a replica is begun; where it returns True, the result is that of the replicas begun before.
     progress: called after every replica.
+    ready: replicas that are there already, by number, as an earlier call with the same arguments left them here; those
+        that become ready are added.
     Raises ConfigError for no or an unknown average, an unknown mode or solver, and for a key that cannot be
     differentiated by or is not set.
     """
@@ -90,7 +93,7 @@ def sensitivity(
     with jax.enable_x64(True):
         program = Differentiation(averages_of(config, of, solver), keys, mode)
         count = 1 if solver == FOKKER_PLANCK.name else replicas
-        return Sensitivity(program, differentiate(program, count, stop=stop, progress=progress))
+        return Sensitivity(program, differentiate(program, count, stop=stop, progress=progress, ready=ready))
 
 
 def _require_average(name: str, config: Config) -> None:

@@ -18,6 +18,8 @@ from jax.experimental import multihost_utils
 from jax.sharding import NamedSharding
 
 from crmc.config.errors import ConfigError
+from crmc.machine.granted import cores
+from crmc.machine.platforms import require_platform
 from crmc.physics.layout import Layout
 from crmc.physics.markers import padded
 from crmc.physics.state import State
@@ -34,14 +36,11 @@ def offer_cores() -> None:
     Call it before JAX's first use, and from programs only: it sets JAX's global configuration.  It changes nothing
     where the user has chosen a number of CPU devices.
     """
+    # XLA counts the cores of the machine for its own threads, unless it is told.
+    os.environ.setdefault("NPROC", str(cores()))
     chosen = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
     if not chosen and jax.config.jax_num_cpu_devices < 0:  # type: ignore[attr-defined]
         jax.config.update("jax_num_cpu_devices", cores())
-
-
-def cores() -> int:
-    """Return the number of CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def compiler_options() -> dict[str, str | bool]:
@@ -63,8 +62,10 @@ def choose_layout(
     one replica after another.
     devices: default: as many as have at least 4096 markers each, and all of them in a job of several processes.
     kernel: as for `Layout`; "fused" needs a GPU.
-    Raises ConfigError for fewer than one device, for more than JAX sees, and for a kernel that does not run here.
+    Raises ConfigError for fewer than one device, for more than JAX sees, for a kernel that does not run here, and where
+    JAX cannot use the platform that it was told to use.
     """
+    require_platform()
     if kernel == "fused" and jax.default_backend() != "gpu":
         raise ConfigError(f"--kernel fused: JAX sees no GPU here but {jax.default_backend()}; leave it out")
     present = jax.device_count()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-
 import jax
 import numpy as np
 
 from crmc.config.errors import ConfigError
+from crmc.machine.granted import free_memory
 from crmc.physics.layout import Layout
 
 #: Number of arrays with one entry per marker: those of `markers.Markers`, and further ones during a step.
@@ -34,7 +33,7 @@ def require_memory(markers: int, precision: str, layout: Layout) -> None:
     device = jax.local_devices()[0]
     each = bytes_per_marker(precision)
     if device.platform == "cpu":
-        needed, free, where = each + bytes_on_host(precision), host_memory(), "of memory"
+        needed, free, where = each + bytes_on_host(precision), free_memory(), "of memory"
         share = jax.process_count()
     else:
         needed, free, where = each, _device_memory(device), f"on each {device.device_kind}"
@@ -48,20 +47,6 @@ def require_memory(markers: int, precision: str, layout: Layout) -> None:
             f"run.markers = {markers}: would take {markers * needed / share / 1e9:.3g} GB, and "
             f"{free / 1e9:.3g} GB are free {where}; at most {most // digits * digits} markers fit"
         )
-
-
-def host_memory() -> float | None:
-    """Return the free memory of this machine [bytes], or None where it is not known."""
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            lines = dict(line.split(":", 1) for line in file)
-        return 1024.0 * float(lines["MemAvailable"].split()[0])
-    except (OSError, KeyError, ValueError):
-        pass
-    try:
-        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    except (ValueError, OSError, AttributeError):
-        return None
 
 
 def _device_memory(device: jax.Device) -> float | None:

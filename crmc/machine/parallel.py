@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import jax
 
-from crmc.machine.devices import cores
+from crmc.machine.granted import cores
 
 Item = TypeVar("Item")
 Found = TypeVar("Found")

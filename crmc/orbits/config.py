@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, Strict, ValidationError, model_validator
 
 from crmc.config.errors import wrong
-from crmc.config.files import apply_overrides, find_source, format_toml, parse_override, read_toml
+from crmc.config.files import format_toml, read_source
 from crmc.config.sections import Real, Section, Whole
 from crmc.config.validation import from_validation
 
@@ -133,7 +133,7 @@ def parse_study(data: dict[str, Any]) -> QltConfig:
     try:
         return QltConfig.model_validate(data)
     except ValidationError as error:
-        raise from_validation(error, QltConfig) from None
+        raise from_validation(error, QltConfig, data) from None
 
 
 def load_study(source: str | Path, overrides: Sequence[str] = ()) -> QltConfig:
@@ -141,5 +141,4 @@ def load_study(source: str | Path, overrides: Sequence[str] = ()) -> QltConfig:
 
     source: a TOML file, or the bare name of a shipped study.  Raises ConfigError if it is bad or cannot be read.
     """
-    data = read_toml(find_source(source))
-    return parse_study(apply_overrides(data, [parse_override(text) for text in overrides]))
+    return parse_study(read_source(source, overrides))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping
 from typing import Any
 
-import jax
 import numpy as np
 import xarray as xr
 
+from crmc.machine.origin import origin
 from crmc.orbits.config import NARROW_COSINE, NARROW_LAGS, QltConfig, Study
 from crmc.orbits.study import LAGS, WAVES, Place, pooled, resonant, signed
 
@@ -195,22 +194,14 @@ def by_cosine(data: xr.Dataset) -> xr.Dataset:
 
 def provenance(config: QltConfig) -> dict[str, Any]:
     """Return the attributes that say where a result comes from: config, seed, versions, device."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        own = version("crmc")
-    except PackageNotFoundError:
-        own = "unknown"
     return {
         "title": config.name or "crmc run",
         "kind": "qlt",
-        "source": f"crmc {own}",
-        "reference": "Zweibel 2020, ApJ 890, 67",
+        **origin(),
+        "references": "Zweibel 2020, ApJ 890, 67",
         "config": config.to_toml(),
         "seed": config.qlt.seed,
         "prng": "threefry2x32, key folded with the number of the case, then of the realisation",
-        "versions": f"python {platform.python_version()}, jax {jax.__version__}, numpy {np.__version__}",
-        "device": str(jax.devices()[0].device_kind),
     }
 
 

@@ -11,16 +11,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from crmc.orbits.dataset import by_cosine
+from crmc.outputs import is_broken, writing
 
 
 def plot_study(source: Path, folder: Path) -> list[Path]:
     """Draw a result file of the study into a folder and return the figures; none if it is another file."""
+    if is_broken(source):
+        return []
     try:
         with xr.open_dataset(source, engine="h5netcdf") as file:
             if file.attrs.get("kind") != "qlt":
                 return []
             data = file.load()
-    except (OSError, ValueError):  # no result at all, as `figures.plot` will say
+    except Exception:  # no result at all, as `figures.plot` will say; damaged files raise nearly anything
         return []
     path = folder / f"{source.stem}-breakdown.png"
     draw(data, path)
@@ -43,7 +46,8 @@ def draw(data: xr.Dataset, path: Path) -> None:
     _running(axes[1, 1], data)
     if data.sizes["width"]:
         _narrow(axes[1, 2], data)
-    figure.savefig(path, dpi=150)
+    with writing(path) as file:
+        figure.savefig(file, dpi=150, format=path.suffix[1:].lower())
 
 
 def _colours(count: int) -> np.ndarray:

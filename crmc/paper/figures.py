@@ -9,6 +9,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from crmc.outputs import writing
 from crmc.paper.rows import Number
 from crmc.results.colours import BLUE, GREEN, GREY, ORANGE, RED
 
@@ -23,7 +24,7 @@ _STYLES = {
 def draw(numbers: Sequence[Number], path: Path) -> Path:
     """Draw the numbers and write the figure to ``path``, in the format of its suffix.
 
-    Raises OSError or ValueError if it cannot be written.
+    Raises OutputError if it cannot be written.
     """
     rows = [row for row in numbers if row.printed and any(getattr(row, column) is not None for column in _STYLES)]
     figure = Figure(figsize=(9.5, 1.3 + 0.28 * len(rows)), layout="constrained")
@@ -46,7 +47,8 @@ def draw(numbers: Sequence[Number], path: Path) -> Path:
         if any(getattr(row, column) is not None for row in rows)
     ]
     figure.legend(handles=handles, loc="outside upper center", ncols=3, frameon=False, fontsize=9)
-    figure.savefig(path, dpi=150)
+    with writing(path) as file:
+        figure.savefig(file, dpi=150, format=path.suffix[1:].lower())
     return path
 
 

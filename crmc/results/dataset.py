@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import platform
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
+import h5netcdf
 import numpy as np
 import xarray as xr
 
 from crmc.config.errors import ConfigError
+from crmc.machine.origin import origin
+from crmc.outputs import is_broken, sealed, writing
+from crmc.results.conventions import from_conventions, to_conventions
 from crmc.results.variables import COORDINATES, VARIABLES, shared_coordinates
 from crmc.setup.setup import Setup
 from crmc.statistics import Estimate
@@ -74,31 +76,38 @@ def provenance(setup: Setup) -> dict[str, Any]:
 
     Seed and generator matter only to ``solver`` = monte-carlo; the mesh draws no numbers.
     """
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        own = version("crmc")
-    except PackageNotFoundError:
-        own = "unknown"
     return {
         "title": setup.config.name or "crmc run",
-        "source": f"crmc {own}",
-        "reference": "Zweibel 2020, ApJ 890, 67",
+        **origin(),
+        "references": "Zweibel 2020, ApJ 890, 67",
         "config": setup.config.to_toml(),
         "solver": setup.solver,
         "seed": setup.config.run.seed,
         "prng": "threefry2x32, key folded with the global step",
-        "versions": f"python {platform.python_version()}, jax {jax.__version__}, numpy {np.__version__}",
-        "device": str(jax.devices()[0].device_kind),
         "time_step_s": setup.time_step,
     }
 
 
 def write_atomically(data: xr.Dataset, path: Path) -> None:
-    """Write a netCDF file in one move, so that a reader never sees half of it."""
-    temporary = path.with_name(f".{path.name}.part")
-    data.to_netcdf(temporary, engine="h5netcdf")
-    os.replace(temporary, path)
+    """Write a netCDF file by the CF conventions, in one move, so that a reader never sees half of it; OutputError."""
+    # Made in memory: HDF5 loses track of its objects where a disk is full half-way.
+    content = io.BytesIO()
+    with h5netcdf.File(content, "w") as file:
+        to_conventions(data).dump_to_store(xr.backends.H5NetCDFStore(file))
+    with writing(path) as draft:
+        draft.write(content.getbuffer())
+        draft.write(sealed(content.getbuffer()))
+
+
+def attributes(path: Path) -> dict[str, Any]:
+    """Return the attributes of a result file; empty where it cannot be read as one."""
+    if is_broken(path):
+        return {}
+    try:
+        with h5netcdf.File(path, "r") as file:
+            return dict(file.attrs)
+    except Exception:  # a damaged HDF5 file raises nearly anything
+        return {}
 
 
 def read(path: Path) -> Dataset:
@@ -107,8 +116,10 @@ def read(path: Path) -> Dataset:
     Raises ConfigError where ``path`` holds no result.
     """
     try:
+        if is_broken(path):
+            raise ValueError("it is damaged: its checksum is wrong")
         with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as file:
-            data = file.load()
+            data = from_conventions(file.load())
         if max(data.sizes.get("time", 0), data.sizes.get("output", 0)) == 0:
             raise ValueError("it has no times")
     except Exception as error:  # a damaged HDF5 file raises nearly anything

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from crmc.config.errors import ConfigError
+from crmc.outputs import writing
 from crmc.results.colours import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY
 from crmc.results.dataset import ADVICE, read
 from crmc.results.drawn import Drawn, drawn_from
@@ -53,7 +54,8 @@ def plot(result: str | Path | xr.Dataset, folder: str | Path = ".") -> list[Path
     # The file's own name first: results of several runs may go to one folder.
     paths = {name: folder / f"{source.stem}-{name}.png" for name in figures}
     for name, figure in figures.items():
-        figure.savefig(paths[name], dpi=150, format="png")
+        with writing(paths[name]) as file:
+            figure.savefig(file, dpi=150, format="png")
     return list(paths.values())
 
 

@@ -127,7 +127,7 @@ def _factors(units: CodeUnits) -> dict[str, float]:
 
 #: Attributes of the coordinates of a result.
 COORDINATES: dict[str, dict[str, str]] = {
-    "time": {"units": "s", "long_name": "time"},
+    "time": {"units": "s", "long_name": "time since the start of the run"},
     "direction": {"units": "1", "long_name": "propagation direction of the waves"},
     "helicity": {"units": "1", "long_name": "sign(p_par) of resonant particles"},
     "k": {"units": "Omega0/c", "long_name": "wavenumber, Omega0 at t = 0"},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +12,9 @@ import numpy as np
 
 from crmc.config.config import Config
 from crmc.config.errors import ConfigError
+from crmc.outputs import CHECKPOINT, writing
 from crmc.physics.state import State
+from crmc.setup.schedule import Schedule
 from crmc.solvers.tally import Tally
 
 
@@ -21,6 +22,7 @@ class Checkpoint(NamedTuple):
     """States of a run's replicas, and for each series of rows its unfinished row and its rows so far.
 
     states: of the replicas, stacked.  tallies: of the unfinished rows.  step: number of steps taken.
+    schedule: of the run.
     series: steps since the last row, step number of each row, and name of a variable -> its values, (rows, replicas,
         ...) [code], of each series.
     """
@@ -29,32 +31,32 @@ class Checkpoint(NamedTuple):
     tallies: list[Tally]
     step: int
     series: list[tuple[int, list[int], dict[str, np.ndarray]]]
+    schedule: Schedule
 
 
 def checkpoint_path(output: Path) -> Path:
     """Return the path of the checkpoint of the result file ``output``, which lies beside it."""
-    return output.with_name(f"{output.name}.checkpoint.npz")
+    return output.with_name(output.name + CHECKPOINT)
 
 
 def save(path: Path, config: Config, checkpoint: Checkpoint, solver: str = "monte-carlo") -> None:
-    """Write ``checkpoint`` to a temporary file, and move it to ``path``: no reader sees an unfinished one."""
+    """Write ``checkpoint`` to ``path`` in one move: no reader sees an unfinished one; OutputError if it cannot be."""
     leaves = {f"state{i}": np.asarray(x) for i, x in enumerate(jax.tree.leaves(checkpoint.states))}
     rows: dict[str, np.ndarray] = {}
     for n, (tally, (tallied, steps, values)) in enumerate(zip(checkpoint.tallies, checkpoint.series, strict=True)):
         leaves |= {f"series{n}.tally{i}": np.asarray(x) for i, x in enumerate(jax.tree.leaves(tally))}
         rows |= {f"series{n}.tallied": np.array(tallied), f"series{n}.steps": np.array(steps, np.int64)}
         rows |= {f"series{n}.row.{name}": array for name, array in values.items()}
-    temporary = path.with_name(f".{path.name}.part")
-    with temporary.open("wb") as file:
+    with writing(path) as file:
         np.savez(
             file,
             config=np.array(config.to_toml()),
             solver=np.array(solver),
             step=checkpoint.step,
+            schedule=np.array(checkpoint.schedule, np.int64),
             series=len(checkpoint.series),
             **(leaves | rows),  # type: ignore[arg-type]
         )
-    os.replace(temporary, path)
 
 
 def load(path: Path, config: Config, states: State, tally: Tally, solver: str = "monte-carlo") -> Checkpoint:
@@ -83,6 +85,7 @@ def load(path: Path, config: Config, states: State, tally: Tally, solver: str = 
             [_restore(tally, found, f"series{n}.tally") for n in range(int(found["series"]))],
             int(found["step"]),
             [_series(found, f"series{n}.") for n in range(int(found["series"]))],
+            Schedule(*(int(x) for x in found["schedule"])),
         )
     except ConfigError:
         raise

@@ -6,9 +6,10 @@ import contextlib
 import dataclasses
 import json
 import signal
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from crmc.results.dataset import Dataset
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 DONE, BAD_INPUT, FAILED, INTERRUPTED = 0, 2, 3, 130
 #: Exit code of a run -> its status.
 STATUS = {DONE: "done", FAILED: "failed", INTERRUPTED: "interrupted"}
+#: Signals that end a run in order; not all systems have all.
+_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1") if hasattr(signal, name)]
+#: Wall time kept for the end of a run, besides twice that of its longest save [s].
+_RESERVE = 3.0
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -64,11 +69,32 @@ def open_result(path: str | Path) -> Outcome:
     return Outcome(code, text if code != DONE else "", table(summary) if summary else str(data), summary, data)
 
 
+class Stop(NamedTuple):
+    """Reasons to end a run early.
+
+    caught: numbers of the signals so far.  deadline: time of the monotonic clock at which the run must be over.
+    """
+
+    caught: list[int]
+    deadline: float | None = None
+
+    @property
+    def signal(self) -> int:
+        """Number of the first signal, or 0."""
+        return self.caught[0] if self.caught else 0
+
+    def over(self, save: float = 0.0) -> bool:
+        """Return whether the wall time just suffices to end in order; save: wall time of a save [s]."""
+        return self.deadline is not None and time.monotonic() + _RESERVE + 2.0 * save >= self.deadline
+
+
 @contextlib.contextmanager
 def catching_signals() -> Iterator[list[int]]:
-    """Collect the numbers of SIGINT and SIGTERM in the list that is yielded, so that a run can end in order.
+    """Collect the numbers of signals in the list that is yielded, so that a run can end in order.
 
-    A SIGINT after another signal raises KeyboardInterrupt.  Outside of the main thread signals keep their handlers.
+    These are SIGINT, SIGTERM, and SIGHUP and SIGUSR1, which terminals and batch systems send before the end; one that
+    the process ignores, as under nohup, stays ignored.  A SIGINT after another signal raises KeyboardInterrupt.
+    Outside of the main thread signals keep their handlers.
     """
     caught: list[int] = []
 
@@ -78,7 +104,8 @@ def catching_signals() -> Iterator[list[int]]:
         caught.append(number)
 
     try:
-        previous = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+        heeded = [number for number in _SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+        previous = {number: signal.signal(number, note) for number in heeded}
     except ValueError:  # not in the main thread
         previous = {}
     try:

@@ -7,38 +7,33 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Literal
 
 import jax
-from tqdm import tqdm
 
 from crmc.config.config import Config
-from crmc.config.errors import ConfigError
 from crmc.machine.devices import agree, choose_layout, is_first, one_device
 from crmc.machine.memory import require_memory
 from crmc.physics.layout import Layout
 from crmc.results import dataset
 from crmc.results.averages import averages, spectra
 from crmc.results.notes import notes
-from crmc.results.replicas import reduced
 from crmc.results.summary import summarise
 from crmc.results.table import table
-from crmc.runs.checkpoint import Checkpoint, checkpoint_path, load, save
-from crmc.runs.outcome import DONE, FAILED, INTERRUPTED, STATUS, Outcome, catching_signals
+from crmc.runs.checkpoint import checkpoint_path
+from crmc.runs.outcome import DONE, FAILED, INTERRUPTED, STATUS, Outcome, Stop, catching_signals
+from crmc.runs.progress import Progress
+from crmc.runs.resume import begun, rescheduled, resumed, wants_checkpoint
 from crmc.runs.runner import Runner
+from crmc.runs.saves import Files, Saves, claimed_by_job, rows_so_far, save_end
 from crmc.setup.build import build_replicas
 from crmc.setup.setup import Setup
 from crmc.solvers.monte_carlo.solver import MONTE_CARLO
-from crmc.solvers.registry import SOLVERS
-from crmc.statistics import Estimate
 from crmc.text import to_json
 
 #: Wall time aimed at per chunk of steps, short enough for progress and signals [s].
 _CHUNK_SECONDS = 0.5
-#: The result file takes at most one part in so many of the wall time; a checkpoint is quicker by far.
-_RESULT_SHARE = 50
 
 
 def run(
@@ -46,7 +41,9 @@ def run(
     *,
     output: str | Path | None = None,
     summary: str | Path | None = None,
-    resume: bool = False,
+    resume: bool | Literal["auto"] = False,
+    extend: float | None = None,
+    wall_time: float | None = None,
     quiet: bool = False,
     solver: str = MONTE_CARLO.name,
     layout: Layout | None = None,
@@ -57,7 +54,10 @@ def run(
 
     output: result file (netCDF), with a checkpoint beside it; none is written by default.
     summary: file of the summary (JSON); none is written by default.
-    resume: continue from the checkpoint beside ``output``.
+    resume: continue from the checkpoint beside ``output``, to run.duration if that is later than the end of the
+        checkpoint's run; "auto": if there is one, and begin otherwise.
+    extend: continue for this time beyond the end of the checkpoint's run [s].
+    wall_time: stop in order before this wall time is over [s].
     quiet: show no progress.
     solver: a name in `registry.SOLVERS`.
     layout: how the markers are spread over devices (default: over all).
@@ -66,64 +66,71 @@ def run(
 
     Neither ``layout``, ``save_seconds`` nor ``chunk_steps`` changes the physics.  In a job of several processes every
     process calls this, and the first one writes the files.  Raises ConfigError for a checkpoint that cannot be
-    resumed, for ``resume`` without ``output``, and for more markers than fit into memory.
+    resumed, for ``resume`` without ``output``, and for more markers than fit into memory, and OutputInUse where another
+    run writes ``output``.  A file that cannot be written, on a full disk say, ends the run as failed.
     """
+    started = time.monotonic()
     files = Files(None if output is None else Path(output), None if summary is None else Path(summary))
-    with jax.enable_x64(True), catching_signals() as caught:
-        if solver != MONTE_CARLO.name:
-            layout = one_device()
-        else:
-            layout = layout or choose_layout(config.run.markers, config.run.replica_count)
-            require_memory(config.run.markers, config.run.precision, layout)
-        setup, states = build_replicas(config, solver=solver, layout=layout)
-        stored = _resumed(files, setup, len(states)) if resume else None
-        runner = Runner(setup, states)
-        del setup, states
-        if stored is not None:
-            runner.restore(stored)
-        else:
-            runner.stepper.observe_due(everything=True)
-        code, message = _loop(runner, caught, files, quiet, save_seconds, chunk_steps)
+    with jax.enable_x64(True), catching_signals() as caught, claimed_by_job(files.output):
+        runner = _ready(config, files, resume, extend, solver, layout)
+        stop = Stop(caught, None if wall_time is None else started + wall_time)
+        code, message = _loop(runner, stop, files, quiet, save_seconds, chunk_steps)
         return _finish(runner, files, code, message)
 
 
-class Files(NamedTuple):
-    """Paths of the files that a run writes; None for a file that it does not write."""
-
-    output: Path | None
-    summary: Path | None
-
-
-def _resumed(files: Files, setup: Setup, replicas: int) -> Checkpoint:
-    """Read the checkpoint beside the output; ConfigError if it does not belong to ``setup``."""
-    if files.output is None:
-        raise ConfigError("--resume: needs the output of the run that it continues; give it")
-    one = setup.state, SOLVERS[setup.solver].init(setup.parameters)
-    states, tally = jax.tree.map(lambda x: jax.ShapeDtypeStruct((replicas, *x.shape), x.dtype), one)
-    return load(checkpoint_path(files.output), setup.config, states, tally, setup.solver)
+def _ready(
+    config: Config,
+    files: Files,
+    resume: bool | str,
+    extend: float | None,
+    solver: str,
+    layout: Layout | None,
+) -> Runner:
+    """Return the run of ``config`` at its start, or where its checkpoint left it."""
+    continues = wants_checkpoint(resume, extend, files.output)
+    found = begun(checkpoint_path(files.output), config, extend) if continues and files.output else None
+    begin = config if found is None else found.config
+    if solver != MONTE_CARLO.name:
+        layout = one_device()
+    else:
+        layout = layout or choose_layout(config.run.markers, config.run.replica_count)
+        require_memory(config.run.markers, config.run.precision, layout)
+    setup, states = build_replicas(begin, solver=solver, layout=layout)
+    if found is not None:
+        setup = rescheduled(setup, found.schedule)
+    stored = None
+    if continues and files.output is not None:
+        stored = resumed(files.output, setup, states, config if found is None else found.stored)
+    runner = Runner(setup, states)
+    del setup, states
+    if stored is not None:
+        runner.restore(stored)
+    else:
+        runner.stepper.observe_due(everything=True)
+    return runner
 
 
 def _loop(
     runner: Runner,
-    caught: list[int],
+    stop: Stop,
     files: Files,
     quiet: bool,
     save_seconds: float,
     chunk_steps: int | None,
 ) -> tuple[int, str]:
-    """Advance to the end, a failure or a signal in ``caught``, and return exit code and message."""
-    stepper, saves = runner.stepper, _Saves(files, save_seconds)
+    """Advance to the end, a failure, a signal or the end of the wall time, and return exit code and message."""
+    stepper, saves = runner.stepper, Saves(files, save_seconds)
     chunk = chunk_steps or 1
     if trouble := runner.trouble():  # a failed run stays failed when resumed
         return FAILED, trouble
     with _progress(runner.setup, stepper.step, quiet) as bar:
         while stepper.step < stepper.end:
-            chunk, number, due = agree([chunk, caught[0] if caught else 0, saves.due()])
-            if number:
-                name = signal.Signals(number).name
-                return INTERRUPTED, f"interrupted by {name} at step {stepper.step}; --resume continues"
-            if due:
-                saves.save(runner)
+            chunk, number, over, due = agree([chunk, stop.signal, stop.over(saves.cost), saves.due()])
+            if number or over:
+                what = f"interrupted by {signal.Signals(number).name}" if number else "stopped, the wall time is over,"
+                return INTERRUPTED, f"{what} at step {stepper.step}; --resume continues"
+            if due and (lost := saves.save(runner)):
+                return FAILED, lost
             count, before = min(chunk, stepper.until_due()), stepper.seconds
             stepper.take(count)
             bar.update(count)
@@ -133,45 +140,6 @@ def _loop(
             if stepper.observe_due(everything=stepper.step == stepper.end) and (trouble := runner.trouble()):
                 return FAILED, trouble
     return DONE, ""
-
-
-class _Saves:
-    """Saves of a run on its way: the checkpoint each time, the result so far the first time and then seldom."""
-
-    def __init__(self, files: Files, seconds: float):
-        """Save to ``files`` every so many seconds of wall time."""
-        self.files, self.seconds = files, seconds
-        self.last, self.result_from = time.monotonic(), 0.0
-
-    def due(self) -> bool:
-        """Return whether it is time to save."""
-        return time.monotonic() - self.last >= self.seconds
-
-    def save(self, runner: Runner) -> None:
-        """Write the checkpoint and, where it is due, the result so far, if the run has an output file."""
-        self.last = time.monotonic()
-        if self.files.output is None:
-            return
-        checkpoint = runner.checkpoint()
-        if not is_first():
-            return
-        save(checkpoint_path(self.files.output), runner.setup.config, checkpoint, runner.setup.solver)
-        begun = time.monotonic()
-        if begun >= self.result_from:
-            attributes = dataset.provenance(runner.setup) | {"status": "running"}
-            dataset.write_atomically(_dataset(runner, attributes), self.files.output)
-            end = time.monotonic()
-            self.result_from = end + _RESULT_SHARE * (end - begun)
-
-
-def _dataset(
-    runner: Runner, attributes: Mapping[str, Any], spectra: Mapping[str, Estimate] | None = None
-) -> dataset.Dataset:
-    """Return the result of the rows so far."""
-    seen = runner.observed()
-    return dataset.dataset(
-        seen.setup, seen.output.steps, reduced(seen.measured(), exact=seen.exact), attributes, spectra
-    )
 
 
 def _finish(runner: Runner, files: Files, code: int, message: str) -> Outcome:
@@ -191,28 +159,15 @@ def _finish(runner: Runner, files: Files, code: int, message: str) -> Outcome:
         "compiled_before": stepper.programs.kept,
         "marker_steps_per_second": stepper.taken * size / max(stepper.seconds, 1e-9),
     }
-    data = _dataset(runner, dataset.provenance(setup), means)
+    data = rows_so_far(runner, dataset.provenance(setup), means)
     overview = summarise(setup, records, status)
     text = to_json(overview)
     data.attrs |= {"status": status["status"], "status_text": status["status_text"], "summary": text}
-    if files.output is not None:
-        checkpoint = runner.checkpoint()
-        if is_first():
-            save(checkpoint_path(files.output), setup.config, checkpoint, setup.solver)
-            dataset.write_atomically(data, files.output)
-    if files.summary is not None and is_first():
-        files.summary.write_text(text + "\n", encoding="utf-8")
+    if lost := save_end(runner, files, data, text):
+        code, message = FAILED, lost
     return Outcome(code, message, table(overview), overview, data, (too_coarse,) if too_coarse else ())
 
 
-def _progress(setup: Setup, start: int, quiet: bool) -> tqdm:
-    """Return the progress bar of a run that begins at step ``start``."""
-    return tqdm(
-        total=setup.steps,
-        initial=start,
-        unit="step",
-        desc=setup.config.name or "crmc",
-        disable=quiet or not is_first(),
-        smoothing=0.1,
-        dynamic_ncols=True,
-    )
+def _progress(setup: Setup, start: int, quiet: bool) -> Progress:
+    """Return the progress of a run that begins at step ``start``."""
+    return Progress(setup.steps, "step", setup.config.name or "crmc", done=start, hidden=quiet or not is_first())

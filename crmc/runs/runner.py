@@ -79,7 +79,7 @@ class Runner:
         stepper, count = self.stepper, self.setup.state.markers.rise.shape[-1]
         states, tallies = collect(stepper.states, count), [collect(tally, count) for tally in stepper.tallies]
         rows = [(series.tallied, series.steps, series.stacked().values) for series in stepper.series]
-        return Checkpoint(states, tallies, stepper.step, rows)
+        return Checkpoint(states, tallies, stepper.step, rows, self.setup.schedule)
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Continue from ``checkpoint``."""

@@ -8,7 +8,6 @@ of the scattering tables (measured: 2 to 2.5 times the time per marker and step)
 from __future__ import annotations
 
 import dataclasses
-import json
 import signal
 import threading
 import time
@@ -17,27 +16,29 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from tqdm import tqdm
 
 from crmc.config.axes import Axis, Point, make_points, read_axes
 from crmc.config.config import Config
 from crmc.config.errors import ConfigError
 from crmc.machine.cache import watch_cache
 from crmc.machine.compiling import compile_both
-from crmc.machine.devices import cores, one_device
+from crmc.machine.devices import one_device
+from crmc.machine.granted import cores
+from crmc.outputs import OutputError, claimed
 from crmc.physics.noise import run_key
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
-from crmc.results import dataset
 from crmc.results import sweep as sweep_result
 from crmc.results.observed import Observed, Rows
-from crmc.runs.outcome import DONE, FAILED, INTERRUPTED, STATUS, Outcome, catching_signals
+from crmc.runs.outcome import DONE, FAILED, INTERRUPTED, STATUS, Outcome, Stop, catching_signals
+from crmc.runs.progress import Progress
 from crmc.runs.stepper import Programs, Stepper
+from crmc.runs.sweep_files import SweepFiles, attributes
 from crmc.setup.build import build_replicas
 from crmc.setup.schedule import Schedule, begin, finest
 from crmc.setup.setup import Setup
@@ -203,11 +204,11 @@ class Sweeper:
         self.programs = Programs(*compile_both(lowered, seen), time.perf_counter() - started, kept())
 
     def batches(self) -> Iterator[list[int]]:
-        """Yield the numbers of the points of each batch."""
-        places = range(len(self.points))
+        """Yield the numbers of the points of each batch, without those that have results."""
+        places = [number for number, track in enumerate(self.tracks) if track is None]
         return (list(places[start : start + self.size]) for start in range(0, len(places), self.size))
 
-    def run_batch(self, numbers: Sequence[int], bar: tqdm) -> dict[int, sweep_result.Track]:
+    def run_batch(self, numbers: Sequence[int], bar: Progress) -> dict[int, sweep_result.Track]:
         """Run the points of one batch and return their results; none if the sweep is stopped before they end."""
         with jax.enable_x64(True):
             if self.stop.is_set():
@@ -260,6 +261,8 @@ def sweep(
     solver: str = MONTE_CARLO.name,
     batch: int | None = None,
     quiet: bool = False,
+    resume: bool | Literal["auto"] = False,
+    wall_time: float | None = None,
 ) -> Outcome:
     """Run ``config`` at every point of the outer product of ``over``, and return the outcome with the result.
 
@@ -270,13 +273,16 @@ def sweep(
     solver: a name in `registry.SOLVERS`.
     batch: points per call of the program (default: one on a CPU, as many as fit on a GPU).
     quiet: show no progress.
+    resume: take the points that are finished from the checkpoint beside ``output``; "auto": if there is one.
+    wall_time: stop in order before this wall time is over [s].
     Raises ConfigError for a bad axis or point, and where points need different programs.
     """
     data = config.to_dict() if isinstance(config, Config) else config
     axes = read_axes(over, seeds, data)
     points = make_points(data, axes)
     file = None if output is None else Path(output)
-    return run_points(points, axes, output=file, solver=solver, batch=batch, quiet=quiet)
+    more: dict[str, Any] = {"resume": resume, "wall_time": wall_time}
+    return run_points(points, axes, output=file, solver=solver, batch=batch, quiet=quiet, **more)
 
 
 def run_points(
@@ -287,27 +293,39 @@ def run_points(
     solver: str = MONTE_CARLO.name,
     batch: int | None = None,
     quiet: bool = False,
+    resume: bool | Literal["auto"] = False,
+    wall_time: float | None = None,
 ) -> Outcome:
     """Run all ``points`` of ``axes``, and return the outcome with the result.
 
-    output, solver, batch, quiet: as for `sweep`.
-    Raises ConfigError where points need different programs.
+    output, solver, batch, quiet, resume, wall_time: as for `sweep`.
+    Raises ConfigError where points need different programs, and for a checkpoint that cannot be resumed.
     """
-    with jax.enable_x64(True), catching_signals() as caught:
-        started = time.perf_counter()
+    with jax.enable_x64(True), catching_signals() as caught, claimed(output):
+        started, begun = time.perf_counter(), time.monotonic()
+        kept = SweepFiles(output, points[0].config, axes, solver)
+        ready = kept.load(resume)
         sweeper = Sweeper(points, axes, solver, batch)
+        for number, track in ready.items():
+            sweeper.tracks[number] = track
+        stop = Stop(caught, None if wall_time is None else begun + wall_time)
+        lost = ""
         try:
-            _loop(sweeper, caught, output, quiet)
+            _loop(sweeper, stop, kept, quiet)
+        except OutputError as error:
+            lost = str(error)
         except Exception:
-            _store(sweeper, output, {"status": "failed", "status_text": "stopped by an error"})
+            _store(sweeper, kept, "failed", "stopped by an error")
             raise
-        return _finish(sweeper, caught, output, time.perf_counter() - started)
+        return _finish(sweeper, stop, kept, time.perf_counter() - started, lost)
 
 
-def _loop(sweeper: Sweeper, caught: list[int], output: Path | None, quiet: bool) -> None:
-    """Run batches until all are done or a signal is in ``caught``."""
-    total, saved = sweeper.steps * len(sweeper.points), time.monotonic()
-    with ThreadPoolExecutor(sweeper.workers) as pool, _progress(sweeper, total, quiet) as bar:
+def _loop(sweeper: Sweeper, stop: Stop, kept: SweepFiles, quiet: bool) -> None:
+    """Run batches until all are done, a signal came or the wall time is over."""
+    saved, count = time.monotonic(), len(sweeper.points)
+    name, done = sweeper.first.config.name or "crmc", sum(track is not None for track in sweeper.tracks)
+    bar = Progress(sweeper.steps * count, "step", f"{name}, {count} points", done=sweeper.steps * done, hidden=quiet)
+    with ThreadPoolExecutor(sweeper.workers) as pool, bar:
         pending: set[Future[dict[int, sweep_result.Track]]] = set()
         try:
             pending = {pool.submit(sweeper.run_batch, numbers, bar) for numbers in sweeper.batches()}
@@ -316,10 +334,10 @@ def _loop(sweeper: Sweeper, caught: list[int], output: Path | None, quiet: bool)
                 for future in ended:
                     for number, track in future.result().items():
                         sweeper.tracks[number] = track
-                if caught:
+                if stop.signal or stop.over(kept.cost):
                     sweeper.stop.set()
                 if ended and pending and time.monotonic() - saved >= _SAVE_SECONDS:
-                    _store(sweeper, output, {"status": "running", "status_text": ""})
+                    _store(sweeper, kept, "running", "")
                     saved = time.monotonic()
         finally:
             sweeper.stop.set()
@@ -327,37 +345,19 @@ def _loop(sweeper: Sweeper, caught: list[int], output: Path | None, quiet: bool)
                 future.cancel()
 
 
-def _progress(sweeper: Sweeper, total: int, quiet: bool) -> tqdm:
-    """Return the progress bar of a sweep of ``total`` steps, added over its points."""
-    name = sweeper.first.config.name or "crmc"
-    description = f"{name}, {len(sweeper.points)} points"
-    return tqdm(total=total, unit="step", desc=description, disable=quiet, smoothing=0.1, dynamic_ncols=True)
+def _store(sweeper: Sweeper, kept: SweepFiles, status: str, text: str) -> None:
+    """Write what has ended so far, if anything has."""
+    if any(track is not None for track in sweeper.tracks):
+        found = attributes(sweeper.first, sweeper.plan.axes) | {"status": status, "status_text": text}
+        kept.store(sweeper.tracks, sweep_result.dataset(sweeper.plan, sweeper.tracks, found))
 
 
-def _attributes(sweeper: Sweeper) -> dict[str, Any]:
-    """Return the provenance that all points share, and the values that were swept."""
-    found = dataset.provenance(sweeper.first)
-    for name in ("time_step_s", "seed"):
-        found.pop(name)
-    swept = {axis.key: [float(x) for x in axis.values] for axis in sweeper.plan.axes}
-    return found | {
-        "title": f"{sweeper.first.config.name or 'crmc'} sweep",
-        "config_note": "config is that of the first point; sweep holds the values of the keys that differ",
-        "sweep": json.dumps(swept),
-        "steps": sweeper.steps,
-    }
+def _finish(sweeper: Sweeper, stop: Stop, kept: SweepFiles, seconds: float, lost: str) -> Outcome:
+    """Write the output file, and return the outcome of the sweep, which took ``seconds`` of wall time.
 
-
-def _store(sweeper: Sweeper, output: Path | None, more: dict[str, Any]) -> None:
-    """Write the results of the points that have ended, if there are any and the sweep has an output file."""
-    if output is not None and any(track is not None for track in sweeper.tracks):
-        data = sweep_result.dataset(sweeper.plan, sweeper.tracks, _attributes(sweeper) | more)
-        dataset.write_atomically(data, output)
-
-
-def _finish(sweeper: Sweeper, caught: list[int], output: Path | None, seconds: float) -> Outcome:
-    """Write the output file, and return the outcome of the sweep, which took ``seconds`` of wall time."""
-    code, message = _verdict(sweeper, caught)
+    lost: what could not be written on the way.
+    """
+    code, message = _verdict(sweeper, stop, lost)
     if all(track is None for track in sweeper.tracks):
         return Outcome(code, f"{message}; nothing to save", "")
     more = {
@@ -368,20 +368,24 @@ def _finish(sweeper: Sweeper, caught: list[int], output: Path | None, seconds: f
         "compiled_before": int(sweeper.programs.kept),  # netCDF has no truth values
         "batch": sweeper.size,
     }
-    data = sweep_result.dataset(sweeper.plan, sweeper.tracks, _attributes(sweeper) | more)
+    data = sweep_result.dataset(sweeper.plan, sweeper.tracks, attributes(sweeper.first, sweeper.plan.axes) | more)
     data = sweep_result.summarise(data, sweeper.plan, sweeper.points, sweeper.tracks)
-    if output is not None:
-        dataset.write_atomically(data, output)
+    try:
+        kept.store(sweeper.tracks, data)
+    except OutputError as error:
+        code, message = FAILED, f"{error}; make room, then --resume continues from the last checkpoint"
     return Outcome(code, message, sweep_result.table(data, sweeper.plan, sweeper.points), data=data)
 
 
-def _verdict(sweeper: Sweeper, caught: list[int]) -> tuple[int, str]:
+def _verdict(sweeper: Sweeper, stop: Stop, lost: str) -> tuple[int, str]:
     """Return the exit code, and a message if it is not DONE."""
     words = Counter(sweep_result.NOT_RUN if track is None else track.status for track in sweeper.tracks)
     count = len(sweeper.points)
+    if lost:
+        return FAILED, f"{lost}; make room, then --resume continues from the last checkpoint"
     if words[sweep_result.NOT_RUN]:
-        name = signal.Signals(caught[0]).name
-        return INTERRUPTED, f"interrupted by {name}: {words[sweep_result.NOT_RUN]} of {count} points were not run"
+        what = f"interrupted by {signal.Signals(stop.signal).name}" if stop.signal else "stopped, the wall time is over"
+        return INTERRUPTED, f"{what}: {words[sweep_result.NOT_RUN]} of {count} points were not run; --resume continues"
     if words[sweep_result.FAILED]:
         first = next(i for i, t in enumerate(sweeper.tracks) if t is not None and t.status == sweep_result.FAILED)
         track = sweeper.tracks[first]

@@ -16,6 +16,7 @@ FUNCTIONAL = "solvers/monte_carlo/test_functional.py::test_growth_functional_mat
 DRIFTING = "solvers/monte_carlo/test_functional.py::test_growth_functional_matches_the_quadrature[kappa]"
 REPORTED = "solvers/monte_carlo/test_solver.py::test_reported_growth_rate_is_that_of_the_whole_f"
 ISOTROPIC = "acceptance/test_appendix.py::test_markers_lose_what_the_waves_gain[anisotropic-0.0-0.7]"
+IMAGES = "solvers/monte_carlo/test_images.py::test_images_quieten_weak_waves"
 HALVES = "physics/test_waves.py::test_a_step_damps_by_halves_around_the_growth"
 UNDAMPED = "physics/test_waves.py::test_kicks_are_made_by_the_waves_before_their_damping"
 CROSSING = "solvers/monte_carlo/test_gap.py::test_uniform_phase_space_and_detailed_balance_across_the_gap"
@@ -75,17 +76,33 @@ KICKS = (
         "kicks-without-f0",
         "growth by the weights before the kick alone, without the part of F0",
         "solvers/monte_carlo/scatter.py",
-        "deposits(parameters.grid, kick, 0.5 * (weight + after), b)",
-        "deposits(parameters.grid, kick, weight, b)",
+        "deposits(grid, kick, 0.5 * (weight + after), b)",
+        "deposits(grid, kick, weight, b)",
         (ISOTROPIC,),
     ),
     Mutation(
         "kicks-f0-twice",
         "growth by the weights after the kick alone, with twice the part of F0",
         "solvers/monte_carlo/scatter.py",
-        "deposits(parameters.grid, kick, 0.5 * (weight + after), b)",
-        "deposits(parameters.grid, kick, after, b)",
+        "deposits(grid, kick, 0.5 * (weight + after), b)",
+        "deposits(grid, kick, after, b)",
         (ISOTROPIC,),
+    ),
+    Mutation(
+        "images-half-mirrored",
+        "images with the place within the interval of the kick itself",
+        "solvers/monte_carlo/scatter.py",
+        "jnp.where(image == 1, ~bits, bits)",
+        "jnp.where(image == 1, bits ^ 0xFFFF0000, bits)",
+        (IMAGES,),
+    ),
+    Mutation(
+        "images-unused",
+        "growth by the kicks alone, however weak the waves",
+        "solvers/monte_carlo/scatter.py",
+        "0.5 * ((1.0 + kept) * own + (1.0 - kept) * mirrored)",
+        "own",
+        (IMAGES,),
     ),
     Mutation(
         "functional-f0-lost",

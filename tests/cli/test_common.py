@@ -7,14 +7,19 @@ import sys
 from pathlib import Path
 
 import pytest
+import xarray as xr
 from support.config_cases import valid
 
-from crmc.cli.common import check_writable, default_output, keep_programs, result_files, say
+from crmc.cli.common import check_writable, default_output, keep_programs, result_files, say, settle_overwriting
 from crmc.cli.options import parser
 from crmc.config.config import Config, parse_config
 from crmc.config.errors import ConfigError
+from crmc.results.dataset import write_atomically
 
-COMMANDS = ("run", "sweep", "sensitivity", "fit", "init", "validate", "theory", "paper", "plot", "bench")
+COMMANDS = (
+    *("run", "sweep", "sensitivity", "fit", "init", "validate"),
+    *("theory", "closure", "paper", "plot", "export", "bench"),
+)
 
 
 def named(name: str) -> Config:
@@ -87,6 +92,36 @@ def test_check_writable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     ):
         with pytest.raises(ConfigError, match=words):
             check_writable("--output", path)
-    monkeypatch.setattr("crmc.cli.common.os.access", lambda path, mode: False)
+    monkeypatch.setattr("crmc.outputs.os.access", lambda path, mode: False)
     with pytest.raises(ConfigError, match="may not be written"):
         check_writable("--output", old)
+
+
+def test_settle_overwriting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only a default name is at stake: another config, an unfinished run and any other file need --force."""
+    monkeypatch.chdir(tmp_path)
+    output, note = Path("small.nc"), "crmc: note: small.nc exists and will be overwritten\n"
+
+    def settle(config: str, *options: str) -> str:
+        arguments = parser(dict.fromkeys(COMMANDS, lambda _: 0)).parse_args(["run", "x.toml", *options])
+        settle_overwriting(arguments, output, {"config": config, "solver": "monte-carlo"})
+        return capsys.readouterr().err
+
+    def refusal(config: str) -> str:
+        with pytest.raises(ConfigError) as caught:
+            settle(config)
+        return str(caught.value)
+
+    assert settle("one") == ""
+    for status in ("done", "interrupted"):
+        data = xr.Dataset({}, {"time": [0.0]}, {"config": "one", "solver": "monte-carlo", "status": status})
+        write_atomically(data, output)
+        assert "holds a result of another config; give -o FILE.nc, or --force to overwrite it" in refusal("two")
+        assert settle("two", "--force") == settle("two", "-o", "small.nc") == note
+    assert "holds an unfinished run, which --resume continues; give" in refusal("one")
+    write_atomically(data.assign_attrs(status="done"), output)
+    assert settle("one") == note
+    output.write_text("my notes")
+    assert "is no result; give" in refusal("one")

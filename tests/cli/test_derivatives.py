@@ -76,21 +76,29 @@ def test_bad_sensitivities(arguments: list[str], words: str, capsys: pytest.Capt
     assert error.startswith("crmc: error:") and error.count("\n") == 1
 
 
-def told(monkeypatch: pytest.MonkeyPatch, ready: Callable[[int], int], *argv: str, spoil: bool = False) -> Reply:
-    """`crmc sensitivity` of made-up replicas, of which ``ready(count)`` end; ``spoil``: with a NaN."""
+def told(monkeypatch: pytest.MonkeyPatch, ends: Callable[[int], int], *argv: str, spoil: bool = False) -> Reply:
+    """`crmc sensitivity` of made-up replicas, of which ``ends(count)`` end; ``spoil``: with a NaN."""
 
-    def differentiate(program: Program, count: int, *, stop: Callable[[], bool], progress: Callable) -> Slopes:
+    def differentiate(
+        program: Program, count: int, *, stop: Callable[[], bool], progress: Callable, ready: dict
+    ) -> Slopes:
+        begun.append(sorted(ready))
         found = made_up(program, count)
         if spoil:
             found.slopes["heating_rate"]["damping.linear"][0] = np.nan
-        count = ready(count)
-        for _ in range(count):
+        count = ends(count)
+        for number in range(count):
+            ready[number] = jax.tree.map(lambda x: x[number], (found.values, found.slopes))  # noqa: B023 - called at once
             progress()
         return jax.tree.map(lambda x: x[:count], found) if count else Slopes({}, {})
 
     monkeypatch.setattr(crmc.inference.sensitivity, "Differentiation", Program)
     monkeypatch.setattr(crmc.inference.sensitivity, "differentiate", differentiate)
     return call("sensitivity", "linear_damping", "--wrt", "damping.linear", *argv)
+
+
+#: Numbers of the replicas that were there when `differentiate` was called.
+begun: list[list[int]] = []
 
 
 def interrupted_after(replicas: int) -> Callable[[int], int]:
@@ -123,6 +131,15 @@ def test_interrupted_sensitivity(monkeypatch: pytest.MonkeyPatch) -> None:
     assert reply.err == "crmc: error: interrupted; the result is that of 3 of 8 replicas\n"
     reply = told(monkeypatch, interrupted_after(0))
     assert reply == Reply(130, "", "crmc: error: interrupted before a replica was ready\n")
+
+
+def test_sensitivity_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Replicas that were ready are kept, handed on by the same command, and refused to another question."""
+    where = ("--checkpoint", str(tmp_path / "kept.npz"))
+    assert "the same command continues" in told(monkeypatch, interrupted_after(3), *where).err
+    assert told(monkeypatch, lambda n: n, *where).code == 0 and begun[-1] == [0, 1, 2]
+    reply = told(monkeypatch, lambda n: n, *where, "--mode", "reverse")
+    assert reply.code == 2 and "belongs to another config or other options" in reply.err
 
 
 def test_sensitivity_that_is_not_finite(monkeypatch: pytest.MonkeyPatch) -> None:

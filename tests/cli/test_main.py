@@ -19,7 +19,7 @@ from support.cli_cases import Reply, assert_bad_input, call
 from support.config_cases import BAD, valid
 
 import crmc.cli.main
-from crmc.config.config import load_config
+from crmc.outputs import OutputError, OutputInUse
 
 
 @pytest.fixture
@@ -81,7 +81,10 @@ def test_bad_file(config_file: Path, content: bytes, words: str) -> None:
         (["run", "."], "is a directory"),
         (["run", "\0"], "not a usable path"),
         (["run", "a" * 5000], "not a usable path"),
-        (["run", "/dev/null"], "not a regular file"),
+        (["run", "/dev/null"], "section [plasma] is missing"),
+        (["validate", "/dev/zero"], "no config"),
+        (["run", "small.toml", "-o", "/dev/null"], "is not a regular file"),
+        (["validate", "small.toml", "--set", "expansion.mode=none"], 'expansion.timescale = "3.67e12 s": is only used'),
         (["run", "small.toml", "--fast"], "--fast"),
         (["run", "small.toml", "--set"], "--set"),
         (["run", "small.toml", "--set", "waves.bins"], "section.key=value"),
@@ -97,6 +100,8 @@ def test_bad_file(config_file: Path, content: bytes, words: str) -> None:
         (["init", "nofolder/x"], "there is no folder"),
         (["init", "small"], "exists and is not overwritten"),
         (["plot", "nosuch.nc"], "there is no such file"),
+        (["export", "small.toml", "--csv"], "small.toml: cannot be read as a result"),
+        (["export", "small.toml"], "--csv"),
         (["plot", "small.toml", "-o", "small.toml"], "small.toml"),
         (["theory", "small.toml", "extra\nline"], "extra line"),
     ],
@@ -106,8 +111,16 @@ def test_bad_arguments(config_file: Path, argv: list[str], words: str) -> None:
 
 
 def test_unwritable_folder(config_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("crmc.cli.main.os.access", lambda path, mode: False)
-    assert_bad_input(call("run", config_file), "--output small.nc", "may not be written")
+    """Known before the run: a trial file is refused."""
+
+    def refused(_: Path) -> Path:
+        raise OSError(30, "Read-only file system")
+
+    Path("x.nc").touch()
+    monkeypatch.setattr("crmc.outputs._draft", refused)
+    for command, words in (("run", "--output small.nc"), ("plot", "--output x-spectrum.png")):
+        argv = [command, config_file if command == "run" else "x.nc"]
+        assert_bad_input(call(*argv), words, "Read-only file system", "choose another folder")
 
 
 def test_override_of_a_section_that_is_no_table(config_file: Path) -> None:
@@ -149,15 +162,10 @@ def test_any_arguments_give_one_line(argv: list[str]) -> None:
 # ---- good input --------------------------------------------------------------------------
 
 
-def test_init_validate_round_trip(config_file: Path) -> None:
-    reply = call("init")
-    assert reply.code == 0 and "crmc.toml" in reply.out and reply.err == ""
-    assert call("init", "other.toml").code == 0 and Path("other.toml").is_file()
-    assert_bad_input(call("init"), "crmc.toml", "not overwritten")
-    reply = call("validate", "crmc.toml")
-    assert reply.code == 0 and reply.err == ""
-    Path("resolved.toml").write_text(reply.out, encoding="utf-8")
-    assert load_config("resolved.toml") == load_config("crmc.toml")
+def test_warnings_quote_the_user(config_file: Path) -> None:
+    """In the units of the config, and without the noise of markers that a mesh does not have."""
+    argv = ["validate", config_file, "--set", "drift.gradient_length=1 kpc", "--set", "scattering.gap=broadened"]
+    assert call(*argv, "--set", "run.duration=1 Myr", "--set", "run.markers=64").err.count('= "1 Myr": ') == 2
 
 
 def test_validate_prints_warnings_on_stderr(config_file: Path) -> None:
@@ -223,11 +231,31 @@ def test_default_output(config_file: Path, monkeypatch: pytest.MonkeyPatch, name
     assert run.calls[0]["output"] == Path(expected)
 
 
-def test_existing_output_is_overwritten_with_a_note(config_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_existing_output(config_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that was given is overwritten with a note, one by default only with --force, and resumed in silence."""
     fake_module(monkeypatch, "runs.run", run=FakeRun())
     Path("small.nc").touch()
-    assert call("run", config_file).err == "crmc: note: small.nc exists and will be overwritten\n"
+    assert_bad_input(call("run", config_file), "small.nc: is no result", "--force")
+    note = "crmc: note: small.nc exists and will be overwritten\n"
+    assert call("run", config_file, "--force").err == call("run", config_file, "-o", "small.nc").err == note
     assert call("run", config_file, "--resume").err == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (OutputInUse("a.nc", ""), 2, "a.nc: is being written by another run; wait for it or name another file"),
+        (OutputError("a.nc", OSError(28, "No space left on device")), 3, "a.nc: cannot be written (No space left"),
+    ],
+    ids=["in use", "full"],
+)
+def test_output_that_cannot_be_written(
+    config_file: Path, monkeypatch: pytest.MonkeyPatch, error: OutputError, code: int, words: str
+) -> None:
+    """One line that names file, reason and remedy; the user's mistake is told from the machine's."""
+    fake_module(monkeypatch, "runs.run", run=FakeRun(raises=error))
+    reply = call("run", config_file)
+    assert reply.code == code and reply.err.startswith(f"crmc: error: {words}") and reply.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("code", [3, 130])
@@ -269,18 +297,6 @@ def test_theory_table_and_json(config_file: Path, monkeypatch: pytest.MonkeyPatc
     data = json.loads(call("theory", config_file, "--json").out)
     assert data["heating_exact"]["value"] == 2.2e-30 and data["missing"]["value"] is None
     assert data["spectrum"]["value"] == [0.0, 1.0]
-
-
-def test_plot(config_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fake_module(monkeypatch, "results.figures", plot=lambda source, folder: [folder / "a.png", folder / "b.png"])
-    Path("x.nc").touch()
-    assert call("plot", "x.nc", "-o", "figures/new") == Reply(0, "figures/new/a.png\nfigures/new/b.png\n", "")
-
-    def broken(source: Path, folder: Path) -> list[Path]:
-        raise KeyError("wave_power")
-
-    fake_module(monkeypatch, "results.figures", plot=broken)
-    assert_bad_input(call("plot", "x.nc"), "x.nc", "wave_power")
 
 
 def test_as_a_process(config_file: Path) -> None:

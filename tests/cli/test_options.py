@@ -16,7 +16,14 @@ from crmc.inference.averages import QUANTITIES
 from crmc.inference.derivatives import MODES
 from crmc.solvers.monte_carlo.solver import MONTE_CARLO
 
-COMMANDS = ("run", "sweep", "sensitivity", "fit", "init", "validate", "theory", "paper", "plot", "bench")
+COMMANDS = (
+    *("run", "sweep", "sensitivity", "fit", "init", "validate", "theory"),
+    "closure",
+    "paper",
+    "plot",
+    "export",
+    "bench",
+)
 
 
 def parsers() -> dict[str, argparse.ArgumentParser]:
@@ -94,3 +101,19 @@ def test_defaults() -> None:
     assert (first.over, first.overrides) == (["a=1,2", "b=1,2"], ["c=1"])
     again = parser.parse_args(["sweep", "x"])
     assert (again.over, again.overrides, again.seeds, again.batch) == ([], [], None, None)
+
+
+@pytest.mark.parametrize(
+    ("argv", "config", "resume"),
+    [
+        (["run", "--resume", "halo"], "halo", "yes"),
+        (["run", "halo", "--resume"], "halo", "yes"),
+        (["run", "--resume", "auto", "halo"], "halo", "auto"),
+        (["sweep", "halo", "--resume=auto", "--quiet"], "halo", "auto"),
+        (["run", "halo"], "halo", None),
+    ],
+)
+def test_resume_takes_no_other_word(argv: list[str], config: str, resume: str | None) -> None:
+    """CONFIG may follow it, as it could before there was "auto"."""
+    found = options.parser(dict.fromkeys(COMMANDS, lambda _: 0)).parse_args(argv)
+    assert (found.config, found.resume) == (config, resume)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crmc.config.errors import did_you_mean, show, wrong
+from crmc.config.errors import as_written, did_you_mean, show, wrong
 
 
 def test_wrong() -> None:
@@ -38,3 +38,13 @@ def test_did_you_mean() -> None:
     """The close choice, whatever the case of letters, or all of them in order."""
     assert did_you_mean("Injction", ["injection", "none"]) == "did you mean 'injection'?"
     assert did_you_mean("xyz", ["b", "a"]) == "use one of: a, b"
+
+
+def test_as_written() -> None:
+    """The user's text in place of cgs, for the key in question and for others that a rule names; no key is guessed."""
+    data = {"plasma": {"magnetic_field": "1.3 mG"}, "run": {"duration": "1 Myr", "seed": 3}, "drift": 5}
+    message = "plasma.magnetic_field = 0.0013000000000000002 G: exceeds run.duration (3.16e+13 s); see run.seed (3)"
+    written = 'plasma.magnetic_field = "1.3 mG": exceeds run.duration (1 Myr); see run.seed (3)'
+    assert as_written(message, data) == written
+    for other in ("run.seed = 5: is odd", "drift.x = 3 s: is odd", "plasma: is missing", "waves.bins = 1: is (odd)"):
+        assert as_written(other, data) == other

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +53,7 @@ def test_experiments_are_found_by_name(tmp_path: Path, monkeypatch: pytest.Monke
 def test_shipped_experiments_load() -> None:
     """Every config.toml under experiments is valid."""
     for name in files.experiments():
-        if files.is_study(name):
+        if files.is_study(files.read_source(name)):
             assert isinstance(load_study(name), QltConfig)
         else:
             assert isinstance(load_config(name), Config)
@@ -96,17 +98,40 @@ def test_unreadable(tmp_path: Path, content: bytes, words: str) -> None:
         read_toml(path)
 
 
+def test_a_byte_order_mark_is_no_content(tmp_path: Path) -> None:
+    """Editors of Windows begin a file with one."""
+    path = tmp_path / "bom.toml"
+    path.write_bytes(b"\xef\xbb\xbfa = 1")
+    assert read_toml(path) == {"a": 1}
+
+
+def test_streams_are_read(tmp_path: Path) -> None:
+    """A pipe stands for /dev/stdin; what never ends is no config."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    thread = threading.Thread(target=lambda: path.write_bytes(b"a = 1"))
+    thread.start()
+    assert read_toml(find_source(path)) == {"a": 1}
+    thread.join()
+    with pytest.raises(ConfigError, match="has more than 1048576 bytes"):
+        read_toml(find_source("/dev/zero"))
+
+
+def test_a_study_has_no_plasma() -> None:
+    """A slip in --set makes no study of a run."""
+    assert files.is_study({"qlt": {}}) and not files.is_study({"qlt": {}, "plasma": {}})
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [
         ("", "is a directory"),
         (".", "is a directory"),
-        ("/dev/null", "is not a regular file"),
         ("nosuch.toml", "crmc init"),
         ("x" * 5000, "is not a usable path"),
         ("\0", "is not a usable path"),
     ],
-    ids=["empty", "folder", "device", "missing", "long", "null"],
+    ids=["empty", "folder", "missing", "long", "null"],
 )
 def test_no_source(name: str, words: str) -> None:
     """Whatever is no config file says why."""

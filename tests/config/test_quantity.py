@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.config_cases import config_with
 
+from crmc.config.config import parse_config
 from crmc.config.quantity import Quantity, Sign
 
 
@@ -28,6 +29,24 @@ from crmc.config.quantity import Quantity, Sign
         ("run.duration", "1 kyr", 3.15576e10),
         ("damping.linear", "1 / yr", 1 / 3.15576e7),
         ("damping.turbulent_dissipation", "1 erg/(g s)", 1.0),
+        ("plasma.gas_pressure", "2318 K cm-3", 3.200344382e-13),
+        ("cosmic_rays.pressure", "600 K/cm^3", 8.283894e-14),
+        ("injection.pressure_rate", "1e-9 K cm-3 s-1", 1.380649e-25),
+        ("run.duration", "3 years", 9.46728e7),
+        ("expansion.timescale", "1e5 years", 3.15576e12),
+        ("drift.gradient_length", "2 parsecs", 6.17135516e18),
+        ("plasma.magnetic_field", "2e-6 Gauss", 2e-6),
+        ("plasma.magnetic_field", "2 microgauss", 2e-6),
+        ("plasma.temperature", "3e5 kelvins", 3e5),
+        ("cosmic_rays.pressure", "1e-13 ergs/cm3", 1e-13),
+        ("damping.linear", "2e-4 / years", 2e-4 / 3.15576e7),
+        ("cosmic_rays.momentum_max", "20", 20.0),
+        ("cosmic_rays.momentum_max", "10 GeV/c", 10.0 / 0.9382720894),
+        ("cosmic_rays.momentum_max", "9 GeV / c", 9.0 / 0.9382720894),
+        ("cosmic_rays.momentum_max", "5 GV", 5.0 / 0.9382720894),
+        ("cosmic_rays.momentum_max", "3 GeV", np.sqrt((1.0 + 3.0 / 0.9382720894) ** 2 - 1.0)),
+        ("cosmic_rays.momentum_min", "1 MeV", np.sqrt((1.0 + 1.0 / 938.2720894) ** 2 - 1.0)),
+        ("cosmic_rays.turnover_momentum", "0", 0.0),
     ],
 )
 def test_quantities_are_stored_in_cgs(key: str, text: str, expected: float) -> None:
@@ -85,3 +104,10 @@ def test_words_stay_as_they_are() -> None:
     """A word is stored without its blanks and written as it is."""
     quantity = Quantity("s", "1e8 s", words=("auto",))
     assert quantity.parse(" auto ") == "auto" and quantity.format("auto") == "auto"
+
+
+def test_momenta_are_numbers_in_files() -> None:
+    """What a config writes of a momentum it reads as the same number."""
+    config = config_with("cosmic_rays.momentum_max=10 GeV/c")
+    written = config.to_dict()["cosmic_rays"]["momentum_max"]
+    assert written == config.cosmic_rays.momentum_max and parse_config(config.to_dict()) == config

@@ -18,7 +18,7 @@ from crmc.solvers.monte_carlo.solver import MONTE_CARLO
 
 def test_too_many_markers(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """A run that does not fit says how many markers would, before it starts; that many pass."""
-    monkeypatch.setattr(memory, "host_memory", lambda: 8e9)
+    monkeypatch.setattr(memory, "free_memory", lambda: 8e9)
     assert main(["run", "halo", "--set", "run.markers=1000000000", "-o", str(tmp_path / "x.nc")]) == 2
     error = capsys.readouterr().err
     assert "run.markers = 1000000000" in error and "8 GB are free" in error

@@ -21,7 +21,7 @@ def study():
 def test_points_are_those_of_the_result(study, monkeypatch, tmp_path):
     """Ratios of one and four branches as means over both signs of mu, D over its theory, by hand to 1e-12."""
     seen = {}
-    monkeypatch.setattr("crmc.orbits.figures.Figure.savefig", lambda self, path, dpi: seen.update(figure=self))
+    monkeypatch.setattr("crmc.orbits.figures.Figure.savefig", lambda self, path, dpi, format: seen.update(figure=self))
     config, found, data = study
     figures.draw(data, tmp_path / "x.png")
     axes = seen["figure"].axes

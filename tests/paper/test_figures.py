@@ -11,7 +11,7 @@ from crmc.paper.simulation import Measured
 def test_figure_without_simulation_has_no_simulated_legend(tmp_path, monkeypatch):
     """Legends of the columns that are there, and three misprints."""
     seen = {}
-    monkeypatch.setattr("crmc.paper.figures.Figure.savefig", lambda self, path, dpi: seen.update(figure=self))
+    monkeypatch.setattr("crmc.paper.figures.Figure.savefig", lambda self, path, dpi, format: seen.update(figure=self))
     draw(numbers(), tmp_path / "x.png")
     figure = seen["figure"]
     texts = [entry.get_text() for entry in figure.legends[0].get_texts()]
@@ -22,7 +22,7 @@ def test_figure_without_simulation_has_no_simulated_legend(tmp_path, monkeypatch
 def test_points_are_ratios_to_the_printed_number(tmp_path, monkeypatch):
     """A made-up row: 3, 5 and 8 +- 1 over a printed 2; a row without a printed number is left out."""
     seen = {}
-    monkeypatch.setattr("crmc.paper.figures.Figure.savefig", lambda self, path, dpi: seen.update(figure=self))
+    monkeypatch.setattr("crmc.paper.figures.Figure.savefig", lambda self, path, dpi, format: seen.update(figure=self))
     row = Number("key", "6", "48", "name", "", 2.0, "=", 3.0, 5.0, Measured(8.0, 1.0), 8.0, "", "")
     unprinted = Number("other", "6", "", "other", "", None, "=", 3.0, None, None, None, "", "")
     draw([row, unprinted], tmp_path / "x.png")

@@ -94,11 +94,11 @@ def _without_the_functional(monkeypatch):
 
 @pytest.mark.parametrize("mode", MODES)
 def test_the_ledger_closes(mode):
-    """CR + waves + gas + field + radiated + work - injected is constant over 200 steps to 1e-11 of what moved."""
-    setup = ready(mode)
+    """CR + waves + gas + field + radiated + work - injected is constant over 400 steps to 1e-11 of what moved."""
+    setup = ready(mode, run={"duration": f"{2 * DT * STEPS} s"})
     start, empty = setup.state, MONTE_CARLO.init(setup.parameters)
-    assert setup.steps == STEPS
-    end, tally = run(start, empty, jax.random.key(1), setup.parameters, STEPS, setup.model)
+    assert setup.steps == 2 * STEPS
+    end, tally = run(start, empty, jax.random.key(1), setup.parameters, setup.steps, setup.model)
     drift = abs(sum_of_books(end, setup) - sum_of_books(start, setup))
     assert drift < 1e-11 * flows(start, end, setup.parameters)
     books = end.books

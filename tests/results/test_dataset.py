@@ -53,7 +53,7 @@ DIMENSIONS = (
     | dict.fromkeys(("average_growth_rate", "average_growth_rate_stderr"), ("direction", "helicity", "k"))
 )
 UNITS = {
-    "magnetic_field": "G",
+    "magnetic_field": "gauss",
     "cr_number_density": "cm-3",
     "parallel_pressure": "erg cm-3",
     "pressure_anisotropy": "1",
@@ -62,11 +62,11 @@ UNITS = {
     "wave_power": "1",
     "growth_rate": "s-1",
     "scattering_frequency": "s-1",
-    "mean_free_path": "pc",
+    "mean_free_path": "parsec",
     "work_external": "erg cm-3",
     "time": "s",
-    "momentum": "m_p c",
-    "k": "Omega0/c",
+    "momentum": "1",
+    "k": "1",
 }
 
 
@@ -133,6 +133,8 @@ def test_units_and_long_names(double: Run) -> None:
     for name, variable in double.data.variables.items():
         assert variable.attrs["long_name"] and variable.attrs["units"], name
     assert {name: double.data[name].attrs["units"] for name in UNITS} == UNITS
+    natural = {name: double.data[name].attrs["natural_units"] for name in ("momentum", "k")}
+    assert natural == {"momentum": "m_p c", "k": "Omega0/c"}
 
 
 def test_coordinates(double: Run) -> None:

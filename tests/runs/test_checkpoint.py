@@ -54,7 +54,9 @@ def made_up(setup: Setup) -> Checkpoint:
     output = {"heating_rate": np.array([[np.nan], [-0.0], [1e-300]]), "wave_power": generator.random((3, 1, 2, 2, 8))}
     records = {"heating_rate": generator.random((2, 1)), "wave_power": generator.random((2, 1, 2, 2, 8))}
     blocks = {name: array[:1] for name, array in records.items()}
-    return Checkpoint(states, tallies, 37, [(7, [0, 15, 30], output), (5, [0, 32], records), (37, [0], blocks)])
+    return Checkpoint(
+        states, tallies, 37, [(7, [0, 15, 30], output), (5, [0, 32], records), (37, [0], blocks)], setup.schedule
+    )
 
 
 def read_again(output: Path, setup: Setup, solver: str = "monte-carlo") -> Checkpoint:
@@ -73,7 +75,7 @@ def test_what_is_written_is_read(setup: Setup, written: Path) -> None:
     found, want = read_again(written, setup), made_up(setup)
     assert_same_bits(leaves(found), leaves(want))
     assert jax.tree.structure(found.tallies) == jax.tree.structure(want.tallies)
-    assert found.step == 37
+    assert (found.step, found.schedule) == (37, setup.schedule)
     assert [(tallied, steps) for tallied, steps, _ in found.series] == [(7, [0, 15, 30]), (5, [0, 32]), (37, [0])]
 
 

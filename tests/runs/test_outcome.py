@@ -12,7 +12,7 @@ import xarray as xr
 
 from crmc.config.errors import ConfigError
 from crmc.results.dataset import write_atomically
-from crmc.runs.outcome import BAD_INPUT, DONE, FAILED, INTERRUPTED, STATUS, Outcome, catching_signals, open_result
+from crmc.runs.outcome import BAD_INPUT, DONE, FAILED, INTERRUPTED, STATUS, Outcome, Stop, catching_signals, open_result
 
 SUMMARY = {"name": "made up", "status": "done", "steps": 12, "averages": {"heating_rate": {"value": 2e-30}}}
 
@@ -85,6 +85,30 @@ def test_signals_are_collected() -> None:
         signal.raise_signal(signal.SIGINT)
     assert caught == [signal.SIGINT]
     assert [signal.getsignal(number) for number in numbers] == before
+
+
+@pytest.mark.parametrize("name", ["SIGHUP", "SIGUSR1"])
+def test_signals_of_batch_systems(name: str) -> None:
+    """Collected like the others, unless the process ignores them, as nohup makes it."""
+    number = getattr(signal, name)
+    before = signal.getsignal(number)
+    with catching_signals() as caught:
+        signal.raise_signal(number)
+    assert caught == [number] == [Stop(caught).signal] and signal.getsignal(number) == before
+    signal.signal(number, signal.SIG_IGN)
+    try:
+        with catching_signals() as caught:
+            signal.raise_signal(number)
+        assert caught == [] and Stop(caught).signal == 0 and signal.getsignal(number) == signal.SIG_IGN
+    finally:
+        signal.signal(number, before)
+
+
+def test_the_wall_time_leaves_time_to_save(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At 100 s of 120 s: with saves of 8 s there is time for a step, with saves of 9 s there is not; 3 s are kept."""
+    monkeypatch.setattr("crmc.runs.outcome.time.monotonic", lambda: 100.0)
+    assert not Stop([], 120.0).over(8.0) and Stop([], 120.0).over(9.0)
+    assert not Stop([]).over(1e9)
 
 
 def test_signals_in_another_thread_are_left_alone() -> None:

@@ -191,7 +191,7 @@ def test_dimensions_units_and_attributes(swept: Counted) -> None:
     assert data["mean_free_path"].dims == (*keys, "time", "momentum")
     np.testing.assert_allclose(data[keys[0]], [3.7e12, 7.4e12], rtol=1e-15)
     np.testing.assert_allclose(data[keys[1]], [1e-6, 1.1e-6], rtol=1e-15)
-    assert [data[key].attrs["units"] for key in keys] == ["s", "G"]
+    assert [data[key].attrs["units"] for key in keys] == ["s", "gauss"]
     assert data.sizes["time"] == 1 + -(-STEPS // EVERY)
     for name, variable in data.variables.items():
         assert "long_name" in variable.attrs, name
@@ -272,6 +272,16 @@ def test_interrupt_keeps_what_is_finished(config: Path, tmp_path: Path, monkeypa
     assert data.attrs["status"] == "interrupted"
     assert np.isfinite(data["magnetic_field"].values[:3]).all()
     assert np.isnan(data["magnetic_field"].values[3:]).all()
+
+    calls.clear()
+    caught.clear()
+    monkeypatch.setattr(Sweeper, "run_batch", lambda self, *one: calls.append(one[0]) or original(self, *one))
+    assert call("sweep", config, *over, "-o", output, "--quiet", "--resume", "auto")[0] == 0
+    whole = xr.load_dataset(output)
+    assert calls == [[3, 4, 5], [6]] and list(whole["status"].values) == ["done"] * 7
+    assert np.isfinite(whole["average_heating_rate"].values).all() and whole.attrs["status"] == "done"
+    kept = [name for name in data.data_vars if "damping.linear" in data[name].dims]
+    assert whole[kept].isel({"damping.linear": slice(3)}).equals(data[kept].isel({"damping.linear": slice(3)}))
 
 
 def test_seeds_are_a_dimension(config: Path, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Expand and kick all markers in one kernel (Pallas on Triton), in place of the compiled pass of `scatter`, on a GPU.
 
-The markers of a program pass through registers once: expansion, random words, both kicks, deposits and sums are those
-of the plain pass, made of the same functions.  Tables are read through the caches.  Histograms are added to by atomics,
+The markers of a program pass through registers once: expansion, random words, both kicks and, where they are wanted,
+their mirror images, deposits and sums are those of the plain pass, made of the same functions.  Tables are read through the caches.  Histograms are added to by atomics,
 in copies that few programs share; since all that is added is rounded (`physics.exact`), the order of additions changes
 no bit.  Markers that a kick leaves where they are deposit nothing.
 """
@@ -37,8 +37,8 @@ from crmc.theory.distribution import Background
 #: Markers that a program holds at a time, its warps, most programs, and most copies of the histograms.
 BLOCK, _WARPS, _PROGRAMS, _COPIES = 256, 4, 132 * 8, 132
 _FIELDS = ("birth_momentum", "parallel_momentum", "rise", "volume", "excess")
-#: Entries of the histograms of both directions and helicities.
-_ENTRIES = 4 * (DEPOSIT_CELLS + 1)
+#: Entries of the histograms of kicks and images, both directions and both helicities.
+_ENTRIES = 8 * (DEPOSIT_CELLS + 1)
 
 
 class Kicks(NamedTuple):
@@ -52,6 +52,7 @@ class Kicks(NamedTuple):
     amplitude, spectral_index, turnover: those of the components of F0, (K,)
     sizes: expected sizes of the deposits, and then of every term, (1 + terms,)
     first: number of the direction that kicks first, () integer
+    imaged: 1 where mirror images of the kicks are wanted, else 0, () integer
     begin: number of the first marker of these, by which random words are drawn, () integer
     """
 
@@ -66,6 +67,7 @@ class Kicks(NamedTuple):
     turnover: jax.Array
     sizes: jax.Array
     first: jax.Array
+    imaged: jax.Array
     begin: jax.Array
 
 
@@ -117,10 +119,10 @@ def _with_twin_jvp(fused: Callable[..., Any], plain: Callable[..., Any], primals
 def pass_over(model: Model, arguments: tuple) -> tuple[Markers, jax.Array, tuple]:
     """Return what `ensemble.pass_over` does for the kicks: markers, histograms, and sums (work, exchange).
 
-    arguments: state before, (parameters, lookup, order, nu_dt, b, expected size of the deposits), key data or words of
-        the step, empty histograms, expected sizes of the terms
+    arguments: state before, (parameters, lookup, order, nu_dt, b, whether images are wanted, expected size of the
+        deposits), key data or words of the step, empty histograms, expected sizes of the terms
     """
-    before, (parameters, lookup, order, nu_dt, b, deposited), noise, _, sizes = arguments
+    before, (parameters, lookup, order, nu_dt, b, imaged, deposited), noise, _, sizes = arguments
     kicked = dataclasses.replace(before, markers=None, b=b)
     background = parameters.background
     kicks = Kicks(
@@ -134,15 +136,16 @@ def pass_over(model: Model, arguments: tuple) -> tuple[Markers, jax.Array, tuple
         background.index,
         background.turnover,
         jnp.stack([deposited, *jax.tree.leaves(sizes)]),
-        order[0],
-        jnp.zeros((), jnp.int64),
+        order[0].astype(jnp.int32),
+        imaged.astype(jnp.int32),
+        jnp.zeros((), jnp.int32),
     )
 
     def local(ensemble: tuple, shared: tuple) -> tuple[dict[str, jax.Array], tuple]:
         (markers, words), (table, kicks, key) = ensemble, shared
         count, layout = markers.rise.shape[0], model.layout
         begin = jax.lax.axis_index(_AXIS) * count if layout.devices > 1 else 0
-        kicks = kicks._replace(begin=jnp.asarray(begin, jnp.int32), first=kicks.first.astype(jnp.int32))
+        kicks = kicks._replace(begin=jnp.asarray(begin, jnp.int32))
         halves = (key,) if words is None else (words.astype(jnp.uint32), (words >> jnp.uint64(32)).astype(jnp.uint32))
         changes, *sums = pass_over_kicks(
             markers,
@@ -163,7 +166,7 @@ def pass_over(model: Model, arguments: tuple) -> tuple[Markers, jax.Array, tuple
 def pass_over_kicks(
     markers: Markers, words: tuple[jax.Array, ...], table: jax.Array, kicks: Kicks, *, full_f: bool, interpret: bool
 ) -> tuple[dict[str, jax.Array], jax.Array, tuple[jax.Array, ...]]:
-    """Return the changed fields of the markers, the histograms (2, 2, DEPOSIT_CELLS + 1), and the sums, () each.
+    """Return the changed fields of the markers, the histograms (2, 2, 2, DEPOSIT_CELLS + 1), and the sums, () each.
 
     words: data of the step's random key, (2,) uint32, alone; or the words of both directions, (N,) uint32 each
     table: the ``pairs`` of the look-up of both directions
@@ -194,7 +197,7 @@ def pass_over_kicks(
         name="kicks",
     )
     moved, risen, histograms, sums = run(*operands)
-    histograms = jnp.sum(histograms.reshape(copies, 2, 2, DEPOSIT_CELLS + 1), axis=0)
+    histograms = jnp.sum(histograms.reshape(copies, 2, 2, 2, DEPOSIT_CELLS + 1), axis=0)
     found = jnp.sum(sums.reshape(programs, terms), axis=0)
     return {"parallel_momentum": moved, "rise": risen}, histograms, tuple(found)
 
@@ -222,10 +225,12 @@ def _kernel(*refs: Any, count: int, turns: int, copies: int, given: bool, full_f
         volume, excess = (jnp.where(mine, x, jnp.zeros_like(x)) for x in (volume, excess))
         markers = Markers(y0, parallel, rise, volume, excess)
         both = tuple(ref[place] for ref in words) if given else word_pair((words[0][0], words[0][1]), begin + place)
-        markers, found, added = _stepped(markers, both, small, table, full_f)
-        for cell, weight, moves in added:
+
+        def deposit(cell: jax.Array, weight: jax.Array, moves: jax.Array) -> None:
             spot = (program % copies) * _ENTRIES + cell
             _add(histogram_ref, spot, rounded(weight, sizes[0]), mine & moves, interpret)
+
+        markers, found = _stepped(markers, both, small, table, deposit, full_f)
         triton.store(moved_ref.at[number], markers.parallel_momentum, mask=mine)
         triton.store(rise_ref.at[number], markers.rise, mask=mine)
         return tuple(x + jnp.sum(rounded(y, size)) for x, y, size in zip(sums, found, sizes[1:], strict=True))
@@ -244,13 +249,19 @@ def _add(histograms: Any, spot: jax.Array, weight: jax.Array, mask: jax.Array, i
 
 
 def _stepped(
-    markers: Markers, words: Sequence[jax.Array], small: Kicks, table: Any, full_f: bool
-) -> tuple[Markers, tuple[jax.Array, ...], list[tuple[jax.Array, jax.Array, jax.Array]]]:
-    """Return markers after expansion and kicks, the terms of all sums, and what is added to the histograms.
+    markers: Markers,
+    words: Sequence[jax.Array],
+    small: Kicks,
+    table: Any,
+    deposit: Callable[[jax.Array, jax.Array, jax.Array], None],
+    full_f: bool,
+) -> tuple[Markers, tuple[jax.Array, ...]]:
+    """Return markers after expansion and kicks, and the terms of all sums.
 
     words: random words of direction + and -, (N,) uint32 each
+    deposit: adds weights to the histograms, given the entry and whether it is wanted, (N,) each
     """
-    start, b, first = small.start[0], small.b[0], small.first[0]
+    start, b, first, imaged = small.start[0], small.b[0], small.first[0], small.imaged[0]
     estimator: Any = "full_f" if full_f else "delta_f"
     grid: Any = SimpleNamespace(**{name: small.grid[i] for i, name in enumerate(GRID)})
     nothing: Any = None
@@ -259,27 +270,37 @@ def _stepped(
     state = State(first, markers, nothing, nothing, start, nothing, nothing)
     full = weighing.full(markers)
     state, work = tube.carry(state, full, b)
-    weight = weighing.estimated(state.markers, estimator)
-    exchanged = absolute = jnp.zeros_like(full)
-    added = []
-    for direction in (first, 1 - first):
+
+    def kick_by(i: jax.Array, carry: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
+        parallel, rise, weight, exchanged, absolute = carry
+        # Image, then kick, of one direction and then of the other; without images, two kicks.
+        second, image = i >> imaged, imaged & (1 - (i & 1))
+        direction = jnp.where(second == 0, first, 1 - first)
         forward = direction == 0
+        m = dataclasses.replace(state.markers, parallel_momentum=parallel, rise=rise)
         V, reference = (jnp.where(forward, x[0], x[1]) for x in (small.velocity, small.reference))
-        m = state.markers
         frame = kernel.wave_frame(m.momentum_squared(b), m.parallel_momentum, V)
         lookup: Any = _Tables(table, direction, reference)
         bits = jnp.where(forward, words[0], words[1])
+        bits = jnp.where(image == 1, ~bits, bits)
         kick = kernel.spectrum_kick(grid, lookup, frame, b, small.nu_dt[0], bits)
-        state = kernel.after_kick(state, kick)
-        after = weighing.estimated(state.markers, estimator)
+        moved = kernel.after_kick(dataclasses.replace(state, markers=m), kick).markers
+        after = weighing.estimated(moved, estimator)
         one = full * kernel.energy_change(kick)
-        exchanged, absolute = exchanged + one, absolute + jnp.abs(one)
         # A marker that stays would deposit +w and -w in one place.
         moves = kick.q != frame.q
+        base = 2 * (DEPOSIT_CELLS + 1) * (2 * image + direction)
         for found in deposits(grid, kick, 0.5 * (weight + after), b):
-            cell = 2 * (DEPOSIT_CELLS + 1) * direction.astype(jnp.int32) + found.cell
-            added += [(cell, found.below, moves), (cell + 1, found.above, moves)]
-        weight = after
-    envelope = full - weighing.control(state.markers)
+            deposit(base + found.cell, found.below, moves)
+            deposit(base + found.cell + 1, found.above, moves)
+        kicked = moved.parallel_momentum, moved.rise, after, exchanged + one, absolute + jnp.abs(one)
+        return tuple(jnp.where(image == 1, x, y) for x, y in zip(carry, kicked, strict=True))
+
+    m, nothing_yet = state.markers, jnp.zeros_like(full)
+    carry = m.parallel_momentum, m.rise, weighing.estimated(m, estimator), nothing_yet, nothing_yet
+    carry = jax.lax.fori_loop(0, 2 << imaged, kick_by, carry)
+    m = dataclasses.replace(m, parallel_momentum=carry[0], rise=carry[1])
+    state = dataclasses.replace(state, markers=m)
+    envelope = full - weighing.control(m)
     eps = moment_functions(state)[1]
-    return state.markers, (*work, exchanged, absolute, envelope, envelope * eps, envelope * eps * eps), added
+    return m, (*work, *carry[3:], envelope, envelope * eps, envelope * eps * eps)

@@ -19,6 +19,7 @@ from crmc.physics.state import State
 from crmc.physics.waves import damp, grow, wave_velocities
 from crmc.solvers.monte_carlo import fused, kernel
 from crmc.solvers.monte_carlo.deposits import add_deposits, deposits, empty_histogram, kick_gain
+from crmc.solvers.monte_carlo.images import share_of_kicks
 from crmc.solvers.monte_carlo.tables import Metric, compressed, metric_of
 from crmc.solvers.tally import Tally, empty_tally
 
@@ -73,41 +74,17 @@ def _scatter_spectrum(
     metric, order = metric_of(state, parameters), _order(state)
     lookup = kernel.make_lookup(compressed(parameters.grid, metric, nu_dt), state.markers.rise.dtype)
 
-    def body(state: State, shared: tuple, words: jax.Array, histograms: jax.Array) -> tuple:
-        parameters, lookup, order, nu_dt, b, deposited = shared
-        weighing = state.markers.weighing(parameters.background, state.amplitude)
-        full = weighing.full(state.markers)
-        state, work = tube.carry(state, full, b)
-        V = wave_velocities(state, parameters)
-
-        def kick_by(i: jax.Array, carry: tuple) -> tuple:
-            state, weight, exchanged, histograms = carry
-            direction = order[i]
-            frame, bits = kernel.frame_of_waves(state, V, direction), _half(words, direction)
-            kick = kernel.spectrum_kick(
-                parameters.grid, lookup, frame, b, nu_dt, bits, direction=direction, across=model.broadened
-            )
-            state = kernel.after_kick(state, kick)
-            after = weighing.estimated(state.markers, model.estimator)
-            found = held(deposits(parameters.grid, kick, 0.5 * (weight + after), b), state.step >= 0)
-            histograms = histograms.at[direction].set(add_deposits(histograms[direction], found, deposited))
-            return state, after, _added(exchanged, full, kernel.energy_change(kick)), histograms
-
-        nothing = jnp.zeros_like(full), jnp.zeros_like(full)
-        carry = state, weighing.estimated(state.markers, model.estimator), nothing, histograms
-        state, weight, exchanged, histograms = jax.lax.fori_loop(0, 2, kick_by, carry)
-        control = weight if model.estimator == "delta_f" else weighing.control(state.markers)
-        return _moved(state.markers), histograms, (work, _exchange(state, full, control, exchanged))
-
+    kept, imaged = share_of_kicks(before, parameters, model)
     size = expected_sizes(parameters.background, before.amplitude, b)
     # Of w = W - V F0 a single node takes far less than this; a state so far from F0 loses exactness alone.
     deposited = size.number * (2.0**-13 if model.estimator == "delta_f" else 1.0)
-    shared = parameters, lookup, order, nu_dt, b, deposited
+    shared = parameters, lookup, order, nu_dt, b, imaged, deposited
     sizes = tube.work_sizes(before, parameters), _exchange_sizes(size, state, parameters)
-    markers, histograms, (work, sums) = _passed(model, body, (before, shared, noise, sizes))
+    markers, histograms, (work, sums) = _passed(model, (before, shared, noise, sizes))
     state = tube.add_work(dataclasses.replace(state, markers=markers), before.b, work)
     kicking, V = state.e, wave_velocities(state, parameters)
-    offered = kicking * kick_gain(parameters.grid, kicking, V, histograms, state.b)
+    own, mirrored = (kicking * kick_gain(parameters.grid, kicking, V, x, state.b) for x in histograms)
+    offered = 0.5 * ((1.0 + kept) * own + (1.0 - kept) * mirrored)
     state, damped = damp(state, parameters, model, 0.5 * parameters.dt)
     state, gain = grow(state, offered, parameters, model)
     imbalance = -state.b * sums.exchanged - jnp.sum(gain)
@@ -117,25 +94,66 @@ def _scatter_spectrum(
     return state, tally, _correction(sums, imbalance / state.b), metric
 
 
-def _passed(model: Model, body: Callable[..., Any], arguments: tuple) -> tuple[Markers, jax.Array, tuple]:
-    """Return markers, histograms (2, 2, DEPOSIT_CELLS + 1) and sums of a pass, by the fused kernel where it applies.
+def _passed(model: Model, arguments: tuple) -> tuple[Markers, jax.Array, tuple]:
+    """Return markers, histograms of kicks and images, (2, 2, 2, DEPOSIT_CELLS + 1), and sums of a pass.
 
-    arguments: state before, what ``body`` shares, random key or words, and sizes of the terms
+    By the fused kernel where it applies.
+    arguments: state before, what `_kick_block` shares, random key or words, and sizes of the terms
     """
     before, shared, noise, sizes = arguments
     # The weights of float64 markers have more digits than one sum keeps.
     parts = 2 if before.markers.rise.dtype == jnp.float64 else 1
-    zeros = jnp.stack([jnp.stack([empty_histogram()] * parts)] * 2)
+    zeros = jnp.zeros((2, 2, parts, *empty_histogram().shape))
 
     def plain(arguments: tuple) -> tuple:
         state, shared, noise, zeros, sizes = arguments
         noise = jax.random.wrap_key_data(noise) if noise.dtype == jnp.uint32 else noise
+        body = partial(_kick_block, model)
         markers, histograms, sums = pass_over(model.layout, body, state, shared, noise, zeros, sizes)
-        return markers, jnp.sum(histograms, axis=1), sums
+        return markers, jnp.sum(histograms, axis=2), sums
 
     drawn = jax.random.key_data(noise) if jnp.issubdtype(noise.dtype, jax.dtypes.prng_key) else noise
     given = before, shared, drawn, zeros, sizes
     return fused.with_twin(partial(fused.pass_over, model), plain, given) if fused.applies(model) else plain(given)
+
+
+def _kick_block(model: Model, state: State, shared: tuple, words: jax.Array, histograms: jax.Array) -> tuple:
+    """Expand and kick one block of markers by both directions' waves; see `pass_over`.
+
+    shared: parameters, lookup, order of the directions, nu dt of a particle at rest per unit e, field at the kicks,
+        whether the mirror images of the kicks are wanted (`images`), and the expected size of the deposits
+    histograms: those of kicks and of images for each direction, (2, 2, ...)
+    """
+    parameters, lookup, order, nu_dt, b, imaged, size = shared
+    grid, weighing = parameters.grid, state.markers.weighing(parameters.background, state.amplitude)
+    full = weighing.full(state.markers)
+    state, work = tube.carry(state, full, b)
+    V = wave_velocities(state, parameters)
+
+    def kick_by(i: jax.Array, carry: tuple) -> tuple:
+        state, weight, exchanged, histograms = carry
+        direction, image = order[i // 2], 1 - i % 2
+        frame, bits = kernel.frame_of_waves(state, V, direction), _half(words, direction)
+        bits = jnp.where(image == 1, ~bits, bits)
+        kick = kernel.spectrum_kick(grid, lookup, frame, b, nu_dt, bits, direction=direction, across=model.broadened)
+        moved = kernel.after_kick(state, kick)
+        after = weighing.estimated(moved.markers, model.estimator)
+        found = held(deposits(grid, kick, 0.5 * (weight + after), b), state.step >= 0)
+        histograms = histograms.at[image, direction].set(add_deposits(histograms[image, direction], found, size))
+        kicked = moved, after, _added(exchanged, full, kernel.energy_change(kick))
+        # An image is only looked at.
+        kept = jax.tree.map(lambda x, y: jnp.where(image == 1, y, x), kicked, (state, weight, exchanged))
+        return *kept, histograms
+
+    def if_wanted(i: jax.Array, carry: tuple) -> tuple:
+        return jax.lax.cond((i % 2 == 1) | imaged, kick_by, lambda _, carry: carry, i, carry)
+
+    nothing = jnp.zeros_like(full), jnp.zeros_like(full)
+    carry = state, weighing.estimated(state.markers, model.estimator), nothing, histograms
+    # Image, then kick, of one direction and then of the other: one compiled copy serves all four.
+    state, weight, exchanged, histograms = jax.lax.fori_loop(0, 4, if_wanted, carry)
+    control = weight if model.estimator == "delta_f" else weighing.control(state.markers)
+    return _moved(state.markers), histograms, (work, _exchange(state, full, control, exchanged))
 
 
 def _scatter_constant(
