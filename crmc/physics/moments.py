@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from crmc.physics.ensemble import BlockResult, pass_over
+from crmc.physics.exact import FARTHEST
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.spectrum import wave_energy_unit
 from crmc.physics.state import State
@@ -92,6 +93,7 @@ class Sums(NamedTuple):
     number: sum W.
     flux: sum w v_par.
     gap: sum w p v (3 mu^2 - 1)/2 over the markers in the 90-degree gap, with w of delta_f.
+    heavy: number of markers with |W| > `exact.FARTHEST` V F0(y0), whose sums might not be exact.
     """
 
     first: tuple[jax.Array, ...]
@@ -99,6 +101,7 @@ class Sums(NamedTuple):
     number: jax.Array
     flux: jax.Array
     gap: jax.Array
+    heavy: jax.Array
 
 
 def ensemble_sums(state: State, parameters: Parameters, model: Model) -> Sums:
@@ -109,22 +112,31 @@ def ensemble_sums(state: State, parameters: Parameters, model: Model) -> Sums:
         weight = estimator_weight(state, parameters, model)
         terms = [weight * x for x in phi]
         m = state.markers
-        full = m.weight(parameters.background, state.amplitude)
+        weighing = m.weighing(parameters.background, state.amplitude)
+        full, at_birth = weighing.full(m), jnp.sum(weighing.parts, axis=-1)
         flux = weight * m.parallel_momentum * jax.lax.rsqrt(1.0 + m.momentum_squared(state.b))
         in_gap = jnp.abs(m.parallel_momentum) < parameters.grid.x_gap * state.b
-        control = m.control_weight(parameters.background, state.amplitude)
+        control = weighing.control(m)
         sums = Sums(
             first=tuple(terms),
             energy=full * phi[1],
             number=full,
             flux=flux,
             gap=jnp.where(in_gap, control, 0.0) * (phi[2] - phi[3]),
+            heavy=jnp.where(jnp.abs(full) > FARTHEST * at_birth, 1.0, 0.0),
         )
         return {}, histograms, sums
 
     number, energy, _ = expected_sizes(parameters.background, state.amplitude, state.b)
     # p v mu^2 and p v (1 - mu^2)/2 are at most 2 eps, and speeds at most 1.
-    sizes = Sums(first=(number, energy, energy, energy), energy=energy, number=number, flux=number, gap=energy)
+    sizes = Sums(
+        first=(number, energy, energy, energy),
+        energy=energy,
+        number=number,
+        flux=number,
+        gap=energy,
+        heavy=jnp.asarray(float(state.markers.rise.size)),
+    )
     return pass_over(model.layout, body, state, parameters, sizes=sizes)[2]
 
 

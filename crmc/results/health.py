@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from crmc.physics.exact import FARTHEST
 from crmc.physics.parameters import Model
 
 #: Variables that stay finite in a sound run; the first of them is named where several fail in one row.
@@ -106,3 +107,14 @@ def coarse(rows: Mapping[str, np.ndarray], coarsest: float) -> str:
     if peak > coarsest:
         return f"nu_max dt reached {peak:.2g}; lower run.scattering_per_step or set run.time_step"
     return ""
+
+
+def inexact(rows: Mapping[str, np.ndarray]) -> str:
+    """Return a line where markers are so heavy that sums over them might not be exact (`physics.exact`), else ""."""
+    heavy = int(np.nanmax(rows["heavy_markers"], initial=0.0))
+    if heavy == 0:
+        return ""
+    return (
+        f"{heavy} markers have more than {FARTHEST:g} times the weight of F0: with another number of devices the last "
+        "digits may differ"
+    )

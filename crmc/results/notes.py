@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,14 +18,14 @@ _DRIVEN, _ABOVE_SEED = 1e-3, 100.0
 
 
 def notes(
-    setup: Setup, averages: Mapping[str, Any], spectra: Mapping[str, Estimate], too_coarse: str = ""
+    setup: Setup, averages: Mapping[str, Any], spectra: Mapping[str, Estimate], remarks: Sequence[str] = ()
 ) -> list[str]:
     """Return a line on each thing that a reader of the result should know; none on most.
 
-    averages, spectra: from `results.averages`; too_coarse: from `health.coarse`
+    averages, spectra: from `results.averages`; remarks: from `Observed.remarks`
     """
     found = [*_on_output(setup), *_on_replicas(setup), *_on_averages(setup, averages), *_on_spectrum(setup, spectra)]
-    return [too_coarse, *found] if too_coarse else found
+    return [*remarks, *found]
 
 
 def driven(power: np.ndarray, seed: float) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from crmc.results.averages import Records
-from crmc.results.health import Trouble, coarse, first_trouble, missing_energy
+from crmc.results.health import Trouble, coarse, first_trouble, inexact, missing_energy
 from crmc.results.replicas import physical
 from crmc.setup.setup import Setup
 
@@ -65,3 +65,8 @@ class Observed:
     def too_coarse(self) -> str:
         """Return advice where steps were too long, else ""."""
         return coarse(self.records.values, self.coarsest)
+
+    def remarks(self) -> list[str]:
+        """Return a line on all that makes the rows less than exact."""
+        found = [self.too_coarse(), "" if self.exact else inexact(self.records.values)]
+        return [line for line in found if line]

@@ -58,7 +58,7 @@ def track(seen: Observed) -> Track:
         return Track(times, k, values, {}, {}, FAILED, trouble.text, setup.time_step)
     records = seen.recorded()
     found, means = averages(records), spectra(records)
-    remarks = notes(setup, found, means, seen.too_coarse())
+    remarks = notes(setup, found, means, seen.remarks())
     return Track(times, k, values, found, means, DONE, "; ".join(remarks), setup.time_step)
 
 

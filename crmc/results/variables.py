@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from crmc.physics.exact import FARTHEST
 from crmc.physics.waves import MOMENTA
 from crmc.units import PARSEC, SPEED_OF_LIGHT, CodeUnits
 
@@ -62,6 +63,12 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     ),
     "number_cosmic_rays": ((), "cm-3", "density", "number of cosmic rays x B0/B, full weights"),
     "number_entered": ((), "cm-3", "density", "number that came in by injection and gradient, x B0/B"),
+    "heavy_markers": (
+        (),
+        "1",
+        "one",
+        f"markers with more than {FARTHEST:g} times the weight of F0: with any, last digits may depend on the devices",
+    ),
     "number_residual": ((), "1", "one", "change of the number less what came in, relative to that at t = 0"),
     "work_external": ((), "erg cm-3", "energy", "work on the surroundings, int P d(B0/B)"),
     "scattering_frequency": (
@@ -102,7 +109,14 @@ ESTIMATED = (
     "growth_rate",
 )
 #: Variables of which the replica with the largest absolute value counts; of all others their mean does.
-LARGEST = ("energy_residual", "number_residual", "energy_imbalance", "max_scattering_per_step", "balancing_correction")
+LARGEST = (
+    "energy_residual",
+    "number_residual",
+    "energy_imbalance",
+    "max_scattering_per_step",
+    "balancing_correction",
+    "heavy_markers",
+)
 #: Variables averaged over the last half of a run bin by bin.
 AVERAGED = ("wave_power", "growth_rate")
 

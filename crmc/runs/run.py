@@ -147,7 +147,7 @@ def _finish(runner: Runner, files: Files, code: int, message: str) -> Outcome:
     setup, stepper, seen = runner.setup, runner.stepper, runner.observed()
     records, too_coarse = seen.recorded(), seen.too_coarse()
     means = spectra(records)
-    remarks = notes(setup, averages(records), means, too_coarse)
+    remarks = notes(setup, averages(records), means, seen.remarks())
     size = runner.replicas * setup.state.markers.rise.size
     status = {
         "status": STATUS[code],

@@ -53,6 +53,7 @@ def row_of(
         "ledger": ledger(store, state),
         "number_cosmic_rays": sums.number,
         "number_entered": books.entered,
+        "heavy_markers": sums.heavy,
     }
 
 

@@ -15,6 +15,7 @@ def rows(steps, **changed):
     """Rows of two replicas, ones in code units; changed: value of both replicas in each row."""
     made = {name: np.ones((len(steps), 2, *(SIZES[dim] for dim in dims))) for name, (dims, *_) in VARIABLES.items()}
     made |= {"ledger": np.ones((len(steps), 2)), "number_entered": np.zeros((len(steps), 2))}
+    made["heavy_markers"] = np.zeros((len(steps), 2))
     made["max_scattering_per_step"] = np.full((len(steps), 2), 0.1)
     return Rows(list(steps), made | {name: np.array([value] * 2, float).T for name, value in changed.items()})
 

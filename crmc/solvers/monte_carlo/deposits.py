@@ -23,6 +23,7 @@ from crmc.physics.exact import in_two_parts, rounded
 from crmc.physics.spectrum import CELLS_PER_OCTAVE, DEPOSIT_CELLS, DEPOSIT_OCTAVES, SIGNS, SpectrumGrid
 from crmc.solvers.monte_carlo.kernel import Kick
 from crmc.solvers.monte_carlo.tables import deposited
+from crmc.theory.distribution import Background
 
 
 def _deposit_position(x: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -80,15 +81,33 @@ def deposits(grid: SpectrumGrid, kick: Kick, weight: jax.Array, b: jax.Array) ->
     return at(kick.q, weight), at(kick.frame.q, -weight)
 
 
-def add_deposits(histogram: jax.Array, found: Sequence[Deposit], size: jax.Array) -> jax.Array:
+def node_sizes(grid: SpectrumGrid, background: Background, amplitude: jax.Array, b: jax.Array) -> jax.Array:
+    """Return the sizes of the deposits of both helicities at every node, (2 (DEPOSIT_CELLS + 1),) [code].
+
+    What F0 weighs whose p can be at the lower node of the cell below: since p falls behind y0 b^(1/3) and may exceed it
+    only by a factor max(1, b^(1/2)), and little by kicks, twice that y0.  A kick deposits a weight in two places.
+    amplitude: of the components of F0, (K,) [code]; b: field at the kicks, ()
+    """
+    y, dy = background.quadrature()
+    weights = 2.0 * background.density(amplitude, y) * y**2 * dy
+    above = jnp.cumsum(weights[::-1])[::-1]
+    least = grid.x_deposit * b / (2.0 * jnp.maximum(1.0, jnp.sqrt(b)))
+    place = jnp.searchsorted(y, least.at[0].set(0.0)) - 1
+    size = above[jnp.clip(place, 0, y.size - 1)]
+    return jnp.concatenate([size, size])
+
+
+def add_deposits(histogram: jax.Array, found: Sequence[Deposit], sizes: jax.Array) -> jax.Array:
     """Return ``histogram`` with the deposits ``found`` added, in its shape [code].
 
-    histogram: (2, DEPOSIT_CELLS + 1), or two of them, (2, 2, DEPOSIT_CELLS + 1), whose sum has twice the digits
-    size: expected sum of all weights, for which additions are exact (`physics.exact`), () [code]
+    histogram: (2, DEPOSIT_CELLS + 1), or two of them, (2, 2, DEPOSIT_CELLS + 1), whose sum has more digits
+    sizes: expected sums of all weights at every node, for which additions are exact (`physics.exact`), from `node_sizes`
     """
     count, nodes = math.prod(histogram.shape[:-2]), 2 * (DEPOSIT_CELLS + 1)
     flat = histogram.reshape(-1)
     for one in found:
+        # Of the lower node for both: multiples of its quantum are multiples of the next one's.
+        size = sizes[one.cell]
         for cell, weight in ((one.cell, one.below), (one.cell + 1, one.above)):
             parts = (rounded(weight, size),) if count == 1 else in_two_parts(weight, size)
             for place, part in enumerate(parts):

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from crmc.physics.exact import rounded
+from crmc.physics.exact import in_two_parts
 from crmc.physics.linear import solve_positive
 from crmc.physics.markers import Markers
 from crmc.physics.parameters import Parameters
@@ -57,7 +57,9 @@ def resonant_histogram(
     b: jax.Array,
     size: jax.Array | float = 0.0,
 ) -> jax.Array:
-    """Return the sums of ``weight``/(g x') and ``envelope``/(g x') by helicity, p' and q, `histogram_shape` [code].
+    """Return the sums of ``weight``/(g x') and ``envelope``/(g x') by helicity, p' and q, in two parts [code].
+
+    Shape (2, *histogram_shape()).  The parts are to be added last: each is exact, their sum is not.
 
     Rows are uniform in ln p', cells in ln x', x' = x - x_low + x_gap, which 1/(g x') makes the measure of the volume:
     ln q without scattering in the gap, else even in q towards q = 0.  Markers outside of what is scattered take no
@@ -84,8 +86,10 @@ def resonant_histogram(
     shape = histogram_shape()
     empty = jnp.zeros(math.prod(shape[1:]))
     size = size / grid.x_gap
-    sums = [empty.at[index].add(rounded(share * x, size), mode="promise_in_bounds") for x in (weight, envelope)]
-    return jnp.stack(sums).reshape(shape)
+    # Two parts: what resonates at the smallest k is a tiny part of all.
+    parts = zip(*(in_two_parts(share * x, size) for x in (weight, envelope)), strict=True)
+    sums = [[empty.at[index].add(x, mode="promise_in_bounds") for x in part] for part in parts]
+    return jnp.stack([jnp.stack(part) for part in sums]).reshape(2, *shape)
 
 
 def histogram_shape() -> tuple[int, int, int, int]:

@@ -31,11 +31,11 @@ from crmc.physics.spectrum import CELLS, DEPOSIT_CELLS, ROWS
 from crmc.physics.state import State
 from crmc.physics.waves import wave_velocities
 from crmc.solvers.monte_carlo import kernel
-from crmc.solvers.monte_carlo.deposits import deposits
+from crmc.solvers.monte_carlo.deposits import Deposit, deposits
 from crmc.theory.distribution import Background
 
 #: Markers that a program holds at a time, its warps, most programs, and most copies of the histograms.
-BLOCK, _WARPS, _PROGRAMS, _COPIES = 256, 4, 132 * 8, 132
+BLOCK, _WARPS, _PROGRAMS, _COPIES = 256, 4, 132 * 8, 66
 _FIELDS = ("birth_momentum", "parallel_momentum", "rise", "volume", "excess")
 #: Entries of the histograms of kicks and images, both directions and both helicities.
 _ENTRIES = 8 * (DEPOSIT_CELLS + 1)
@@ -50,7 +50,8 @@ class Kicks(NamedTuple):
     reference: e_ref of both directions, (2,)
     grid: values of `GRID`, (5,)
     amplitude, spectral_index, turnover: those of the components of F0, (K,)
-    sizes: expected sizes of the deposits, and then of every term, (1 + terms,)
+    nodes: expected sizes of the deposits at every node, (2 (DEPOSIT_CELLS + 1),)
+    sizes: expected sizes of every term, (terms,)
     first: number of the direction that kicks first, () integer
     imaged: 1 where mirror images of the kicks are wanted, else 0, () integer
     begin: number of the first marker of these, by which random words are drawn, () integer
@@ -65,6 +66,7 @@ class Kicks(NamedTuple):
     amplitude: jax.Array
     spectral_index: jax.Array
     turnover: jax.Array
+    nodes: jax.Array
     sizes: jax.Array
     first: jax.Array
     imaged: jax.Array
@@ -119,10 +121,10 @@ def _with_twin_jvp(fused: Callable[..., Any], plain: Callable[..., Any], primals
 def pass_over(model: Model, arguments: tuple) -> tuple[Markers, jax.Array, tuple]:
     """Return what `ensemble.pass_over` does for the kicks: markers, histograms, and sums (work, exchange).
 
-    arguments: state before, (parameters, lookup, order, nu_dt, b, whether images are wanted, expected size of the
-        deposits), key data or words of the step, empty histograms, expected sizes of the terms
+    arguments: state before, (parameters, lookup, order, nu_dt, b, whether images are wanted, sizes of the deposits
+        at every node), key data or words of the step, empty histograms, expected sizes of the terms
     """
-    before, (parameters, lookup, order, nu_dt, b, imaged, deposited), noise, _, sizes = arguments
+    before, (parameters, lookup, order, nu_dt, b, imaged, nodes), noise, _, sizes = arguments
     kicked = dataclasses.replace(before, markers=None, b=b)
     background = parameters.background
     kicks = Kicks(
@@ -135,7 +137,8 @@ def pass_over(model: Model, arguments: tuple) -> tuple[Markers, jax.Array, tuple
         before.amplitude,
         background.index,
         background.turnover,
-        jnp.stack([deposited, *jax.tree.leaves(sizes)]),
+        nodes,
+        jnp.stack(jax.tree.leaves(sizes)),
         order[0].astype(jnp.int32),
         imaged.astype(jnp.int32),
         jnp.zeros((), jnp.int32),
@@ -173,7 +176,7 @@ def pass_over_kicks(
     full_f: whether the estimator sums full weights
     interpret: whether to interpret the kernel, where there is no GPU
     """
-    count, dtype, terms = markers.rise.shape[0], markers.rise.dtype, kicks.sizes.shape[0] - 1
+    count, dtype, terms = markers.rise.shape[0], markers.rise.dtype, kicks.sizes.shape[0]
     blocks = pl.cdiv(count, BLOCK)
     programs = min(_PROGRAMS, blocks)
     copies, turns = min(_COPIES, programs), pl.cdiv(blocks, programs)
@@ -214,8 +217,8 @@ def _kernel(*refs: Any, count: int, turns: int, copies: int, given: bool, full_f
         refs[len(small) : len(small) + 1 + given],
         refs[len(small) + 1 + given :],
     )
-    program, terms = pl.program_id(0), small.sizes.shape[0] - 1
-    sizes, begin = [small.sizes[i] for i in range(1 + terms)], small.begin[0]
+    program, terms = pl.program_id(0), small.sizes.shape[0]
+    sizes, begin = [small.sizes[i] for i in range(terms)], small.begin[0]
 
     def turn(i: jax.Array, sums: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
         number = (program * turns + i) * BLOCK + jnp.arange(BLOCK, dtype=jnp.int32)
@@ -226,14 +229,15 @@ def _kernel(*refs: Any, count: int, turns: int, copies: int, given: bool, full_f
         markers = Markers(y0, parallel, rise, volume, excess)
         both = tuple(ref[place] for ref in words) if given else word_pair((words[0][0], words[0][1]), begin + place)
 
-        def deposit(cell: jax.Array, weight: jax.Array, moves: jax.Array) -> None:
-            spot = (program % copies) * _ENTRIES + cell
-            _add(histogram_ref, spot, rounded(weight, sizes[0]), mine & moves, interpret)
+        def deposit(base: jax.Array, found: Deposit, moves: jax.Array) -> None:
+            spot, size = (program % copies) * _ENTRIES + base + found.cell, small.nodes[found.cell]
+            _add(histogram_ref, spot, rounded(found.below, size), mine & moves, interpret)
+            _add(histogram_ref, spot + 1, rounded(found.above, size), mine & moves, interpret)
 
         markers, found = _stepped(markers, both, small, table, deposit, full_f)
         triton.store(moved_ref.at[number], markers.parallel_momentum, mask=mine)
         triton.store(rise_ref.at[number], markers.rise, mask=mine)
-        return tuple(x + jnp.sum(rounded(y, size)) for x, y, size in zip(sums, found, sizes[1:], strict=True))
+        return tuple(x + jnp.sum(rounded(y, size)) for x, y, size in zip(sums, found, sizes, strict=True))
 
     sums = jax.lax.fori_loop(0, turns, turn, (jnp.zeros((), jnp.float64),) * terms)
     for i, x in enumerate(sums):
@@ -253,13 +257,13 @@ def _stepped(
     words: Sequence[jax.Array],
     small: Kicks,
     table: Any,
-    deposit: Callable[[jax.Array, jax.Array, jax.Array], None],
+    deposit: Callable[[jax.Array, Deposit, jax.Array], None],
     full_f: bool,
 ) -> tuple[Markers, tuple[jax.Array, ...]]:
     """Return markers after expansion and kicks, and the terms of all sums.
 
     words: random words of direction + and -, (N,) uint32 each
-    deposit: adds weights to the histograms, given the entry and whether it is wanted, (N,) each
+    deposit: adds to the histograms, given the first entry of one of them, what is added, and where that is wanted, (N,)
     """
     start, b, first, imaged = small.start[0], small.b[0], small.first[0], small.imaged[0]
     estimator: Any = "full_f" if full_f else "delta_f"
@@ -291,8 +295,7 @@ def _stepped(
         moves = kick.q != frame.q
         base = 2 * (DEPOSIT_CELLS + 1) * (2 * image + direction)
         for found in deposits(grid, kick, 0.5 * (weight + after), b):
-            deposit(base + found.cell, found.below, moves)
-            deposit(base + found.cell + 1, found.above, moves)
+            deposit(base, found, moves)
         kicked = moved.parallel_momentum, moved.rise, after, exchanged + one, absolute + jnp.abs(one)
         return tuple(jnp.where(image == 1, x, y) for x, y in zip(carry, kicked, strict=True))
 

@@ -119,7 +119,7 @@ def functional_sample(
     before, after = padded(before, count), padded(after, count)
     words = jnp.pad(words, (0, count - words.shape[0]))
     before, after, words = held((before, after, words), state.step >= 0)
-    return spread(model.layout, local, (before, after, words), shared)[1]
+    return jnp.sum(spread(model.layout, local, (before, after, words), shared)[1], axis=1)
 
 
 def _words(m: Markers, step: jax.Array) -> jax.Array:
@@ -196,7 +196,7 @@ class _ShortSteps(NamedTuple):
         return jax.lax.fori_loop(0, 2, kick_by, (self.drive(state), histogram))
 
     def histogram(self, kick: kernel.Kick, before: State, after: State) -> jax.Array:
-        """Return the histogram of f before and after a kick in the frame of its waves, `functional.histogram_shape`."""
+        """Return the histogram of f before and after a kick in the frame of its waves, in two parts."""
         background = self.parameters.background
 
         def weights(q: jax.Array, markers: Markers) -> tuple[jax.Array, jax.Array]:
@@ -207,7 +207,7 @@ class _ShortSteps(NamedTuple):
         both = jax.tree.map(lambda *x: jnp.stack(x), before.markers, after.markers)
         frame = kick.frame._replace(q=q)
         found = jax.vmap(weights)(q, both)
-        size = expected_sizes(background, before.amplitude, before.b).number
+        size = 2.0 * MEASURING * expected_sizes(background, before.amplitude, before.b).number
         return functional.resonant_histogram(self.parameters.grid, background, frame, *found, before.b, size)
 
 
@@ -221,7 +221,7 @@ def _relaxed_histogram(
     span: jax.Array,
     model: Model,
 ) -> jax.Array:
-    """Carry the markers of ``state`` on in short steps, then return the histogram of f.
+    """Carry the markers of ``state`` on in short steps, then return the histogram of f of each direction in two parts.
 
     table: that of both directions, stacked
     words, nu_dt, ratio, span: as in `_ShortSteps`
@@ -235,7 +235,7 @@ def _relaxed_histogram(
         return jax.lax.cond(i < relaxing + MEASURING, lambda: short.take(i, carry, relaxing), lambda: carry)
 
     # A fixed number of steps, the last ones idle: a loop of dynamic length has no derivative in reverse mode.
-    carry = (state, jnp.zeros((2, *functional.histogram_shape())))
+    carry = (state, jnp.zeros((2, 2, *functional.histogram_shape())))
     return jax.lax.fori_loop(0, RELAXING * MOST_REFINED + MEASURING, step, carry)[1]
 
 

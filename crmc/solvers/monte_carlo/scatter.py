@@ -18,7 +18,7 @@ from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
 from crmc.physics.waves import damp, grow, wave_velocities
 from crmc.solvers.monte_carlo import fused, kernel
-from crmc.solvers.monte_carlo.deposits import add_deposits, deposits, empty_histogram, kick_gain
+from crmc.solvers.monte_carlo.deposits import add_deposits, deposits, empty_histogram, kick_gain, node_sizes
 from crmc.solvers.monte_carlo.images import share_of_kicks
 from crmc.solvers.monte_carlo.tables import Metric, compressed, metric_of
 from crmc.solvers.tally import Tally, empty_tally
@@ -76,9 +76,8 @@ def _scatter_spectrum(
 
     kept, imaged = share_of_kicks(before, parameters, model)
     size = expected_sizes(parameters.background, before.amplitude, b)
-    # Of w = W - V F0 a single node takes far less than this; a state so far from F0 loses exactness alone.
-    deposited = size.number * (2.0**-13 if model.estimator == "delta_f" else 1.0)
-    shared = parameters, lookup, order, nu_dt, b, imaged, deposited
+    nodes = node_sizes(parameters.grid, parameters.background, before.amplitude, b)
+    shared = parameters, lookup, order, nu_dt, b, imaged, nodes
     sizes = tube.work_sizes(before, parameters), _exchange_sizes(size, state, parameters)
     markers, histograms, (work, sums) = _passed(model, (before, shared, noise, sizes))
     state = tube.add_work(dataclasses.replace(state, markers=markers), before.b, work)
@@ -121,10 +120,10 @@ def _kick_block(model: Model, state: State, shared: tuple, words: jax.Array, his
     """Expand and kick one block of markers by both directions' waves; see `pass_over`.
 
     shared: parameters, lookup, order of the directions, nu dt of a particle at rest per unit e, field at the kicks,
-        whether the mirror images of the kicks are wanted (`images`), and the expected size of the deposits
+        whether the mirror images of the kicks are wanted (`images`), and the sizes of the deposits at every node
     histograms: those of kicks and of images for each direction, (2, 2, ...)
     """
-    parameters, lookup, order, nu_dt, b, imaged, size = shared
+    parameters, lookup, order, nu_dt, b, imaged, sizes = shared
     grid, weighing = parameters.grid, state.markers.weighing(parameters.background, state.amplitude)
     full = weighing.full(state.markers)
     state, work = tube.carry(state, full, b)
@@ -139,7 +138,7 @@ def _kick_block(model: Model, state: State, shared: tuple, words: jax.Array, his
         moved = kernel.after_kick(state, kick)
         after = weighing.estimated(moved.markers, model.estimator)
         found = held(deposits(grid, kick, 0.5 * (weight + after), b), state.step >= 0)
-        histograms = histograms.at[image, direction].set(add_deposits(histograms[image, direction], found, size))
+        histograms = histograms.at[image, direction].set(add_deposits(histograms[image, direction], found, sizes))
         kicked = moved, after, _added(exchanged, full, kernel.energy_change(kick))
         # An image is only looked at.
         kept = jax.tree.map(lambda x, y: jnp.where(image == 1, y, x), kicked, (state, weight, exchanged))

@@ -27,7 +27,7 @@ def gain_of_kicks(grid, rays, amplitude, m, weight, V, nu_dt):
     def body(i, total):
         kick = spectrum_kick(grid, make_lookup(table, frame.q.dtype), frame, b, nu_dt, jnp.full(COUNT, words[i]))
         after = apply(m, kick, b).control_weight(rays, amplitude)
-        return add_deposits(total, deposits(grid, kick, 0.5 * (weight + after), b), jnp.zeros(()))
+        return add_deposits(total, deposits(grid, kick, 0.5 * (weight + after), b), jnp.zeros(empty_histogram().size))
 
     histogram = jax.lax.fori_loop(0, words.size, body, empty_histogram())
     return kick_gain(grid, e[None], V[None], histogram[None] / words.size, b)[0]
@@ -66,7 +66,7 @@ def test_deposit_sums_to_the_energy_of_the_kicks():
     bits = jnp.asarray(np.random.default_rng(2).integers(0, 2**32, 8192, dtype=np.uint32))
     kick = spectrum_kick(grid, make_lookup(table, frame.q.dtype), frame, b, nu_dt, bits)
     weight = jnp.asarray(np.random.default_rng(3).normal(size=8192))
-    histogram = add_deposits(empty_histogram(), deposits(grid, kick, weight, b), jnp.zeros(()))
+    histogram = add_deposits(empty_histogram(), deposits(grid, kick, weight, b), jnp.zeros(empty_histogram().size))
     given = jnp.sum(e * kick_gain(grid, e[None], V[None], histogram[None], b)[0], axis=-1)
     for i, s in enumerate(SIGNS):
         share = jnp.where(frame.sign == s, weight * energy_change(kick), 0.0)
