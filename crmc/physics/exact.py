@@ -6,9 +6,13 @@ rounds, and any order gives the same bits, atomic additions of a GPU included.  
 float64 rather than in integers: they have derivatives in both modes, of which rounding is no part; a NaN stays one; and
 a sum that outgrows its range loses the independence of order, not its value.
 
-The range cannot be outgrown while no marker's |W| is more than `FARTHEST` V F0(y0), F0 at its birth: then |w| is at most
-V F0(y) more, and all sums are within 2^HEADROOM of the sizes stated for F0, since p v mu^2 <= 2 eps and a step's kicks
-change the energy by at most 4 v_A p.  Rows count the markers beyond (`heavy_markers`), and a run that has any says so.
+The range cannot be outgrown while no marker's |W| is more than `FARTHEST` V F0(y0), F0 at its birth: then |w| is at
+most V F0(y) more, and all sums are within 2^HEADROOM of the sizes stated for F0, since p v mu^2 <= 2 eps and a step's
+kicks change the energy by at most 4 v_A p.  Rows count the markers beyond (`heavy_markers`), and a run that has any
+says so.
+
+Exact sums do not make two programs equal: where XLA compiles single operations otherwise, entries may differ in their
+last digit.  It does so for one device and for several, not for every set-up.
 """
 
 from __future__ import annotations

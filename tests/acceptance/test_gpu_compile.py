@@ -58,7 +58,7 @@ CORE = {"functional": False, "coarse_grain": False}
 
 @pytest.mark.parametrize(
     ("switches", "kernel", "launches", "bytes_"),
-    [(CORE, "plain", 165, 1040), (CORE, "fused", 80, 120), ({}, "fused", 95, 180)],
+    [(CORE, "plain", 180, 700), (CORE, "fused", 85, 120), ({}, "fused", 95, 180)],
     ids=["core", "fused core", "fused step"],
 )
 def test_step(switches: dict[str, bool], kernel: Any, launches: int, bytes_: int) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from crmc.physics.parameters import Model
-from crmc.results.health import coarse, first_trouble
+from crmc.results.health import coarse, first_trouble, inexact
 
 STEPS = [0, 15, 30, 45]
 
@@ -106,3 +106,13 @@ def test_coefficients_that_do_not_conserve_energy_may_change_it():
     changed = rows(ledger=at(1, 1.5))
     assert first_trouble(changed, STEPS, Model(), 2.0, conserves=False) is None
     assert first_trouble(changed, STEPS, Model(), 2.0) is not None
+
+
+def test_heavy_markers_are_told():
+    """The most of any row and replica, in words; nothing where there are none."""
+    assert inexact(rows(heavy_markers=np.zeros((4, 2)))) == ""
+    heavy = np.array([[0.0, 0.0], [3.0, 0.0], [0.0, 7.0], [1.0, 1.0]])
+    want = (
+        "7 markers have more than 8 times the weight of F0: with another number of devices the last digits may differ"
+    )
+    assert inexact(rows(heavy_markers=heavy)) == want

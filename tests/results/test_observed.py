@@ -1,5 +1,7 @@
 """What a run has measured: the earliest failure of its three series of rows, and what averages are made of."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from support.run_cases import small
@@ -59,6 +61,14 @@ def test_advice_comes_from_the_records():
     """The largest of all records counts."""
     found = observed(records={"max_scattering_per_step": [0.1, 0.2, 0.75, 0.2, 0.1, 0.1, 0.1]})
     assert found.too_coarse().startswith("nu_max dt reached 0.75;")
+    assert found.remarks() == [found.too_coarse()]
+
+
+def test_remarks_name_heavy_markers():
+    """Of any record, and not in a run without markers."""
+    found = observed(records={"heavy_markers": [0, 0, 2, 0, 0, 0, 0]})
+    assert [line.split(" have")[0] for line in found.remarks()] == ["2 markers"]
+    assert dataclasses.replace(found, exact=True).remarks() == []
 
 
 def test_units_and_steps_of_what_is_recorded():

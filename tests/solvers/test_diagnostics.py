@@ -136,3 +136,17 @@ def test_scattering_without_a_spectrum(scattering, nu):
 def test_every_value_is_a_variable_of_results():
     """The names of a row are variables of a result file, but for the ledger, of which results keep the change alone."""
     assert set(row(COUNT)[0]) - set(VARIABLES) == {"ledger"}
+
+
+def test_heavy_markers_are_counted():
+    """Of markers with 8.1, -8.1 and 7.9 times F0's weight at birth two are beyond 8; of a run's markers none."""
+    state, parameters, model = setup()
+    m = state.markers
+    at_birth = m.volume * parameters.background.density(state.amplitude, m.birth_momentum)
+    excess = at_birth[:3] * jnp.asarray([7.1, -9.1, 6.9])
+    far = dataclasses.replace(m, excess=m.excess.at[:3].set(excess.astype(m.excess.dtype)))
+    tally = empty_tally(state.e, jnp.zeros(()))
+    for markers, count in ((m, 0.0), (far, 2.0)):
+        now = dataclasses.replace(state, markers=markers)
+        found = row_of(now, tally, jnp.asarray(1), parameters, model, jnp.ones(state.e.shape))
+        assert float(found["heavy_markers"]) == count

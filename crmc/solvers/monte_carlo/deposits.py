@@ -84,24 +84,25 @@ def deposits(grid: SpectrumGrid, kick: Kick, weight: jax.Array, b: jax.Array) ->
 def node_sizes(grid: SpectrumGrid, background: Background, amplitude: jax.Array, b: jax.Array) -> jax.Array:
     """Return the sizes of the deposits of both helicities at every node, (2 (DEPOSIT_CELLS + 1),) [code].
 
-    What F0 weighs whose p can be at the lower node of the cell below: since p falls behind y0 b^(1/3) and may exceed it
-    only by a factor max(1, b^(1/2)), and little by kicks, twice that y0.  A kick deposits a weight in two places.
+    What F0 weighs whose p can be at the lowest node of the octave: twice the y0 that p = y0 max(1, b^(1/2)) asks for,
+    since expansion takes p no farther and kicks change it little.  A kick deposits a weight in two places.
     amplitude: of the components of F0, (K,) [code]; b: field at the kicks, ()
     """
     y, dy = background.quadrature()
     weights = 2.0 * background.density(amplitude, y) * y**2 * dy
-    above = jnp.cumsum(weights[::-1])[::-1]
-    least = grid.x_deposit * b / (2.0 * jnp.maximum(1.0, jnp.sqrt(b)))
-    place = jnp.searchsorted(y, least.at[0].set(0.0)) - 1
-    size = above[jnp.clip(place, 0, y.size - 1)]
-    return jnp.concatenate([size, size])
+    least = grid.x_gap * b * 2.0 ** np.arange(DEPOSIT_OCTAVES) / (2.0 * jnp.maximum(1.0, jnp.sqrt(b)))
+    # Down to the last node of the quadrature below, and all in the first octave, which holds what is below it.
+    counts = (jnp.append(y[1:], jnp.inf) >= least[:, None]) | (np.arange(DEPOSIT_OCTAVES) == 0)[:, None]
+    size = jnp.sum(jnp.where(counts, weights, 0.0), axis=-1)
+    nodes = jnp.append(jnp.repeat(size, CELLS_PER_OCTAVE), size[-1])
+    return jnp.concatenate([nodes, nodes])
 
 
 def add_deposits(histogram: jax.Array, found: Sequence[Deposit], sizes: jax.Array) -> jax.Array:
     """Return ``histogram`` with the deposits ``found`` added, in its shape [code].
 
     histogram: (2, DEPOSIT_CELLS + 1), or two of them, (2, 2, DEPOSIT_CELLS + 1), whose sum has more digits
-    sizes: expected sums of all weights at every node, for which additions are exact (`physics.exact`), from `node_sizes`
+    sizes: expected sums of all weights at every node, for which additions are exact, from `node_sizes`
     """
     count, nodes = math.prod(histogram.shape[:-2]), 2 * (DEPOSIT_CELLS + 1)
     flat = histogram.reshape(-1)

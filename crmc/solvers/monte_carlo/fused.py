@@ -1,9 +1,9 @@
 """Expand and kick all markers in one kernel (Pallas on Triton), in place of the compiled pass of `scatter`, on a GPU.
 
 The markers of a program pass through registers once: expansion, random words, both kicks and, where they are wanted,
-their mirror images, deposits and sums are those of the plain pass, made of the same functions.  Tables are read through the caches.  Histograms are added to by atomics,
-in copies that few programs share; since all that is added is rounded (`physics.exact`), the order of additions changes
-no bit.  Markers that a kick leaves where they are deposit nothing.
+their mirror images, deposits and sums are those of the plain pass, made of the same functions.  Tables are read through
+the caches.  Histograms are added to by atomics, in copies that few programs share; since all that is added is rounded
+(`physics.exact`), the order of additions changes no bit.  Markers that a kick leaves where they are deposit nothing.
 """
 
 from __future__ import annotations

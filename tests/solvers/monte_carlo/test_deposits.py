@@ -10,9 +10,10 @@ from support.growth_cases import BINS, V_A, case, deviation_and_limit, gauss_wor
 from support.kick_cases import COUNT, ensemble, smeared_growth
 from support.spectrum_cases import scattering_table
 
-from crmc.physics.markers import initial_markers
+from crmc.physics.exact import FARTHEST, HEADROOM
+from crmc.physics.markers import expand, initial_markers
 from crmc.physics.spectrum import SIGNS, wave_energy_unit
-from crmc.solvers.monte_carlo.deposits import add_deposits, deposits, empty_histogram, kick_gain
+from crmc.solvers.monte_carlo.deposits import add_deposits, deposits, empty_histogram, kick_gain, node_sizes
 from crmc.solvers.monte_carlo.kernel import apply, energy_change, make_lookup, spectrum_kick, wave_frame
 
 
@@ -73,3 +74,28 @@ def test_deposit_sums_to_the_energy_of_the_kicks():
         want = -float(b * jnp.sum(share))
         assert float(given[i]) == pytest.approx(want, abs=1e-12 * float(b * jnp.sum(jnp.abs(share))))
         assert abs(want) > 1e-3 * float(b * jnp.sum(jnp.abs(share)))
+
+
+@pytest.mark.parametrize("b_now", [1.0, 0.1, 4.0])
+def test_no_node_outgrows_its_range(b_now):
+    """Markers of `FARTHEST` times F0's weight, after expansion and kicks to any q: |w| summed at every node.
+
+    It is within 2^HEADROOM of the stated size, and the size falls with F0: at high q it is a tiny part of the total.
+    """
+    rays, amplitude, _ = case("kappa")
+    grid, b, V, nu_dt = geometry(), jnp.asarray(b_now), jnp.asarray(0.01), jnp.asarray(3000.0)
+    m = expand(initial_markers(8192, rays, amplitude, dtype=np.float64), jnp.ones(()), b)
+    at_birth = m.volume * rays.density(amplitude, m.birth_momentum)
+    weight = FARTHEST * at_birth + m.weighing(rays, amplitude).envelope(m)
+    e = jnp.full((2, BINS), 1e-4)
+    table = scattering_table(grid, e, V, b, nu_dt, jnp.asarray(1e-12))
+    frame = wave_frame(m.momentum_squared(b), m.parallel_momentum, V)
+    bits = jnp.asarray(np.random.default_rng(2).integers(0, 2**32, 8192, dtype=np.uint32))
+    kick = spectrum_kick(grid, make_lookup(table, frame.q.dtype), frame, b, nu_dt, bits)
+    found = [one._replace(below=abs(one.below), above=abs(one.above)) for one in deposits(grid, kick, weight, b)]
+    total = np.asarray(add_deposits(empty_histogram(), found, jnp.zeros(empty_histogram().size))).ravel()
+    sizes = np.asarray(node_sizes(grid, rays, amplitude, b))
+    assert np.all(total <= 2.0**HEADROOM * sizes)
+    assert sizes[0] == pytest.approx(float(jnp.sum(at_birth)), rel=0.02)
+    assert np.all(np.diff(sizes[: sizes.size // 2]) <= 0.0)
+    assert sizes.min() < 1e-3 * sizes[0]
