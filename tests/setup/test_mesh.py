@@ -12,12 +12,15 @@ from crmc.setup.arrays import shape_of, start_of
 from crmc.setup.mesh import CELLS, cells_of, model_on_mesh, schedule_on_mesh, steps_on_mesh
 from crmc.setup.schedule import Schedule
 
-AUTO = {"run__time_step": "auto"}
+AUTO = {"run__time_step": "auto", "run__scattering_per_step": 0.2}
 
 
 def test_steps():
-    """A quarter of the markers' steps, rounded up, where dt is automatic; all of them where it is given."""
+    """Steps of nu dt = 0.8, at most four of the markers', rounded up, where dt is automatic; all where it is given."""
     assert [steps_on_mesh(small(**AUTO), steps) for steps in (1, 4, 5, 100)] == [1, 1, 2, 25]
+    for scattering, want in ((0.1, 25), (0.4, 50), (0.8, 100), (1.6, 100)):
+        config = small(run__time_step="auto", run__scattering_per_step=scattering)
+        assert steps_on_mesh(config, 100) == want
     assert [steps_on_mesh(small(), steps) for steps in (1, 100)] == [1, 100]
 
 
