@@ -49,7 +49,7 @@ LONGEST = (
     "physics/test_ensemble",
     "solvers/test_simulate",
     "physics/test_tube",
-    "results/test_figures",
+    "results/figures/test_files",
     "acceptance/test_notebooks",
     "solvers/monte_carlo/test_samples",
     "acceptance/test_combined",
