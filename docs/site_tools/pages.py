@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -199,21 +198,34 @@ This page is what `--help` prints.
 
 def commands_page() -> str:
     """Return the page on every command and option, as ``--help`` prints them."""
-    overview = _help()
-    names = re.findall(r"^    ([a-z]+) ", overview, re.MULTILINE)
-    with ThreadPoolExecutor() as pool:
-        texts = list(pool.map(_help, names))
+    overview, *texts = _helps()
+    names = re.findall(r"^    ([a-z]+)(?: |$)", overview, re.MULTILINE)
     lines = [_COMMANDS, _block(overview)]
     for name, text in zip(names, texts, strict=True):
         lines += ["", f"## crmc {name}", "", _block(text)]
     return "\n".join(lines) + "\n"
 
 
-def _help(*command: str) -> str:
-    """Return what a command prints for ``--help``."""
+#: Prints what every command prints for ``--help``, with a mark between.
+_HELPS = """
+import contextlib, io, re
+from crmc.cli.main import main
+out = io.StringIO()
+with contextlib.redirect_stdout(out):
+    main(["--help"])
+    for name in re.findall(r"^    ([a-z]+)(?: |$)", out.getvalue(), re.MULTILINE):
+        print(chr(12), end="")
+        main([name, "--help"])
+print(out.getvalue())
+"""
+
+
+def _helps() -> list[str]:
+    """Return the help of crmc, and of each of its commands."""
+    # In a process of its own: its width is that of the page.
     environment = os.environ | {"COLUMNS": "100", "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
-    words = [sys.executable, "-m", "crmc", *command, "--help"]
-    return subprocess.run(words, capture_output=True, text=True, check=True, env=environment).stdout
+    words = [sys.executable, "-c", _HELPS]
+    return subprocess.run(words, capture_output=True, text=True, check=True, env=environment).stdout.split("\f")
 
 
 def _block(text: str) -> str:
