@@ -12,6 +12,7 @@ import xarray as xr
 
 from crmc.config.config import parse_config
 from crmc.config.errors import ConfigError
+from crmc.machine.platforms import require_platform
 from crmc.results.dataset import ADVICE
 from crmc.setup.arrays import shape_of, start_of
 from crmc.setup.predictions import predict
@@ -90,6 +91,10 @@ def _balance(data: xr.Dataset) -> np.ndarray | None:
         return None
     shape = shape_of(config)
     if not shape.predicts or data.sizes.get("k") != config.waves.bins:
+        return None
+    try:
+        require_platform()
+    except ConfigError:  # where results are read, there may be nothing to run on
         return None
     with jax.enable_x64(True):
         start = start_of(config, shape)

@@ -98,3 +98,14 @@ def test_balance_of_theory() -> None:
     assert drawn_from(data.isel(k=slice(0, 3)), "run.nc").balance is None
     undamped = valid() | {"damping": {}}
     assert drawn_from(synthetic().assign_attrs(config=tomli_w.dumps(undamped)), "run.nc").balance is None
+
+
+def test_figures_need_no_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where JAX has no platform the spectrum of theory is absent, and nothing else."""
+
+    def missing() -> None:
+        raise ConfigError("JAX_PLATFORMS = cuda: JAX cannot use it here")
+
+    monkeypatch.setattr("crmc.results.drawn.require_platform", missing)
+    found = drawn_from(synthetic(), "run.nc")
+    assert found.balance is None and found.theory

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from crmc.results.colours import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY
 from crmc.results.drawn import Drawn
-from crmc.results.figures.frame import WAVE, Panel, curve, level, over_time, quantity
+from crmc.results.figures.frame import WAVE, Panel, band, curve, level, over_time, quantity
 
 
 def pressures(result: Drawn) -> Figure | None:
@@ -132,12 +132,14 @@ def scattering(result: Drawn) -> Figure | None:
     def draw(axes: Axes, name: str, ylabel: str, values: np.ndarray) -> None:
         axes.set_yscale("log")
         errors = result.get(f"{name}_stderr", ("time", "momentum"))
-        errors = np.full(values.shape, np.nan) if errors is None else errors
+        errors = np.zeros(values.shape) if errors is None else np.nan_to_num(errors)
         colours = (BLUE, ORANGE, GREEN, PURPLE, RED)
         momenta = result.data["momentum"].values
-        for p, column, error, colour in zip(momenta, values.T, errors.T, colours, strict=False):
+        for p, column, colour in zip(momenta, values.T, colours, strict=False):
             positive = np.where(column > 0.0, column, np.nan)
-            curve(axes, result.time, positive, error, color=colour, label=f"$p = {p:g}\\ m_p c$")
+            curve(axes, result.time, positive, color=colour, label=f"$p = {p:g}\\ m_p c$")
+        for p, column, error, colour in zip(momenta, values.T, errors.T, colours, strict=False):
+            band(axes, result.time, np.nan_to_num(column), error, colour)
             if (level := result.predicted(f"{name}_p{p:g}")) is not None:
                 axes.axhline(level, color=colour, linestyle="--", linewidth=1.0)
         if f"{name}_p1" in result.theory:

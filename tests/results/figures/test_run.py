@@ -104,3 +104,12 @@ def test_scattering_has_bands(result: Drawn) -> None:
     top = (result.data["scattering_frequency"] + error).max("time")
     for i in range(3):
         assert band(panel, i)[:, 1].max() == pytest.approx(float(top[i]), rel=1e-12)
+
+
+@pytest.mark.filterwarnings("error")
+def test_constant_scattering_is_seen(result: Drawn) -> None:
+    """Lines that are constant, with errors of 0: the axis has room about them, without a warning."""
+    constant = 0.0 * result.data["scattering_frequency"] + 1e-9
+    figure = scattering(changed(result, scattering_frequency=constant, scattering_frequency_stderr=0.0 * constant))
+    low, high = drawn(figure)[0].get_ylim()
+    assert low < 0.5e-9 and high > 2e-9
