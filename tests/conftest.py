@@ -50,6 +50,7 @@ LONGEST = (
     "solvers/test_simulate",
     "physics/test_tube",
     "results/figures/test_files",
+    "acceptance/test_notebooks",
     "solvers/monte_carlo/test_samples",
     "acceptance/test_combined",
     "solvers/monte_carlo/test_gap",
