@@ -14,7 +14,7 @@ from support.run_cases import compiled_once
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))
 #: Those that take seconds; the others, of half a minute each, run with `-m full`.
-QUICK = ("paper", "drift_and_expansion")
+QUICK = ("paper", "closure")
 #: Largest size of a notebook with its outputs [bytes].
 LARGEST = 200_000
 
