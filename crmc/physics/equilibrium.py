@@ -20,6 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from crmc.physics.flow import Stretch
 from crmc.physics.initial import Tabulated
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.spectrum import SIGNS
@@ -90,7 +91,9 @@ def equilibrium_spectrum(
     weight = (_power(parameters, amplitude, model, tau_B, x) * dlnx / grid.knot)[..., None] * basis
 
     def iterate(_: jax.Array, e: jax.Array) -> jax.Array:
-        damping = parameters.damping.rate(grid, e, jnp.ones(()), model.nonlinear_landau, parameters.nu_coefficient)
+        damping = parameters.damping.rate(
+            grid, e, Stretch(jnp.ones(())), model.nonlinear_landau, parameters.nu_coefficient
+        )
         total = jnp.einsum("nj,dhj->dhn", basis, e)
         # Square root of the ratio of growth to damping: damping itself may rise in proportion to e.
         ratio = jnp.einsum("dhn,dhnj->dhj", 1.0 / jnp.where(total > 0.0, total, 1.0), weight) / damping

@@ -51,20 +51,20 @@ def estimator_weight(state: State, parameters: Parameters, model: Model) -> jax.
 def moment_functions(state: State) -> tuple[jax.Array, ...]:
     """Return 1, kinetic energy, p v mu^2 and p v (1 - mu^2)/2 of every marker, (N,) each [m_p c^2]."""
     m = state.markers
-    p2 = m.momentum_squared(state.b)
+    p2 = m.momentum_squared(state.density)
     gamma = jnp.sqrt(1.0 + p2)
-    par2, perp2 = m.parallel_momentum**2, m.perpendicular_squared(state.b)
+    par2, perp2 = m.parallel_momentum**2, m.perpendicular_squared(state.density)
     return jnp.ones_like(p2), p2 / (gamma + 1.0), par2 / gamma, 0.5 * perp2 / gamma
 
 
 def background_moments(state: State, parameters: Parameters) -> Moments:
     """Return the moments of F0 by quadrature."""
-    f0 = parameters.background.moments(state.amplitude, state.b)
+    f0 = parameters.background.moments(state.amplitude, state.density)
     return Moments(f0.number, f0.energy, f0.pressure, f0.pressure)
 
 
 class Sums(NamedTuple):
-    """Sums over the ensemble of one state, per unit length of tube (density/b), each () float64 [code].
+    """Sums over the ensemble of one state, per unit length of tube at t = 0 (density/rho), () float64 each [code].
 
     w is the estimator's weight, W the full one, phi the four moment functions, in the order of `Moments`.
     first: sum w phi_a, 4 entries.
@@ -90,8 +90,8 @@ def ensemble_sums(state: State, parameters: Parameters, model: Model) -> Sums:
         terms = [weight * x for x in phi]
         m = state.markers
         full = m.weight(parameters.background, state.amplitude)
-        flux = weight * m.parallel_momentum * jax.lax.rsqrt(1.0 + m.momentum_squared(state.b))
-        in_gap = jnp.abs(m.parallel_momentum) < parameters.grid.x_gap * state.b
+        flux = weight * m.parallel_momentum * jax.lax.rsqrt(1.0 + m.momentum_squared(state.density))
+        in_gap = jnp.abs(m.parallel_momentum) < parameters.grid.x_gap * state.resonance
         control = m.control_weight(parameters.background, state.amplitude)
         sums = Sums(
             first=tuple(terms),
@@ -121,14 +121,14 @@ def ensemble_moments(state: State, parameters: Parameters, model: Model) -> Mome
 
 def moments_of(sums: Sums, state: State, parameters: Parameters, model: Model) -> Moments:
     """Return the moments of a state by the model's estimator from `ensemble_sums` of the state."""
-    sampled = Moments(*(state.b * x for x in sums.first))
+    sampled = Moments(*(state.density * x for x in sums.first))
     if model.estimator == "full_f":
         return sampled
     return Moments(*(a + b for a, b in zip(sampled, background_moments(state, parameters), strict=True)))
 
 
 class Energies(NamedTuple):
-    """Energies of cosmic rays (by their full weights), waves, gas and field per unit length of tube, () each [code]."""
+    """Energies of cosmic rays (by their full weights), waves, gas and field, per unit length at t = 0, () each."""
 
     cosmic_rays: jax.Array
     waves: jax.Array
@@ -145,9 +145,9 @@ def energies_of(sums: Sums, state: State, parameters: Parameters) -> Energies:
     """Return the energies of a state from `ensemble_sums` of the state."""
     return Energies(
         cosmic_rays=sums.energy,
-        waves=wave_energy(state, parameters) / state.b,
-        gas=state.gas_pressure / (parameters.adiabatic_index - 1.0) / state.b,
-        field=0.5 * parameters.alfven_speed**2 * state.b,
+        waves=wave_energy(state, parameters) / state.density,
+        gas=state.gas_pressure / (parameters.adiabatic_index - 1.0) / state.density,
+        field=0.5 * parameters.alfven_speed**2 * state.resonance,
     )
 
 

@@ -59,17 +59,18 @@ class Deposit(NamedTuple):
     above: jax.Array
 
 
-def deposits(grid: SpectrumGrid, kick: Kick, weight: jax.Array, b: jax.Array) -> tuple[Deposit, Deposit]:
+def deposits(grid: SpectrumGrid, kick: Kick, weight: jax.Array, unit: jax.Array) -> tuple[Deposit, Deposit]:
     """Return the deposits of ``weight`` at q' and of minus ``weight`` at q, each shared linearly between two nodes.
 
     A q' < 0 lies in the other hemisphere, where the other helicity scatters.  Below the first node the weight falls
     to zero at q = 0, as Psi does.
     weight: wbar of each marker, (N,) [code]
+    unit: momentum of x = 1, `Stretch.resonance`, () [m_p c]
     """
 
     def at(q: jax.Array, weight: jax.Array) -> Deposit:
         base = jnp.where(kick.frame.sign * q < 0.0, DEPOSIT_CELLS + 1, 0)
-        x = jnp.abs(q) * (1.0 / (grid.x_gap * b)).astype(q.dtype)
+        x = jnp.abs(q) * (1.0 / (grid.x_gap * unit)).astype(q.dtype)
         cell, upper = _deposit_position(x)
         weight = weight * jnp.minimum(x, 1.0)
         share = weight * upper
@@ -93,6 +94,7 @@ def kick_gain(grid: SpectrumGrid, e: jax.Array, V: jax.Array, histogram: jax.Arr
     e: wave power that made the kicks, (2, 2, bins)
     V: phase velocities of both directions' waves, (2,) [c]
     histogram: from `add_deposits` for each direction, (2, 2, DEPOSIT_CELLS + 1) [code]
+    b: B/B0, (); its square is density times unit
     """
     gamma = 1.0 / jnp.sqrt(1.0 - V**2)
     return -(gamma * V * b * b)[:, None, None] * SIGNS[:, None] * deposited(grid, e, histogram)

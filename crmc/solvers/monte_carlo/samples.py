@@ -18,6 +18,7 @@ import numpy as np
 
 from crmc.physics import gradient, markers
 from crmc.physics.ensemble import excerpt, joined, spread
+from crmc.physics.flow import Stretch
 from crmc.physics.markers import Markers, padded
 from crmc.physics.parameters import MOST_REFINED, Model, Parameters
 from crmc.physics.state import State
@@ -62,12 +63,12 @@ def _sample_size(state: State, model: Model) -> int:
 
 
 def functional_of(
-    sample: Sample, start: jax.Array, state: State, metric: Metric, parameters: Parameters, model: Model
+    sample: Sample, start: Stretch, state: State, metric: Metric, parameters: Parameters, model: Model
 ) -> jax.Array:
     """Return the `functional_sample` of a step, or zeros where none is due, (2, *functional.histogram_shape()).
 
     sample: markers at the start of the step, from `take_sample`
-    start: B/B0 at the start of the step, half a step before the kicks
+    start: deformation of the tube at the start of the step, half a step before the kicks
     state: state after the kicks
     metric: that of the waves that kicked; those of ``state`` have grown by the kicks
     """
@@ -78,8 +79,8 @@ def functional_of(
         after = joined(model.layout, shares)
         parallel, rise = joined(model.layout, sample.changing)
         before = dataclasses.replace(after, parallel_momentum=parallel, rise=rise)
-        before = markers.expand(before, start, state.b)
-        return functional_sample(before, after, state, metric, parameters, model, (state.b / start) ** 2)
+        before = markers.expand(before, start, state.stretch)
+        return functional_sample(before, after, state, metric, parameters, model, start)
 
     return jax.lax.cond(sample.due, measured, lambda: jnp.zeros((2, *functional.histogram_shape())))
 
@@ -91,13 +92,13 @@ def functional_sample(
     metric: Metric,
     parameters: Parameters,
     model: Model,
-    b_ratio: jax.Array,
+    start: Stretch,
 ) -> jax.Array:
     """Return a histogram of f in the frames of both directions' waves, (2, *functional.histogram_shape()).
 
     before, after: n markers before and after the kicks of one step, at the field of ``state``
     metric: that of the waves that kick them
-    b_ratio: factor by which b changes in a step
+    start: deformation of the tube half a step before that of ``state``
     """
     refinement = parameters.cadence.functional_refinement
     nu_dt = parameters.nu_coefficient * state.b * parameters.dt / refinement
@@ -113,7 +114,8 @@ def functional_sample(
         return (), _relaxed_histogram(state, words, parameters, table, nu_dt, ratio, span, model)
 
     span = gradient.gradient_now(state, parameters) * parameters.dt / refinement
-    shared = rest, parameters, table, nu_dt, b_ratio ** (1.0 / refinement), span
+    changes = jax.tree.map(lambda x, y: ((x / y) ** 2) ** (1.0 / refinement), state.stretch, start)
+    shared = rest, parameters, table, nu_dt, changes, span
     count = -(-words.shape[0] // model.layout.devices) * model.layout.devices
     before, after = padded(before, count), padded(after, count)
     words = jnp.pad(words, (0, count - words.shape[0]))
@@ -138,7 +140,7 @@ class _ShortSteps(NamedTuple):
     velocity: phase velocities of both directions' waves, (2,) [c]
     lookup: look-up of the metric of both directions
     nu_dt: scattering per short step of a marker at rest per unit e
-    ratio: factor by which b changes in a short step
+    ratio: factors by which B and the length change in a short step
     span: length of a short step in units of the gradient's, dt/L [1/c]
     """
 
@@ -146,7 +148,7 @@ class _ShortSteps(NamedTuple):
     velocity: jax.Array
     lookup: kernel.Lookup
     nu_dt: jax.Array
-    ratio: jax.Array
+    ratio: Stretch
     span: jax.Array
     parameters: Parameters
     model: Model
@@ -160,7 +162,7 @@ class _ShortSteps(NamedTuple):
             self.parameters.grid,
             self.lookup,
             frame,
-            state.b,
+            state.resonance,
             self.nu_dt,
             bits,
             direction=d,
@@ -173,10 +175,11 @@ class _ShortSteps(NamedTuple):
         m = state.markers
         if self.model.gradient:
             full = m.weight(self.parameters.background, state.amplitude)
-            change = gradient.gain(m, full, state.b, self.span)
+            change = gradient.gain(m, full, state.density, self.span)
             m = dataclasses.replace(m, excess=m.excess + change.astype(m.rise.dtype))
-        b = state.b * self.ratio
-        return dataclasses.replace(state, b=b, markers=markers.expand(m, state.b, b))
+        new = jax.tree.map(jnp.multiply, state.stretch, self.ratio)
+        m = markers.expand(m, state.stretch, new)
+        return dataclasses.replace(state, b=new.b, length=new.length, markers=m)
 
     def take(self, i: jax.Array, carry: tuple[State, jax.Array], relaxing: jax.Array) -> tuple[State, jax.Array]:
         """Return the state after short step ``i``, and the histogram: with f of each kick from step ``relaxing`` on."""
@@ -199,13 +202,13 @@ class _ShortSteps(NamedTuple):
 
         def weights(q: jax.Array, markers: Markers) -> tuple[jax.Array, jax.Array]:
             frame = kick.frame._replace(q=q)
-            return functional.wave_frame_weight(background, before.amplitude, frame, markers, before.b)
+            return functional.wave_frame_weight(background, before.amplitude, frame, markers, before.density)
 
         q = jnp.stack([kick.frame.q, kick.q])
         both = jax.tree.map(lambda *x: jnp.stack(x), before.markers, after.markers)
         frame = kick.frame._replace(q=q)
         found = jax.vmap(weights)(q, both)
-        return functional.resonant_histogram(self.parameters.grid, background, frame, *found, before.b)
+        return functional.resonant_histogram(self.parameters.grid, background, frame, *found, before.stretch)
 
 
 def _relaxed_histogram(
@@ -214,7 +217,7 @@ def _relaxed_histogram(
     parameters: Parameters,
     table: ScatteringTable,
     nu_dt: jax.Array,
-    ratio: jax.Array,
+    ratio: Stretch,
     span: jax.Array,
     model: Model,
 ) -> jax.Array:
