@@ -54,6 +54,18 @@ MODES = {
         "scattering": {"model": "constant", "frequency": "1e-7 1/s"},
         "damping": {},
     },
+    "flow": {
+        "expansion": {
+            "mode": "flow",
+            "history": "rates",
+            "rate_along": f"{-1 / TAU} 1/s",
+            "rate_across": f"{0.2 / TAU} 1/s",
+        },
+        **SOURCE,
+        "drift": {"gradient_length": "10 pc"},
+        "scattering": {"gap": "broadened"},
+        "run": {"coarse_grain_interval": f"{20 * DT} s"},
+    },
 }
 
 run = functools.partial(jax.jit, static_argnums=5)(MONTE_CARLO.advance)

@@ -72,6 +72,44 @@ def test_late_heating_is_exact():
     assert exact == pytest.approx(float(theory.heating(*arguments)), rel=1e-2)  # B is 0.3 % lower by now
 
 
+#: A shortening and a mixed flow of the same 1/tau_eff = 2 (across - along) as the tube of SLOW, 2/(7.4e14 s).
+SHEARED = {
+    "shortening": {"expansion__rate_along": f"{-1 / 7.4e14} 1/s"},
+    "mixed": {"expansion__rate_along": f"{1 / 7.4e14} 1/s", "expansion__rate_across": f"{2 / 7.4e14} 1/s"},
+}
+
+
+@pytest.mark.parametrize("name", SHEARED)
+def test_shear_alone_heats(name):
+    """Flows of one tau_eff heat as the tube does to 0.2 %, each at its own v_A and P_c, with one spectrum to 0.5 %."""
+    flow = {"expansion__mode": "flow", "expansion__history": "rates", "expansion__timescale": None}
+    found = []
+    for changes in ({}, flow | SHEARED[name]):
+        setup = prepared(16, 96, **(SLOW | changes | {"run__time_step": "2e9 s"}))
+        state, _ = go(setup, 450)
+        state, tally = go(setup, 50, state=state)
+        found.append((*heating(setup, state, tally, 50), np.asarray(state.e[0, 0])))
+    (tube, exact, waves), (mean, expected, waves_too) = found
+    assert mean / expected == pytest.approx(tube / exact, rel=1e-3)
+    assert mean == pytest.approx(expected, rel=5e-3)
+    print(mean / expected, tube / exact, expected / exact, np.max(np.abs(waves_too / waves - 1)))
+    assert abs(expected / exact - 1.0) > 1e-3
+    np.testing.assert_allclose(waves_too, waves, rtol=1e-2)
+
+
+def test_isotropic_flow_leaves_f_isotropic():
+    """df is zero to 1e-13 of F0 where nothing scatters, after lengths have grown by 10 %; a tube's would be 0.3 F0."""
+    rates = {"expansion__rate_along": "1e-10 1/s", "expansion__rate_across": "1e-10 1/s"}
+    still = {"expansion__mode": "flow", "expansion__history": "rates", "expansion__timescale": None}
+    setup = prepared(**still, **rates, waves__start="seed", run__duration="1e9 s")
+    model = dataclasses.replace(setup.model, scattering="none")
+    state, _ = go(dataclasses.replace(setup, model=model), 50)
+    m = state.markers
+    f0 = setup.parameters.background.density(state.amplitude, m.birth_momentum)
+    assert float(state.length) == pytest.approx(math.exp(0.1), rel=1e-12)
+    assert float(jnp.max(jnp.abs(m.excess / (m.volume * f0)))) < 1e-13
+
+
 def test_flat_start_relaxes_to_the_equilibrium():
     """A flat spectrum and the equilibrium one, 20 % apart after a while, end within 1 % of each other."""
     setup = prepared(**SLOW)
