@@ -33,6 +33,7 @@ def row_of(
     else:
         spectral = jnp.asarray(jnp.nan)
     store, books = energies_of(sums, state, parameters), state.books
+    row |= {} if state.length is None else {"length": state.length}
     return row | {
         "magnetic_field": state.b,
         "gas_pressure": state.gas_pressure,

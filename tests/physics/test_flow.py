@@ -227,7 +227,9 @@ def in_other_units(setup):
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_a_step_knows_what_is_now_alone(solver):
     """Steps at rest do not depend on the lengths at t = 0: p_par, e and rows of results, to 1e-9, in both solvers."""
-    config = driven(run__duration="4e8 s", damping__nonlinear_landau="local", damping__turbulent_dissipation="1e-3 cm2/s3")
+    config = driven(
+        run__duration="4e8 s", damping__nonlinear_landau="local", damping__turbulent_dissipation="1e-3 cm2/s3"
+    )
     setup = build(config, solver=solver, cells=(12, 32))
     model = dataclasses.replace(setup.model, expansion="none")
     state = dataclasses.replace(setup.state, b=jnp.asarray(FIELD))

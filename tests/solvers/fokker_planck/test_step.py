@@ -81,20 +81,19 @@ SHEARED = {
 
 @pytest.mark.parametrize("name", SHEARED)
 def test_shear_alone_heats(name):
-    """Flows of one tau_eff heat as the tube does to 0.2 %, each at its own v_A and P_c, with one spectrum to 0.5 %."""
+    """Flows of one tau_eff heat as the tube does to 1e-3, each at its own v_A and P_c, with one spectrum to 3e-3."""
     flow = {"expansion__mode": "flow", "expansion__history": "rates", "expansion__timescale": None}
     found = []
     for changes in ({}, flow | SHEARED[name]):
-        setup = prepared(16, 96, **(SLOW | changes | {"run__time_step": "2e9 s"}))
-        state, _ = go(setup, 450)
-        state, tally = go(setup, 50, state=state)
-        found.append((*heating(setup, state, tally, 50), np.asarray(state.e[0, 0])))
+        setup = prepared(**(SLOW | changes | {"run__time_step": "4e9 s"}))
+        state, _ = go(setup, 225)
+        state, tally = go(setup, 25, state=state)
+        found.append((*heating(setup, state, tally, 25), np.asarray(state.e[0, 0])))
     (tube, exact, waves), (mean, expected, waves_too) = found
     assert mean / expected == pytest.approx(tube / exact, rel=1e-3)
     assert mean == pytest.approx(expected, rel=5e-3)
-    print(mean / expected, tube / exact, expected / exact, np.max(np.abs(waves_too / waves - 1)))
     assert abs(expected / exact - 1.0) > 1e-3
-    np.testing.assert_allclose(waves_too, waves, rtol=1e-2)
+    np.testing.assert_allclose(waves_too, waves, rtol=3e-3)
 
 
 def test_isotropic_flow_leaves_f_isotropic():
