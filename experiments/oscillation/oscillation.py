@@ -123,9 +123,7 @@ def lost_amplitude(cycles: Sequence[Cycle]) -> float:
 
 def table(cycles: Sequence[Cycle]) -> None:
     """Print a line for each oscillation."""
-    print(
-        f"{'P_c':>9} {'amplitude':>10} {'of v_A/c':>9} {'period [s]':>11} {'steps':>7} {'ratio':>7} {'largest':>9} {'work':>6}"
-    )
+    print("      P_c  amplitude  of v_A/c  period [s]   steps   ratio   largest   work")
     for one in cycles:
         config = one.config
         print(
@@ -150,16 +148,17 @@ def draw(cycles: Sequence[Cycle], path: str) -> None:
         last = chosen[-1]
         phase = (np.arange(last.b.size) + 0.5) / last.b.size
         middle.plot(phase, last.heating, color=colour, label=label)
-        right.plot(np.log(last.b) / SPEED, last.anisotropy / SPEED, color=colour, label=label)
+        log_b, anisotropy = (np.append(x, x[0]) / SPEED for x in (np.log(last.b), last.anisotropy))
+        right.plot(log_b, anisotropy, color=colour, label=label)
     x = np.geomspace(1.0, 60.0, 200)
     lost = lost_amplitude(cycles)
     left.plot(x, np.maximum(0.0, 1.0 - lost / x), color="grey", ls="--", label=f"1 - {lost:.2f} $(v_A/c)/A$")
     left.set(xlabel="amplitude of ln B, in $v_A/c$", ylabel="heating/mean of steady rates", ylim=(-0.05, 1.2))
     middle.plot(phase, np.abs(np.cos(2.0 * np.pi * phase)), color="grey", ls="--", label="steady rate")
-    middle.set(xlabel="phase of the widest oscillation", ylabel="heating/steady at the largest rate")
+    middle.set(xlabel="phase of the widest oscillation", ylabel="heating/steady at the largest rate", ylim=(-0.6, 1.1))
     right.set(xlabel="$\\ln(B/B_0)$ in $v_A/c$", ylabel="$\\Delta P/P_c$ in $v_A/c$")
-    for axes in (left, middle, right):
-        axes.legend(fontsize=8)
+    for axes, place in ((left, "upper left"), (middle, "lower left"), (right, "center")):
+        axes.legend(fontsize=8, loc=place)
     figure.savefig(path, dpi=120)
 
 
