@@ -59,7 +59,8 @@ def _table(expansion: Expansion, unit: Real) -> Table:
     cubics = [_cubics(times, np.asarray(column), expansion.interpolation) for column in expansion.columns]
     # Powers of the time go from seconds to code units.
     powers = unit ** jnp.arange(3.0, -1.0, -1.0)[:, None]
-    return Table(times / unit, *(cubic * powers for cubic in cubics))
+    along, across = (jnp.asarray(cubic) * powers for cubic in cubics)
+    return Table(jnp.asarray(times) / unit, along, across)
 
 
 def _cubics(times: np.ndarray, values: np.ndarray, interpolation: str) -> np.ndarray:
