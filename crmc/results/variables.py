@@ -13,7 +13,7 @@ _INTERVAL = "mean over the interval that ends at this time"
 #: Name -> dimensions after time, unit, key of `_factors` that converts the code unit, and description.
 VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     "magnetic_field": ((), "G", "field", "magnetic field B"),
-    "length": ((), "1", "one", "length of the tube along B relative to that at t = 0, in a flow"),
+    "length": ((), "1", "one", "length of the tube along B relative to that at t = 0"),
     "cr_number_density": ((), "cm-3", "density", "cosmic-ray number density n_c"),
     "cr_energy_density": ((), "erg cm-3", "energy", "cosmic-ray kinetic energy density U"),
     "parallel_pressure": ((), "erg cm-3", "energy", "cosmic-ray parallel pressure P_par"),

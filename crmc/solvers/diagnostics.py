@@ -33,9 +33,9 @@ def row_of(
     else:
         spectral = jnp.asarray(jnp.nan)
     store, books = energies_of(sums, state, parameters), state.books
-    row |= {} if state.length is None else {"length": state.length}
     return row | {
         "magnetic_field": state.b,
+        "length": state.stretch.along(),
         "gas_pressure": state.gas_pressure,
         "heating_rate": heating,
         "spectral_heating_rate": spectral,
