@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from crmc.cli import derivatives, files, orbits, streams
+from crmc.cli import accuracy, derivatives, files, orbits, streams
 from crmc.cli.common import (
     check_writable,
     default_output,
@@ -118,6 +118,7 @@ def _run(arguments: argparse.Namespace) -> int:
     extend, wall_time = seconds("--extend", arguments.extend), seconds_left(arguments.wall_time)
     kept = output.with_name(output.name + CHECKPOINT).exists()
     continues = extend is not None or arguments.resume == "yes" or (arguments.resume == "auto" and kept)
+    goal = accuracy.goal(arguments)
     keep_programs(arguments)
     layout = _layout(arguments, config)
 
@@ -127,18 +128,14 @@ def _run(arguments: argparse.Namespace) -> int:
     if is_first():
         _warn(config, data, arguments)
         if not continues:
-            settle_overwriting(arguments, output, {"config": config.to_toml(), "solver": arguments.solver})
-    outcome = run(
-        config,
-        output=output,
-        summary=summary,
-        resume=_resume(arguments),
-        extend=extend,
-        wall_time=wall_time,
-        quiet=arguments.quiet,
-        solver=arguments.solver,
-        layout=layout,
-    )
+            begun = config if goal is None else accuracy.as_written(config, output)
+            settle_overwriting(arguments, output, {"config": begun.to_toml(), "solver": arguments.solver})
+    options = {"output": output, "summary": summary, "wall_time": wall_time, "quiet": arguments.quiet}
+    if goal is None:
+        continued = {"resume": _resume(arguments), "extend": extend, "solver": arguments.solver, "layout": layout}
+        outcome = run(config, **options, **continued)
+    else:
+        outcome = accuracy.run(config, goal, arguments.devices, options)
     if outcome.table and not arguments.quiet and is_first():
         print(outcome.table)
     for warning in outcome.warnings if is_first() else ():

@@ -140,6 +140,12 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         help='go on from the checkpoint for a time beyond the end of the run, as in "1e11 s"',
     )
     _add_wall_time(parser)
+    parser.add_argument(
+        "--accuracy",
+        metavar="[NAME=]SHARE",
+        help="take as many markers as give an average (default: heating_rate) this relative error, as in 1%% or "
+        "mean_free_path_p1=0.5%%, in place of run.markers and run.replicas",
+    )
     parser.add_argument("--quiet", action="store_true", help="print no progress bar and no table")
     parser.add_argument("--devices", type=int, metavar="N", help="spread the markers over N devices (default: all)")
     job = parser.add_argument_group("jobs of several processes")

@@ -67,6 +67,7 @@ def _refuse(arguments: argparse.Namespace) -> None:
         "--resume": arguments.resume is not None,
         "--extend": arguments.extend is not None,
         "--wall-time": arguments.wall_time is not None,
+        "--accuracy": arguments.accuracy is not None,
         "--devices": arguments.devices is not None,
         "--distributed": arguments.distributed,
         "--solver": arguments.solver != "monte-carlo",

@@ -19,8 +19,9 @@ from crmc.solvers.fokker_planck.mesh import cells, initial_excess, make_mesh
 
 #: Default numbers of momenta and of cosines of the mesh.
 CELLS = (32, 256)
-#: Factor by which an automatic time step is longer than that of the markers: diffusion is implicit.
-_LONGER = 4
+#: An automatic time step is longer than that of the markers, since diffusion is implicit: by this factor at most, and
+#: up to this run.scattering_per_step, where the anisotropy of linear_damping is 0.8 % low, most of it in the gap.
+_LONGEST, _MOST_SCATTERING = 4.0, 0.8
 
 
 def steps_on_mesh(config: Config, steps: int) -> int:
@@ -28,7 +29,8 @@ def steps_on_mesh(config: Config, steps: int) -> int:
 
     steps: steps of the markers.  An automatic time step is longer on the mesh; a given one is the same.
     """
-    return math.ceil(steps / _LONGER) if config.run.time_step == "auto" else steps
+    longer = min(max(_MOST_SCATTERING / config.run.scattering_per_step, 1.0), _LONGEST)
+    return math.ceil(steps / longer) if config.run.time_step == "auto" else steps
 
 
 def schedule_on_mesh(config: Config, schedule: Schedule) -> Schedule:
@@ -38,7 +40,7 @@ def schedule_on_mesh(config: Config, schedule: Schedule) -> Schedule:
     """
     steps, every = steps_on_mesh(config, schedule.steps), schedule.output_every
     if steps < schedule.steps:
-        every = max(1, round(every / _LONGER))
+        every = max(1, round(every * steps / schedule.steps))
     # Each interval of output needs a sample of the growth functional.
     return schedule._replace(
         steps=steps,

@@ -157,6 +157,7 @@ def growth_rate(
     zeta: Real = 0.0,
     branch: tuple[Real, Real] = (1, 1),
     coefficients: str = "exact",
+    nodes: int = 96,
 ) -> jax.Array:
     """Return the growth rate of one branch at any particle speed by quadrature (eqs. 13 and 15), (...) [code].
 
@@ -164,11 +165,11 @@ def growth_rate(
     A = df0/dp [1 - d (v/v_A)(alpha + 3 zeta mu)]   (eqs. 18, 22; -mu in eq. 14 neglected).
     k: wavenumber, (...) [code]; background: F0; amplitude: c_k, (K,) [code]; v_alfven: v_A, () [c];
     alpha: drift of eq. 16, () [c]; zeta: coefficient of eq. 20, (); branch: direction d and helicity h, each +-1;
-    coefficients: "exact" or "printed", any other word raises KeyError.
+    coefficients: "exact" or "printed", any other word raises KeyError; nodes: of the quadrature over ln p.
     """
     d, h = branch
     p1 = 1.0 / jnp.asarray(k, float)[..., None]
-    p, dp = resonant_nodes(background, p1[..., 0])
+    p, dp = resonant_nodes(background, p1[..., 0], nodes)
     v = p / jnp.sqrt(1.0 + p**2)
     drive = 1.0 - d * v / v_alfven * (alpha + 3.0 * zeta * h * p1 / p)
     A = background.slope(amplitude, p) / p * drive

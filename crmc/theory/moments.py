@@ -114,13 +114,13 @@ def drift_of_frame(background: Background, amplitude: jax.Array) -> jax.Array:
     return flux / background.moments(amplitude, jnp.ones(())).number
 
 
-def resonant_nodes(background: Background, low: Real) -> tuple[jax.Array, jax.Array]:
-    """Return Gauss-Legendre nodes p and weights dp on [max(low, momentum_min), momentum_max], (..., 96) [m_p c].
+def resonant_nodes(background: Background, low: Real, nodes: int = 96) -> tuple[jax.Array, jax.Array]:
+    """Return Gauss-Legendre nodes p and weights dp on [max(low, momentum_min), momentum_max], (..., nodes) [m_p c].
 
     Above momentum_max the weights are zero.
     background: F0; low: least momentum, (...) [m_p c].
     """
-    x, w = np.polynomial.legendre.leggauss(96)
+    x, w = np.polynomial.legendre.leggauss(nodes)
     low = jnp.maximum(jnp.asarray(low, float), background.momentum_min)[..., None]
     half = 0.5 * jnp.maximum(jnp.log(background.momentum_max / low), 0.0)
     p = low * jnp.exp(half * (x + 1.0))

@@ -22,6 +22,8 @@ from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
 from crmc.physics.waves import wave_velocities
 
+#: Nodes of the quadrature for the damping by an isotropic f, an estimate.
+_NODES = 12
 #: Momentum of the particles that stand for all that resonate at k, in units of the lowest one, 1/k.
 _TYPICAL = 1.5
 #: Images, which double the work, are made while lambda < 1/2 in more than this share of all bins, where only branches
@@ -42,7 +44,7 @@ def share_of_kicks(state: State, parameters: Parameters, model: Model) -> tuple[
     gas = parameters.damping.rate(grid, e, state.stretch, model.nonlinear_landau, parameters.nu_coefficient)
     k = grid.centres / state.resonance
     speed = wave_velocities(state, parameters)[0]
-    cosmic_rays = -theory.growth_rate(k, parameters.background, state.amplitude, speed)
+    cosmic_rays = -theory.growth_rate(k, parameters.background, state.amplitude, speed, nodes=_NODES)
     gamma = jnp.sqrt(1.0 + (_TYPICAL / k) ** 2)
     crossing = parameters.nu_coefficient * state.b * e / gamma / grid.knot**2
     x = crossing / (2.0 * (gas + jnp.maximum(cosmic_rays, 0.0)))

@@ -2,9 +2,11 @@
 
 The functional needs f as the continuous equation has it.  A kick of finite length carries a mean over its length of
 the gradient of f, so that where D varies within a kick, D times the gradient itself is off in proportion to nu dt: 4 to
-8 % too large at nu_max dt = 0.4.  A sample is therefore taken on a copy of some markers that is carried on for
-``RELAXING`` steps of the run in shorter ones: fast modes relax to their place, slow ones are right already.  The copy
-starts from an even mixture of the markers before and after the kicks and is thrown away in the end.
+8 % too large at nu_max dt = 0.4.  A sample is therefore taken on a copy of some markers that is carried on in shorter
+steps, ``STAGES`` times for the time of one step of the run, with steps half as long at each stage: what a length of
+kick leaves relaxes in about the time of one such kick, so that the long steps do most of the way.  Fast modes relax to
+their place, slow ones are right already.  The copy starts from an even mixture of the markers before and after the
+kicks and is thrown away in the end.
 """
 
 from __future__ import annotations
@@ -24,10 +26,13 @@ from crmc.physics.parameters import MOST_REFINED, Model, Parameters
 from crmc.physics.state import State
 from crmc.physics.waves import wave_velocities
 from crmc.solvers.monte_carlo import functional, kernel
-from crmc.solvers.monte_carlo.tables import Metric, ScatteringTable, compressed
+from crmc.solvers.monte_carlo.tables import Metric, compressed
 
-#: Steps of the run before measuring; short steps while measuring.
-RELAXING, MEASURING = 4, 2
+#: Stages before measuring, each as long as a step of the run; short steps while measuring.
+STAGES, MEASURING = 4, 2
+#: Short steps of the last stage for one of each stage, and of all stages at most.
+_SHORTER = 2 ** np.arange(STAGES)[::-1]
+_MOST_SHORT_STEPS = int(np.sum(np.maximum(MOST_REFINED // _SHORTER, 1)))
 #: No sample takes more markers: its cost then stays small beside the run's.
 _MOST_MARKERS = 65536
 
@@ -100,26 +105,21 @@ def functional_sample(
     metric: that of the waves that kick them
     start: deformation of the tube half a step before that of ``state``
     """
-    refinement = parameters.cadence.functional_refinement
-    nu_dt = parameters.nu_coefficient * state.b * parameters.dt / refinement
-    table = compressed(parameters.grid, metric, nu_dt)
     rest = dataclasses.replace(state, markers=None)  # type: ignore[arg-type]
     words = _words(after, state.step)
 
     def local(ensemble: tuple, shared: tuple) -> tuple[tuple, jax.Array]:
         before, after, words = ensemble
-        rest, parameters, table, nu_dt, ratio, span = shared
+        rest, parameters, metric, ratio = shared
         mixed = jax.tree.map(lambda x, y: jnp.where(words & 1 == 0, x, y), before, after)
         state = dataclasses.replace(rest, markers=mixed)
-        return (), _relaxed_histogram(state, words, parameters, table, nu_dt, ratio, span, model)
+        return (), _relaxed_histogram(state, words, parameters, metric, ratio, model)
 
-    span = gradient.gradient_now(state, parameters) * parameters.dt / refinement
-    changes = jax.tree.map(lambda x, y: ((x / y) ** 2) ** (1.0 / refinement), state.stretch, start)
-    shared = rest, parameters, table, nu_dt, changes, span
+    changes = jax.tree.map(lambda x, y: (x / y) ** 2, state.stretch, start)
     count = -(-words.shape[0] // model.layout.devices) * model.layout.devices
     before, after = padded(before, count), padded(after, count)
     words = jnp.pad(words, (0, count - words.shape[0]))
-    return spread(model.layout, local, (before, after, words), shared)[1]
+    return spread(model.layout, local, (before, after, words), (rest, parameters, metric, changes))[1]
 
 
 def _words(m: Markers, step: jax.Array) -> jax.Array:
@@ -138,24 +138,31 @@ class _ShortSteps(NamedTuple):
 
     words: random words of the sample, (n,) uint64
     velocity: phase velocities of both directions' waves, (2,) [c]
-    lookup: look-up of the metric of both directions
-    nu_dt: scattering per short step of a marker at rest per unit e
-    ratio: factors by which B and the length change in a short step
-    span: length of a short step in units of the gradient's, dt/L [1/c]
+    lookup: look-up of the metric of each stage and direction
+    refinement: short steps of each stage, (STAGES,)
+    nu_dt: scattering per short step of a marker at rest per unit e, (STAGES,)
+    ratio: factors by which B and the length change in a short step, (STAGES,) each
+    span: length of a short step in units of the gradient's, dt/L, (STAGES,) [1/c]
     """
 
     words: jax.Array
     velocity: jax.Array
     lookup: kernel.Lookup
+    refinement: jax.Array
     nu_dt: jax.Array
     ratio: Stretch
     span: jax.Array
     parameters: Parameters
     model: Model
 
+    def stage(self, i: jax.Array) -> jax.Array:
+        """Return the stage of short step ``i``; the last one holds what is measured, too."""
+        return jnp.sum(i >= jnp.cumsum(self.refinement)[:-1])
+
     def kick(self, state: State, i: jax.Array, d: jax.Array) -> tuple[kernel.Kick, State]:
         """Return the kick by the waves of direction number ``d`` in short step ``i``, and the state after it."""
         frame = kernel.frame_of_waves(state, self.velocity, d)
+        stage = self.stage(i)
         half = (self.words >> (32 * d).astype(self.words.dtype)).astype(jnp.uint32)
         bits = _scramble(half + (2 * i + d).astype(jnp.uint32) * jnp.uint32(0x9E3779B9))
         kick = kernel.spectrum_kick(
@@ -163,21 +170,21 @@ class _ShortSteps(NamedTuple):
             self.lookup,
             frame,
             state.resonance,
-            self.nu_dt,
+            self.nu_dt[stage],
             bits,
-            direction=d,
+            direction=2 * stage + d,
             across=self.model.broadened,
         )
         return kick, kernel.after_kick(state, kick)
 
-    def drive(self, state: State) -> State:
-        """Return the state after the gradient and the expansion of a short step."""
-        m = state.markers
+    def drive(self, state: State, i: jax.Array) -> State:
+        """Return the state after the gradient and the expansion of short step ``i``."""
+        m, stage = state.markers, self.stage(i)
         if self.model.gradient:
             full = m.weight(self.parameters.background, state.amplitude)
-            change = gradient.gain(m, full, state.density, self.span)
+            change = gradient.gain(m, full, state.density, self.span[stage])
             m = dataclasses.replace(m, excess=m.excess + change.astype(m.rise.dtype))
-        new = jax.tree.map(jnp.multiply, state.stretch, self.ratio)
+        new = jax.tree.map(lambda x, ratio: x * ratio[stage], state.stretch, self.ratio)
         m = markers.expand(m, state.stretch, new)
         return dataclasses.replace(state, b=new.b, length=new.length, markers=m)
 
@@ -194,7 +201,7 @@ class _ShortSteps(NamedTuple):
 
             return after, jax.lax.cond(i >= relaxing, measured, lambda: histogram)
 
-        return jax.lax.fori_loop(0, 2, kick_by, (self.drive(state), histogram))
+        return jax.lax.fori_loop(0, 2, kick_by, (self.drive(state, i), histogram))
 
     def histogram(self, kick: kernel.Kick, before: State, after: State) -> jax.Array:
         """Return the histogram of f before and after a kick in the frame of its waves, `functional.histogram_shape`."""
@@ -212,31 +219,28 @@ class _ShortSteps(NamedTuple):
 
 
 def _relaxed_histogram(
-    state: State,
-    words: jax.Array,
-    parameters: Parameters,
-    table: ScatteringTable,
-    nu_dt: jax.Array,
-    ratio: Stretch,
-    span: jax.Array,
-    model: Model,
+    state: State, words: jax.Array, parameters: Parameters, metric: Metric, changes: Stretch, model: Model
 ) -> jax.Array:
     """Carry the markers of ``state`` on in short steps, then return the histogram of f.
 
-    table: that of both directions, stacked
-    words, nu_dt, ratio, span: as in `_ShortSteps`
+    words: random words of the sample, (n,) uint64
+    metric: as in `functional_sample`; changes: factors by which B and the length change in a step
     """
-    velocity = wave_velocities(state, parameters)
-    lookup = kernel.make_lookup(table, state.markers.rise.dtype)
-    short = _ShortSteps(words, velocity, lookup, nu_dt, ratio, span, parameters, model)
-    relaxing = RELAXING * parameters.cadence.functional_refinement
+    refinement = jnp.maximum(parameters.cadence.functional_refinement // _SHORTER, 1)
+    nu_dt = parameters.nu_coefficient * state.b * parameters.dt / refinement
+    span = gradient.gradient_now(state, parameters) * parameters.dt / refinement
+    tables = jax.vmap(lambda nu_dt: compressed(parameters.grid, metric, nu_dt))(nu_dt)
+    lookup = kernel.make_lookup(tables, state.markers.rise.dtype)
+    velocity, ratio = wave_velocities(state, parameters), jax.tree.map(lambda x: x ** (1.0 / refinement), changes)
+    short = _ShortSteps(words, velocity, lookup, refinement, nu_dt, ratio, span, parameters, model)
+    relaxing = jnp.sum(refinement)
 
     def step(i: jax.Array, carry: tuple[State, jax.Array]) -> tuple[State, jax.Array]:
         return jax.lax.cond(i < relaxing + MEASURING, lambda: short.take(i, carry, relaxing), lambda: carry)
 
     # A fixed number of steps, the last ones idle: a loop of dynamic length has no derivative in reverse mode.
     carry = (state, jnp.zeros((2, *functional.histogram_shape())))
-    return jax.lax.fori_loop(0, RELAXING * MOST_REFINED + MEASURING, step, carry)[1]
+    return jax.lax.fori_loop(0, _MOST_SHORT_STEPS + MEASURING, step, carry)[1]
 
 
 def _scramble(x: jax.Array) -> jax.Array:
