@@ -253,14 +253,18 @@ def _validate(arguments: argparse.Namespace) -> int:
 def _theory(arguments: argparse.Namespace) -> int:
     """Print what theory predicts for a config."""
     config = _load(arguments)
+    from crmc.setup.growth import growth_table
     from crmc.setup.predictions import predict
 
     start_jax(arguments)
-    found = predict(config)
+    found, growth = predict(config), growth_table(config)
     if arguments.json:
-        print(to_json(found))
-    else:
-        print(_table(found))
+        print(to_json(found | growth))
+        return DONE
+    rates = growth.pop("growth_rate", None)
+    print(_table(found | growth))
+    if rates is not None:
+        print(f"\n{_growth_table(rates)}")
     return DONE
 
 
@@ -273,6 +277,17 @@ def _table(predictions: Mapping[str, Mapping[str, object]]) -> str:
         source = f" ({entry['source']})" if entry.get("source") else ""
         rows.append((name, number, str(entry["unit"]), f"{entry['description']}{source}"))
     return aligned(rows)
+
+
+def _growth_table(rates: Mapping[str, Any]) -> str:
+    """Return the growth rates of all branches at their k, a line for each k, under a line that says what they are."""
+    branches = [f"({d:+d}, {h:+d})" for d in rates["direction"] for h in rates["helicity"]]
+    rows = [("k [Omega0/c]", *branches, "damping")]
+    columns = [column for direction in rates["value"] for column in direction]
+    for k, damping, *values in zip(rates["k"], rates["damping_rate"], *columns, strict=True):
+        rows.append((f"{k:.4g}", *(f"{value:.4g}" for value in values), f"{damping:.4g}"))
+    head = f"{rates['description']} ({rates['source']}) [{rates['unit']}]; branches are (direction, helicity):"
+    return f"{head}\n{aligned(rows, left=0)}"
 
 
 def _closure(arguments: argparse.Namespace) -> int:

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from pydantic import Field, Strict, ValidationError, model_validator
 
 from crmc.config.errors import ConfigError
+from crmc.config.expansion import Expansion
 from crmc.config.files import apply_overrides, format_toml, is_study, read_source
 from crmc.config.quantity import Quantity
 from crmc.config.rules import check_all
@@ -21,7 +22,6 @@ from crmc.config.sections import (
     CosmicRays,
     Damping,
     Drift,
-    Expansion,
     Injection,
     Plasma,
     Run,

@@ -131,7 +131,16 @@ def read_source(source: str | Path, overrides: Iterable[str] = ()) -> dict[str, 
 
     overrides: texts "section.key=value".  Raises ConfigError if anything cannot be read.
     """
-    return apply_overrides(read_toml(find_source(source)), [parse_override(text) for text in overrides])
+    path = find_source(source)
+    return apply_overrides(_located(read_toml(path), path.parent), [parse_override(text) for text in overrides])
+
+
+def _located(data: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return a config's data with the file of its history, given relative to the config, as a path from here."""
+    table = data.get("expansion")
+    if isinstance(table, dict) and isinstance(table.get("file"), str):
+        table["file"] = str(folder / table["file"])
+    return data
 
 
 def is_study(data: Mapping[str, Any]) -> bool:

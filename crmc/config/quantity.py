@@ -20,7 +20,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from crmc.units import BOLTZMANN, PROTON_MASS, SPEED_OF_LIGHT
 
-Sign = Literal["positive", "non-negative", "non-zero"]
+Sign = Literal["positive", "non-negative", "non-zero", "any"]
 
 _NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*)", re.DOTALL)
 _NOT_FINITE = re.compile(r"\s*[+-]?(nan|inf)", re.IGNORECASE)
@@ -125,6 +125,7 @@ class Quantity:
             "positive": (value > 0, "must be greater than 0"),
             "non-negative": (value >= 0, "must not be negative"),
             "non-zero": (value != 0, "must not be zero"),
+            "any": (True, ""),
         }
         allowed, rule = rules[self.sign]
         if not allowed:
@@ -141,6 +142,28 @@ class Quantity:
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Return the schema in which `parse` alone decides; the annotated type is for readers and type checkers."""
         return core_schema.no_info_plain_validator_function(self.parse)
+
+
+@dataclasses.dataclass(frozen=True)
+class Quantities(Quantity):
+    """Annotation of a field that reads a list of texts with units and stores floats in ``unit``."""
+
+    @property
+    def remedy(self) -> str:
+        """Advice for messages: the form of a valid list, with an example."""
+        return f"write a list of numbers with a unit of [{self.unit}], such as {self.example}"
+
+    def parse(self, value: object) -> tuple[float, ...] | None:  # type: ignore[override]
+        """Return the floats in ``unit`` that a list of texts means; ValueError with rule and remedy."""
+        if value is None:
+            return None
+        if not isinstance(value, (list, tuple)) or not value:
+            raise ValueError(f"must be a list; {self.remedy}")
+        return tuple(float(super(Quantities, self).parse(text)) for text in value)
+
+    def format(self, value: tuple[float, ...]) -> list[str]:  # type: ignore[override]
+        """Return the list that `parse` turns into exactly these values again."""
+        return [super(Quantities, self).format(x) for x in value]
 
 
 #: Rest energy of the proton [erg].

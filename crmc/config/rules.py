@@ -10,11 +10,11 @@ from __future__ import annotations
 import math
 
 from crmc.config.errors import wrong
+from crmc.config.expansion import Expansion
 from crmc.config.sections import (
     CosmicRays,
     Damping,
     Drift,
-    Expansion,
     Injection,
     Plasma,
     Run,
@@ -42,7 +42,8 @@ def check_all(
     run: Run,
 ) -> None:
     """Check every rule between sections; the first that is broken raises."""
-    check_source(expansion, rays, injection, run)
+    check_source(expansion, rays, injection)
+    check_history(expansion, run)
     check_temperature(plasma)
     check_precision(rays, injection, run)
     check_speeds(plasma, rays, waves)
@@ -51,9 +52,9 @@ def check_all(
     check_steady_start(rays, waves, scattering)
 
 
-def check_source(expansion: Expansion, rays: CosmicRays, injection: Injection, run: Run) -> None:
-    """Require a rate and an index of the injection where they are used, and a run of at most 100 e-foldings of B."""
-    rate, timescale = injection.pressure_rate, expansion.timescale
+def check_source(expansion: Expansion, rays: CosmicRays, injection: Injection) -> None:
+    """Require a rate and an index of the injection where they are used."""
+    rate = injection.pressure_rate
     shown = f"{rate!r} erg cm-3 s-1"
     if expansion.mode == "injection" and rate <= 0:
         rule = 'must be greater than 0 with expansion.mode = "injection"'
@@ -62,9 +63,27 @@ def check_source(expansion: Expansion, rays: CosmicRays, injection: Injection, r
     if rate > 0 and injection.index is None and rays.index is None:
         rule = 'needs injection.index where cosmic_rays.spectrum = "kappa"'
         raise wrong("injection.pressure_rate", shown, rule, "add index = 4.3 to [injection]")
-    if timescale is not None and run.duration > _MOST_FOLDINGS * abs(timescale):
-        rule = f"must not exceed {_MOST_FOLDINGS:g} times expansion.timescale ({timescale:g} s)"
-        raise wrong("run.duration", f"{run.duration!r} s", rule, "shorten the run or lengthen the timescale")
+
+
+def check_history(expansion: Expansion, run: Run) -> None:
+    """Require a history that lasts as long as the run, of at most 100 e-foldings of B and of the length."""
+    shown, timescale = f"{run.duration!r} s", expansion.timescale
+    if not expansion.given:
+        return
+    stop = math.inf if isinstance(expansion.stop, str) else expansion.stop
+    last = min(run.duration, stop)
+    if expansion.mode == "flow" and expansion.history == "linear" and timescale is not None and last >= -timescale > 0:
+        rule = f"must be shorter than -expansion.timescale ({timescale:g} s), when the scale factor is 0"
+        raise wrong("run.duration", shown, rule, "shorten the run, or set expansion.stop")
+    if expansion.times is not None and last > expansion.times[-1]:
+        rule = f"must not exceed expansion.times, which end at {expansion.times[-1]:g} s"
+        raise wrong("run.duration", shown, rule, "shorten the run, add rows, or set expansion.stop")
+    for time in expansion.turning_times(run.duration):
+        along, across = expansion.log_lengths(time)
+        if max(abs(along), abs(2.0 * across)) > _MOST_FOLDINGS:
+            where = "" if timescale is None else f" times expansion.timescale ({timescale:g} s)"
+            rule = f"must not exceed {_MOST_FOLDINGS:g}{where or ' e-foldings of B or of the length'}"
+            raise wrong("run.duration", shown, rule, "shorten the run or lengthen the timescale")
 
 
 def check_speeds(plasma: Plasma, rays: CosmicRays, waves: Waves) -> None:
@@ -122,7 +141,9 @@ def check_equilibrium(expansion: Expansion, injection: Injection, drift: Drift, 
         return
     elif expansion.mode == "none":
         problem = 'needs a drive, but expansion.mode is "none" and there is no drift.gradient_length'
-    elif expansion.mode != "prescribed" and injection.pressure_rate <= 0:
+    elif expansion.given and not expansion.drives:
+        problem = "needs a drive, and that of this flow is zero at t = 0"
+    elif not expansion.given and injection.pressure_rate <= 0:
         problem = "needs a drive, and injection.pressure_rate is zero"
     if problem:
         raise wrong("waves.start", "equilibrium", problem, 'add it, or use start = "seed"')

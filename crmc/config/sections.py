@@ -72,29 +72,6 @@ class Plasma(Section):
         return CodeUnits(self.magnetic_field, self.ion_density)
 
 
-class Expansion(Section):
-    """How the flux tube expands."""
-
-    mode: Literal["none", "prescribed", "injection", "pressure_balance"] = Field(
-        "none",
-        description="none; prescribed: B = B0 exp(-t/timescale); injection: eq. 3 with "
-        "injection.pressure_rate; pressure_balance: total perpendicular pressure stays what it was at t = 0",
-    )
-    timescale: Annotated[float | None, Quantity("s", "3.7e12 s", "non-zero")] = Field(
-        None, description="tau_B = -B/(dB/dt) [s], prescribed only; negative means compression"
-    )
-
-    @model_validator(mode="after")
-    def _timescale_belongs_to_prescribed(self) -> Expansion:
-        if self.mode == "prescribed" and self.timescale is None:
-            rule = "needs expansion.timescale, which is missing"
-            raise wrong("expansion.mode", self.mode, rule, 'add timescale = "3.7e12 s" to [expansion]')
-        if self.mode != "prescribed" and self.timescale is not None:
-            rule = f'is only used with expansion.mode = "prescribed", not "{self.mode}"'
-            raise wrong("expansion.timescale", f"{self.timescale!r} s", rule, "remove it or change the mode")
-        return self
-
-
 class CosmicRays(Section):
     """The cosmic rays at t = 0; momenta in m_p c."""
 

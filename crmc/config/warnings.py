@@ -32,17 +32,21 @@ def warnings(config: Config, solver: str = "") -> list[str]:
     ]
 
 
-def _final_field(config: Config) -> float:
-    """Return B/B0 at the end of a prescribed expansion, or 1 where it is not known beforehand."""
-    timescale = config.expansion.timescale
-    return 1.0 if timescale is None else math.exp(-config.run.duration / timescale)
+def _shears(config: Config) -> tuple[float, float]:
+    """Return the least and the largest (l_par/l_perp)^2, B/B0 of a prescribed expansion; 1 where it is not known."""
+    expansion, duration = config.expansion, config.run.duration
+    if not expansion.given:
+        return 1.0, 1.0
+    lengths = [expansion.log_lengths(time) for time in expansion.turning_times(duration)]
+    shears = [math.exp(2.0 * (along - across)) for along, across in lengths]
+    return min(shears), max(shears)
 
 
 def _resonance_warnings(config: Config) -> list[str]:
     waves, rays = config.waves, config.cosmic_rays
     if config.scattering.model != "spectrum":
         return []
-    field = _final_field(config)
+    weakest, strongest = _shears(config)
     lowest = 1 / waves.k_max  # resonant p|mu| of the shortest wave at t = 0
     k_max, k_min = f"waves.k_max = {waves.k_max:g}", f"waves.k_min = {waves.k_min:g}"
     p_min, p_max = rays.momentum_min, rays.momentum_max
@@ -58,8 +62,7 @@ def _resonance_warnings(config: Config) -> list[str]:
             f"{k_max}: at momentum_min = {p_min:g} m_p c no wave resonates with |mu| < {lowest / p_min:.2f}; "
             "a higher k_max narrows this gap"
         )
-    # B changes the resonance, p|mu| = (B/B0)/k: judge the long waves by the extremes of B.
-    weakest = min(field, 1.0)
+    # The resonance is p_par l_par = (B l_par^2/B0)/k with constant p_par l_par: judge the long waves by its extremes.
     reach = weakest / waves.k_min
     if reach > 3 * p_max:
         found.append(
@@ -67,14 +70,19 @@ def _resonance_warnings(config: Config) -> list[str]:
             f"{p_max:g} m_p c); those bins stay at the seed level"
         )
     elif reach < 0.9 * p_max:
-        when = "" if weakest == 1 else f" once B is {weakest:.3g} B0"
+        when = "" if weakest == 1 else f" once {_changed(config)} is {weakest:.3g} B0"
         found.append(
             f"{k_min}: particles with p|mu| above {reach:.3g} m_p c meet no resonant wave{when} "
             f"(momentum_max is {p_max:g}); a lower k_min reaches them"
         )
-    if field * lowest >= p_max:
-        found.append(f"{k_max}: when B has risen to {field:.3g} B0 no marker resonates any more")
+    if strongest * lowest >= p_max:
+        found.append(f"{k_max}: when {_changed(config)} has risen to {strongest:.3g} B0 no marker resonates any more")
     return found
+
+
+def _changed(config: Config) -> str:
+    """Return what the extremes of `_shears` are of, in words."""
+    return "B l_par^2" if config.expansion.mode == "flow" else "B"
 
 
 def _wave_warnings(config: Config) -> list[str]:
@@ -139,10 +147,10 @@ def _plasma_warnings(config: Config) -> list[str]:
 
 def _run_warnings(config: Config) -> list[str]:
     run, timescale, found = config.run, config.expansion.timescale, []
-    if timescale is not None and run.duration > 3 * abs(timescale):
+    if config.expansion.mode == "prescribed" and timescale is not None and run.duration > 3 * abs(timescale):
         found.append(
             f"run.duration = {run.duration:.3g} s: is {run.duration / abs(timescale):.3g} times "
-            f"expansion.timescale; B ends at {_final_field(config):.3g} B0"
+            f"expansion.timescale; B ends at {math.exp(-run.duration / timescale):.3g} B0"
         )
     if not isinstance(run.time_step, str) and run.duration / run.time_step > 1e7:
         found.append(f"run.time_step = {run.time_step:.3g} s: gives {run.duration / run.time_step:.1e} steps")

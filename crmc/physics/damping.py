@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from crmc.physics.flow import Stretch
 from crmc.physics.spectrum import SpectrumGrid
 
 NonlinearLandau = Literal["none", "paper", "local", "cumulative"]
@@ -50,19 +51,20 @@ class DampingRates:
         self,
         grid: SpectrumGrid,
         e: jax.Array,
-        b: jax.Array,
+        at: Stretch,
         nonlinear: NonlinearLandau,
         nu_coefficient: jax.Array,
     ) -> jax.Array:
         """Return Gamma_d of each branch and bin by all mechanisms, (2, 2, bins) [code].
 
-        grid: geometry of the spectrum; e: wave power of each branch and bin, (2, 2, bins); b: B/B0, ();
-        nonlinear: form of nonlinear Landau damping; nu_coefficient: as in `Parameters`, ().
+        grid: geometry of the spectrum; e: wave power of each branch and bin, (2, 2, bins); at: deformation of the
+        tube; nonlinear: form of nonlinear Landau damping; nu_coefficient: as in `Parameters`, ().
         """
-        return self.linear_rate(grid.centres) + self._nonlinear_landau(grid, e, b, nonlinear, nu_coefficient)
+        linear = self.linear_rate(at.wavenumber(grid.centres))
+        return linear + self._nonlinear_landau(grid, e, at, nonlinear, nu_coefficient)
 
     def _nonlinear_landau(
-        self, grid: SpectrumGrid, e: jax.Array, b: jax.Array, form: NonlinearLandau, nu_coefficient: jax.Array
+        self, grid: SpectrumGrid, e: jax.Array, at: Stretch, form: NonlinearLandau, nu_coefficient: jax.Array
     ) -> jax.Array:
         """Return the rate of nonlinear Landau damping by thermal ions, (2, 2, bins) [code].
 
@@ -77,9 +79,9 @@ class DampingRates:
         if form == "none":
             return jnp.zeros_like(e)
         if form == "paper":
-            gamma = jnp.sqrt(1.0 + (b / grid.centres) ** 2)
-            return self.thermal_speed * nu_coefficient * b / gamma * _at_centres(e)
-        coefficient = 0.5 * np.sqrt(0.5 * np.pi) * self.thermal_speed * grid.centres
+            gamma = jnp.sqrt(1.0 + (at.resonance / grid.centres) ** 2)
+            return self.thermal_speed * nu_coefficient * at.b / gamma * _at_centres(e)
+        coefficient = 0.5 * np.sqrt(0.5 * np.pi) * self.thermal_speed * at.wavenumber(grid.centres)
         if form == "local":
             return jnp.broadcast_to(coefficient * _at_centres(jnp.sum(e, axis=(0, 1))), e.shape)
         total = jnp.sum(e, axis=(0, 1)) * grid.knot

@@ -20,7 +20,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from crmc.physics.initial import Tabulated
+from crmc.physics.flow import Stretch
+from crmc.physics.initial import Harmonics, Tabulated
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.spectrum import SIGNS
 from crmc.theory import combined_flux, growth_times_power_combined
@@ -90,7 +91,9 @@ def equilibrium_spectrum(
     weight = (_power(parameters, amplitude, model, tau_B, x) * dlnx / grid.knot)[..., None] * basis
 
     def iterate(_: jax.Array, e: jax.Array) -> jax.Array:
-        damping = parameters.damping.rate(grid, e, jnp.ones(()), model.nonlinear_landau, parameters.nu_coefficient)
+        damping = parameters.damping.rate(
+            grid, e, Stretch(jnp.ones(())), model.nonlinear_landau, parameters.nu_coefficient
+        )
         total = jnp.einsum("nj,dhj->dhn", basis, e)
         # Square root of the ratio of growth to damping: damping itself may rise in proportion to e.
         ratio = jnp.einsum("dhn,dhnj->dhj", 1.0 / jnp.where(total > 0.0, total, 1.0), weight) / damping
@@ -161,26 +164,60 @@ def steady_drift(
     return jnp.sum(current) / parameters.background.moments(amplitude, jnp.ones(())).number
 
 
-def growth_of_slope(
-    parameters: Parameters, amplitude: jax.Array, df_dmu: Callable[[int, jax.Array, jax.Array], jax.Array]
-) -> jax.Array:
-    """Return the growth rate of each branch and bin for a given slope of f in mu, (2, 2, bins) [code].
+#: (i, p, mu) -> df/dmu at the cosine SIGNS[i] mu [code]; p: momentum [m_p c] and 0 < mu < 1, (nodes, 96).
+Slope = Callable[[int, jax.Array, jax.Array], jax.Array]
 
-    Gamma = (pi/4) p1 int (p^2 - p1^2) A(p, mu = h p1/p) dp with A = df0/dp + (d v/(v_A p)) df/dmu (eqs. 13-14), the
-    mean over each bin's S_j and the part of the gap that it scatters.
-    df_dmu: (i, p, mu) -> df/dmu at the cosine SIGNS[i] mu [code]; p: momentum [m_p c] and 0 < mu < 1, (nodes, 96).
+
+def growth_at(parameters: Parameters, amplitude: jax.Array, df_dmu: Slope, x: jax.Array) -> jax.Array:
+    """Return the growth rate of each branch at k = 1/x for a given slope of f in mu, (2, 2, nodes) [code].
+
+    Gamma = (pi/4) p1 int (p^2 - p1^2) A(p, mu = h p1/p) dp with A = df0/dp + (d v/(v_A p)) df/dmu (eqs. 13-14).
+    x: |p_par|, (nodes,) [m_p c].
     """
-    grid, background = parameters.grid, parameters.background
-    x, dlnx = _nodes(parameters)
+    background = parameters.background
     p, dp = resonant_nodes(background, x)
     mu = jnp.minimum(x[:, None] / p, 1.0 - 1e-12)
     # pi/4: a quarter of the scattering coefficient, times what the printed coefficients add.
     measure = 0.25 * parameters.nu_coefficient * parameters.growth_coefficient * x[:, None] * (p**2 - x[:, None] ** 2)
     resting = background.slope(amplitude, p) / p
     moving = [df_dmu(i, p, mu) / (parameters.alfven_speed * jnp.sqrt(1.0 + p**2)) for i in (0, 1)]
-    rates = [[jnp.sum(measure * (resting + d * tilted) * dp, axis=-1) for tilted in moving] for d in SIGNS]
+    return jnp.asarray([[jnp.sum(measure * (resting + d * tilted) * dp, axis=-1) for tilted in moving] for d in SIGNS])
+
+
+def growth_of_slope(parameters: Parameters, amplitude: jax.Array, df_dmu: Slope) -> jax.Array:
+    """Return `growth_at` of each branch and bin, (2, 2, bins) [code].
+
+    It is the mean over each bin's S_j and the part of the gap that it scatters.
+    """
+    grid = parameters.grid
+    x, dlnx = _nodes(parameters)
     weight = dlnx[:, None] / grid.knot * grid.resonant(x)
-    return jnp.einsum("dhn,nj->dhj", jnp.asarray(rates), weight)
+    return jnp.einsum("dhn,nj->dhj", growth_at(parameters, amplitude, df_dmu, x), weight)
+
+
+@partial(jax.jit, static_argnames="model")
+def steady_growth_at(
+    parameters: Parameters,
+    amplitude: jax.Array,
+    model: Model,
+    tau_B: jax.Array | float | None,
+    e: jax.Array,
+    x: jax.Array,
+) -> jax.Array:
+    """Return `growth_at` of the steady f that given waves maintain; arguments as in `growth_at`."""
+    drives = _Drives(*_lengths(parameters, model, tau_B), e)
+    return growth_at(parameters, amplitude, partial(_tilt, parameters, amplitude, drives), x)
+
+
+@jax.jit
+def harmonic_growth_at(parameters: Parameters, amplitude: jax.Array, harmonics: Harmonics, x: jax.Array) -> jax.Array:
+    """Return `growth_at` of f = F0 - (v_D/v) p F0' P1(mu) - zeta p F0' P2(mu); arguments as in `growth_at`."""
+
+    def slope(i: int, p: jax.Array, mu: jax.Array) -> jax.Array:
+        dipole = harmonics.drift * jnp.sqrt(1.0 + p**2) / p
+        return -parameters.background.slope(amplitude, p) * (dipole + 3.0 * harmonics.anisotropy * SIGNS[i] * mu)
+
+    return growth_at(parameters, amplitude, slope, x)
 
 
 @partial(jax.jit, static_argnames="model")

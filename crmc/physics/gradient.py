@@ -30,13 +30,13 @@ def gradient_now(state: State, parameters: Parameters) -> jax.Array:
     return jnp.where((state.step + 0.5) * parameters.dt < parameters.gradient_end, parameters.gradient, 0.0)
 
 
-def gain(markers: Markers, full: jax.Array, b: jax.Array, span: jax.Array) -> jax.Array:
+def gain(markers: Markers, full: jax.Array, density: jax.Array, span: jax.Array) -> jax.Array:
     """Return the change of the weights by the gradient, W (exp(v mu dt/L) - 1), (N,) [n_i].
 
-    full: weights W, (N,) float64 [n_i]; b: B/B0, (); span: dt/L, ().
+    full: weights W, (N,) float64 [n_i]; density: rho/rho0, (); span: dt/L, ().
     """
     dtype = markers.rise.dtype
-    velocity = markers.parallel_momentum * jax.lax.rsqrt(1.0 + markers.momentum_squared(b))
+    velocity = markers.parallel_momentum * jax.lax.rsqrt(1.0 + markers.momentum_squared(density))
     return full * jnp.expm1(velocity * span.astype(dtype))
 
 
@@ -51,13 +51,13 @@ def apply_gradient(state: State, parameters: Parameters, model: Model, dt: jax.A
     def body(state: State, shared: tuple[Parameters, jax.Array], words: None, histograms: Any) -> BlockResult:
         parameters, span = shared
         m = state.markers
-        change = gain(m, m.weight(parameters.background, state.amplitude), state.b, span)
+        change = gain(m, m.weight(parameters.background, state.amplitude), state.density, span)
         excess = m.excess + change.astype(m.excess.dtype)
         return {"excess": excess}, histograms, (change, change * moment_functions(state)[1])
 
     span = gradient_now(state, parameters) * dt
     # |W (exp(v mu dt/L) - 1)| is about W v |mu| dt/L.
-    number, energy, _ = expected_sizes(parameters.background, state.amplitude, state.b)
+    number, energy, _ = expected_sizes(parameters.background, state.amplitude, state.density)
     sizes = number * jnp.abs(span), energy * jnp.abs(span)
     markers, _, (number, energy) = pass_over(model.layout, body, state, (parameters, span), sizes=sizes)
     return dataclasses.replace(state, markers=markers, books=state.books.with_entered(number, energy))

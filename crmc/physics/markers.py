@@ -1,18 +1,20 @@
 """Markers: test particles with constant phase-space volume, their weights, their expansion, and their start.
 
-A marker has the conserved parallel momentum p_par and a momentum magnitude stored as the
-accumulated comoving change ``rise = (p b^{-1/3}/y0)^2 - 1`` from its birth value y0.  Together
-they fix the magnetic moment p_perp^2/b, which expansion conserves.  Storing rise, not p,
-keeps an anisotropy of 1e-5 in float32: a kick changes rise by v_A/c, p_par by order one.
+A marker has the parallel momentum p_par and a momentum magnitude stored as the accumulated
+comoving change ``rise = (p rho^{-1/3}/y0)^2 - 1`` from its birth value y0, with the density rho
+of what moves with the tube, relative to t = 0.  Together they fix the magnetic moment p_perp^2/b,
+which expansion conserves, as it does p_par times the tube's length.  Storing rise, not p, keeps
+an anisotropy of 1e-5 in float32: a kick changes rise by v_A/c, p_par by order one.
 
 The full weight is W = excess + V F0(y0, t), and the control variate reads
 
     w = W - V F0(y, t) = excess - V [F0(y0 sqrt(1 + rise)) - F0(y0)]
 
 as a function of the state (no weight equation).  ``sum_i w_i phi(z_i)`` estimates
-``int (f - F0) phi d^3p/b``; number, energy and pressures per volume carry the factor b.
+``int (f - F0) phi d^3p/rho``; number, energy and pressures per volume carry the factor rho.
 
-Arguments that functions share: b: B/B0, (); background: F0; amplitude: c_k of F0, (K,) [code].
+Arguments that functions share: density: rho/rho0, B/B0 in a tube of constant length, (); background: F0;
+amplitude: c_k of F0, (K,) [code].
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from crmc.physics.flow import Stretch
 from crmc.physics.initial import Departure, Harmonics
 from crmc.theory.distribution import Background, relative_change
 
@@ -38,9 +41,9 @@ class Markers:
     """Markers, as arrays of one floating dtype.
 
     birth_momentum: y0, comoving momentum at birth, constant, (N,) [m_p c].
-    parallel_momentum: p_par, changed by kicks only, (N,) [m_p c].
-    rise: (y/y0)^2 - 1 with y = p b^{-1/3}, (N,).
-    volume: V, phase-space volume p^2 dp dmu at b = 1, constant, (N,) [(m_p c)^3].
+    parallel_momentum: p_par, changed by kicks and by the length of the tube only, (N,) [m_p c].
+    rise: (y/y0)^2 - 1 with y = p rho^{-1/3}, (N,).
+    volume: V, phase-space volume p^2 dp dmu at rho = 1, constant, (N,) [(m_p c)^3].
     excess: W - V F0(y0, t), (N,) [n_i].
     """
 
@@ -50,29 +53,29 @@ class Markers:
     volume: jax.Array
     excess: jax.Array
 
-    def momentum_squared(self, b: jax.Array) -> jax.Array:
-        """Return p^2 = y0^2 (1 + rise) b^{2/3}, (N,) [(m_p c)^2]."""
-        # Not times a rounded b^{2/3}: all markers together would gain or lose 1e-8 of their energy as b changes.
-        change = jnp.expm1(2.0 / 3.0 * jnp.log(b)).astype(self.rise.dtype)
+    def momentum_squared(self, density: jax.Array) -> jax.Array:
+        """Return p^2 = y0^2 (1 + rise) rho^{2/3}, (N,) [(m_p c)^2]."""
+        # Not times a rounded rho^{2/3}: all markers together would gain or lose 1e-8 of their energy as rho changes.
+        change = jnp.expm1(2.0 / 3.0 * jnp.log(density)).astype(self.rise.dtype)
         square = self.birth_momentum**2
         return square + square * (self.rise + change + self.rise * change)
 
-    def momentum(self, b: jax.Array) -> jax.Array:
+    def momentum(self, density: jax.Array) -> jax.Array:
         """Return the momentum p, (N,) [m_p c]."""
-        return jnp.sqrt(self.momentum_squared(b))
+        return jnp.sqrt(self.momentum_squared(density))
 
     @property
     def comoving_momentum(self) -> jax.Array:
         """Comoving momentum y = y0 sqrt(1 + rise), (N,) [m_p c]."""
         return jnp.sqrt(self.birth_momentum**2 * (1.0 + self.rise))
 
-    def perpendicular_squared(self, b: jax.Array) -> jax.Array:
+    def perpendicular_squared(self, density: jax.Array) -> jax.Array:
         """Return p_perp^2 = p^2 - p_par^2 >= 0, (N,) [(m_p c)^2]."""
-        return jnp.maximum(self.momentum_squared(b) - self.parallel_momentum**2, 0.0)
+        return jnp.maximum(self.momentum_squared(density) - self.parallel_momentum**2, 0.0)
 
-    def magnetic_moment(self, b: jax.Array) -> jax.Array:
+    def magnetic_moment(self, at: Stretch) -> jax.Array:
         """Return the magnetic moment p_perp^2/b, conserved without scattering, (N,) [(m_p c)^2]."""
-        return self.perpendicular_squared(b) / b.astype(self.rise.dtype)
+        return self.perpendicular_squared(at.density) / at.b.astype(self.rise.dtype)
 
     def weighing(self, background: Background, amplitude: jax.Array) -> Weighing:
         """Return the constant parts of these markers' weights, from which the weight at any later momentum follows."""
@@ -126,16 +129,22 @@ class Weighing(NamedTuple):
         return self.control(markers)
 
 
-def expand(markers: Markers, b: jax.Array, b_new: jax.Array) -> Markers:
-    """Change B at constant p_par and magnetic moment (eq. 6), exactly for any ratio b_new/b.
+def expand(markers: Markers, old: Stretch, new: Stretch) -> Markers:
+    """Change B and the length at constant magnetic moment (eq. 6) and p_par l_par, exactly for any change.
 
-    b, b_new: B/B0 before and after, ().
+    old, new: deformation before and after.
     """
-    dtype, log_ratio = markers.rise.dtype, jnp.log(b_new / b)
-    growth, frame = jnp.expm1(log_ratio).astype(dtype), jnp.expm1(-2.0 / 3.0 * log_ratio).astype(dtype)
-    grown = markers.perpendicular_squared(b) / markers.momentum_squared(b) * growth
+    dtype, log_density = markers.rise.dtype, jnp.log(new.density / old.density)
+    growth, frame = jnp.expm1(jnp.log(new.b / old.b)).astype(dtype), jnp.expm1(-2.0 / 3.0 * log_density).astype(dtype)
+    square = markers.momentum_squared(old.density)
+    grown = markers.perpendicular_squared(old.density) / square * growth
+    parallel = markers.parallel_momentum
+    if old.length is not None:
+        shrinking = jnp.log(old.length / new.along())
+        grown = grown + parallel**2 / square * jnp.expm1(2.0 * shrinking).astype(dtype)
+        parallel = parallel + parallel * jnp.expm1(shrinking).astype(dtype)
     shift = (1.0 + markers.rise) * (grown + frame + grown * frame)
-    return dataclasses.replace(markers, rise=markers.rise + shift)
+    return dataclasses.replace(markers, parallel_momentum=parallel, rise=markers.rise + shift)
 
 
 def padded(markers: Markers, count: int) -> Markers:

@@ -53,20 +53,20 @@ def estimator_weight(state: State, parameters: Parameters, model: Model) -> jax.
 def moment_functions(state: State) -> tuple[jax.Array, ...]:
     """Return 1, kinetic energy, p v mu^2 and p v (1 - mu^2)/2 of every marker, (N,) each [m_p c^2]."""
     m = state.markers
-    p2 = m.momentum_squared(state.b)
+    p2 = m.momentum_squared(state.density)
     gamma = jnp.sqrt(1.0 + p2)
-    par2, perp2 = m.parallel_momentum**2, m.perpendicular_squared(state.b)
+    par2, perp2 = m.parallel_momentum**2, m.perpendicular_squared(state.density)
     return jnp.ones_like(p2), p2 / (gamma + 1.0), par2 / gamma, 0.5 * perp2 / gamma
 
 
 def background_moments(state: State, parameters: Parameters) -> Moments:
     """Return the moments of F0 by quadrature."""
-    f0 = parameters.background.moments(state.amplitude, state.b)
+    f0 = parameters.background.moments(state.amplitude, state.density)
     return Moments(f0.number, f0.energy, f0.pressure, f0.pressure)
 
 
 class Sizes(NamedTuple):
-    """What sums over the ensemble are expected to be, for `exact.rounded`, per unit length of tube, () each [code].
+    """What sums over the ensemble are expected to be, for `exact.rounded`, per unit length at t = 0, () each [code].
 
     number: sum of W; energy: sum of W eps; square: bound of the sum of W eps^2.
     """
@@ -76,16 +76,19 @@ class Sizes(NamedTuple):
     square: jax.Array
 
 
-def expected_sizes(background: Background, amplitude: jax.Array, b: jax.Array) -> Sizes:
-    """Return the sizes of an ensemble that is near F0, from F0's quadrature; eps^2 <= eps times its largest value."""
-    f0 = background.moments(amplitude, b)
-    number, energy = f0.number / b, f0.energy / b
-    largest = jnp.hypot(1.0, background.momentum_max * jnp.cbrt(b))
+def expected_sizes(background: Background, amplitude: jax.Array, density: jax.Array) -> Sizes:
+    """Return the sizes of an ensemble that is near F0, from F0's quadrature; eps^2 <= eps times its largest value.
+
+    density: rho/rho0, ().
+    """
+    f0 = background.moments(amplitude, density)
+    number, energy = f0.number / density, f0.energy / density
+    largest = jnp.hypot(1.0, background.momentum_max * jnp.cbrt(density))
     return Sizes(number, energy, energy * largest)
 
 
 class Sums(NamedTuple):
-    """Sums over the ensemble of one state, per unit length of tube (density/b), each () float64 [code].
+    """Sums over the ensemble of one state, per unit length of tube at t = 0 (density/rho), () float64 each [code].
 
     w is the estimator's weight, W the full one, phi the four moment functions, in the order of `Moments`.
     first: sum w phi_a, 4 entries.
@@ -114,8 +117,8 @@ def ensemble_sums(state: State, parameters: Parameters, model: Model) -> Sums:
         m = state.markers
         weighing = m.weighing(parameters.background, state.amplitude)
         full, at_birth = weighing.full(m), jnp.sum(weighing.parts, axis=-1)
-        flux = weight * m.parallel_momentum * jax.lax.rsqrt(1.0 + m.momentum_squared(state.b))
-        in_gap = jnp.abs(m.parallel_momentum) < parameters.grid.x_gap * state.b
+        flux = weight * m.parallel_momentum * jax.lax.rsqrt(1.0 + m.momentum_squared(state.density))
+        in_gap = jnp.abs(m.parallel_momentum) < parameters.grid.x_gap * state.resonance
         control = weighing.control(m)
         sums = Sums(
             first=tuple(terms),
@@ -127,7 +130,7 @@ def ensemble_sums(state: State, parameters: Parameters, model: Model) -> Sums:
         )
         return {}, histograms, sums
 
-    number, energy, _ = expected_sizes(parameters.background, state.amplitude, state.b)
+    number, energy, _ = expected_sizes(parameters.background, state.amplitude, state.density)
     # p v mu^2 and p v (1 - mu^2)/2 are at most 2 eps, and speeds at most 1.
     sizes = Sums(
         first=(number, energy, energy, energy),
@@ -156,14 +159,14 @@ def ensemble_moments(state: State, parameters: Parameters, model: Model) -> Mome
 
 def moments_of(sums: Sums, state: State, parameters: Parameters, model: Model) -> Moments:
     """Return the moments of a state by the model's estimator from `ensemble_sums` of the state."""
-    sampled = Moments(*(state.b * x for x in sums.first))
+    sampled = Moments(*(state.density * x for x in sums.first))
     if model.estimator == "full_f":
         return sampled
     return Moments(*(a + b for a, b in zip(sampled, background_moments(state, parameters), strict=True)))
 
 
 class Energies(NamedTuple):
-    """Energies of cosmic rays (by their full weights), waves, gas and field per unit length of tube, () each [code]."""
+    """Energies of cosmic rays (by their full weights), waves, gas and field, per unit length at t = 0, () each."""
 
     cosmic_rays: jax.Array
     waves: jax.Array
@@ -180,9 +183,9 @@ def energies_of(sums: Sums, state: State, parameters: Parameters) -> Energies:
     """Return the energies of a state from `ensemble_sums` of the state."""
     return Energies(
         cosmic_rays=sums.energy,
-        waves=wave_energy(state, parameters) / state.b,
-        gas=state.gas_pressure / (parameters.adiabatic_index - 1.0) / state.b,
-        field=0.5 * parameters.alfven_speed**2 * state.b,
+        waves=wave_energy(state, parameters) / state.density,
+        gas=state.gas_pressure / (parameters.adiabatic_index - 1.0) / state.density,
+        field=0.5 * parameters.alfven_speed**2 * state.resonance,
     )
 
 

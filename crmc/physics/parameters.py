@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 import jax
 
 from crmc.physics.damping import DampingRates, NonlinearLandau
+from crmc.physics.flow import Flow
 from crmc.physics.layout import Layout
 from crmc.physics.spectrum import SpectrumGrid
 from crmc.theory.distribution import Background
@@ -33,14 +34,14 @@ class Cadence(NamedTuple):
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Parameters:
-    """Parameters of a run, all but the last four () float64.
+    """Parameters of a run, all but the last five () float64.
 
     dt: length of a step, () [code].
     alfven_speed: v_A/c at b = 1; v_A ~ b^(1/2), ().
     nu_coefficient: pi (exact) or 1 (eq. 30 as printed), ().
     growth_coefficient: wave energy gained per energy lost by particles, 1 (exact) or pi/2 (eqs. 15 and 30 as
         printed), ().
-    expansion_rate: 1/tau_B of the prescribed mode, negative for compression, () [code].
+    expansion_rate: 1/tau_B of the prescribed mode, 1/tau_eff at t = 0 of a flow, negative for compression, () [code].
     injection_rate: pressure per time of the isotropic source, () [code].
     external_pressure: P_ext of the pressure-balance mode, () [code].
     adiabatic_index: gamma_g of the gas, ().
@@ -53,6 +54,7 @@ class Parameters:
     damping: rates of all mechanisms of wave damping.
     background: shapes of F0.
     grid: geometry of the spectrum.
+    flow: history of the lengths of the tube in the flow mode; None in all others.
     """
 
     dt: jax.Array
@@ -73,13 +75,14 @@ class Parameters:
     damping: DampingRates
     background: Background
     grid: SpectrumGrid
+    flow: Flow | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Model:
     """Static switches of a run, hashable; each combination is compiled once.
 
-    expansion: how B changes.
+    expansion: how B changes, and in a flow the length of the tube.
     scattering: waves of the spectrum, a constant nu in the frames of both directions ("co_moving") or of the forward
         waves ("forward"), or none.
     estimator: weight that moments sum, w ("delta_f") or W ("full_f").
@@ -93,7 +96,7 @@ class Model:
     layout: division of the markers among devices and blocks, on which no result depends.
     """
 
-    expansion: Literal["none", "prescribed", "injection", "pressure_balance"] = "none"
+    expansion: Literal["none", "prescribed", "injection", "pressure_balance", "flow"] = "none"
     scattering: Literal["spectrum", "co_moving", "forward", "none"] = "spectrum"
     estimator: Literal["delta_f", "full_f"] = "delta_f"
     nonlinear_landau: NonlinearLandau = "none"

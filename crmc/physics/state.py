@@ -7,18 +7,19 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
+from crmc.physics.flow import Stretch
 from crmc.physics.markers import Markers
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Books:
-    """Energy and number that crossed the tube's boundary since t = 0, per unit length of tube (density/b).
+    """Energy and number that crossed the tube's boundary since t = 0, in the volume of t = 0 (per volume/density).
 
     injected: energy from the cosmic-ray source, the imposed gradient and the background heating of the gas, and energy
         that keeps waves at their seed, () [code].
     radiated: energy lost by cooling of the gas, () [code].
-    work: work done on the surroundings, int P_total d(1/b), () [code].
+    work: work done on the surroundings, int (P_par d ln l_par - P_perp d ln b)/density of all, () [code].
     entered: number of cosmic rays from the source and the gradient, () [code].
     """
 
@@ -47,6 +48,7 @@ class State:
     b: B/B0, ().
     gas_pressure: P_g, () [code].
     books: energy and number that crossed the boundary.
+    length: length of the tube relative to that at t = 0, (); None where it stays, and no array is carried along.
     """
 
     step: jax.Array
@@ -56,6 +58,22 @@ class State:
     b: jax.Array
     gas_pressure: jax.Array
     books: Books
+    length: jax.Array | None = None
+
+    @property
+    def stretch(self) -> Stretch:
+        """Deformation of the tube since t = 0."""
+        return Stretch(self.b, self.length)
+
+    @property
+    def density(self) -> jax.Array:
+        """Density of what moves with the tube, rho/rho0, ()."""
+        return self.stretch.density
+
+    @property
+    def resonance(self) -> jax.Array:
+        """Momentum |p_par| in resonance with k = Omega0(0)/c of t = 0, and (v_A/v_A0)^2, () [m_p c]."""
+        return self.stretch.resonance
 
 
 def zero_books() -> Books:

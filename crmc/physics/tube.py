@@ -1,4 +1,4 @@
-"""Change the field of the flux tube and carry cosmic rays, waves and gas with it; sources of cosmic rays and gas."""
+"""Deform the flux tube and carry field, cosmic rays, waves and gas with it; sources of cosmic rays and gas."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from crmc.physics.ensemble import BlockResult, held, pass_over
+from crmc.physics.flow import Stretch
 from crmc.physics.markers import expand as expand_markers
 from crmc.physics.moments import (
     ensemble_moments,
@@ -29,7 +30,7 @@ COSMIC_RAY_INDEX = 4.0 / 3.0
 
 
 def expand(state: State, parameters: Parameters, model: Model, end: float) -> State:
-    """Advance the expansion by half a step: change B by the model's law, and markers, waves and gas with it.
+    """Advance the expansion by half a step: deform the tube by the model's law, and markers, waves and gas with it.
 
     end: time at which the half step ends, in steps from the start of the step, 1/2 or 1.
     """
@@ -39,113 +40,145 @@ def expand(state: State, parameters: Parameters, model: Model, end: float) -> St
 
 
 def known_ahead(model: Model) -> bool:
-    """Return whether the field at the end of a step is known at its start."""
-    return model.expansion in ("none", "prescribed")
+    """Return whether the deformation at the end of a step is known at its start."""
+    return model.expansion in ("none", "prescribed", "flow")
 
 
-def change_field(state: State, parameters: Parameters, model: Model, b_new: jax.Array) -> State:
-    """Change B adiabatically for markers, gas, waves and field, and book their work.
+def change_field(state: State, parameters: Parameters, model: Model, new: Stretch) -> State:
+    """Deform the tube adiabatically for markers, gas, waves and field, and book their work.
 
-    p_par, magnetic moment, k and wave action are constant.
-    b_new: B/B0 after the change, ().
+    p_par and k times the length, magnetic moment and wave action are constant.
+    new: deformation after the change.
     """
 
-    def body(state: State, shared: tuple[Parameters, jax.Array], words: None, histograms: Any) -> BlockResult:
-        parameters, b_new = shared
+    def body(state: State, shared: tuple[Parameters, Stretch], words: None, histograms: Any) -> BlockResult:
+        parameters, new = shared
         full = state.markers.weight(parameters.background, state.amplitude)
-        state, terms = carry(state, full, b_new)
-        return {"rise": state.markers.rise}, histograms, terms
+        state, terms = carry(state, full, new)
+        return moved(state), histograms, terms
 
     sizes = work_sizes(state, parameters)
-    markers, _, sums = pass_over(model.layout, body, state, (parameters, b_new), sizes=sizes)
-    moved = add_work(change_surroundings(state, parameters, model, b_new), state.b, sums)
-    return dataclasses.replace(moved, markers=markers)
+    markers, _, sums = pass_over(model.layout, body, state, (parameters, new), sizes=sizes)
+    after = add_work(change_surroundings(state, parameters, model, new), state.stretch, sums)
+    return dataclasses.replace(after, markers=markers)
 
 
-def carry(state: State, full: jax.Array, b_new: jax.Array) -> tuple[State, tuple[jax.Array, ...]]:
-    """Change B adiabatically for the markers alone; return the state and the terms whose sums `add_work` takes.
+def moved(state: State) -> dict[str, jax.Array]:
+    """Return the fields of the markers that a deformation of the tube changes, (N,) each."""
+    m = state.markers
+    return {"rise": m.rise} if state.length is None else {"rise": m.rise, "parallel_momentum": m.parallel_momentum}
 
-    full: weights W, (N,) [n_i]; b_new: B/B0 after the change, (); terms: W p_perp v_perp/2 at each of the
-    `work_nodes`, (N,) each [code].
+
+def carry(state: State, full: jax.Array, new: Stretch) -> tuple[State, tuple[jax.Array, ...]]:
+    """Deform the tube adiabatically for the markers alone; return the state and the terms whose sums `add_work` takes.
+
+    full: weights W, (N,) [n_i]; new: deformation after the change; terms: W p_perp v_perp/2 at each of the
+    `work_nodes` and, where the length changes, W p_par v_par at each of them, (N,) each [code].
     """
+    across, along = zip(*(_pressures(state, at) for at in work_nodes(state.stretch, new)), strict=True)
     # Held, as they would round differently where they merge with their sums, from layout to layout.
-    pressures = held(tuple(_perpendicular(state, b) for b in work_nodes(state.b, b_new)), state.step >= 0)
+    pressures = held(across if state.length is None else across + along, state.step >= 0)
     terms = tuple(full * x for x in pressures)
-    return dataclasses.replace(state, b=b_new, markers=expand_markers(state.markers, state.b, b_new)), terms
+    markers = expand_markers(state.markers, state.stretch, new)
+    return dataclasses.replace(state, b=new.b, length=new.length, markers=markers), terms
 
 
 def work_sizes(state: State, parameters: Parameters) -> tuple[jax.Array, ...]:
-    """Return the sizes of the terms of `carry`, p_perp v_perp/2 <= 2 eps, for a pass over the markers."""
-    energy = expected_sizes(parameters.background, state.amplitude, state.b).energy
-    return (energy,) * len(work_nodes(state.b, state.b))
+    """Return the sizes of the terms of `carry`, with p_perp v_perp/2 and p_par v_par at most 2 eps."""
+    energy = expected_sizes(parameters.background, state.amplitude, state.density).energy
+    return (energy,) * (len(WORK_PARTS) * (1 if state.length is None else 2))
 
 
-def add_work(state: State, b_old: jax.Array, sums: Sequence[jax.Array]) -> State:
-    """Book the work int P_perp d(1/b) of the cosmic rays in the change of B from b_old to that of the state.
+def add_work(state: State, old: Stretch, sums: Sequence[jax.Array]) -> State:
+    """Book the work int (P_par d ln l_par - P_perp d ln b)/density of the cosmic rays in a deformation to the state's.
 
-    b_old: B/B0 before the change, (); sums: those of the terms of `carry`, () each [code].
+    old: deformation before the change; sums: those of the terms of `carry`, () each [code].
     """
-    log_ratio = jnp.log(state.b / b_old)
-    work = held(-0.5 * log_ratio * sum(sums), state.step >= 0)
+    parts = len(WORK_PARTS)
+    work = -0.5 * jnp.log(state.b / old.b) * sum(sums[:parts])
+    if old.length is not None:
+        work += 0.5 * jnp.log(state.stretch.along() / old.length) * sum(sums[parts:])
+    work = held(work, state.step >= 0)
     return dataclasses.replace(state, books=dataclasses.replace(state.books, work=state.books.work + work))
 
 
-def work_nodes(b: jax.Array, b_new: jax.Array) -> list[jax.Array]:
-    """Return the fields at which the work integral takes pressures, two-point Gauss-Legendre in ln b, () each.
+#: Nodes in (0, 1) of the two-point Gauss-Legendre rule, by which the work is integrated over ln b and ln l_par.
+WORK_PARTS = tuple(0.5 * (1.0 + node) for node in (-1.0 / np.sqrt(3.0), 1.0 / np.sqrt(3.0)))
 
-    b, b_new: B/B0 before and after the change, ().
+
+def work_nodes(old: Stretch, new: Stretch) -> list[Stretch]:
+    """Return the deformations at which the work integral takes pressures.
+
+    old, new: before and after the change.
     """
-    log_ratio = jnp.log(b_new / b)
-    return [b * jnp.exp(0.5 * (1.0 + node) * log_ratio) for node in (-1.0 / np.sqrt(3.0), 1.0 / np.sqrt(3.0))]
+    return [old.towards(new, part) for part in WORK_PARTS]
 
 
-def change_surroundings(state: State, parameters: Parameters, model: Model, b_new: jax.Array) -> State:
-    """Change B adiabatically for gas, waves and field, and book their work.
+def change_surroundings(state: State, parameters: Parameters, model: Model, new: Stretch) -> State:
+    """Deform the tube adiabatically for gas, waves and field, and book their work.
 
-    Work per unit length is int P d(1/b) with the pressures of gas, waves (half their energy density, since wave action
-    W/omega x volume is conserved) and field.
-    b_new: B/B0 after the change, ().
+    Work is int (P_par d ln l_par - P_perp d ln b)/density with the pressures of gas, of waves (half their energy
+    density in every direction, since wave action W/omega x volume is conserved) and of the field, a tension along B.
+    new: deformation after the change.
     """
-    log_ratio = jnp.log(b_new / state.b)
+    old = state.stretch
+    log_ratio = jnp.log(new.b / old.b)
     work = jnp.zeros(())
-    for b in work_nodes(state.b, b_new):
-        work += -0.5 * log_ratio / b * _other_pressures(state, parameters, model, b)
-    ratio = b_new / state.b
+    for at in work_nodes(old, new):
+        isotropic, magnetic = _other_pressures(state, parameters, model, at), magnetic_pressure(parameters, at.b)
+        work += -0.5 * log_ratio / at.density * (isotropic + magnetic)
+        if old.length is not None:
+            work += 0.5 * jnp.log(new.along() / old.length) / at.density * (isotropic - magnetic)
+    ratio = new.density / old.density
     # Held: this product would be rounded or not as it merges with later sums, from layout to layout.
     gas, work = held((state.gas_pressure * ratio**parameters.adiabatic_index, work), state.step >= 0)
     return dataclasses.replace(
         state,
-        b=b_new,
-        e=state.e * _wave_factor(ratio, model),
+        b=new.b,
+        length=new.length,
+        e=state.e * _wave_factor(old, new, model),
         gas_pressure=gas,
         books=dataclasses.replace(state.books, work=state.books.work + work),
     )
 
 
-def _wave_factor(ratio: jax.Array, model: Model) -> jax.Array:
+def _wave_factor(old: Stretch, new: Stretch, model: Model) -> jax.Array:
     """Return the factor by which e changes, ().
 
-    The waves' energy density, e b^2, goes as b^(3/2) by conservation of action, or stays if the term is switched off.
-    ratio: b_new/b, ().
+    The waves' energy density, e b^2, goes as density^(3/2) by conservation of action, since omega = k v_A goes as
+    density^(1/2), or stays if the term is switched off.
+    old, new: deformation before and after.
     """
-    return ratio ** (-0.5) if model.adiabatic_waves else ratio ** (-2.0)
+    ratio = new.density / old.density
+    factor = ratio ** (-0.5) if model.adiabatic_waves else ratio ** (-2.0)
+    return factor if old.length is None else factor * (old.length / new.along()) ** 2
 
 
-def _perpendicular(state: State, b: jax.Array) -> jax.Array:
-    """Return p_perp v_perp/2 of every marker after an adiabatic change to the field b, (N,) [m_p c^2]."""
+def _pressures(state: State, at: Stretch) -> tuple[jax.Array, jax.Array]:
+    """Return p_perp v_perp/2 and p_par v_par of every marker after an adiabatic change, (N,) each [m_p c^2].
+
+    at: deformation after the change.
+    """
     m = state.markers
-    perp2 = m.perpendicular_squared(state.b) * (b / state.b).astype(m.rise.dtype)
-    return 0.5 * perp2 * jax.lax.rsqrt(1.0 + m.parallel_momentum**2 + perp2)
+    perp2 = m.perpendicular_squared(state.density) * (at.b / state.b).astype(m.rise.dtype)
+    par2 = m.parallel_momentum**2
+    if state.length is not None:
+        par2 = par2 * ((state.length / at.along()) ** 2).astype(m.rise.dtype)
+    inverse = jax.lax.rsqrt(1.0 + par2 + perp2)
+    return 0.5 * perp2 * inverse, par2 * inverse
 
 
-def _other_pressures(state: State, parameters: Parameters, model: Model, b: jax.Array) -> jax.Array:
-    """Return the pressure of gas, waves and field after an adiabatic change to the field b, () [code]."""
-    ratio = b / state.b
+def _other_pressures(state: State, parameters: Parameters, model: Model, at: Stretch) -> jax.Array:
+    """Return the pressure of gas and waves after an adiabatic change, () [code].
+
+    at: deformation after the change.
+    """
+    ratio = at.density / state.density
     gas = state.gas_pressure * ratio**parameters.adiabatic_index
     waves = wave_energy(state, parameters)
-    # Without the adiabatic term the wave energy density is constant: dE = -W d(1/b), pressure -W.
+    # Without the adiabatic term the wave energy density is constant: dE = -W d(1/density), pressure -W.
     waves = 0.5 * waves * ratio**1.5 if model.adiabatic_waves else -waves
-    return gas + waves + magnetic_pressure(parameters, b)
+    return gas + waves
 
 
 def magnetic_pressure(parameters: Parameters, b: jax.Array) -> jax.Array:
@@ -156,21 +189,24 @@ def magnetic_pressure(parameters: Parameters, b: jax.Array) -> jax.Array:
     return 0.5 * (parameters.alfven_speed * b) ** 2
 
 
-def next_field(state: State, parameters: Parameters, model: Model, end: float) -> jax.Array:
-    """Return B/B0 after half a step by the model's law of expansion, ().
+def next_field(state: State, parameters: Parameters, model: Model, end: float) -> Stretch:
+    """Return B/B0 and the length of the tube after half a step by the model's law of expansion.
 
     end: time at which the half step ends, in steps from the start of the step, 1/2 or 1.
     """
     if model.expansion == "none":
-        return state.b
+        return state.stretch
     if model.expansion == "prescribed":
-        return jnp.exp(-parameters.expansion_rate * parameters.dt * (state.step + end))
+        return Stretch(jnp.exp(-parameters.expansion_rate * parameters.dt * (state.step + end)))
+    if model.expansion == "flow":
+        assert parameters.flow is not None
+        return parameters.flow.at(parameters.dt * (state.step + end))
     if model.expansion == "injection":
         cosmic_rays = COSMIC_RAY_INDEX * ensemble_moments(state, parameters, model).pressure
         stiffness = parameters.adiabatic_index * state.gas_pressure + cosmic_rays
         stiffness += 2.0 * magnetic_pressure(parameters, state.b)
-        return state.b * jnp.exp(-0.5 * parameters.injection_rate * parameters.dt / stiffness)
-    return balanced_field(state, parameters, model)
+        return Stretch(state.b * jnp.exp(-0.5 * parameters.injection_rate * parameters.dt / stiffness))
+    return Stretch(balanced_field(state, parameters, model))
 
 
 def balanced_field(state: State, parameters: Parameters, model: Model) -> jax.Array:
@@ -183,7 +219,7 @@ def balanced_field(state: State, parameters: Parameters, model: Model) -> jax.Ar
     def body(state: State, shared: tuple[Parameters, jax.Array], words: None, histograms: Any) -> BlockResult:
         parameters, b = shared
         weight = estimator_weight(state, parameters, model)
-        return {}, histograms, weight * _perpendicular(state, b)
+        return {}, histograms, weight * _pressures(state, Stretch(b))[0]
 
     size = work_sizes(state, parameters)[0]
 
@@ -192,7 +228,7 @@ def balanced_field(state: State, parameters: Parameters, model: Model) -> jax.Ar
         total = b * pass_over(model.layout, body, state, (parameters, b), sizes=size)[2]
         if model.estimator == "delta_f":
             total += _background_perpendicular(state, parameters, b)
-        return total + _other_pressures(state, parameters, model, b)
+        return total + (_other_pressures(state, parameters, model, Stretch(b)) + magnetic_pressure(parameters, b))
 
     log_b = jnp.log(state.b)
     for _ in range(2):
@@ -214,15 +250,16 @@ def _background_perpendicular(state: State, parameters: Parameters, b: jax.Array
 def apply_sources(state: State, parameters: Parameters, model: Model, dt: jax.Array) -> State:
     """Inject cosmic rays isotropically, and heat and cool the gas, over dt at constant B.
 
-    Heating per ion and the cooling coefficient Lambda are constant, so the rates scale as b and b^2.
+    Heating per ion and the cooling coefficient Lambda are constant, so the rates scale as the density
+    and its square.
     dt: time, () [code].
     """
-    heat = parameters.heating * state.b * dt
-    cool = parameters.cooling * state.b**2 * dt
+    heat = parameters.heating * state.density * dt
+    cool = parameters.cooling * state.density**2 * dt
     books = dataclasses.replace(
         state.books,
-        injected=state.books.injected + heat / state.b,
-        radiated=state.books.radiated + cool / state.b,
+        injected=state.books.injected + heat / state.density,
+        radiated=state.books.radiated + cool / state.density,
     )
     gas = state.gas_pressure + held((parameters.adiabatic_index - 1.0) * (heat - cool), state.step >= 0)
     state = dataclasses.replace(state, gas_pressure=gas, books=books)
@@ -237,7 +274,7 @@ def inject(state: State, parameters: Parameters, model: Model, dt: jax.Array) ->
     """
     background = parameters.background
     source = jnp.zeros_like(state.amplitude).at[-1].set(1.0)
-    unit = background.moments(source, state.b).pressure
+    unit = background.moments(source, state.density).pressure
     added = source * (parameters.injection_rate * dt / unit)
 
     def body(state: State, shared: tuple[Background, jax.Array], words: None, histograms: Any) -> BlockResult:
@@ -249,7 +286,7 @@ def inject(state: State, parameters: Parameters, model: Model, dt: jax.Array) ->
         gained = (m.volume * background.density(added, y)).astype(jnp.float64)
         return {"excess": excess}, histograms, (gained, gained * moment_functions(state)[1])
 
-    sizes = expected_sizes(background, added, state.b)[:2]
+    sizes = expected_sizes(background, added, state.density)[:2]
     markers, _, (number, energy) = pass_over(model.layout, body, state, (background, added), sizes=sizes)
     return dataclasses.replace(
         state,

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from crmc.physics.ensemble import held
+from crmc.physics.flow import Stretch
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.spectrum import SIGNS, wave_energy_unit
 from crmc.physics.state import State
@@ -36,7 +37,9 @@ def damp(state: State, parameters: Parameters, model: Model, dt: jax.Array) -> t
         return state, jnp.zeros(())
 
     def rate(e: jax.Array) -> jax.Array:
-        return parameters.damping.rate(parameters.grid, e, state.b, model.nonlinear_landau, parameters.nu_coefficient)
+        return parameters.damping.rate(
+            parameters.grid, e, state.stretch, model.nonlinear_landau, parameters.nu_coefficient
+        )
 
     middle = state.e * jnp.exp(-rate(state.e) * dt)
     damped = state.e * jnp.exp(-2.0 * rate(middle) * dt)
@@ -44,7 +47,7 @@ def damp(state: State, parameters: Parameters, model: Model, dt: jax.Array) -> t
     unit = wave_energy_unit(parameters.grid, parameters.alfven_speed, state.b)
     heat = unit * jnp.sum(state.e - damped)
     seeded = unit * jnp.sum(floored - damped)
-    books = dataclasses.replace(state.books, injected=state.books.injected + seeded / state.b)
+    books = dataclasses.replace(state.books, injected=state.books.injected + seeded / state.density)
     gas = state.gas_pressure + held((parameters.adiabatic_index - 1.0) * heat, state.step >= 0)
     return dataclasses.replace(state, e=floored, gas_pressure=gas, books=books), heat
 
@@ -68,21 +71,21 @@ def grow(state: State, offered: jax.Array, parameters: Parameters, model: Model)
 
 def wave_velocities(state: State, parameters: Parameters) -> jax.Array:
     """Return the velocity d v_A of the waves of both directions, (2,) [c]."""
-    return jnp.asarray(SIGNS) * parameters.alfven_speed * jnp.sqrt(state.b)
+    return jnp.asarray(SIGNS) * parameters.alfven_speed * jnp.sqrt(state.resonance)
 
 
-def mean_scattering(e: jax.Array, parameters: Parameters, b: jax.Array, p: float) -> jax.Array:
+def mean_scattering(e: jax.Array, parameters: Parameters, at: Stretch, p: float) -> jax.Array:
     """Return the scattering frequency int_0^1 nu dmu, the mean of both hemispheres, () [code].
 
     The waves of both directions scatter each hemisphere.
-    e: wave power of each branch and bin, (2, 2, bins); b: B/B0, (); p: momentum [m_p c].
+    e: wave power of each branch and bin, (2, 2, bins); at: deformation of the tube; p: momentum [m_p c].
     """
-    grid = parameters.grid
+    grid, unit = parameters.grid, at.resonance
     nodes, weights = np.polynomial.legendre.leggauss(128)
-    low, high = jnp.log(grid.x_gap), jnp.log(jnp.minimum(p / b, grid.x_top))
+    low, high = jnp.log(grid.x_gap), jnp.log(jnp.minimum(p / unit, grid.x_top))
     half = 0.5 * jnp.maximum(high - low, 0.0)
     x = jnp.exp(low + half * (nodes + 1.0))
-    to_nu = parameters.nu_coefficient * b / np.sqrt(1.0 + p**2)
+    to_nu = parameters.nu_coefficient * at.b / np.sqrt(1.0 + p**2)
     power = jnp.einsum("dhj,xj->x", e, grid.resonant(x)) / 2.0
-    below = jnp.sum(e @ grid.basis_low) / 2.0 * jnp.minimum(grid.x_gap - grid.x_low, p / b)
-    return to_nu * (jnp.sum(power * weights * half * x) + below) * b / p
+    below = jnp.sum(e @ grid.basis_low) / 2.0 * jnp.minimum(grid.x_gap - grid.x_low, p / unit)
+    return to_nu * (jnp.sum(power * weights * half * x) + below) * unit / p

@@ -14,6 +14,7 @@ _INTERVAL = "mean over the interval that ends at this time"
 #: Name -> dimensions after time, unit, key of `_factors` that converts the code unit, and description.
 VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     "magnetic_field": ((), "G", "field", "magnetic field B"),
+    "length": ((), "1", "one", "length of the tube along B relative to that at t = 0"),
     "cr_number_density": ((), "cm-3", "density", "cosmic-ray number density n_c"),
     "cr_energy_density": ((), "erg cm-3", "energy", "cosmic-ray kinetic energy density U"),
     "parallel_pressure": ((), "erg cm-3", "energy", "cosmic-ray parallel pressure P_par"),
@@ -45,24 +46,24 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     ),
     "max_scattering_per_step": ((), "1", "one", "largest nu dt of the interval"),
     "balancing_correction": ((), "1", "one", "largest relative change of the markers' energy to balance a kick"),
-    "energy_cosmic_rays": ((), "erg cm-3", "energy", "cosmic-ray energy x B0/B, full weights"),
-    "energy_waves": ((), "erg cm-3", "energy", "wave energy x B0/B"),
-    "energy_gas": ((), "erg cm-3", "energy", "thermal energy x B0/B"),
-    "energy_field": ((), "erg cm-3", "energy", "energy of the mean field x B0/B"),
+    "energy_cosmic_rays": ((), "erg cm-3", "energy", "cosmic-ray energy x rho0/rho, full weights"),
+    "energy_waves": ((), "erg cm-3", "energy", "wave energy x rho0/rho"),
+    "energy_gas": ((), "erg cm-3", "energy", "thermal energy x rho0/rho"),
+    "energy_field": ((), "erg cm-3", "energy", "energy of the mean field x rho0/rho"),
     "energy_injected": (
         (),
         "erg cm-3",
         "energy",
-        "energy injected x B0/B (cosmic rays, gas heating, wave seed)",
+        "energy injected x rho0/rho (cosmic rays, gas heating, wave seed)",
     ),
     "energy_radiated": (
         (),
         "erg cm-3",
         "energy",
-        "energy radiated or given to waves that are not followed, x B0/B",
+        "energy radiated or given to waves that are not followed, x rho0/rho",
     ),
-    "number_cosmic_rays": ((), "cm-3", "density", "number of cosmic rays x B0/B, full weights"),
-    "number_entered": ((), "cm-3", "density", "number that came in by injection and gradient, x B0/B"),
+    "number_cosmic_rays": ((), "cm-3", "density", "number of cosmic rays x rho0/rho, full weights"),
+    "number_entered": ((), "cm-3", "density", "number that came in by injection and gradient, x rho0/rho"),
     "heavy_markers": (
         (),
         "1",
@@ -70,7 +71,7 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
         f"markers with more than {FARTHEST:g} times the weight of F0: with any, last digits may depend on the devices",
     ),
     "number_residual": ((), "1", "one", "change of the number less what came in, relative to that at t = 0"),
-    "work_external": ((), "erg cm-3", "energy", "work on the surroundings, int P d(B0/B)"),
+    "work_external": ((), "erg cm-3", "energy", "work on the surroundings, int P d(rho0/rho)"),
     "scattering_frequency": (
         ("momentum",),
         "s-1",
@@ -144,7 +145,7 @@ COORDINATES: dict[str, dict[str, str]] = {
     "time": {"units": "s", "long_name": "time since the start of the run"},
     "direction": {"units": "1", "long_name": "propagation direction of the waves"},
     "helicity": {"units": "1", "long_name": "sign(p_par) of resonant particles"},
-    "k": {"units": "Omega0/c", "long_name": "wavenumber, Omega0 at t = 0"},
+    "k": {"units": "Omega0/c", "long_name": "wavenumber, Omega0 at t = 0; in a flow that of t = 0"},
     "momentum": {"units": "m_p c", "long_name": "momentum"},
 }
 #: Values of the coordinates that are equal in every result.

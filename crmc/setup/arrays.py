@@ -25,6 +25,7 @@ from crmc.physics.parameters import Cadence, Model, Parameters
 from crmc.physics.spectrum import make_grid
 from crmc.physics.state import State, zero_books
 from crmc.physics.tube import total_pressure
+from crmc.setup.flow import flow_of, momentum_range
 from crmc.theory.distribution import Background
 from crmc.units import SPEED_OF_LIGHT, CodeUnits
 
@@ -39,7 +40,7 @@ class Shape(NamedTuple):
     """Static decisions that follow from the numbers of a config.
 
     model: switches of the run, before `schedule.scheduled` sets its intervals.
-    expands: whether tau_B is known at t = 0.
+    expands: whether tau_B is known at t = 0, or tau_eff of a flow.
     predicts: whether the balance of growth and damping is known at t = 0.
     """
 
@@ -85,7 +86,7 @@ def shape_of(config: Config) -> Shape:
         broadened=config.scattering.gap == "broadened",
     )
     mode = config.expansion.mode
-    expands = mode == "prescribed" or (mode != "none" and injects)
+    expands = config.expansion.drives or (mode in ("injection", "pressure_balance") and injects)
     driven = expands or model.gradient
     return Shape(model, expands, driven and config.damping.active and not constant)
 
@@ -126,6 +127,7 @@ def complete(
         amplitude=start.amplitude,
         e=start.e,
         b=jnp.ones(()),
+        length=None if start.parameters.flow is None else jnp.ones(()),
         gas_pressure=jnp.asarray(config.plasma.gas_pressure / units.energy_density, jnp.float64),
         books=zero_books(),
     )
@@ -171,12 +173,14 @@ def background_of(config: Config, shape: Shape) -> tuple[Background, jax.Array]:
 def expansion_time(config: Config, shape: Shape) -> jax.Array | float | None:
     """Return the expansion time tau_B at t = 0, () [code]; negative in compression, None without expansion.
 
-    Prescribed, or by eq. 3 from the injected pressure.
+    Prescribed, tau_eff = 1/(div u - 3 bb:grad u) of a flow, or by eq. 3 from the injected pressure.
     """
     units = config.code_units
     if not shape.expands:
         return None
     plasma = config.plasma
+    if (flow := flow_of(config)) is not None:
+        return 1.0 / flow.drive(0.0)
     if config.expansion.mode == "prescribed":
         assert config.expansion.timescale is not None
         return config.expansion.timescale * units.gyrofrequency
@@ -205,18 +209,19 @@ def _parameters(config: Config, shape: Shape, background: Background, tau_B: jax
     plasma, rays = config.plasma, config.cosmic_rays
     printed = config.waves.coefficients == "printed"
     # A field that falls by b moves the scaled momenta p/b up by 1/b at most.
-    fall = jnp.ones(())
-    if tau_B is not None:
-        fall = jnp.exp(jnp.minimum(config.run.duration * units.gyrofrequency / tau_B, _MOST_FOLDINGS))
+    fall, duration, flow = jnp.ones(()), config.run.duration * units.gyrofrequency, flow_of(config)
+    if tau_B is not None and flow is None:
+        fall = jnp.exp(jnp.minimum(duration / tau_B, _MOST_FOLDINGS))
+    low, high = (jnp.minimum(fall, 1.0), jnp.maximum(fall, 1.0)) if flow is None else momentum_range(flow, duration)
     grid = make_grid(
         config.waves.k_min,
         config.waves.k_max,
         config.waves.bins,
-        rays.momentum_min / _MARGIN * jnp.minimum(fall, 1.0),
-        rays.momentum_max * _MARGIN * jnp.maximum(fall, 1.0),
+        rays.momentum_min / _MARGIN * low,
+        rays.momentum_max * _MARGIN * high,
         broadened=shape.model.broadened,
     )
-    rate = 1.0 / tau_B if tau_B is not None and config.expansion.mode == "prescribed" else 0.0
+    rate = 1.0 / tau_B if tau_B is not None and config.expansion.given else 0.0
     scalars = {
         "dt": 0.0,
         "alfven_speed": units.alfven_speed,
@@ -240,6 +245,7 @@ def _parameters(config: Config, shape: Shape, background: Background, tau_B: jax
         damping=damping_of(config),
         background=background,
         grid=grid,
+        flow=flow,
     )
 
 

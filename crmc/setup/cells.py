@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import jax
+
 from crmc.closure.balance import NonlinearLandau
 from crmc.closure.cell import Cell, kappa_spectrum
 from crmc.closure.solve import accept
@@ -31,7 +33,9 @@ def cell_of(config: Config, cut: float = 100.0) -> Cell:
         assert rays.kappa is not None
         index, turnover = (float(x) for x in kappa_spectrum(rays.kappa, turnover))
     assert index is not None
-    time = expansion_time(config, shape_of(config))
+    with jax.enable_x64(True):
+        time = expansion_time(config, shape_of(config))
+        rate = 0.0 if time is None else float(config.code_units.gyrofrequency / time)
     length = config.drift.gradient_length
     return Cell(
         magnetic_field=plasma.magnetic_field,
@@ -39,7 +43,7 @@ def cell_of(config: Config, cut: float = 100.0) -> Cell:
         temperature=plasma.temperature,
         cr_pressure=rays.pressure,
         pressure_gradient=0.0 if length is None else -rays.pressure / length,
-        expansion_rate=0.0 if time is None else float(config.code_units.gyrofrequency / time),
+        expansion_rate=rate,
         linear_damping=damping.linear,
         ion_neutral_density=damping.ion_neutral_density,
         turbulent_dissipation=damping.turbulent_dissipation,

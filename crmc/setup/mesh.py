@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from crmc.config.config import Config
+from crmc.physics.flow import Stretch
 from crmc.physics.initial import Departure
 from crmc.physics.markers import Markers
 from crmc.physics.parameters import Model, Parameters
@@ -70,5 +71,5 @@ def cells_of(start: Start, size: tuple[int, int] = CELLS) -> Markers:
 
 def _initial_cells(parameters: Parameters, amplitude: jax.Array, departure: Departure, n_p: int, n_mu: int) -> Markers:
     """Return the cells of a mesh of n_p momenta and n_mu cosines that hold F0 + ``departure``."""
-    mesh = make_mesh(parameters, n_p, n_mu, jnp.ones(()))
+    mesh = make_mesh(parameters, n_p, n_mu, Stretch(jnp.ones(())))
     return cells(mesh, initial_excess(mesh, parameters.background, amplitude, departure))

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from crmc.physics.equilibrium import steady_drift
+from crmc.physics.flow import Stretch
 from crmc.physics.waves import MOMENTA, mean_scattering
 from crmc.setup.arrays import Shape, Start, background_of, damping_of, expansion_time, shape_of, start_of
 from crmc.theory import (
@@ -201,7 +202,7 @@ def predict(config: Config) -> dict[str, dict]:
         for p in MOMENTA.tolist():
             nu: float | None
             if start is not None and start.predicted is not None:
-                nu = float(mean_scattering(start.predicted, start.parameters, jnp.ones(()), p))
+                nu = float(mean_scattering(start.predicted, start.parameters, Stretch(jnp.ones(())), p))
             else:
                 nu = _mean_nu(config, arguments, p)
             if nu:

@@ -171,8 +171,8 @@ def _fewest_steps(
 ) -> int:
     """Return the fewest steps of a run; their number does not depend on the times of output.
 
-    A given time step is shortened to divide the duration.  An automatic one resolves the fastest scattering and the
-    damping of waves by an isotropic f.
+    A given time step is shortened to divide the duration.  An automatic one resolves the fastest scattering, the
+    damping of waves by an isotropic f and the history of a flow.
     e, predicted: wave power at t = 0 and in balance, (2, 2, bins); isotropic: that damping rate, () [code].
     """
     duration = config.run.duration * units.gyrofrequency
@@ -187,6 +187,8 @@ def _fewest_steps(
                 overshoot = _OVERSHOOT if config.waves.start == "seed" else 1.0
                 nu = max(nu, overshoot * math.pi * float(predicted.max()))
         largest = min(config.run.scattering_per_step / nu if nu > 0.0 else math.inf, duration / _FEWEST_STEPS)
+        if config.expansion.given:
+            largest = min(largest, config.expansion.longest_step(config.run.duration) * units.gyrofrequency)
         if config.scattering.model == "spectrum" and config.waves.evolve:
             absorbed = config.waves.start == "seed" and float(e.max()) > _ABSORBED * config.waves.seed_level
             most = _ABSORPTION_PER_STEP if absorbed else _GROWTH_PER_STEP

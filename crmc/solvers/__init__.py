@@ -14,8 +14,8 @@ Conventions of every docstring:
   N is the number of markers.  (2, 2, bins) are the directions +, - of the waves, their helicities +, -, and the bins
   of ``crmc.physics.spectrum``; (2, 2) are the branches, (2,) the directions unless stated.
   Not listed are state, parameters and model (`State`, `Parameters` and `Model` of ``crmc.physics``), grid (the
-  `SpectrumGrid` of the parameters), background and amplitude (F0 and its c_k), b (B/B0) and V (signed phase velocity
-  of one direction's waves, d v_A [c]).
+  `SpectrumGrid` of the parameters), background and amplitude (F0 and its c_k), b (B/B0), at and to (a `Stretch`, the
+  deformation of the tube) and V (signed phase velocity of one direction's waves, d v_A [c]).
   A prime is for the frame of the wave: p' momentum, q = |p_par'|, s the sign of p_par', g = gamma/gamma' = 1 + V s
   q/eps'.
 """

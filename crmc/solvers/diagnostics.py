@@ -35,6 +35,7 @@ def row_of(
     store, books = energies_of(sums, state, parameters), state.books
     return row | {
         "magnetic_field": state.b,
+        "length": state.stretch.along(),
         "gas_pressure": state.gas_pressure,
         "heating_rate": heating,
         "spectral_heating_rate": spectral,
@@ -66,9 +67,9 @@ def _moments(sums: Sums, state: State, parameters: Parameters, model: Model) -> 
         "parallel_pressure": now.parallel_pressure,
         "perpendicular_pressure": now.perpendicular_pressure,
         "pressure_anisotropy": now.anisotropy,
-        "gap_pressure_anisotropy": state.b * sums.gap / now.pressure,
+        "gap_pressure_anisotropy": state.density * sums.gap / now.pressure,
         # F0 has no drift.
-        "drift_velocity": state.b * sums.flux / now.number,
+        "drift_velocity": state.density * sums.flux / now.number,
     }
 
 
@@ -89,9 +90,9 @@ def _waves(
     # The particles' loss is 2 Gamma W with the coefficient that conserves energy.
     sampled = jnp.where(tally.samples > 0.0, 1.0, jnp.nan)
     rate = sampled * parameters.growth_coefficient * functional / (2.0 * unit)
-    damping = parameters.damping.rate(grid, state.e, state.b, model.nonlinear_landau, parameters.nu_coefficient)
+    damping = parameters.damping.rate(grid, state.e, state.stretch, model.nonlinear_landau, parameters.nu_coefficient)
     power = jnp.einsum("dhj,kj->dhk", state.e, grid.basis(centre))
-    nu = jnp.stack([mean_scattering(state.e, parameters, state.b, p) for p in MOMENTA])
+    nu = jnp.stack([mean_scattering(state.e, parameters, state.stretch, p) for p in MOMENTA])
     return {"wave_power": power, "growth_rate": rate, "damping_rate": damping} | _scattering(nu)
 
 

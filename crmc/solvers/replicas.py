@@ -75,7 +75,8 @@ def observe(
         e = jnp.where(mean & (count > 0), tally.power / jnp.maximum(count, 1), state.e)
         row = solver.observe(dataclasses.replace(state, e=e), tally, count, parameters, model)
         # The books are those of now.
-        missing = (wave_energy(state, parameters) - wave_energy(dataclasses.replace(state, e=e), parameters)) / state.b
+        kept = wave_energy(dataclasses.replace(state, e=e), parameters)
+        missing = (wave_energy(state, parameters) - kept) / state.density
         return packed(row | {name: row[name] + missing for name in ("energy_waves", "ledger")})
 
     return _each(model.layout, one, side_by_side, (states, tallies), (count, mean, parameters))

@@ -1,9 +1,10 @@
 """The isotropic background F0(p, t) = Phi(p (B0/B)^{1/3}, t) of the cosmic rays, and its moments.
 
-Phi is a sum of components c_k (p_t^2 + y^2)^(-a/2) in the comoving momentum y = p b^{-1/3}, b = B/B0.  A power law with
-a turnover is one component; a kappa distribution (Bai et al. 2019) is one with a = 2 (kappa + 1) and
-p_t^2 = kappa p0^2.  Isotropic adiabatic change leaves y as it is; an isotropic source only changes the amplitudes c_k.
-Normalisation is that of Zweibel (2020): n_c = int f p^2 dp dmu (the 2 pi is inside f).  K is the number of components.
+Phi is a sum of components c_k (p_t^2 + y^2)^(-a/2) in the comoving momentum y = p rho^{-1/3}, with the density rho of
+what moves with the tube relative to t = 0, b = B/B0 in a tube of constant length. A power law with a turnover is one
+component; a kappa distribution (Bai et al. 2019) is one with a = 2 (kappa + 1) and p_t^2 = kappa p0^2. Isotropic
+adiabatic change leaves y as it is; an isotropic source only changes the amplitudes c_k. Normalisation is that of
+Zweibel (2020): n_c = int f p^2 dp dmu (the 2 pi is inside f). K is the number of components.
 """
 
 from __future__ import annotations
@@ -100,17 +101,17 @@ class Background:
         y = jnp.exp(0.5 * (high + low) + 0.5 * (high - low) * x)
         return y, 0.5 * (high - low) * w * y
 
-    def moments(self, amplitude: jax.Array, b: jax.Array) -> IsotropicMoments:
+    def moments(self, amplitude: jax.Array, density: jax.Array) -> IsotropicMoments:
         """Return density, kinetic energy density and pressure of F0 by quadrature.
 
-        With p = b^{1/3} y, p^2 dp = b y^2 dy, gamma = sqrt(1 + p^2) and v = p/gamma, in code units,
-        n_c = 2 b int F0 y^2 dy, U = 2 b int F0 (gamma - 1) y^2 dy, P_c = (2 b/3) int F0 p v y^2 dy;
+        With p = rho^{1/3} y, p^2 dp = rho y^2 dy, gamma = sqrt(1 + p^2) and v = p/gamma, in code units,
+        n_c = 2 rho int F0 y^2 dy, U = 2 rho int F0 (gamma - 1) y^2 dy, P_c = (2 rho/3) int F0 p v y^2 dy;
         the quadrature takes gamma - 1 as p^2/(gamma + 1), which does not cancel.
-        amplitude: c_k, (K,) [code]; b: field B/B0, ().
+        amplitude: c_k, (K,) [code]; density: rho/rho0, B/B0 in a tube of constant length, ().
         """
         y, dy = self.quadrature()
-        number = 2.0 * b * self.density(amplitude, y) * y**2 * dy
-        p = y * jnp.cbrt(b)
+        number = 2.0 * density * self.density(amplitude, y) * y**2 * dy
+        p = y * jnp.cbrt(density)
         gamma = jnp.sqrt(1.0 + p**2)
         return IsotropicMoments(
             jnp.sum(number),
@@ -119,7 +120,7 @@ class Background:
         )
 
     def amplitude_for_pressure(self, pressure: jax.Array) -> jax.Array:
-        """Return the amplitudes with which each component alone has the given pressure at b = 1, (K,) [code].
+        """Return the amplitudes with which each component alone has the given pressure at rho = 1, (K,) [code].
 
         pressure: P_c of each component, (K,) [n_i m_p c^2].
         """

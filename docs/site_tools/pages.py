@@ -10,7 +10,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import crmc
 from crmc.results import COORDINATES, ESTIMATED, VARIABLES
@@ -101,7 +101,8 @@ def _shown(value: Any) -> str:
 
 
 def _kind(field: Any) -> str:
-    """Return what a key takes: its words, its unit or its kind of number, and its bounds."""
+    """Return what a key takes: its words, its unit or its kind of number, its bounds, and whether it is a list."""
+    parts = {get_origin(part) or part for part in get_args(field.annotation)}
     words = [word for part in _literals(field.annotation) for word in part]
     found = [", ".join(f'`"{word}"`' for word in words)] if words else []
     if int in get_args(field.annotation):
@@ -109,11 +110,13 @@ def _kind(field: Any) -> str:
     for rule in field.metadata:
         if unit := getattr(rule, "unit", None):
             sign = getattr(rule, "sign", "positive")
-            found.append(f"quantity [{unit}]" + (f", {sign}" if sign != "positive" else ""))
+            kind = "list of quantities" if tuple in parts else "quantity"
+            found.append(f"{kind} [{unit}]" + (f", {sign}" if sign != "positive" else ""))
         bounds = {sign: getattr(rule, name, None) for name, sign in _BOUNDS.items()}
         found += [f"{sign} {_shown(bound)}" for sign, bound in bounds.items() if bound is not None]
-    if not any("quantity" in part or part.startswith("`") for part in found):
-        found.insert(0, {int: "whole number", bool: "`true`, `false`"}.get(field.annotation, "number"))
+    if not any("quantit" in part or part.startswith("`") for part in found):
+        plain = {int: "whole number", bool: "`true`, `false`"}.get(field.annotation, "number")
+        found.insert(0, "list of numbers" if tuple in parts else "text" if str in parts else plain)
     return _cell("; ".join(found))
 
 

@@ -225,7 +225,7 @@ def exchanged(name, strength, b, coefficients, seed):
         start = dataclasses.replace(everything, e=jnp.full_like(everything.e, ABSENT).at[i].set(WAVES[i]))
         for word in words:
             both = np.uint64(word) * np.uint64(2**32 + 1)
-            end, *_ = run_scatter(start, jnp.full(COUNT, both), parameters, model, start.b)
+            end, *_ = run_scatter(start, jnp.full(COUNT, both), parameters, model, start.stretch)
             after, energy_after = weight_and_energy(end, rays)
             share = b * 0.5 * (before + after) * (energy_after - energy)
             lost[i] -= np.bincount(helicity, share, minlength=2)

@@ -119,6 +119,8 @@ def test_lists_are_complete() -> None:
     for section, outer in crmc.Config.model_fields.items():
         for key in getattr(outer.annotation, "model_fields", ()):
             assert re.search(rf"^\| [`*]+{key}[`*]+", config.partition(f"## [{section}]")[2], re.MULTILINE), key
+    for key, kind in {"times": r"list of quantities \[s\]", "scale": "list of numbers", "file": "text"}.items():
+        assert re.search(rf"^\| `{key}` \| {kind}[,; ]", config.partition("## [expansion]")[2], re.MULTILINE), key
     for variable in VARIABLES:
         assert f"| `{variable.removesuffix('_stderr')}`" in results
     assert all(f"## crmc {command}\n" in shown and f"usage: crmc {command}" in shown for command in _COMMANDS)

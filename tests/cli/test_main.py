@@ -290,11 +290,22 @@ def test_theory_table_and_json(config_file: Path, monkeypatch: pytest.MonkeyPatc
         "missing": {"value": float("nan"), "unit": "s", "description": "none", "source": ""},
         "spectrum": {"value": np.arange(2.0), "unit": "1", "description": "e(k)", "source": ""},
     }
+    rates = {"direction": [1, -1], "helicity": [1, -1], "k": [0.5, 2.0], "damping_rate": [1e-11, 2e-11]}
+    rates |= {"value": [[[1e-9, 2e-9], [3e-9, 4e-9]], [[-1e-9, -2e-9], [-3e-9, -4e-9]]]}
+    rates |= {"unit": "s-1", "description": "growth", "source": "eq. 13"}
     fake_module(monkeypatch, "setup.predictions", predict=lambda config: found)
-    lines = call("theory", config_file).out.splitlines()
+    fake_module(monkeypatch, "setup.growth", growth_table=lambda config: {"growth_rate": dict(rates)})
+    *lines, empty, head, names, first, second = call("theory", config_file).out.splitlines()
     assert lines[0].split() == ["heating_exact", "2.2e-30", "erg", "cm-3", "s-1", "H", "(x)"]
     assert len(lines) == 3
+    assert not empty and head.startswith("growth (eq. 13) [s-1]")
+    assert (
+        names.split()[-9:] == ["[Omega0/c]", "(+1,", "+1)", "(+1,", "-1)", "(-1,", "+1)", "(-1,", "-1)", "damping"][-9:]
+    )
+    assert first.split() == ["0.5", "1e-09", "3e-09", "-1e-09", "-3e-09", "1e-11"]
+    assert second.split() == ["2", "2e-09", "4e-09", "-2e-09", "-4e-09", "2e-11"]
     data = json.loads(call("theory", config_file, "--json").out)
+    assert data["growth_rate"] == rates
     assert data["heating_exact"]["value"] == 2.2e-30 and data["missing"]["value"] is None
     assert data["spectrum"]["value"] == [0.0, 1.0]
 

@@ -66,10 +66,10 @@ def test_longest_run(sign: float) -> None:
     for duration, allowed in ((1e11, True), (1e11 * (1.0 + 1e-6), False)):
         run = section(config, "run", duration=duration)
         if allowed:
-            rules.check_source(expansion, config.cosmic_rays, config.injection, run)
+            rules.check_history(expansion, run)
         else:
             with pytest.raises(ConfigError, match="run.duration"):
-                rules.check_source(expansion, config.cosmic_rays, config.injection, run)
+                rules.check_history(expansion, run)
 
 
 def test_shortest_wave_resonates() -> None:

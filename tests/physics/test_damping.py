@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from support.wave_cases import BOLTZMANN, LIGHT, MASS, N_I, OMEGA, B, T, ready, spectrum
 
+from crmc.physics.flow import Stretch
+
 V_A = B / math.sqrt(4.0 * math.pi * N_I * MASS)
 V_I = math.sqrt(BOLTZMANN * T / MASS)
 
@@ -14,7 +16,9 @@ V_I = math.sqrt(BOLTZMANN * T / MASS)
 def rate(setup, e, b=1.0):
     """Gamma_d [s^-1] of all branches and bins."""
     p = setup.parameters
-    got = p.damping.rate(p.grid, jnp.asarray(e), jnp.asarray(b), setup.model.nonlinear_landau, p.nu_coefficient)
+    got = p.damping.rate(
+        p.grid, jnp.asarray(e), Stretch(jnp.asarray(b)), setup.model.nonlinear_landau, p.nu_coefficient
+    )
     return np.broadcast_to(np.asarray(got), e.shape) / setup.units.time
 
 

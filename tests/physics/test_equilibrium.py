@@ -70,7 +70,7 @@ def test_steady_state_does_not_move(both):
 
     def rate(state):
         change = step(state, P, setup.model)[0].markers.excess - state.markers.excess
-        mesh = fokker_planck.mesh_of(state.markers, P, state.b)
+        mesh = fokker_planck.mesh_of(state.markers, P, state.stretch)
         return np.asarray(change / (mesh.volume * P.background.density(state.amplitude, mesh.y)[:, None]))
 
     isotropic = dataclasses.replace(setup.state.markers, excess=jnp.zeros_like(setup.state.markers.excess))

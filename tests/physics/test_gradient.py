@@ -151,7 +151,7 @@ def test_eq_33_pointwise_and_the_drift_of_a_spectrum():
     state, _ = MESH_ADVANCE(
         setup.state, FOKKER_PLANCK.init(P), jax.random.key(0), P, jnp.asarray(3 * setup.steps), model=setup.model
     )
-    mesh = mesh_of(state.markers, P, state.b)
+    mesh = mesh_of(state.markers, P, state.stretch)
     at = diffusion.faces(mesh, P, state.amplitude)
     nu = diffusion.spectrum_coefficient(at, diffusion.spline_weights(P.grid, at), state.e) / at.conductance
     along = diffusion.along_waves(mesh, at, state.markers.excess / mesh.volume) + at.drive

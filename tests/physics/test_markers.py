@@ -12,9 +12,12 @@ from support import marker_cases
 from support.marker_cases import ONE, background, expansion_error, sampled
 from support.run_cases import small
 
+from crmc.physics.flow import Stretch
 from crmc.physics.markers import expand, initial_markers, padded
 from crmc.setup.build import build
 from crmc.theory.distribution import Background
+
+START = Stretch(np.float64(ONE))
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -38,14 +41,14 @@ def test_expansion_does_not_depend_on_the_number_of_steps(steps):
     rays = background()
     start = initial_markers(4096, rays, jnp.ones(1), dtype=np.float64)
     end = 0.3
-    field = lambda i: jnp.exp(math.log(end) * i / steps)  # noqa: E731
+    field = lambda i: Stretch(jnp.exp(math.log(end) * i / steps))  # noqa: E731
     many = jax.jit(lambda m: jax.lax.fori_loop(0, steps, lambda i, m: expand(m, field(i), field(i + 1.0)), m))(start)
-    once = expand(start, jnp.asarray(ONE), jnp.asarray(end))
+    once = expand(start, START, Stretch(jnp.asarray(end)))
     np.testing.assert_array_equal(many.parallel_momentum, start.parallel_momentum)
     np.testing.assert_allclose(many.rise, once.rise, rtol=0, atol=1e-12)
-    before = start.magnetic_moment(jnp.asarray(ONE))
+    before = start.magnetic_moment(START)
     for after in (once, many):
-        change = np.abs(after.magnetic_moment(jnp.asarray(end)) - before)
+        change = np.abs(after.magnetic_moment(Stretch(jnp.asarray(end))) - before)
         assert np.max(change / start.birth_momentum**2) < 1e-12
 
 
@@ -53,10 +56,10 @@ def test_expansion_follows_the_orbit():
     """p^2 = p_par^2 + b (p0^2 - p_par^2), computed outside, to 1e-13; compression is the inverse of expansion."""
     start = initial_markers(4096, background(), jnp.ones(1), dtype=np.float64)
     b = 0.37
-    there = expand(start, jnp.asarray(ONE), jnp.asarray(b))
+    there = expand(start, START, Stretch(jnp.asarray(b)))
     y, par = np.asarray(start.birth_momentum), np.asarray(start.parallel_momentum)
     np.testing.assert_allclose(there.momentum(jnp.asarray(b)), np.sqrt(par**2 + b * (y**2 - par**2)), rtol=1e-13)
-    back = expand(there, jnp.asarray(b), jnp.asarray(ONE))
+    back = expand(there, Stretch(jnp.asarray(b)), START)
     np.testing.assert_allclose(back.rise, 0.0, atol=1e-13)
 
 
@@ -66,7 +69,7 @@ def test_control_weight_is_w_minus_v_f0():
     amplitude = jnp.array([2.0, 0.5])
     start = initial_markers(4096, rays, amplitude, drift=1e-3, anisotropy=0.01, dtype=np.float64)
     for b in (1.0, 0.9999, 0.4, 2.0):
-        m = expand(start, jnp.asarray(ONE), jnp.asarray(b))
+        m = expand(start, START, Stretch(jnp.asarray(b)))
         y = np.asarray(m.comoving_momentum)
         f0 = lambda y: 2.0 * (1.0 + y**2) ** -2.35 + 0.5 * (0.09 + y**2) ** -2.1  # noqa: E731
         volume = np.asarray(m.volume)
@@ -83,7 +86,7 @@ def test_control_weight_keeps_a_small_change_in_float32(change):
     b = jnp.asarray(1.0 - change)
     w = {}
     for dtype in (np.float32, np.float64):
-        m = expand(initial_markers(8192, rays, amplitude, dtype=dtype), jnp.asarray(ONE), b)
+        m = expand(initial_markers(8192, rays, amplitude, dtype=dtype), START, Stretch(b))
         assert m.rise.dtype == dtype
         weight = m.control_weight(rays, amplitude)
         assert weight.dtype == dtype
@@ -139,8 +142,8 @@ def test_volumes_fill_phase_space():
 def test_mutation_a_wrong_conserved_quantity_is_caught(monkeypatch):
     """Were p itself conserved in place of p_perp^2/B, y moved by -ln(b)/3 alone, the closed forms would fail."""
 
-    def wrong(m, b, b_new):
-        return dataclasses.replace(m, rise=m.rise + (1.0 + m.rise) * ((b_new / b) ** (-2.0 / 3.0) - 1.0))
+    def wrong(m, old, new):
+        return dataclasses.replace(m, rise=m.rise + (1.0 + m.rise) * ((new.b / old.b) ** (-2.0 / 3.0) - 1.0))
 
     monkeypatch.setattr(marker_cases, "expand", wrong)
     assert expansion_error(4096) > 0.1

@@ -11,6 +11,7 @@ from support.growth_cases import BINS, K_MAX, K_MIN, V_A, case, parameters_of
 from support.marker_cases import ONE, background, expansion_error, sampled, ultrarelativistic
 
 from crmc import theory
+from crmc.physics.flow import Stretch
 from crmc.physics.markers import expand, initial_markers
 from crmc.physics.moments import (
     energies,
@@ -36,7 +37,7 @@ def test_control_variate_of_a_truncated_spectrum():
     rays, amplitude = ultrarelativistic()
     b = 0.5
     start = initial_markers(65536, rays, amplitude, dtype=np.float64)
-    m = expand(start, jnp.asarray(ONE), jnp.asarray(b))
+    m = expand(start, Stretch(jnp.asarray(ONE)), Stretch(jnp.asarray(b)))
     got = sampled(m, rays, amplitude, b, "delta_f")
     x, w = np.polynomial.legendre.leggauss(64)
     half = 0.5 * math.log(100.0)
@@ -84,7 +85,7 @@ def test_sums_over_the_ensemble(estimator):
     rays, amplitude, deviation = case("anisotropic")
     b, parameters, model = 0.6, parameters_of(rays), Model(estimator=estimator)
     start = initial_markers(1000, rays, amplitude, dtype=np.float64, **deviation)
-    state = state_of(expand(start, jnp.asarray(ONE), jnp.asarray(b)), amplitude, b)
+    state = state_of(expand(start, Stretch(jnp.asarray(ONE)), Stretch(jnp.asarray(b))), amplitude, b)
     y0, par, volume = (np.asarray(x) for x in (start.birth_momentum, start.parallel_momentum, start.volume))
     perp2 = b * (y0**2 - par**2)
     p = np.sqrt(par**2 + perp2)

@@ -11,6 +11,7 @@ import pytest
 
 from crmc import theory
 from crmc.config.config import parse_config
+from crmc.physics.flow import Stretch
 from crmc.physics.moments import energies, ensemble_moments, ledger, wave_energy
 from crmc.physics.parameters import Model
 from crmc.physics.tube import apply_sources, balanced_field, change_field, expand, magnetic_pressure, next_field
@@ -52,6 +53,18 @@ MODES = {
         "expansion": {"mode": "prescribed", "timescale": f"{TAU} s"},
         "scattering": {"model": "constant", "frequency": "1e-7 1/s"},
         "damping": {},
+    },
+    "flow": {
+        "expansion": {
+            "mode": "flow",
+            "history": "rates",
+            "rate_along": f"{-1 / TAU} 1/s",
+            "rate_across": f"{0.2 / TAU} 1/s",
+        },
+        **SOURCE,
+        "drift": {"gradient_length": "10 pc"},
+        "scattering": {"gap": "broadened"},
+        "run": {"coarse_grain_interval": f"{20 * DT} s"},
     },
 }
 
@@ -116,7 +129,7 @@ def test_mutation_of_the_ledger():
     setup = ready("prescribed")
     state = setup.state
     b = jnp.asarray(0.99)
-    end = change_field(state, setup.parameters, setup.model, b)
+    end = change_field(state, setup.parameters, setup.model, Stretch(b))
     rays = ensemble_moments(state, setup.parameters, dataclasses.replace(setup.model, estimator="full_f"))
     wrong = (rays.parallel_pressure - rays.perpendicular_pressure) * (1.0 / b - 1.0)
     scale = flows(state, end, setup.parameters)
@@ -128,10 +141,14 @@ def test_free_expansion_obeys_eq_43():
     """Without scattering dU/dln b = U + P_perp: central difference of full-weight sums to 1e-9."""
     setup = ready("prescribed")
     model = dataclasses.replace(setup.model, estimator="full_f")
-    there = change_field(setup.state, setup.parameters, model, jnp.asarray(0.8))
+    there = change_field(setup.state, setup.parameters, model, Stretch(jnp.asarray(0.8)))
     h = 1e-4
+
+    def at(change):
+        return Stretch(0.8 * jnp.exp(jnp.asarray(change)))
+
     up, down = (
-        ensemble_moments(change_field(there, setup.parameters, model, 0.8 * jnp.exp(s * h)), setup.parameters, model)
+        ensemble_moments(change_field(there, setup.parameters, model, at(s * h)), setup.parameters, model)
         for s in (1.0, -1.0)
     )
     now = ensemble_moments(there, setup.parameters, model)
@@ -185,7 +202,7 @@ def test_eq_3_sets_the_injection_mode():
     """One half step: ln b = -(dt/2) rate/(5/3 P_g + 4/3 P_c + 2 P_m), in cgs by hand, to 1e-3 (the markers' P_c)."""
     setup = ready("injection")
     stiffness = 5.0 / 3.0 * 3.2e-13 + 4.0 / 3.0 * 8.2e-14 + 2.0 * 1e-12 / (8.0 * math.pi)
-    b = next_field(setup.state, setup.parameters, setup.model, 0.5)
+    b = next_field(setup.state, setup.parameters, setup.model, 0.5).b
     assert math.log(float(b)) == pytest.approx(-0.5 * DT * RATE / stiffness, rel=1e-3)
     tau = theory.expansion_time(RATE, 3.2e-13, 8.2e-14, 1e-12 / (8.0 * math.pi))
     assert tau == pytest.approx(stiffness / RATE, rel=1e-12)
@@ -196,7 +213,7 @@ def test_eq_3_sets_the_injection_mode():
 def test_injection_raises_the_pressure_at_the_stated_rate(estimator, b):
     """P_c rises by rate x t at constant B (delta_f exactly, full_f to the markers' 1 %), and its energy is booked."""
     setup = ready("none", run={"estimator": estimator})
-    state = change_field(setup.state, setup.parameters, setup.model, jnp.asarray(b))
+    state = change_field(setup.state, setup.parameters, setup.model, Stretch(jnp.asarray(b)))
     end = state
     for _ in range(10):
         end = apply_sources(end, setup.parameters, setup.model, setup.parameters.dt)
@@ -226,7 +243,7 @@ def test_waves_gas_and_field_follow_b(mode, power):
     """W ~ b^(3/2) (action; constant with the term off), P_g ~ b^(5/3), P_m ~ b^2, P_m(1) = B^2/8 pi, to 1e-12."""
     setup = ready(mode)
     state, b = setup.state, 0.6
-    end = change_field(state, setup.parameters, setup.model, jnp.asarray(b))
+    end = change_field(state, setup.parameters, setup.model, Stretch(jnp.asarray(b)))
     ratio = float(wave_energy(end, setup.parameters) / wave_energy(state, setup.parameters))
     assert ratio == pytest.approx(b**power, rel=1e-12)
     assert float(end.gas_pressure / state.gas_pressure) == pytest.approx(b ** (5.0 / 3.0), rel=1e-12)
@@ -241,7 +258,7 @@ def test_work_of_the_waves_alone():
     empty = dataclasses.replace(empty, excess=0.0 * empty.excess)
     state = dataclasses.replace(setup.state, markers=empty, gas_pressure=jnp.zeros(()), e=setup.state.e * 1e4)
     b = 0.98
-    end = change_field(state, setup.parameters, setup.model, jnp.asarray(b))
+    end = change_field(state, setup.parameters, setup.model, Stretch(jnp.asarray(b)))
     waves = float(wave_energy(state, setup.parameters)) * (1.0 - math.sqrt(b))
     field = float(magnetic_pressure(setup.parameters, jnp.ones(()))) * (1.0 - b)
     assert waves > 0.01 * field

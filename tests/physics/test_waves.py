@@ -14,6 +14,7 @@ from support.run_cases import SMALL
 from support.wave_cases import DT, ready, spectrum
 
 from crmc.config.config import parse_config
+from crmc.physics.flow import Stretch
 from crmc.physics.moments import wave_energy
 from crmc.physics.spectrum import wave_energy_unit
 from crmc.physics.waves import damp, grow, mean_scattering
@@ -62,7 +63,7 @@ def settled(state, parameters, power, dt, count, model, halves):
 def error_and_x(setup, wanted, x, halves=True):
     """e/wanted - 1 of the steady state where 2 Gamma_d(wanted) wanted is offered, and Gamma_d dt, at most ``x``."""
     p, b = setup.parameters, setup.state.b
-    rate = p.damping.rate(p.grid, wanted, b, setup.model.nonlinear_landau, p.nu_coefficient)
+    rate = p.damping.rate(p.grid, wanted, Stretch(b), setup.model.nonlinear_landau, p.nu_coefficient)
     power, dt = 2.0 * rate * wave_energy_unit(p.grid, p.alfven_speed, b) * wanted, x / jnp.max(rate)
     count = int(20.0 / float(jnp.min(rate) * dt))
     state = dataclasses.replace(setup.state, e=wanted)
@@ -173,5 +174,5 @@ def test_mean_scattering(p, b):
     # x = p mu/b; ends of the range that waves scatter, and where splines join.
     low, high = 1.0 / 4.0, min(p / b, 1.0 / 0.02)
     want = quad(nu, low, high, epsrel=1e-9, limit=400)[0] * b / p if high > low else 0.0
-    found = float(mean_scattering(jnp.asarray(e), setup.parameters, jnp.asarray(b), p))
+    found = float(mean_scattering(jnp.asarray(e), setup.parameters, Stretch(jnp.asarray(b)), p))
     assert found == pytest.approx(want, rel=1e-3) and (want > 0.0) == (p > 0.25)

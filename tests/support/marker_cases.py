@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from crmc import theory
+from crmc.physics.flow import Stretch
 from crmc.physics.markers import expand, initial_markers
 from crmc.physics.moments import ensemble_moments
 from crmc.physics.parameters import Model
@@ -40,7 +41,9 @@ def expansion_error(count, seed=0, estimator="full_f", b=0.5, rays=None):
     rays = rays or ultrarelativistic()[0]
     amplitude = rays.amplitude_for_pressure(jnp.ones(1))
     markers = expand(
-        initial_markers(count, rays, amplitude, seed=seed, dtype=np.float64), jnp.asarray(ONE), jnp.asarray(b)
+        initial_markers(count, rays, amplitude, seed=seed, dtype=np.float64),
+        Stretch(jnp.asarray(ONE)),
+        Stretch(jnp.asarray(b)),
     )
     got, want = sampled(markers, rays, amplitude, b, estimator), theory.free_expansion(b)
     pairs = zip(got[1:], (3.0 * want.energy, want.parallel, want.perpendicular), strict=True)

@@ -30,6 +30,13 @@ MODES = {
     "prescribed": {"expansion__timescale": "1e11 s"},
     "injection": {"expansion__mode": "injection", "expansion__timescale": None},
     "pressure_balance": {"expansion__mode": "pressure_balance", "expansion__timescale": None},
+    "flow": {
+        "expansion__mode": "flow",
+        "expansion__timescale": None,
+        "expansion__history": "rates",
+        "expansion__rate_along": "-5e-12 1/s",
+        "expansion__rate_across": "2e-12 1/s",
+    },
 }
 #: Cosmic rays that stream at three times the Alfven speed, and no other drive.
 DRIFTING = {
@@ -68,16 +75,16 @@ def go(setup, steps=None, dt=None, state=None):
 
 
 def heating(setup, state, tally, steps):
-    """Mean heating of a tally and its exact quasi-steady value at the field of ``state``."""
-    P, b = setup.parameters, state.b
+    """Mean heating of a tally and its exact quasi-steady value in the tube of ``state``."""
+    P, unit = setup.parameters, state.resonance
     mean = float(jnp.sum(tally.gain)) / (steps * float(P.dt))
-    # theory.heating for f(p) = F0(p b^{-1/3}), v_A ~ b^{1/2} and a gap that is proportional to b.
+    # theory.heating for f(p) = F0(p density^{-1/3}), v_A ~ (b l_par)^{1/2} and a gap that is proportional to b l_par.
     y, dy = P.background.quadrature()
-    p, dp = y * jnp.cbrt(b), dy * jnp.cbrt(b)
-    mu_c = P.grid.x_gap * b / p
+    p, dp = y * jnp.cbrt(state.density), dy * jnp.cbrt(state.density)
+    mu_c = P.grid.x_gap * unit / p
     shape = (1.0 - mu_c) ** 3 * (1.0 + mu_c)
     power = -P.background.slope(state.amplitude, y) * p**3 * shape * dp
-    exact = P.alfven_speed * jnp.sqrt(b) * P.expansion_rate / 12.0 * jnp.sum(power)
+    exact = P.alfven_speed * jnp.sqrt(unit) * P.expansion_rate / 12.0 * jnp.sum(power)
     return mean, float(exact)
 
 

@@ -32,13 +32,13 @@ _TOLERANCE, _ITERATIONS = 1e-11, 60
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Faces:
-    """Coefficients of the diffusion at the inner faces that do not depend on the wave power, at one field b.
+    """Coefficients of the diffusion at the inner faces that do not depend on the wave power, in one state of the tube.
 
     a: V/v, (2, n_p, 1)
     across: 1 - a mu - a (dmu/d ln p of the face), since faces are not at constant mu, (2, n_p, n_mu - 1)
     conductance: kappa/nu x weight y^3 d ln y dmu of the face, (2, n_p, n_mu - 1) [(m_p c)^3]
     frequency_per_e: nu/e of a spectrum, nu_coefficient Omega0 b/gamma, (n_p, 1) [Omega0]
-    resonance: p_par'/b, whose sign is the helicity and whose modulus is 1/k, (2, n_p, n_mu - 1) [m_p c]
+    resonance: p_par'/(b l_par), whose sign is the helicity and whose modulus is 1/k, (2, n_p, n_mu - 1) [m_p c]
     slope: dF0/d ln y, (n_p, 1) [code]
     momentum: V p, (2, n_p, 1) [code]
     derivative: matrix of d/d ln p along the faces, (n_p, n_p)
@@ -61,8 +61,8 @@ class Faces:
 
 def faces(mesh: Mesh, parameters: Parameters, amplitude: jax.Array) -> Faces:
     """Return the coefficients at the faces of a mesh, for F0 of ``amplitude``."""
-    b = mesh.b
-    V = (jnp.asarray(SIGNS) * parameters.alfven_speed * jnp.sqrt(b))[:, None, None]
+    b, unit = mesh.at.b, mesh.at.resonance
+    V = (jnp.asarray(SIGNS) * parameters.alfven_speed * jnp.sqrt(unit))[:, None, None]
     p = mesh.momentum
     gamma = jnp.sqrt(1.0 + p**2)
     a = V * gamma / p
@@ -73,7 +73,7 @@ def faces(mesh: Mesh, parameters: Parameters, amplitude: jax.Array) -> Faces:
         across=1.0 - a * (mesh.inner + mesh.tilt),
         conductance=0.5 * boost2 * measure,
         frequency_per_e=parameters.nu_coefficient * b / gamma,
-        resonance=jnp.sqrt(boost2) * (p * mesh.inner - V * gamma) / b,
+        resonance=jnp.sqrt(boost2) * (p * mesh.inner - V * gamma) / unit,
         slope=parameters.background.slope(amplitude, mesh.y)[:, None],
         momentum=V * p,
         derivative=log_derivative(mesh),
@@ -89,9 +89,9 @@ def spline_weights(grid: SpectrumGrid, at: Faces) -> jax.Array:
 
 
 def splines(grid: SpectrumGrid, resonance: jax.Array) -> jax.Array:
-    """Return S_j(ln k) at k = 1/|p_par'/b|, (..., bins), finite at 90 degrees.
+    """Return S_j(ln k) at k = 1/|p_par'|, (..., bins), finite at 90 degrees.
 
-    resonance: p_par'/b, (...) [m_p c]
+    resonance: p_par'/(b l_par), (...) [m_p c]
     """
     return grid.resonant(jnp.maximum(jnp.abs(resonance), 1e-3 * grid.x_gap))
 

@@ -48,7 +48,7 @@ def _cubic(position: np.ndarray, segments: list[tuple[int, int]]) -> tuple[np.nd
 def mesh_functional(state: State, parameters: Parameters) -> jax.Array:
     """Return 2 Gamma_j E_j/e_j of f = F0 + df, (2, 2, bins) [code]."""
     n_p, n_mu = state.markers.rise.shape
-    grid, background, b, half = parameters.grid, parameters.background, state.b, n_mu // 2
+    grid, background, at, half = parameters.grid, parameters.background, state.stretch, n_mu // 2
     nodes, weights = np.polynomial.legendre.leggauss(_POINTS)
     in_p, in_p_slope = _cubic(0.5 * (nodes + 1.0) * n_p - 0.5, [(0, n_p)])
     gap = gap_cells(half)
@@ -59,14 +59,14 @@ def mesh_functional(state: State, parameters: Parameters) -> jax.Array:
     )
     length = jnp.log(background.momentum_max / background.momentum_min)
     log_y = jnp.log(background.momentum_min) + 0.5 * length * (nodes + 1.0)
-    log_p, y = log_y + jnp.log(b) / 3.0, jnp.exp(log_y)[:, None]
+    log_p, y = log_y + jnp.log(at.density) / 3.0, jnp.exp(log_y)[:, None]
 
     def position(log_p: jax.Array, place: jax.Array) -> jax.Array:
-        return cosine_at(parameters, log_p, place, b, half)
+        return cosine_at(parameters, log_p, place, at, half)
 
-    at = (log_p, jnp.asarray(place - half))
-    mu, tilt = jax.jvp(position, at, (jnp.ones_like(at[0]), jnp.zeros_like(at[1])))
-    _, spread = jax.jvp(position, at, (jnp.zeros_like(at[0]), jnp.ones_like(at[1])))
+    where = (log_p, jnp.asarray(place - half))
+    mu, tilt = jax.jvp(position, where, (jnp.ones_like(where[0]), jnp.zeros_like(where[1])))
+    _, spread = jax.jvp(position, where, (jnp.zeros_like(where[0]), jnp.ones_like(where[1])))
     # y^a df is what varies slowly.
     index = background.index[0]
     markers = state.markers
@@ -80,9 +80,9 @@ def mesh_functional(state: State, parameters: Parameters) -> jax.Array:
     rates = []
     for V in wave_velocities(state, parameters):
         a, boost2 = V * gamma / p, 1.0 / (1.0 - V**2)
-        kappa = 0.5 * parameters.nu_coefficient * b / gamma * boost2 * (1.0 - mu**2)
-        power = b * V * p * measure * kappa * (a * (along + slope) + (1.0 - a * (mu + tilt)) * in_place)
-        x = jnp.sqrt(boost2) * (p * mu - V * gamma) / b
+        kappa = 0.5 * parameters.nu_coefficient * at.b / gamma * boost2 * (1.0 - mu**2)
+        power = at.density * V * p * measure * kappa * (a * (along + slope) + (1.0 - a * (mu + tilt)) * in_place)
+        x = jnp.sqrt(boost2) * (p * mu - V * gamma) / at.resonance
         basis = splines(grid, x)
         rates.append([jnp.einsum("pm,pmj->j", jnp.where(h * x > 0.0, power, 0.0), basis) for h in SIGNS])
     return jnp.stack([jnp.stack(rate) for rate in rates])

@@ -12,6 +12,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
+from crmc.physics.flow import Stretch
 from crmc.physics.initial import Departure
 from crmc.physics.markers import Markers
 from crmc.physics.parameters import Parameters
@@ -26,16 +27,17 @@ _END_WEIGHTS = (13.0 / 12.0, 7.0 / 8.0, 25.0 / 24.0)
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Mesh:
-    """Mesh in comoving momentum y = p b^{-1/3} and mu at one field b.
+    """Mesh in comoving momentum y = p density^{-1/3} and mu at one deformation of the tube.
 
-    Faces follow the edge of the gap, mu = (x_gap b/gamma_w + V eps)/p of the waves that expansion drives, so that no
-    cell is cut by it.
+    Faces follow the edge of the gap, mu = (x_gap b l_par/gamma_w + V eps)/p of the waves that expansion drives, so that
+    no cell is cut by it.
 
     y: nodes, uniform in ln y at the centres of n_p equal cells, (n_p,) [m_p c]
     weight: weights of the integral over y^2 dy, fourth order, (n_p,) [(m_p c)^3]
     face: mu at the faces, (n_p, n_mu + 1)
     mu: mu at the middle of the cells, (n_p, n_mu)
     tilt: d mu/d ln p along a face, at the inner faces, (n_p, n_mu - 1)
+    at: deformation of the tube
     index: exponent a of the power law y^-a that the derivative in ln y reproduces
     """
 
@@ -44,7 +46,7 @@ class Mesh:
     face: jax.Array
     mu: jax.Array
     tilt: jax.Array
-    b: jax.Array
+    at: Stretch
     index: jax.Array
 
     @property
@@ -74,18 +76,20 @@ class Mesh:
 
     @property
     def momentum(self) -> jax.Array:
-        """Momentum p = y b^{1/3} of each node, (n_p, 1) [m_p c]."""
-        return (self.y * jnp.cbrt(self.b))[:, None]
+        """Momentum p = y density^{1/3} of each node, (n_p, 1) [m_p c]."""
+        return (self.y * jnp.cbrt(self.at.density))[:, None]
 
 
-def gap_edge(parameters: Parameters, p: jax.Array, b: jax.Array) -> jax.Array:
+def gap_edge(parameters: Parameters, p: jax.Array, at: Stretch) -> jax.Array:
     """Return the |mu| at the edge of the gap, below which particles resonate with none of the waves that are driven.
 
-    Expansion drives co-moving waves, prescribed compression counter-moving ones.  The result is kept within limits.
+    Expansion drives co-moving waves, compression counter-moving ones; of a flow the rate at t = 0 counts.  The result
+    is kept within limits.
     p: momentum, any shape [m_p c]
+    at: deformation of the tube
     """
-    V = jnp.where(parameters.expansion_rate < 0.0, -1.0, 1.0) * parameters.alfven_speed * jnp.sqrt(b)
-    edge = (parameters.grid.x_gap * b * jnp.sqrt(1.0 - V**2) + V * jnp.sqrt(1.0 + p**2)) / p
+    V = jnp.where(parameters.expansion_rate < 0.0, -1.0, 1.0) * parameters.alfven_speed * jnp.sqrt(at.resonance)
+    edge = (parameters.grid.x_gap * at.resonance * jnp.sqrt(1.0 - V**2) + V * jnp.sqrt(1.0 + p**2)) / p
     return jnp.clip(edge, _NARROWEST_GAP, _WIDEST_GAP)
 
 
@@ -107,18 +111,19 @@ def gap_cells(half: int) -> int:
     return max(2, half // _GAP_SHARE)
 
 
-def cosine_at(parameters: Parameters, log_p: jax.Array, place: jax.Array, b: jax.Array, half: int) -> jax.Array:
+def cosine_at(parameters: Parameters, log_p: jax.Array, place: jax.Array, at: Stretch, half: int) -> jax.Array:
     """Return mu at places counted in cells from mu = 0, (n, m).
 
     log_p: ln p, (n,)
     place: places in [-half, half], (m,)
+    at: deformation of the tube
     half: number of cells in a hemisphere
     """
-    return cosine(place, gap_edge(parameters, jnp.exp(log_p), b)[:, None], half)
+    return cosine(place, gap_edge(parameters, jnp.exp(log_p), at)[:, None], half)
 
 
-def make_mesh(parameters: Parameters, n_p: int, n_mu: int, b: jax.Array) -> Mesh:
-    """Return the mesh at field b of n_p nodes over the momenta of F0 and n_mu cells over (-1, 1).
+def make_mesh(parameters: Parameters, n_p: int, n_mu: int, at: Stretch) -> Mesh:
+    """Return the mesh at a deformation of the tube of n_p nodes over the momenta of F0 and n_mu cells over (-1, 1).
 
     n_p: number of nodes, at least 6
     n_mu: number of cells, even
@@ -130,15 +135,15 @@ def make_mesh(parameters: Parameters, n_p: int, n_mu: int, b: jax.Array) -> Mesh
     rule = jnp.ones(n_p).at[:3].set(ends).at[-3:].set(ends[::-1])
     place = 0.5 * jnp.arange(-n_mu, n_mu + 1)
 
-    log_p = jnp.log(y * jnp.cbrt(b))
-    mu, tilt = jax.jvp(lambda log_p: cosine_at(parameters, log_p, place, b, half), (log_p,), (jnp.ones_like(log_p),))
-    return Mesh(y, rule * step * y**3, mu[:, 0::2], mu[:, 1::2], tilt[:, 2:-1:2], b, background.index[0])
+    log_p = jnp.log(y * jnp.cbrt(at.density))
+    mu, tilt = jax.jvp(lambda log_p: cosine_at(parameters, log_p, place, at, half), (log_p,), (jnp.ones_like(log_p),))
+    return Mesh(y, rule * step * y**3, mu[:, 0::2], mu[:, 1::2], tilt[:, 2:-1:2], at, background.index[0])
 
 
-def mesh_of(markers: Markers, parameters: Parameters, b: jax.Array) -> Mesh:
-    """Return the mesh at field b with as many cells as ``markers``, (n_p, n_mu)."""
+def mesh_of(markers: Markers, parameters: Parameters, at: Stretch) -> Mesh:
+    """Return the mesh at a deformation of the tube with as many cells as ``markers``, (n_p, n_mu)."""
     n_p, n_mu = markers.rise.shape
-    return make_mesh(parameters, n_p, n_mu, b)
+    return make_mesh(parameters, n_p, n_mu, at)
 
 
 def cells(mesh: Mesh, excess: jax.Array) -> Markers:
@@ -150,7 +155,7 @@ def cells(mesh: Mesh, excess: jax.Array) -> Markers:
 
 
 def initial_excess(mesh: Mesh, background: Background, amplitude: jax.Array, departure: Departure) -> jax.Array:
-    """Return V df of f = F0 + ``departure`` on a mesh at b = 1, (n_p, n_mu) [code], as `markers.drawn_markers`."""
+    """Return V df of f = F0 + ``departure`` on a mesh at t = 0, (n_p, n_mu) [code], as `markers.drawn_markers`."""
     mean = 0.5 * (mesh.face[:, 1:] + mesh.face[:, :-1])
     y = jnp.broadcast_to(mesh.y[:, None], mean.shape)
     return mesh.volume * departure.at(background, amplitude, y, mean, mesh.p2)
@@ -199,14 +204,14 @@ def _upwind(f: jax.Array, speed: jax.Array) -> jax.Array:
 
 
 def free_stream(old: Mesh, new: Mesh, excess: jax.Array) -> jax.Array:
-    """Return V df after free streaming from the field of one mesh to that of another, (n_p, n_mu) [code].
+    """Return V df after free streaming from the deformation of one mesh to that of another, (n_p, n_mu) [code].
 
-    d ln y/d ln b = -P_2/3, dmu/d ln b = -mu (1 - mu^2)/2, relative to the faces, which move and are tilted.  The result
-    is of second order in the change of ln b.  In flux form: number is conserved to round-off, and the energy changes as
-    the work of df's P_perp.  No df crosses the ends of the momentum range.
+    d ln y = -P_2/3 d ln(b l_par^2), dmu = -mu (1 - mu^2)/2 d ln(b l_par^2), relative to the faces, which move and are
+    tilted.  The result is of second order in the change.  In flux form: number is conserved to round-off, and the
+    energy changes as the work of df's pressures.  No df crosses the ends of the momentum range.
     excess: V df on the old mesh, (n_p, n_mu) [code]
     """
-    log_ratio = jnp.log(new.b / old.b)
+    log_ratio = jnp.log(new.at.shear / old.at.shear)
 
     def change(mesh: Mesh, excess: jax.Array) -> jax.Array:
         df = excess / mesh.volume

@@ -1,6 +1,6 @@
 """Take one time step of f = F0 + df on a mesh, by the equations that the markers sample.
 
-    d(df)/dt = C[F0 + df] + (Bdot/3B) P_2 dF0/d ln y + (free streaming of df) + (v mu/L)(F0 + df)
+    d(df)/dt = C[F0 + df] - (1/3 tau_eff) P_2 dF0/d ln y + (free streaming of df) + (v mu/L)(F0 + df)
 
 C is the `diffusion`, exact in v_A/c.  One step is symmetric and second order in dt: sources, tube and damping by halves
 around the exchange between particles and waves, in which the diffusion of df is implicit (L-stable), the waves are
@@ -78,39 +78,40 @@ def _with_functional(state: State, tally: Tally, parameters: Parameters) -> Tall
 
 
 def expand(state: State, parameters: Parameters, model: Model, when: float) -> tuple[State, jax.Array]:
-    """Return the state after half a step of the tube, without the drive of F0, and the change of ln b.
+    """Return the state after half a step of the tube, without the drive of F0, and the change of ln(b l_par^2).
 
-    The work of the cosmic rays is that of their P_perp on the way.
+    The work of the cosmic rays is that of their pressures on the way.
     when: end of the half step, 1/2 or 1 of the step
     """
     if model.expansion == "none":
         return state, jnp.zeros(())
-    b_new = tube.next_field(state, parameters, model, when)
-    log_ratio = jnp.log(b_new / state.b)
-    old, new = _mesh(state, parameters), mesh_of(state.markers, parameters, b_new)
+    at, to = state.stretch, tube.next_field(state, parameters, model, when)
+    old, new = _mesh(state, parameters), mesh_of(state.markers, parameters, to)
     start, end = state.markers.excess, free_stream(old, new, state.markers.excess)
-    rate = (end - start) / jnp.where(log_ratio == 0.0, 1.0, log_ratio)
 
-    def pressure(b: jax.Array) -> jax.Array:
-        excess = start + jnp.log(b / state.b) * rate
-        there = dataclasses.replace(state, b=b, markers=cells(mesh_of(state.markers, parameters, b), excess))
+    def pressures(part: float) -> tuple[jax.Array, jax.Array]:
+        on_way = at.towards(to, part)
+        held = cells(mesh_of(state.markers, parameters, on_way), start + part * (end - start))
+        there = dataclasses.replace(state, b=on_way.b, length=on_way.length, markers=held)
         weight = there.markers.weight(parameters.background, state.amplitude)
-        return total(weight * moment_functions(there)[3])
+        _, _, parallel, perpendicular = moment_functions(there)
+        return total(weight * perpendicular), total(weight * parallel)
 
-    moved = tube.change_surroundings(state, parameters, model, b_new)
-    moved = tube.add_work(moved, state.b, [pressure(b) for b in tube.work_nodes(state.b, b_new)])
-    return dataclasses.replace(moved, markers=cells(new, end)), log_ratio
+    across, along = zip(*(pressures(part) for part in tube.WORK_PARTS), strict=True)
+    moved = tube.change_surroundings(state, parameters, model, to)
+    moved = tube.add_work(moved, at, across + along)
+    return dataclasses.replace(moved, markers=cells(new, end)), jnp.log(to.shear / at.shear)
 
 
 def _mesh(state: State, parameters: Parameters) -> Mesh:
     """Return the mesh of a state."""
-    return mesh_of(state.markers, parameters, state.b)
+    return mesh_of(state.markers, parameters, state.stretch)
 
 
 def _driving(state: State, parameters: Parameters, log_ratio: jax.Array) -> jax.Array:
     """Return the change of V df by free streaming of F0, V (log_ratio/3) P_2 dF0/d ln y, (n_p, n_mu) [code].
 
-    log_ratio: change of ln b
+    log_ratio: change of ln(b l_par^2)
     """
     mesh = _mesh(state, parameters)
     slope = parameters.background.slope(state.amplitude, mesh.y)[:, None]
@@ -121,7 +122,7 @@ def _sources(state: State, parameters: Parameters, model: Model, log_ratio: jax.
     """Return the change of V df in a step by the drives of F0, (n_p, n_mu) [code]: expansion and v mu F0/L.
 
     Neither changes number or energy at any momentum.
-    log_ratio: change of ln b
+    log_ratio: change of ln(b l_par^2)
     """
     driven = _driving(state, parameters, log_ratio)
     if not model.gradient:
@@ -171,12 +172,12 @@ class _Stage(NamedTuple):
 
 
 def exchange(state: State, parameters: Parameters, model: Model, log_ratio: jax.Array) -> tuple[State, Tally]:
-    """Scatter, grow the waves and drive df for a time parameters.dt at constant b; return the state and the tally.
+    """Scatter, grow the waves and drive df for a time parameters.dt in a tube at rest; return the state and the tally.
 
     Two stages, of second order: implicit in df at a dt and dt, explicit in the wave power at 0 and dt/2a, both with
     weights 1 - a and a, so that losses and gains are equal stage by stage.  Waves that grow or decay at a constant rate
     do so exactly.
-    log_ratio: change of ln b in the step, for the drive
+    log_ratio: change of ln(b l_par^2) in the step, for the drive
     """
     dt, a, start, e = parameters.dt, _STAGE, state.markers.excess, state.e
     mesh = _mesh(state, parameters)
@@ -195,7 +196,7 @@ def exchange(state: State, parameters: Parameters, model: Model, log_ratio: jax.
         isotropic = diffusion.divergence(mesh, at, coefficient * at.drive)
         df = diffusion.implicit(mesh, at, coefficient, start + a * dt * (source + isotropic), a * dt)
         flux = coefficient * (diffusion.along_waves(mesh, at, df) + at.drive)
-        power = state.b * at.momentum * flux
+        power = state.density * at.momentum * flux
         change = diffusion.divergence(mesh, at, flux) + source
         return _Stage(change, _per_bin(basis, power, e), jnp.sum(jnp.abs(power)))
 
@@ -208,11 +209,11 @@ def exchange(state: State, parameters: Parameters, model: Model, log_ratio: jax.
         power=(1.0 - a) * e + a * later,
         gain=jnp.sum(gain, axis=-1),
         absolute_exchange=absolute,
-        imbalance=-state.b * total(change * moment_functions(state)[1]) - jnp.sum(gain),
+        imbalance=-state.density * total(change * moment_functions(state)[1]) - jnp.sum(gain),
         peak=dt * _peak(parameters, model, state),
     )
     if basis is None:
-        books = dataclasses.replace(state.books, radiated=state.books.radiated + jnp.sum(gain) / state.b)
+        books = dataclasses.replace(state.books, radiated=state.books.radiated + jnp.sum(gain) / state.density)
         return dataclasses.replace(after, books=books), tally
     return _grown(after, to_e * gain, parameters, unit), tally
 
@@ -263,6 +264,6 @@ def _grown(state: State, change: jax.Array, parameters: Parameters, unit: jax.Ar
     """
     raw = state.e + change
     e = jnp.maximum(raw, parameters.seed)
-    seeded = unit * jnp.sum(e - raw) / state.b
+    seeded = unit * jnp.sum(e - raw) / state.density
     books = dataclasses.replace(state.books, injected=state.books.injected + seeded)
     return dataclasses.replace(state, e=e, books=books)

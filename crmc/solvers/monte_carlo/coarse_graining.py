@@ -130,7 +130,7 @@ def _restoring(state: State, parameters: Parameters, model: Model, plane: jax.Ar
         matrix = tuple(envelope * phi[i] * phi[j] for i in range(4) for j in range(i, 4))
         return {}, histograms, (matrix, tuple((old - new) * x for x in phi))
 
-    number, energy, square = expected_sizes(parameters.background, state.amplitude, state.b)
+    number, energy, square = expected_sizes(parameters.background, state.amplitude, state.density)
     first, row = (number, energy, energy, energy), (energy, square, square, square)
     sizes = (*first, *(row[j] for i in range(1, 4) for j in range(i, 4))), first
     matrix, missing = pass_over(model.layout, body, state, (parameters, plane, members), sizes=sizes)[2]
@@ -146,14 +146,14 @@ def _cells(state: State, parameters: Parameters) -> tuple[jax.Array, jax.Array]:
     ln p is counted in rows.
     """
     grid, m = parameters.grid, state.markers
-    p = m.momentum(state.b).astype(jnp.float64)
+    p = m.momentum(state.density).astype(jnp.float64)
     q = jnp.abs(m.parallel_momentum).astype(jnp.float64)
-    log_y = jnp.log(p) - jnp.log(state.b) / 3.0
+    log_y = jnp.log(p) - jnp.log(state.density) / 3.0
     low, high = jnp.log(parameters.background.momentum_min), jnp.log(parameters.background.momentum_max)
     position = (log_y - low) / (high - low) * _ROWS
     row = jnp.clip(position.astype(jnp.int32), 0, _ROWS - 1)
-    gap = grid.x_gap * state.b
-    top = jnp.maximum(jnp.minimum(p, grid.x_top * state.b), gap * (1.0 + 1e-12))
+    gap = grid.x_gap * state.resonance
+    top = jnp.maximum(jnp.minimum(p, grid.x_top * state.resonance), gap * (1.0 + 1e-12))
     s = jnp.clip((q - gap) / (top - gap), 0.0, 1.0)
     t = (2.0 / jnp.pi) * jnp.arcsin(jnp.sqrt(s))
     place = jnp.where(q <= gap, _PLACES, jnp.minimum((t * _PLACES).astype(jnp.int32), _PLACES - 1))

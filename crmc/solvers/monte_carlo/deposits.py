@@ -20,6 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from crmc.physics.exact import in_two_parts, rounded
+from crmc.physics.flow import Stretch
 from crmc.physics.spectrum import CELLS_PER_OCTAVE, DEPOSIT_CELLS, DEPOSIT_OCTAVES, SIGNS, SpectrumGrid
 from crmc.solvers.monte_carlo.kernel import Kick
 from crmc.solvers.monte_carlo.tables import deposited
@@ -62,17 +63,18 @@ class Deposit(NamedTuple):
     above: jax.Array
 
 
-def deposits(grid: SpectrumGrid, kick: Kick, weight: jax.Array, b: jax.Array) -> tuple[Deposit, Deposit]:
+def deposits(grid: SpectrumGrid, kick: Kick, weight: jax.Array, unit: jax.Array) -> tuple[Deposit, Deposit]:
     """Return the deposits of ``weight`` at q' and of minus ``weight`` at q, each shared linearly between two nodes.
 
     A q' < 0 lies in the other hemisphere, where the other helicity scatters.  Below the first node the weight falls
     to zero at q = 0, as Psi does.
     weight: wbar of each marker, (N,) [code]
+    unit: momentum of x = 1, `Stretch.resonance`, () [m_p c]
     """
 
     def at(q: jax.Array, weight: jax.Array) -> Deposit:
         base = jnp.where(kick.frame.sign * q < 0.0, DEPOSIT_CELLS + 1, 0)
-        x = jnp.abs(q) * (1.0 / (grid.x_gap * b)).astype(q.dtype)
+        x = jnp.abs(q) * (1.0 / (grid.x_gap * unit)).astype(q.dtype)
         cell, upper = _deposit_position(x)
         weight = weight * jnp.minimum(x, 1.0)
         share = weight * upper
@@ -81,16 +83,17 @@ def deposits(grid: SpectrumGrid, kick: Kick, weight: jax.Array, b: jax.Array) ->
     return at(kick.q, weight), at(kick.frame.q, -weight)
 
 
-def node_sizes(grid: SpectrumGrid, background: Background, amplitude: jax.Array, b: jax.Array) -> jax.Array:
+def node_sizes(grid: SpectrumGrid, background: Background, amplitude: jax.Array, at: Stretch) -> jax.Array:
     """Return the sizes of the deposits of both helicities at every node, (2 (DEPOSIT_CELLS + 1),) [code].
 
-    What F0 weighs whose p can be at the lowest node of the octave: twice the y0 that p = y0 max(1, b^(1/2)) asks for,
-    since expansion takes p no farther and kicks change it little.  A kick deposits a weight in two places.
-    amplitude: of the components of F0, (K,) [code]; b: field at the kicks, ()
+    What F0 weighs whose p can be at the lowest node of the octave: twice the y0 that p = y0 max(1/l_par, b^(1/2)) asks
+    for, since expansion takes p no farther and kicks change it little.  A kick deposits a weight in two places.
+    amplitude: of the components of F0, (K,) [code]; at: deformation of the tube at the kicks
     """
     y, dy = background.quadrature()
     weights = 2.0 * background.density(amplitude, y) * y**2 * dy
-    least = grid.x_gap * b * 2.0 ** np.arange(DEPOSIT_OCTAVES) / (2.0 * jnp.maximum(1.0, jnp.sqrt(b)))
+    farthest = jnp.maximum(1.0 / at.along(), jnp.sqrt(at.b))
+    least = grid.x_gap * at.resonance * 2.0 ** np.arange(DEPOSIT_OCTAVES) / (2.0 * farthest)
     # Down to the last node of the quadrature below, and all in the first octave, which holds what is below it.
     counts = (jnp.append(y[1:], jnp.inf) >= least[:, None]) | (np.arange(DEPOSIT_OCTAVES) == 0)[:, None]
     size = jnp.sum(jnp.where(counts, weights, 0.0), axis=-1)
@@ -122,6 +125,7 @@ def kick_gain(grid: SpectrumGrid, e: jax.Array, V: jax.Array, histogram: jax.Arr
     e: wave power that made the kicks, (2, 2, bins)
     V: phase velocities of both directions' waves, (2,) [c]
     histogram: from `add_deposits` for each direction, (2, 2, DEPOSIT_CELLS + 1) [code]
+    b: B/B0, (); its square is density times unit
     """
     gamma = 1.0 / jnp.sqrt(1.0 - V**2)
     return -(gamma * V * b * b)[:, None, None] * SIGNS[:, None] * deposited(grid, e, histogram)

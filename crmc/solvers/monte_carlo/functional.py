@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from crmc.physics.exact import in_two_parts
+from crmc.physics.flow import Stretch
 from crmc.physics.linear import solve_positive
 from crmc.physics.markers import Markers
 from crmc.physics.parameters import Parameters
@@ -32,13 +33,13 @@ _JOINED_ROWS = 8
 
 
 def wave_frame_weight(
-    background: Background, amplitude: jax.Array, frame: WaveFrame, markers: Markers, b: jax.Array
+    background: Background, amplitude: jax.Array, frame: WaveFrame, markers: Markers, density: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """Return the weights of f - F0(p') and of F0(p'), which is isotropic in the frame of the wave, (N,) [code] each.
 
     They are w + V [F0(p) - F0(p')] and V F0(p'), V the phase-space volume of a marker.
     """
-    root = jnp.cbrt(b).astype(frame.q.dtype)
+    root = jnp.cbrt(density).astype(frame.q.dtype)
     # eps - eps', then (p/p')^2 - 1, without cancellation.
     change = (frame.gamma**2 / (frame.gamma + 1.0)) * frame.V**2 * frame.energy
     change += frame.gamma * frame.V * frame.sign * frame.q
@@ -54,7 +55,7 @@ def resonant_histogram(
     frame: WaveFrame,
     weight: jax.Array,
     envelope: jax.Array,
-    b: jax.Array,
+    at: Stretch,
     size: jax.Array | float = 0.0,
 ) -> jax.Array:
     """Return the sums of ``weight``/(g x') and ``envelope``/(g x') by helicity, p' and q, in two parts [code].
@@ -67,16 +68,17 @@ def resonant_histogram(
 
     frame: markers in the frame of the wave
     weight, envelope: the two results of `wave_frame_weight`, (N,) [code]
+    at: deformation of the tube
     size: expected sum of the envelopes, for which sums are exact (`physics.exact`), 0 for plain ones, () [code]
     """
     dtype = frame.q.dtype
-    x, P = jnp.abs(frame.q) / b.astype(dtype), frame.momentum / b.astype(dtype)
+    x, P = (q / at.resonance.astype(dtype) for q in (jnp.abs(frame.q), frame.momentum))
     low, top = grid.x_low.astype(dtype), jnp.minimum(P, grid.x_top.astype(dtype))
     active = (x > low) & (x < top)
     shift, unit = (grid.x_gap - grid.x_low).astype(dtype), grid.x_gap.astype(dtype)
     place = jnp.log(jnp.where(active, (x + shift) / unit, 1.0)) / jnp.log(jnp.where(active, (top + shift) / unit, 2.0))
     cell = jnp.minimum((place * HISTOGRAM_CELLS).astype(jnp.int32), HISTOGRAM_CELLS - 1)
-    start, step = _rows(grid, background, b)
+    start, step = _rows(grid, background, at)
     row = ((jnp.log(P) - start.astype(dtype)) / step.astype(dtype)).astype(jnp.int32)
     row = jnp.clip(row, 0, HISTOGRAM_ROWS - 1)
     helicity = (frame.sign * frame.q < 0.0).astype(jnp.int32)
@@ -97,14 +99,21 @@ def histogram_shape() -> tuple[int, int, int, int]:
     return 2, 2, HISTOGRAM_ROWS, HISTOGRAM_CELLS
 
 
-def _rows(grid: SpectrumGrid, background: Background, b: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _rows(grid: SpectrumGrid, background: Background, at: Stretch) -> tuple[jax.Array, jax.Array]:
     """Return the ln P where the histogram's rows start, and their width in ln P.
 
     They fill the part of F0's range of momenta that resonates.
     """
-    low = jnp.log(jnp.maximum(background.momentum_min / jnp.cbrt(b) ** 2, grid.x_low))
-    high = jnp.log(background.momentum_max / jnp.cbrt(b) ** 2)
+    unit = _comoving(at)
+    low = jnp.log(jnp.maximum(background.momentum_min / unit, grid.x_low))
+    high = jnp.log(background.momentum_max / unit)
     return low, jnp.maximum(high - low, 1e-6) / HISTOGRAM_ROWS
+
+
+def _comoving(at: Stretch) -> jax.Array:
+    """Return the comoving momentum y of the scaled momentum P = 1, resonance/density^(1/3), () [m_p c]."""
+    unit = jnp.cbrt(at.b) ** 2
+    return unit if at.length is None else unit * jnp.cbrt(at.length) ** 4
 
 
 def _ratio(weight: jax.Array, envelope: jax.Array) -> jax.Array:
@@ -190,13 +199,14 @@ def _places(grid: SpectrumGrid, P: jax.Array, cell: jax.Array) -> jax.Array:
     return jnp.maximum(x, 1e-3 * grid.x_gap)
 
 
-def _diffusion(P: jax.Array, x: jax.Array, b: jax.Array, nu_coefficient: jax.Array) -> jax.Array:
+def _diffusion(P: jax.Array, x: jax.Array, at: Stretch, nu_coefficient: jax.Array) -> jax.Array:
     """Return the diffusion coefficient of q per unit e, (nu_coefficient Omega0/2 gamma')(p'^2 - q^2) [code].
 
-    P, x: p'/b and |p_par'|/b, of shapes that broadcast [m_p c]
+    P, x: scaled p' and |p_par'|, of shapes that broadcast
     """
-    gamma = jnp.sqrt(1.0 + (b * P) ** 2)
-    return 0.5 * nu_coefficient * b / gamma * b**2 * (P - x) * (P + x)
+    unit = at.resonance
+    gamma = jnp.sqrt(1.0 + (unit * P) ** 2)
+    return 0.5 * nu_coefficient * at.b / gamma * unit**2 * (P - x) * (P + x)
 
 
 def functional_growth(
@@ -205,7 +215,7 @@ def functional_growth(
     amplitude: jax.Array,
     histogram: jax.Array,
     V: jax.Array,
-    b: jax.Array,
+    at: Stretch,
     nu_coefficient: jax.Array,
 ) -> jax.Array:
     """Return the power that f gives to each bin of one direction, divided by e_j, (2, bins) [code].
@@ -217,7 +227,7 @@ def functional_growth(
     histogram: from `resonant_histogram`
     """
     node, share = np.polynomial.legendre.leggauss(_ROW_NODES)
-    start, step = _rows(grid, background, b)
+    start, step = _rows(grid, background, at)
     log_P = start + step * (jnp.arange(HISTOGRAM_ROWS)[:, None] + 0.5 * (node + 1.0))
     P = jnp.exp(log_P)[..., None]
     cell = jnp.arange(HISTOGRAM_CELLS)
@@ -225,11 +235,11 @@ def functional_growth(
     centre = jnp.exp(start + step * (jnp.arange(HISTOGRAM_ROWS) + 0.5))
     difference = _differences(grid, histogram, _places(grid, centre[:, None], cell + 0.5))
     # F0 p' dp' = F0 p'^2 dln p'
-    measure = background.density(amplitude, P * jnp.cbrt(b) ** 2) * (b * P) ** 2 * (0.5 * step * share)[:, None]
+    measure = background.density(amplitude, P * _comoving(at)) * (at.resonance * P) ** 2 * (0.5 * step * share)[:, None]
     # D falls to zero linearly at q = p': the trapezoidal rule with the end term of Euler and Maclaurin.
     rule = np.ones(HISTOGRAM_CELLS)
     rule[-2:] += -1.0 / 24.0, 1.0 / 6.0
-    flux = measure * _diffusion(P, x, b, nu_coefficient) * rule
+    flux = measure * _diffusion(P, x, at, nu_coefficient) * rule
     gamma = 1.0 / jnp.sqrt(1.0 - V**2)
     return gamma * V * SIGNS[:, None] * jnp.einsum("hrc,rmc,rmcj->hj", difference, flux, grid.resonant(x))
 
@@ -242,5 +252,8 @@ def functional_rates(state: State, histogram: jax.Array, parameters: Parameters)
     velocity = wave_velocities(state, parameters)
     fixed = parameters.grid, parameters.background, state.amplitude
     return jnp.stack(
-        [functional_growth(*fixed, histogram[d], velocity[d], state.b, parameters.nu_coefficient) for d in range(2)]
+        [
+            functional_growth(*fixed, histogram[d], velocity[d], state.stretch, parameters.nu_coefficient)
+            for d in range(2)
+        ]
     )

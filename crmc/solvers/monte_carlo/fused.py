@@ -22,6 +22,7 @@ from jax.experimental.pallas import triton
 from crmc.physics import tube
 from crmc.physics.ensemble import spread
 from crmc.physics.exact import rounded
+from crmc.physics.flow import Stretch
 from crmc.physics.layout import _AXIS
 from crmc.physics.markers import Markers
 from crmc.physics.moments import moment_functions
@@ -44,7 +45,7 @@ _ENTRIES = 8 * (DEPOSIT_CELLS + 1)
 class Kicks(NamedTuple):
     """What the kernel needs beside markers, words and table.
 
-    start, b: B/B0 before the expansion and at the kicks, ()
+    start, to: deformation of the tube before the expansion and at the kicks
     velocity: phase velocities of both directions' waves, (2,) [c]
     nu_dt: as for `kernel.spectrum_kick`, ()
     reference: e_ref of both directions, (2,)
@@ -57,8 +58,8 @@ class Kicks(NamedTuple):
     begin: number of the first marker of these, by which random words are drawn, () integer
     """
 
-    start: jax.Array
-    b: jax.Array
+    start: Stretch
+    to: Stretch
     velocity: jax.Array
     nu_dt: jax.Array
     reference: jax.Array
@@ -121,15 +122,16 @@ def _with_twin_jvp(fused: Callable[..., Any], plain: Callable[..., Any], primals
 def pass_over(model: Model, arguments: tuple) -> tuple[Markers, jax.Array, tuple]:
     """Return what `ensemble.pass_over` does for the kicks: markers, histograms, and sums (work, exchange).
 
-    arguments: state before, (parameters, lookup, order, nu_dt, b, whether images are wanted, sizes of the deposits
-        at every node), key data or words of the step, empty histograms, expected sizes of the terms
+    arguments: state before, (parameters, lookup, order, nu_dt, deformation at the kicks, whether images are wanted,
+        sizes of the deposits at every node), key data or words of the step, empty histograms, expected sizes of the
+        terms
     """
-    before, (parameters, lookup, order, nu_dt, b, imaged, nodes), noise, _, sizes = arguments
-    kicked = dataclasses.replace(before, markers=None, b=b)
+    before, (parameters, lookup, order, nu_dt, to, imaged, nodes), noise, _, sizes = arguments
+    kicked = dataclasses.replace(before, markers=None, b=to.b, length=to.length)
     background = parameters.background
     kicks = Kicks(
-        before.b,
-        b,
+        before.stretch,
+        to,
         wave_velocities(kicked, parameters),
         nu_dt,
         lookup.reference,
@@ -180,12 +182,19 @@ def pass_over_kicks(
     blocks = pl.cdiv(count, BLOCK)
     programs = min(_PROGRAMS, blocks)
     copies, turns = min(_COPIES, programs), pl.cdiv(blocks, programs)
-    small = jax.tree.map(jnp.atleast_1d, kicks)
+    small, shape = jax.tree.flatten(jax.tree.map(jnp.atleast_1d, kicks))
     fields = [getattr(markers, name) for name in _FIELDS]
     operands = (*small, *words, table, *fields, jnp.zeros(copies * _ENTRIES))
     run = pl.pallas_call(
         partial(
-            _kernel, count=count, turns=turns, copies=copies, given=len(words) > 1, full_f=full_f, interpret=interpret
+            _kernel,
+            shape=shape,
+            count=count,
+            turns=turns,
+            copies=copies,
+            given=len(words) > 1,
+            full_f=full_f,
+            interpret=interpret,
         ),
         grid=(programs,),
         out_shape=[
@@ -205,17 +214,19 @@ def pass_over_kicks(
     return {"parallel_momentum": moved, "rise": risen}, histograms, tuple(found)
 
 
-def _kernel(*refs: Any, count: int, turns: int, copies: int, given: bool, full_f: bool, interpret: bool) -> None:
+def _kernel(
+    *refs: Any, shape: Any, count: int, turns: int, copies: int, given: bool, full_f: bool, interpret: bool
+) -> None:
     """Take the blocks of one program through the step.
 
     refs: of `Kicks`, of words, table, markers and zeros; then of p_par, rise, histograms and sums
-    count: number of markers; turns: blocks of a program; copies: of the histograms; given: whether words are given;
-        full_f, interpret: as for `pass_over_kicks`
+    shape: tree of `Kicks`; count: number of markers; turns: blocks of a program; copies: of the histograms;
+        given: whether words are given; full_f, interpret: as for `pass_over_kicks`
     """
-    small = Kicks(*refs[: len(Kicks._fields)])
+    small: Kicks = jax.tree.unflatten(shape, refs[: shape.num_leaves])
     words, (table, *fields, _, moved_ref, rise_ref, histogram_ref, sums_ref) = (
-        refs[len(small) : len(small) + 1 + given],
-        refs[len(small) + 1 + given :],
+        refs[shape.num_leaves : shape.num_leaves + 1 + given],
+        refs[shape.num_leaves + 1 + given :],
     )
     program, terms = pl.program_id(0), small.sizes.shape[0]
     sizes, begin = [small.sizes[i] for i in range(terms)], small.begin[0]
@@ -265,15 +276,15 @@ def _stepped(
     words: random words of direction + and -, (N,) uint32 each
     deposit: adds to the histograms, given the first entry of one of them, what is added, and where that is wanted, (N,)
     """
-    start, b, first, imaged = small.start[0], small.b[0], small.first[0], small.imaged[0]
+    start, to, first, imaged = jax.tree.map(lambda x: x[0], (small.start, small.to, small.first, small.imaged))
     estimator: Any = "full_f" if full_f else "delta_f"
     grid: Any = SimpleNamespace(**{name: small.grid[i] for i, name in enumerate(GRID)})
     nothing: Any = None
     background = Background(small.spectral_index[...], small.turnover[...], nothing, nothing)
     weighing = markers.weighing(background, small.amplitude[...])
-    state = State(first, markers, nothing, nothing, start, nothing, nothing)
+    state = State(first, markers, nothing, nothing, start.b, nothing, nothing, start.length)
     full = weighing.full(markers)
-    state, work = tube.carry(state, full, b)
+    state, work = tube.carry(state, full, to)
 
     def kick_by(i: jax.Array, carry: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
         parallel, rise, weight, exchanged, absolute = carry
@@ -283,18 +294,18 @@ def _stepped(
         forward = direction == 0
         m = dataclasses.replace(state.markers, parallel_momentum=parallel, rise=rise)
         V, reference = (jnp.where(forward, x[0], x[1]) for x in (small.velocity, small.reference))
-        frame = kernel.wave_frame(m.momentum_squared(b), m.parallel_momentum, V)
+        frame = kernel.wave_frame(m.momentum_squared(to.density), m.parallel_momentum, V)
         lookup: Any = _Tables(table, direction, reference)
         bits = jnp.where(forward, words[0], words[1])
         bits = jnp.where(image == 1, ~bits, bits)
-        kick = kernel.spectrum_kick(grid, lookup, frame, b, small.nu_dt[0], bits)
+        kick = kernel.spectrum_kick(grid, lookup, frame, to.resonance, small.nu_dt[0], bits)
         moved = kernel.after_kick(dataclasses.replace(state, markers=m), kick).markers
         after = weighing.estimated(moved, estimator)
         one = full * kernel.energy_change(kick)
         # A marker that stays would deposit +w and -w in one place.
         moves = kick.q != frame.q
         base = 2 * (DEPOSIT_CELLS + 1) * (2 * image + direction)
-        for found in deposits(grid, kick, 0.5 * (weight + after), b):
+        for found in deposits(grid, kick, 0.5 * (weight + after), to.resonance):
             deposit(base, found, moves)
         kicked = moved.parallel_momentum, moved.rise, after, exchanged + one, absolute + jnp.abs(one)
         return tuple(jnp.where(image == 1, x, y) for x, y in zip(carry, kicked, strict=True))

@@ -41,8 +41,8 @@ def share_of_kicks(state: State, parameters: Parameters, model: Model) -> tuple[
     grid, e = parameters.grid, state.e
     if not model.evolve_waves:
         return jnp.ones_like(e), jnp.asarray(False)
-    gas = parameters.damping.rate(grid, e, state.b, model.nonlinear_landau, parameters.nu_coefficient)
-    k = grid.centres / state.b
+    gas = parameters.damping.rate(grid, e, state.stretch, model.nonlinear_landau, parameters.nu_coefficient)
+    k = grid.centres / state.resonance
     speed = wave_velocities(state, parameters)[0]
     cosmic_rays = -theory.growth_rate(k, parameters.background, state.amplitude, speed, nodes=_NODES)
     gamma = jnp.sqrt(1.0 + (_TYPICAL / k) ** 2)

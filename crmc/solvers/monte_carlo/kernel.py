@@ -94,7 +94,7 @@ def frame_of_waves(state: State, velocity: jax.Array, direction: jax.Array | int
     velocity: phase velocities of both directions' waves, (2,) [c]
     """
     m = state.markers
-    return wave_frame(m.momentum_squared(state.b), m.parallel_momentum, velocity[direction])
+    return wave_frame(m.momentum_squared(state.density), m.parallel_momentum, velocity[direction])
 
 
 def energy_change(kick: Kick) -> jax.Array:
@@ -103,12 +103,12 @@ def energy_change(kick: Kick) -> jax.Array:
     return f.V * f.gamma * f.sign * (kick.q - f.q)
 
 
-def apply(markers: Markers, kick: Kick, b: jax.Array) -> Markers:
+def apply(markers: Markers, kick: Kick, density: jax.Array) -> Markers:
     """Return the markers after the kick: p_par from the boost back to the lab, p from d eps = V d p_par."""
     f = kick.frame
     change = f.gamma * f.sign * (kick.q - f.q)
     gained = f.V * change
-    p2 = markers.momentum_squared(b)
+    p2 = markers.momentum_squared(density)
     relative = gained * (2.0 * jnp.sqrt(1.0 + p2) + gained) / p2
     return dataclasses.replace(
         markers,
@@ -119,7 +119,7 @@ def apply(markers: Markers, kick: Kick, b: jax.Array) -> Markers:
 
 def after_kick(state: State, kick: Kick) -> State:
     """Return the state with its markers after the kick."""
-    return dataclasses.replace(state, markers=apply(state.markers, kick, state.b))
+    return dataclasses.replace(state, markers=apply(state.markers, kick, state.density))
 
 
 def uniform_pair(bits: jax.Array, dtype: jnp.dtype) -> tuple[jax.Array, jax.Array]:
@@ -275,10 +275,10 @@ def _odd_nodes(pairs: tuple[tuple[_Rows, jax.Array], ...]) -> tuple[jax.Array, .
     return carry[0]
 
 
-def _rows(grid: SpectrumGrid, lookup: Lookup, direction: jax.Array | int, frame: WaveFrame, b: jax.Array) -> _Rows:
+def _rows(grid: SpectrumGrid, lookup: Lookup, direction: jax.Array | int, frame: WaveFrame, unit: jax.Array) -> _Rows:
     """Return the table rows next to each marker's ln p', of the direction, and of the helicity it resonates with."""
     dtype = frame.q.dtype
-    offset = ((grid.row_start + jnp.log(b)) / grid.row_step).astype(dtype)
+    offset = ((grid.row_start + jnp.log(unit)) / grid.row_step).astype(dtype)
     r = jnp.log(frame.momentum) * (1.0 / grid.row_step).astype(dtype) - offset
     r = jnp.clip(r, 0.0, ROWS - 1.0)
     row = jnp.minimum(r.astype(jnp.int32), ROWS - 2)
@@ -290,7 +290,7 @@ def spectrum_kick(
     grid: SpectrumGrid,
     lookup: Lookup,
     frame: WaveFrame,
-    b: jax.Array,
+    unit: jax.Array,
     nu_dt: jax.Array,
     bits: jax.Array,
     *,
@@ -301,6 +301,7 @@ def spectrum_kick(
 
     frame: markers in the frame of that direction's waves
     lookup: look-up of a table made with the same ``nu_dt``
+    unit: momentum of x = 1, `Stretch.resonance`, () [m_p c]
     nu_dt: nu_coefficient Omega0 dt
     bits: random words, (N,) uint32
     direction: its number among those of the table, ()
@@ -311,8 +312,8 @@ def spectrum_kick(
         # 1 - o and 1 - u: an interval lies the same way along p_par' on both sides of q = 0, or paths would jump.
         bits = jnp.where(frame.sign < 0.0, ~bits, bits)
     o, u = uniform_pair(bits, dtype)
-    q_low = (grid.x_low * b).astype(dtype)
-    q_top = jnp.minimum(frame.momentum, (grid.x_top * b).astype(dtype))
+    q_low = (grid.x_low * unit).astype(dtype)
+    q_top = jnp.minimum(frame.momentum, (grid.x_top * unit).astype(dtype))
     active = (frame.q > q_low) & (frame.q < q_top)
     above, below = (jnp.where(active, x, 1.0) for x in (frame.q - q_low, q_top - frame.q))
     c = jnp.sqrt(6.0 * nu_dt * lookup.reference[direction]).astype(dtype) * jax.lax.rsqrt(frame.energy)
@@ -320,7 +321,7 @@ def spectrum_kick(
     def place(t: jax.Array) -> jax.Array:
         return q_low + (above + below) * range_fraction(t / CELLS)
 
-    rows = _rows(grid, lookup, direction, frame, b)
+    rows = _rows(grid, lookup, direction, frame, unit)
     y = rows.value(CELLS * table_coordinate(above, below))
     # An interval that reaches beyond the range of Y is clipped by ``inverse``.
     low, high = y - o * c, y + (1.0 - o) * c

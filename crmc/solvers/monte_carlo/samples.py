@@ -20,6 +20,7 @@ import numpy as np
 
 from crmc.physics import gradient, markers
 from crmc.physics.ensemble import excerpt, held, joined, spread
+from crmc.physics.flow import Stretch
 from crmc.physics.markers import Markers, padded
 from crmc.physics.moments import expected_sizes
 from crmc.physics.parameters import MOST_REFINED, Model, Parameters
@@ -68,12 +69,12 @@ def _sample_size(state: State, model: Model) -> int:
 
 
 def functional_of(
-    sample: Sample, start: jax.Array, state: State, metric: Metric, parameters: Parameters, model: Model
+    sample: Sample, start: Stretch, state: State, metric: Metric, parameters: Parameters, model: Model
 ) -> jax.Array:
     """Return the `functional_sample` of a step, or zeros where none is due, (2, *functional.histogram_shape()).
 
     sample: markers at the start of the step, from `take_sample`
-    start: B/B0 at the start of the step, half a step before the kicks
+    start: deformation of the tube at the start of the step, half a step before the kicks
     state: state after the kicks
     metric: that of the waves that kicked; those of ``state`` have grown by the kicks
     """
@@ -84,8 +85,8 @@ def functional_of(
         after = joined(model.layout, shares)
         parallel, rise = joined(model.layout, sample.changing)
         before = dataclasses.replace(after, parallel_momentum=parallel, rise=rise)
-        before = markers.expand(before, start, state.b)
-        return functional_sample(before, after, state, metric, parameters, model, (state.b / start) ** 2)
+        before = markers.expand(before, start, state.stretch)
+        return functional_sample(before, after, state, metric, parameters, model, start)
 
     return jax.lax.cond(sample.due, measured, lambda: jnp.zeros((2, *functional.histogram_shape())))
 
@@ -97,13 +98,13 @@ def functional_sample(
     metric: Metric,
     parameters: Parameters,
     model: Model,
-    b_ratio: jax.Array,
+    start: Stretch,
 ) -> jax.Array:
     """Return a histogram of f in the frames of both directions' waves, (2, *functional.histogram_shape()).
 
     before, after: n markers before and after the kicks of one step, at the field of ``state``
     metric: that of the waves that kick them
-    b_ratio: factor by which b changes in a step
+    start: deformation of the tube half a step before that of ``state``
     """
     rest = dataclasses.replace(state, markers=None)  # type: ignore[arg-type]
     words = _words(after, state.step)
@@ -115,11 +116,12 @@ def functional_sample(
         state = dataclasses.replace(rest, markers=mixed)
         return (), _relaxed_histogram(state, words, parameters, metric, ratio, model)
 
+    changes = jax.tree.map(lambda x, y: (x / y) ** 2, state.stretch, start)
     count = -(-words.shape[0] // model.layout.devices) * model.layout.devices
     before, after = padded(before, count), padded(after, count)
     words = jnp.pad(words, (0, count - words.shape[0]))
     before, after, words = held((before, after, words), state.step >= 0)
-    shared = rest, parameters, metric, b_ratio
+    shared = rest, parameters, metric, changes
     return jnp.sum(spread(model.layout, local, (before, after, words), shared)[1], axis=1)
 
 
@@ -142,7 +144,7 @@ class _ShortSteps(NamedTuple):
     lookup: look-up of the metric of each stage and direction
     refinement: short steps of each stage, (STAGES,)
     nu_dt: scattering per short step of a marker at rest per unit e, (STAGES,)
-    ratio: factor by which b changes in a short step, (STAGES,)
+    ratio: factors by which B and the length change in a short step, (STAGES,) each
     span: length of a short step in units of the gradient's, dt/L, (STAGES,) [1/c]
     """
 
@@ -151,7 +153,7 @@ class _ShortSteps(NamedTuple):
     lookup: kernel.Lookup
     refinement: jax.Array
     nu_dt: jax.Array
-    ratio: jax.Array
+    ratio: Stretch
     span: jax.Array
     parameters: Parameters
     model: Model
@@ -170,7 +172,7 @@ class _ShortSteps(NamedTuple):
             self.parameters.grid,
             self.lookup,
             frame,
-            state.b,
+            state.resonance,
             self.nu_dt[stage],
             bits,
             direction=2 * stage + d,
@@ -183,10 +185,11 @@ class _ShortSteps(NamedTuple):
         m, stage = state.markers, self.stage(i)
         if self.model.gradient:
             full = m.weight(self.parameters.background, state.amplitude)
-            change = gradient.gain(m, full, state.b, self.span[stage])
+            change = gradient.gain(m, full, state.density, self.span[stage])
             m = dataclasses.replace(m, excess=m.excess + change.astype(m.rise.dtype))
-        b = state.b * self.ratio[stage]
-        return dataclasses.replace(state, b=b, markers=markers.expand(m, state.b, b))
+        new = jax.tree.map(lambda x, ratio: x * ratio[stage], state.stretch, self.ratio)
+        m = markers.expand(m, state.stretch, new)
+        return dataclasses.replace(state, b=new.b, length=new.length, markers=m)
 
     def take(self, i: jax.Array, carry: tuple[State, jax.Array], relaxing: jax.Array) -> tuple[State, jax.Array]:
         """Return the state after short step ``i``, and the histogram: with f of each kick from step ``relaxing`` on."""
@@ -209,30 +212,30 @@ class _ShortSteps(NamedTuple):
 
         def weights(q: jax.Array, markers: Markers) -> tuple[jax.Array, jax.Array]:
             frame = kick.frame._replace(q=q)
-            return functional.wave_frame_weight(background, before.amplitude, frame, markers, before.b)
+            return functional.wave_frame_weight(background, before.amplitude, frame, markers, before.density)
 
         q = jnp.stack([kick.frame.q, kick.q])
         both = jax.tree.map(lambda *x: jnp.stack(x), before.markers, after.markers)
         frame = kick.frame._replace(q=q)
         found = jax.vmap(weights)(q, both)
-        size = 2.0 * MEASURING * expected_sizes(background, before.amplitude, before.b).number
-        return functional.resonant_histogram(self.parameters.grid, background, frame, *found, before.b, size)
+        size = 2.0 * MEASURING * expected_sizes(background, before.amplitude, before.density).number
+        return functional.resonant_histogram(self.parameters.grid, background, frame, *found, before.stretch, size)
 
 
 def _relaxed_histogram(
-    state: State, words: jax.Array, parameters: Parameters, metric: Metric, b_ratio: jax.Array, model: Model
+    state: State, words: jax.Array, parameters: Parameters, metric: Metric, changes: Stretch, model: Model
 ) -> jax.Array:
     """Carry the markers of ``state`` on in short steps, then return the histogram of f of each direction in two parts.
 
     words: random words of the sample, (n,) uint64
-    metric, b_ratio: as in `functional_sample`
+    metric: as in `functional_sample`; changes: factors by which B and the length change in a step
     """
     refinement = jnp.maximum(parameters.cadence.functional_refinement // _SHORTER, 1)
     nu_dt = parameters.nu_coefficient * state.b * parameters.dt / refinement
     span = gradient.gradient_now(state, parameters) * parameters.dt / refinement
     tables = jax.vmap(lambda nu_dt: compressed(parameters.grid, metric, nu_dt))(nu_dt)
     lookup = kernel.make_lookup(tables, state.markers.rise.dtype)
-    velocity, ratio = wave_velocities(state, parameters), b_ratio ** (1.0 / refinement)
+    velocity, ratio = wave_velocities(state, parameters), jax.tree.map(lambda x: x ** (1.0 / refinement), changes)
     short = _ShortSteps(words, velocity, lookup, refinement, nu_dt, ratio, span, parameters, model)
     relaxing = jnp.sum(refinement)
 

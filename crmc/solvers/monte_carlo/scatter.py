@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from crmc.physics import tube
 from crmc.physics.ensemble import held, pass_over
+from crmc.physics.flow import Stretch
 from crmc.physics.markers import Markers
 from crmc.physics.moments import Sizes, expected_sizes, moment_functions
 from crmc.physics.parameters import Model, Parameters
@@ -47,49 +48,49 @@ class Correction(NamedTuple):
 
 
 def scatter(
-    state: State, noise: jax.Array, parameters: Parameters, model: Model, b: jax.Array
+    state: State, noise: jax.Array, parameters: Parameters, model: Model, to: Stretch
 ) -> tuple[State, Tally, Correction, Metric | None]:
-    """Expand to field ``b`` and kick the markers by the waves of both directions, in alternating order.
+    """Expand to the deformation ``to`` and kick the markers by the waves of both directions, in alternating order.
 
     Returns the state, whose waves took up what the particles lost and then had the first half of their damping; the
     tally; the correction that `settle` must make for the energies to balance; and the metric of the kicks, None at a
     constant nu.
 
     noise: key of the step's random words, or the words, (N,) uint64: the low half for direction +, the high one for -
-    b: field at which the markers are kicked
+    to: deformation of the tube at which the markers are kicked
     """
     if model.scattering == "spectrum":
-        return _scatter_spectrum(state, noise, parameters, model, b)
-    return _scatter_constant(state, noise, parameters, model, b)
+        return _scatter_spectrum(state, noise, parameters, model, to)
+    return _scatter_constant(state, noise, parameters, model, to)
 
 
 def _scatter_spectrum(
-    state: State, noise: jax.Array, parameters: Parameters, model: Model, b: jax.Array
+    state: State, noise: jax.Array, parameters: Parameters, model: Model, to: Stretch
 ) -> tuple[State, Tally, Correction, Metric | None]:
     """Kick by the waves of the spectrum; see `scatter`."""
     before = state
-    state = tube.change_surroundings(state, parameters, model, b)
-    nu_dt = parameters.nu_coefficient * b * parameters.dt
+    state = tube.change_surroundings(state, parameters, model, to)
+    nu_dt = parameters.nu_coefficient * to.b * parameters.dt
     metric, order = metric_of(state, parameters), _order(state)
     lookup = kernel.make_lookup(compressed(parameters.grid, metric, nu_dt), state.markers.rise.dtype)
 
     kept, imaged = share_of_kicks(before, parameters, model)
-    size = expected_sizes(parameters.background, before.amplitude, b)
-    nodes = node_sizes(parameters.grid, parameters.background, before.amplitude, b)
-    shared = parameters, lookup, order, nu_dt, b, imaged, nodes
+    size = expected_sizes(parameters.background, before.amplitude, to.density)
+    nodes = node_sizes(parameters.grid, parameters.background, before.amplitude, to)
+    shared = parameters, lookup, order, nu_dt, to, imaged, nodes
     sizes = tube.work_sizes(before, parameters), _exchange_sizes(size, state, parameters)
     markers, histograms, (work, sums) = _passed(model, (before, shared, noise, sizes))
-    state = tube.add_work(dataclasses.replace(state, markers=markers), before.b, work)
+    state = tube.add_work(dataclasses.replace(state, markers=markers), before.stretch, work)
     kicking, V = state.e, wave_velocities(state, parameters)
     own, mirrored = (kicking * kick_gain(parameters.grid, kicking, V, x, state.b) for x in histograms)
     offered = 0.5 * ((1.0 + kept) * own + (1.0 - kept) * mirrored)
     state, damped = damp(state, parameters, model, 0.5 * parameters.dt)
     state, gain = grow(state, offered, parameters, model)
-    imbalance = -state.b * sums.exchanged - jnp.sum(gain)
+    imbalance = -state.density * sums.exchanged - jnp.sum(gain)
     tally = _tally(state, kicking, sums)._replace(
         gain=gain, damped=damped, peak=nu_dt * jnp.max(metric.reference), imbalance=imbalance
     )
-    return state, tally, _correction(sums, imbalance / state.b), metric
+    return state, tally, _correction(sums, imbalance / state.density), metric
 
 
 def _passed(model: Model, arguments: tuple) -> tuple[Markers, jax.Array, tuple]:
@@ -118,25 +119,25 @@ def _passed(model: Model, arguments: tuple) -> tuple[Markers, jax.Array, tuple]:
 def _kick_block(model: Model, state: State, shared: tuple, words: jax.Array, histograms: jax.Array) -> tuple:
     """Expand and kick one block of markers by both directions' waves; see `pass_over`.
 
-    shared: parameters, lookup, order of the directions, nu dt of a particle at rest per unit e, field at the kicks,
-        whether the mirror images of the kicks are wanted (`images`), and the sizes of the deposits at every node
+    shared: parameters, lookup, order of the directions, nu dt of a particle at rest per unit e, deformation at the
+        kicks, whether the mirror images of the kicks are wanted (`images`), and the sizes of the deposits at every node
     histograms: those of kicks and of images for each direction, (2, 2, ...)
     """
-    parameters, lookup, order, nu_dt, b, imaged, sizes = shared
+    parameters, lookup, order, nu_dt, to, imaged, sizes = shared
     grid, weighing = parameters.grid, state.markers.weighing(parameters.background, state.amplitude)
     full = weighing.full(state.markers)
-    state, work = tube.carry(state, full, b)
-    V = wave_velocities(state, parameters)
+    state, work = tube.carry(state, full, to)
+    V, unit = wave_velocities(state, parameters), state.resonance
 
     def kick_by(i: jax.Array, carry: tuple) -> tuple:
         state, weight, exchanged, histograms = carry
         direction, image = order[i // 2], 1 - i % 2
         frame, bits = kernel.frame_of_waves(state, V, direction), _half(words, direction)
         bits = jnp.where(image == 1, ~bits, bits)
-        kick = kernel.spectrum_kick(grid, lookup, frame, b, nu_dt, bits, direction=direction, across=model.broadened)
+        kick = kernel.spectrum_kick(grid, lookup, frame, unit, nu_dt, bits, direction=direction, across=model.broadened)
         moved = kernel.after_kick(state, kick)
         after = weighing.estimated(moved.markers, model.estimator)
-        found = held(deposits(grid, kick, 0.5 * (weight + after), b), state.step >= 0)
+        found = held(deposits(grid, kick, 0.5 * (weight + after), unit), state.step >= 0)
         histograms = histograms.at[image, direction].set(add_deposits(histograms[image, direction], found, sizes))
         kicked = moved, after, _added(exchanged, full, kernel.energy_change(kick))
         # An image is only looked at.
@@ -155,21 +156,21 @@ def _kick_block(model: Model, state: State, shared: tuple, words: jax.Array, his
 
 
 def _scatter_constant(
-    state: State, noise: jax.Array, parameters: Parameters, model: Model, b: jax.Array
+    state: State, noise: jax.Array, parameters: Parameters, model: Model, to: Stretch
 ) -> tuple[State, Tally, Correction, Metric | None]:
     """Kick at a constant nu; see `scatter`.
 
     The energy goes to waves that are not followed: it is booked as radiated.
     """
     co_moving, before = model.scattering == "co_moving", state
-    state = tube.change_surroundings(state, parameters, model, b)
+    state = tube.change_surroundings(state, parameters, model, to)
     order = _order(state) if co_moving else jnp.zeros(1, jnp.int64)
 
     def body(state: State, shared: tuple, words: jax.Array, histograms: tuple) -> tuple:
-        parameters, order, b = shared
+        parameters, order, to = shared
         weighing = state.markers.weighing(parameters.background, state.amplitude)
         full = weighing.full(state.markers)
-        state, work = tube.carry(state, full, b)
+        state, work = tube.carry(state, full, to)
         weight, share = weighing.estimated(state.markers, model.estimator), []
         exchanged = jnp.zeros_like(full), jnp.zeros_like(full)
         V, nu = wave_velocities(state, parameters), parameters.scattering_frequency
@@ -185,14 +186,14 @@ def _scatter_constant(
         sums = _exchange(state, full, weighing.control(state.markers), exchanged)
         return _moved(state.markers), histograms, (work, tuple(share), sums)
 
-    size = expected_sizes(parameters.background, before.amplitude, b)
+    size = expected_sizes(parameters.background, before.amplitude, to.density)
     exchange = _exchange_sizes(size, state, parameters)
     sizes = tube.work_sizes(before, parameters), (exchange.exchanged,) * order.size, exchange
-    markers, _, (work, share, sums) = pass_over(model.layout, body, before, (parameters, order, b), noise, (), sizes)
-    state = tube.add_work(dataclasses.replace(state, markers=markers), before.b, work)
+    markers, _, (work, share, sums) = pass_over(model.layout, body, before, (parameters, order, to), noise, (), sizes)
+    state = tube.add_work(dataclasses.replace(state, markers=markers), before.stretch, work)
     books = dataclasses.replace(state.books, radiated=state.books.radiated - sums.exchanged)
     tally = _tally(state, state.e, sums)._replace(
-        gain=jnp.zeros((2, 2)).at[order, 0].set(-state.b * jnp.stack(share)),
+        gain=jnp.zeros((2, 2)).at[order, 0].set(-state.density * jnp.stack(share)),
         peak=parameters.scattering_frequency * parameters.dt,
     )
     return dataclasses.replace(state, books=books), tally, _correction(sums, jnp.zeros(())), None
@@ -252,7 +253,7 @@ def _tally(state: State, kicking: jax.Array, sums: Exchange) -> Tally:
 
     kicking: wave power that scattered, (2, 2, bins)
     """
-    return empty_tally(kicking, jnp.zeros(()))._replace(absolute_exchange=state.b * sums.absolute)
+    return empty_tally(kicking, jnp.zeros(()))._replace(absolute_exchange=state.density * sums.absolute)
 
 
 def _correction(sums: Exchange, missing: jax.Array) -> Correction:
@@ -263,21 +264,21 @@ def _correction(sums: Exchange, missing: jax.Array) -> Correction:
 
 
 def settle(
-    state: State, tally: Tally, correction: Correction, parameters: Parameters, model: Model, b: jax.Array
+    state: State, tally: Tally, correction: Correction, parameters: Parameters, model: Model, to: Stretch
 ) -> tuple[State, Tally]:
-    """Correct the weights so that the particles lost exactly what the waves gained, then expand to field ``b``.
+    """Correct the weights so that the particles lost exactly what the waves gained, then expand to ``to``.
 
     The gain is read with the control variate, the particles' energy with full weights: they differ by the sampling
     noise of F0's part, whose expectation vanishes.  That noise is taken out of the weights as a change of the
     isotropic part, eta V F0(y) (eps - <eps>), which conserves their number and drives no wave.
 
     tally, correction: from `scatter`
-    b: field at the end of the step
+    to: deformation of the tube at the end of the step
     """
     balanced = model.balance_energy and model.scattering == "spectrum"
 
     def body(state: State, shared: tuple, words: None, histograms: tuple) -> tuple:
-        parameters, correction, b = shared
+        parameters, correction, to = shared
         m = state.markers
         supplied: tuple = ()
         weighing = m.weighing(parameters.background, state.amplitude)
@@ -288,22 +289,21 @@ def settle(
             change = (correction.eta * envelope * (eps - correction.mean)).astype(m.excess.dtype)
             state = dataclasses.replace(state, markers=dataclasses.replace(m, excess=m.excess + change))
             full, supplied = full + change, (change.astype(jnp.float64) * eps, envelope * eps)
-        state, work = tube.carry(state, full, b)
-        changes = {"excess": state.markers.excess, "rise": state.markers.rise}
-        return changes, histograms, (work, supplied)
+        state, work = tube.carry(state, full, to)
+        return tube.moved(state) | {"excess": state.markers.excess}, histograms, (work, supplied)
 
     if not balanced and model.expansion == "none":
         return state, tally
     sizes = tube.work_sizes(state, parameters), _supplied_sizes(state, correction, parameters) if balanced else ()
-    markers, _, (work, supplied) = pass_over(model.layout, body, state, (parameters, correction, b), sizes=sizes)
+    markers, _, (work, supplied) = pass_over(model.layout, body, state, (parameters, correction, to), sizes=sizes)
     if balanced:
-        given, energy = (state.b * x for x in supplied)
+        given, energy = (state.density * x for x in supplied)
         tally = tally._replace(imbalance=tally.imbalance - given, correction=jnp.abs(given) / energy)
-    moved = tube.add_work(tube.change_surroundings(state, parameters, model, b), state.b, work)
+    moved = tube.add_work(tube.change_surroundings(state, parameters, model, to), state.stretch, work)
     return dataclasses.replace(moved, markers=markers), tally
 
 
 def _supplied_sizes(state: State, correction: Correction, parameters: Parameters) -> tuple[jax.Array, jax.Array]:
     """Return the sizes of eta V F0 (eps - mean) eps and V F0 eps, the terms of `settle`."""
-    size = expected_sizes(parameters.background, state.amplitude, state.b)
+    size = expected_sizes(parameters.background, state.amplitude, state.density)
     return jnp.abs(correction.eta) * (size.square + jnp.abs(correction.mean) * size.energy), size.energy

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from crmc.physics import gradient, tube
+from crmc.physics.flow import Stretch
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
 from crmc.physics.waves import damp
@@ -48,15 +49,15 @@ def step(state: State, noise: jax.Array, parameters: Parameters, model: Model) -
 
 
 def _scattered(
-    state: State, noise: jax.Array, parameters: Parameters, model: Model, middle: jax.Array
+    state: State, noise: jax.Array, parameters: Parameters, model: Model, middle: Stretch
 ) -> tuple[State, Tally]:
     """Return the state after expansion and damping by halves around the kicks, and the tally.
 
     The tally holds a sample of the growth functional where one is due.
     noise: as in `step`
-    middle: B/B0 in the middle of the step, where markers are kicked
+    middle: deformation of the tube in the middle of the step, where markers are kicked
     """
-    start, sampled = state.b, model.scattering == "spectrum" and model.functional
+    start, sampled = state.stretch, model.scattering == "spectrum" and model.functional
     sample = take_sample(state, parameters, model) if sampled else None
     state, tally, correction, metric = scatter(state, noise, parameters, model, middle)
     if sample is not None and metric is not None:
@@ -64,7 +65,7 @@ def _scattered(
         tally = tally._replace(functional=functional, samples=sample.due.astype(jnp.float64))
     state, damped = damp(state, parameters, model, 0.5 * parameters.dt)
     # Where the end depends on what the step does, it can be found only after all weights are right.
-    end = tube.next_field(state, parameters, model, 1.0) if tube.known_ahead(model) else state.b
+    end = tube.next_field(state, parameters, model, 1.0) if tube.known_ahead(model) else state.stretch
     state, tally = settle(state, tally, correction, parameters, model, end)
     if not tube.known_ahead(model):
         state = tube.expand(state, parameters, model, 1.0)

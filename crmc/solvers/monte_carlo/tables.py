@@ -103,7 +103,7 @@ def bare_metric(
     grid: SpectrumGrid,
     e: jax.Array,
     wave_velocity: jax.Array,
-    b: jax.Array,
+    unit: jax.Array,
     seed: jax.Array,
     dtype: np.dtype | type = np.float64,
 ) -> Metric:
@@ -111,6 +111,7 @@ def bare_metric(
 
     e: wave power of each helicity and bin, (..., 2, bins)
     wave_velocity: signed phase velocity d v_A, (...) [c]
+    unit: momentum of x = 1, `Stretch.resonance`, () [m_p c]
     seed: floor of e; where the splines vanish, the metric is kept finite by 1e-3 of it
     dtype: of the integrand; its integral is float64
     """
@@ -124,8 +125,8 @@ def bare_metric(
     # P - x without cancellation where the range ends at P.
     to_top = span * range_fraction(1.0 - t) + (P - grid.top)[:, None]
     fixed = (dx_dt / CELLS) ** 2 / (to_top * (P[:, None] + grid.x_mid))
-    gamma = jnp.sqrt(1.0 + (b * P) ** 2)
-    kappa = SIGNS[:, None, None] * wave_velocity[..., None, None, None] * (b / gamma)[:, None]
+    gamma = jnp.sqrt(1.0 + (unit * P) ** 2)
+    kappa = SIGNS[:, None, None] * wave_velocity[..., None, None, None] * (unit / gamma)[:, None]
     g = 1.0 + kappa.astype(dtype) * grid.x_mid.astype(dtype)
     step = jnp.sqrt(g * fixed.astype(dtype) / jnp.maximum(power, floor))
     speed = dx_dt.astype(dtype) / step
@@ -150,7 +151,7 @@ def compressed(grid: SpectrumGrid, metric: Metric, nu_dt: jax.Array) -> Scatteri
 def deposited(grid: SpectrumGrid, e: jax.Array, histogram: jax.Array) -> jax.Array:
     """Return sum_n H_n Psi_j(x_n), the deposits given to each bin per unit e_j, (..., bins).
 
-    Psi_j(x) = int S_j/e dq/b from x_low to x, so that sum_j e_j Psi_j = x - x_low exactly.  The sum is by parts, from
+    Psi_j(x) = int S_j/e dx from x_low to x, so that sum_j e_j Psi_j = x - x_low exactly.  The sum is by parts, from
     the top: Psi itself is not needed.
     e: wave power of each bin, (..., bins)
     histogram: H, deposits at the nodes x_n, (..., DEPOSIT_CELLS + 1)
@@ -168,4 +169,4 @@ def deposited(grid: SpectrumGrid, e: jax.Array, histogram: jax.Array) -> jax.Arr
 def metric_of(state: State, parameters: Parameters) -> Metric:
     """Return the metric of both directions' waves, stacked on a leading axis, in the precision of the markers."""
     V, dtype = wave_velocities(state, parameters), state.markers.rise.dtype
-    return bare_metric(parameters.grid, state.e, V, state.b, parameters.seed, dtype)
+    return bare_metric(parameters.grid, state.e, V, state.resonance, parameters.seed, dtype)

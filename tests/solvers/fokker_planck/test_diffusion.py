@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from support.mesh_cases import prepared
 
+from crmc.physics.flow import Stretch
 from crmc.solvers.fokker_planck import diffusion
 from crmc.solvers.fokker_planck.mesh import log_derivative, make_mesh
 
@@ -16,7 +17,7 @@ from crmc.solvers.fokker_planck.mesh import log_derivative, make_mesh
 def operator(parameters, amplitude, alfven_speed, n_p, n_mu):
     """Mesh and coefficients at b = 0.9 for another Alfven speed."""
     parameters = dataclasses.replace(parameters, alfven_speed=jnp.asarray(alfven_speed))
-    mesh = make_mesh(parameters, n_p, n_mu, jnp.asarray(0.9))
+    mesh = make_mesh(parameters, n_p, n_mu, Stretch(jnp.asarray(0.9)))
     return mesh, diffusion.faces(mesh, parameters, amplitude)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from support.mesh_cases import prepared
 
+from crmc.physics.flow import Stretch
 from crmc.solvers.fokker_planck.mesh import cells, free_stream, gap_cells, gap_edge, log_derivative, make_mesh, mesh_of
 
 
@@ -16,7 +17,7 @@ from crmc.solvers.fokker_planck.mesh import cells, free_stream, gap_cells, gap_e
 def mesh_at(b, n_p=24, n_mu=64):
     """Mesh at field b and the parameters of its setup."""
     parameters = prepared().parameters
-    return jax.jit(make_mesh, static_argnums=(1, 2))(parameters, n_p, n_mu, jnp.asarray(b)), parameters
+    return jax.jit(make_mesh, static_argnums=(1, 2))(parameters, n_p, n_mu, Stretch(jnp.asarray(b))), parameters
 
 
 @pytest.mark.parametrize("b", [1.0, 0.7])
@@ -47,7 +48,7 @@ def test_the_gap_ends_at_a_face(b):
     use = edge < 0.9
     assert use.sum() > 12
     np.testing.assert_allclose(resonant[use], float(parameters.grid.x_gap) * b, rtol=1e-12)
-    np.testing.assert_allclose(edge, gap_edge(parameters, mesh.momentum[:, 0], jnp.asarray(b)), rtol=1e-14)
+    np.testing.assert_allclose(edge, gap_edge(parameters, mesh.momentum[:, 0], Stretch(jnp.asarray(b))), rtol=1e-14)
     np.testing.assert_array_equal(face, -face[:, ::-1])
     np.testing.assert_array_equal(face[:, -1], 1.0)
     assert np.all(np.diff(face, axis=1) > 0.0)
@@ -64,7 +65,7 @@ def test_faces_are_tilted_as_they_lie():
             momentum_min=parameters.background.momentum_min * jnp.exp(sign * step),
             momentum_max=parameters.background.momentum_max * jnp.exp(sign * step),
         )
-        return np.asarray(make_mesh(dataclasses.replace(parameters, background=background), 24, 64, mesh.b).inner)
+        return np.asarray(make_mesh(dataclasses.replace(parameters, background=background), 24, 64, mesh.at).inner)
 
     difference = (shifted(1.0) - shifted(-1.0)) / (2.0 * step)
     np.testing.assert_allclose(mesh.tilt, difference, rtol=0, atol=1e-6)
@@ -87,11 +88,11 @@ def test_cells_hold_the_pressures_of_a_uniform_distribution():
     mesh, parameters = mesh_at(0.8)
     excess = jnp.asarray(np.random.default_rng(1).normal(size=(24, 64)))
     m = cells(mesh, excess)
-    mu = np.asarray(m.parallel_momentum / m.momentum(mesh.b))
+    mu = np.asarray(m.parallel_momentum / m.momentum(mesh.at.density))
     np.testing.assert_allclose(np.sum(np.asarray(mesh.width) * mu**2, axis=1), 2.0 / 3.0, rtol=1e-14)
     np.testing.assert_array_equal(np.sign(mu), np.sign(mesh.mu))
     np.testing.assert_array_equal(m.excess, excess)
-    again = jax.jit(mesh_of)(m, parameters, mesh.b)
+    again = jax.jit(mesh_of)(m, parameters, mesh.at)
     np.testing.assert_array_equal(again.face, mesh.face)
 
 
@@ -100,13 +101,13 @@ def streaming_error(setup, n):
 
     @jax.jit
     def error():
-        old, new = (make_mesh(setup.parameters, n, 4 * n, jnp.asarray(b)) for b in (0.95, 0.95 * 0.998))
+        old, new = (make_mesh(setup.parameters, n, 4 * n, Stretch(jnp.asarray(b))) for b in (0.95, 0.95 * 0.998))
 
         def shape(y, mu):
             return y**-4.2 * (1.0 + 0.5 * mu + mu**2) / (1.0 + 0.1 * y)
 
         excess = free_stream(old, new, old.volume * shape(old.y[:, None], old.mu))
-        mu, ratio = new.mu, new.b / old.b
+        mu, ratio = new.mu, new.at.b / old.at.b
         before = jnp.sqrt(mu**2 + (1.0 - mu**2) / ratio)  # p before over p after
         y = new.y[:, None]
         exact = shape(y * before * jnp.cbrt(ratio), mu / before)

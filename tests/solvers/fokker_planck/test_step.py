@@ -72,6 +72,43 @@ def test_late_heating_is_exact():
     assert exact == pytest.approx(float(theory.heating(*arguments)), rel=1e-2)  # B is 0.3 % lower by now
 
 
+#: A shortening and a mixed flow of the same 1/tau_eff = 2 (across - along) as the tube of SLOW, 2/(7.4e14 s).
+SHEARED = {
+    "shortening": {"expansion__rate_along": f"{-1 / 7.4e14} 1/s"},
+    "mixed": {"expansion__rate_along": f"{1 / 7.4e14} 1/s", "expansion__rate_across": f"{2 / 7.4e14} 1/s"},
+}
+
+
+@pytest.mark.parametrize("name", SHEARED)
+def test_shear_alone_heats(name):
+    """Flows of one tau_eff heat as the tube does to 1e-3, each at its own v_A and P_c, with one spectrum to 3e-3."""
+    flow = {"expansion__mode": "flow", "expansion__history": "rates", "expansion__timescale": None}
+    found = []
+    for changes in ({}, flow | SHEARED[name]):
+        setup = prepared(**(SLOW | changes | {"run__time_step": "4e9 s"}))
+        state, _ = go(setup, 225)
+        state, tally = go(setup, 25, state=state)
+        found.append((*heating(setup, state, tally, 25), np.asarray(state.e[0, 0])))
+    (tube, exact, waves), (mean, expected, waves_too) = found
+    assert mean / expected == pytest.approx(tube / exact, rel=1e-3)
+    assert mean == pytest.approx(expected, rel=1e-2)
+    assert abs(expected / exact - 1.0) > 1e-3
+    np.testing.assert_allclose(waves_too, waves, rtol=3e-3)
+
+
+def test_isotropic_flow_leaves_f_isotropic():
+    """df is zero to 1e-13 of F0 where nothing scatters, after lengths have grown by 10 %; a tube's would be 0.3 F0."""
+    rates = {"expansion__rate_along": "1e-10 1/s", "expansion__rate_across": "1e-10 1/s"}
+    still = {"expansion__mode": "flow", "expansion__history": "rates", "expansion__timescale": None}
+    setup = prepared(**still, **rates, waves__start="seed", run__duration="1e9 s")
+    model = dataclasses.replace(setup.model, scattering="none")
+    state, _ = go(dataclasses.replace(setup, model=model), 50)
+    m = state.markers
+    f0 = setup.parameters.background.density(state.amplitude, m.birth_momentum)
+    assert float(state.length) == pytest.approx(math.exp(0.1), rel=1e-12)
+    assert float(jnp.max(jnp.abs(m.excess / (m.volume * f0)))) < 1e-13
+
+
 def test_flat_start_relaxes_to_the_equilibrium():
     """A flat spectrum and the equilibrium one, 20 % apart after a while, end within 1 % of each other."""
     setup = prepared(**SLOW)

@@ -11,6 +11,7 @@ from support.kick_cases import COUNT, ensemble, smeared_growth
 from support.spectrum_cases import scattering_table
 
 from crmc.physics.exact import FARTHEST, HEADROOM
+from crmc.physics.flow import Stretch
 from crmc.physics.markers import expand, initial_markers
 from crmc.physics.spectrum import SIGNS, wave_energy_unit
 from crmc.solvers.monte_carlo.deposits import add_deposits, deposits, empty_histogram, kick_gain, node_sizes
@@ -76,25 +77,32 @@ def test_deposit_sums_to_the_energy_of_the_kicks():
         assert abs(want) > 1e-3 * float(b * jnp.sum(jnp.abs(share)))
 
 
-@pytest.mark.parametrize("b_now", [1.0, 0.1, 4.0])
-def test_no_node_outgrows_its_range(b_now):
+@pytest.mark.parametrize(
+    "at",
+    [Stretch(1.0), Stretch(0.1), Stretch(4.0), Stretch(1.0, 0.25), Stretch(1.0, 8.0)],
+    ids=["start", "thin", "thick", "short", "long"],
+)
+def test_no_node_outgrows_its_range(at):
     """Markers of `FARTHEST` times F0's weight, after expansion and kicks to any q: |w| summed at every node.
 
     It is within 2^HEADROOM of the stated size, and the size falls with F0: at high q it is a tiny part of the total.
     """
     rays, amplitude, _ = case("kappa")
-    grid, b, V, nu_dt = geometry(), jnp.asarray(b_now), jnp.asarray(0.01), jnp.asarray(3000.0)
-    m = expand(initial_markers(8192, rays, amplitude, dtype=np.float64), jnp.ones(()), b)
+    grid, at, V, nu_dt = geometry(), jax.tree.map(jnp.asarray, at), jnp.asarray(0.01), jnp.asarray(3000.0)
+    start = jax.tree.map(jnp.ones_like, at)
+    m = expand(initial_markers(8192, rays, amplitude, dtype=np.float64), start, at)
     at_birth = m.volume * rays.density(amplitude, m.birth_momentum)
     weight = FARTHEST * at_birth + m.weighing(rays, amplitude).envelope(m)
     e = jnp.full((2, BINS), 1e-4)
-    table = scattering_table(grid, e, V, b, nu_dt, jnp.asarray(1e-12))
-    frame = wave_frame(m.momentum_squared(b), m.parallel_momentum, V)
+    table = scattering_table(grid, e, V, at.resonance, nu_dt, jnp.asarray(1e-12))
+    frame = wave_frame(m.momentum_squared(at.density), m.parallel_momentum, V)
     bits = jnp.asarray(np.random.default_rng(2).integers(0, 2**32, 8192, dtype=np.uint32))
-    kick = spectrum_kick(grid, make_lookup(table, frame.q.dtype), frame, b, nu_dt, bits)
-    found = [one._replace(below=abs(one.below), above=abs(one.above)) for one in deposits(grid, kick, weight, b)]
+    kick = spectrum_kick(grid, make_lookup(table, frame.q.dtype), frame, at.resonance, nu_dt, bits)
+    found = [
+        one._replace(below=abs(one.below), above=abs(one.above)) for one in deposits(grid, kick, weight, at.resonance)
+    ]
     total = np.asarray(add_deposits(empty_histogram(), found, jnp.zeros(empty_histogram().size))).ravel()
-    sizes = np.asarray(node_sizes(grid, rays, amplitude, b))
+    sizes = np.asarray(node_sizes(grid, rays, amplitude, at))
     assert np.all(total <= 2.0**HEADROOM * sizes)
     assert sizes[0] == pytest.approx(float(jnp.sum(at_birth)), rel=0.02)
     assert np.all(np.diff(sizes[: sizes.size // 2]) <= 0.0)

@@ -13,6 +13,7 @@ from support.kick_cases import ensemble, smeared_growth
 
 from crmc import theory
 from crmc.config.config import parse_config
+from crmc.physics.flow import Stretch
 from crmc.physics.spectrum import SIGNS, wave_energy_unit
 from crmc.setup.build import build
 from crmc.solvers.monte_carlo.functional import functional_growth, resonant_histogram, wave_frame_weight
@@ -27,8 +28,9 @@ def measured(grid, rays, amplitude, markers, V, nu_coefficient, boost):
     """Gamma of one direction by the functional, (2, BINS)."""
     b = jnp.ones(())
     frame = wave_frame(markers.momentum_squared(b), markers.parallel_momentum, boost * V)
-    histogram = resonant_histogram(grid, rays, frame, *wave_frame_weight(rays, amplitude, frame, markers, b), b)
-    gain = functional_growth(grid, rays, amplitude, jnp.sum(histogram, axis=0), V, b, nu_coefficient)
+    weights = wave_frame_weight(rays, amplitude, frame, markers, b)
+    histogram = jnp.sum(resonant_histogram(grid, rays, frame, *weights, Stretch(b)), axis=0)
+    gain = functional_growth(grid, rays, amplitude, histogram, V, Stretch(b), nu_coefficient)
     return gain / (2.0 * wave_energy_unit(grid, jnp.abs(V), b))
 
 

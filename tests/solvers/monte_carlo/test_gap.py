@@ -12,6 +12,7 @@ from support.kick_cases import every_word, frame_of
 from support.spectrum_cases import scattering_table
 
 from crmc.physics.equilibrium import growth_of_slope
+from crmc.physics.flow import Stretch
 from crmc.physics.initial import Harmonics
 from crmc.physics.markers import initial_markers, markers_at
 from crmc.physics.spectrum import DEPOSIT_CELLS, SIGNS, make_grid, wave_energy_unit
@@ -192,8 +193,10 @@ def functional_in_gap(parameters, amplitude, sample):
     for V in jnp.asarray(SIGNS) * parameters.alfven_speed:
         frame = wave_frame(m.momentum_squared(b), m.parallel_momentum, V)
         weights = wave_frame_weight(rays, amplitude, frame, m, b)
-        histogram = jnp.sum(resonant_histogram(parameters.grid, rays, frame, *weights, b), axis=0)
-        rates.append(functional_growth(parameters.grid, rays, amplitude, histogram, V, b, parameters.nu_coefficient))
+        histogram = jnp.sum(resonant_histogram(parameters.grid, rays, frame, *weights, Stretch(b)), axis=0)
+        rates.append(
+            functional_growth(parameters.grid, rays, amplitude, histogram, V, Stretch(b), parameters.nu_coefficient)
+        )
     return jnp.stack(rates) / (2.0 * wave_energy_unit(parameters.grid, parameters.alfven_speed, b))
 
 
@@ -224,6 +227,6 @@ def test_functional_counts_what_has_crossed_the_gap():
     frame = wave_frame(m.momentum_squared(ONE), m.parallel_momentum, jnp.asarray(0.01))
     weight, envelope = (jnp.asarray(np.random.default_rng(4).random((2, 4096)))[i] for i in (0, 1))
     crossed = frame._replace(q=-frame.q, sign=-frame.sign)
-    one, other = (resonant_histogram(grid_of(), rays, x, weight, envelope, ONE)[0] for x in (frame, crossed))
+    one, other = (resonant_histogram(grid_of(), rays, x, weight, envelope, Stretch(ONE))[0] for x in (frame, crossed))
     assert float(one[1].sum(axis=(1, 2)).min()) > 0.0
     np.testing.assert_allclose(one, other, rtol=1e-12)

@@ -21,7 +21,7 @@ def growth(monkeypatch, share, state, words, parameters):
     """Relative growth of every branch and bin in one step with a given lambda everywhere, (2, 2, bins)."""
     everywhere = jnp.full(state.e.shape, share), jnp.asarray(share < 1.0)
     monkeypatch.setattr(scatter_module, "share_of_kicks", lambda *_: everywhere)
-    kicked = jax.jit(lambda *x: scatter(*x, parameters, MODEL, state.b)[0].e)
+    kicked = jax.jit(lambda *x: scatter(*x, parameters, MODEL, state.stretch)[0].e)
     return np.asarray(kicked(state, words) / state.e) - 1.0
 
 

@@ -11,6 +11,7 @@ from support.growth_cases import BINS, V_A, case, parameters_of, start_of
 from support.kick_cases import COUNT, smeared_growth
 from support.run_cases import small
 
+from crmc.physics.flow import Stretch
 from crmc.physics.markers import expand
 from crmc.physics.parameters import Model
 from crmc.physics.spectrum import SIGNS, wave_energy_unit
@@ -74,7 +75,7 @@ def compiled():
 
     def sample(state, parameters, b_ratio):
         m, metric = state.markers, metric_of(state, parameters)
-        return samples.functional_sample(m, m, state, metric, parameters, Model(), b_ratio)
+        return samples.functional_sample(m, m, state, metric, parameters, Model(), Stretch(state.b / jnp.sqrt(b_ratio)))
 
     return jax.jit(sample)
 
@@ -97,11 +98,12 @@ def test_without_scattering_a_sample_is_the_histogram_of_its_markers(b_ratio):
     rays, want = parameters.background, np.zeros(histogram.shape)
     for i in (33, 34):
         b = state.b * b_ratio ** (i / 8)
-        m = expand(state.markers, state.b, b)
+        m = expand(state.markers, state.stretch, Stretch(b))
         for d, sign in enumerate(SIGNS):
             frame = wave_frame(m.momentum_squared(b), m.parallel_momentum, jnp.asarray(sign * V_A))
             weights = wave_frame_weight(rays, state.amplitude, frame, m, b)
-            want[d] += 2.0 * np.asarray(resonant_histogram(parameters.grid, rays, frame, *weights, b)[0])
+            found = resonant_histogram(parameters.grid, rays, frame, *weights, Stretch(b))[0]
+            want[d] += 2.0 * np.asarray(found)
     histogram, size = np.asarray(histogram), np.abs(want)
     assert np.mean(np.abs(histogram - want) > 1e-6 * size.sum(axis=-1).max()) < 1e-3
     np.testing.assert_array_less(np.abs(np.sum(histogram - want, axis=(3, 4))), 1e-7 * size.sum(axis=(3, 4)))
@@ -115,7 +117,7 @@ def test_growth_has_a_derivative_in_both_modes():
     def growth(factor):
         p = dataclasses.replace(parameters, alfven_speed=factor * parameters.alfven_speed)
         m, metric = state.markers, metric_of(state, p)
-        histogram = samples.functional_sample(m, m, state, metric, p, Model(), jnp.asarray(1.0))
+        histogram = samples.functional_sample(m, m, state, metric, p, Model(), state.stretch)
         return jnp.sum(state.e * functional_rates(state, histogram, p))
 
     forward, reverse = (jax.jit(mode(growth))(jnp.asarray(1.0)) for mode in (jax.jacfwd, jax.grad))

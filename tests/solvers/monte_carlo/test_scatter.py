@@ -8,6 +8,7 @@ import numpy as np
 from support.kick_cases import every_word
 
 from crmc.config.config import parse_config
+from crmc.physics.flow import Stretch
 from crmc.setup.build import build
 from crmc.solvers.monte_carlo.scatter import scatter
 from crmc.units import CodeUnits
@@ -33,7 +34,8 @@ def measured_over_exact(waves=None):
     before = ready.state.markers
     # The - waves are all but absent, so that their kicks move nothing.
     alone = dataclasses.replace(ready.state, e=ready.state.e.at[1].set(1e-40))
-    state, _ = scatter(alone, jnp.asarray(bits.astype(np.uint64)), ready.parameters, ready.model, ready.state.b)[:2]
+    words, now = jnp.asarray(bits.astype(np.uint64)), alone.stretch
+    state, _ = scatter(alone, words, ready.parameters, ready.model, now)[:2]
     p, par = np.asarray(before.birth_momentum), np.asarray(before.parallel_momentum)
     mu, gamma = par / p, np.sqrt(1.0 + p**2)
     k = 1.0 / np.abs(par)
@@ -81,9 +83,9 @@ def test_a_mirror_exchanges_directions_and_helicities():
     e = jnp.asarray(1e-5 * np.exp(rng.normal(size=ready.state.e.shape)))
     here = dataclasses.replace(ready.state, e=e)
     there = dataclasses.replace(here, e=e[::-1, ::-1], markers=mirrored(here.markers), step=here.step + 1)
-    b = jnp.asarray(0.999)
-    one, gains, correction, _ = kick(here, jnp.asarray(low | high << np.uint64(32)), parameters, model=model, b=b)
-    two, other, again, _ = kick(there, jnp.asarray(high | low << np.uint64(32)), parameters, model=model, b=b)
+    to = Stretch(jnp.asarray(0.999))
+    one, gains, correction, _ = kick(here, jnp.asarray(low | high << np.uint64(32)), parameters, model=model, to=to)
+    two, other, again, _ = kick(there, jnp.asarray(high | low << np.uint64(32)), parameters, model=model, to=to)
     moved = np.asarray(one.markers.parallel_momentum - here.markers.parallel_momentum)
     assert np.mean(np.abs(moved) > 1e-3) > 0.3
     for name in ("parallel_momentum", "rise"):
@@ -94,5 +96,5 @@ def test_a_mirror_exchanges_directions_and_helicities():
     np.testing.assert_allclose(two.e[::-1, ::-1], one.e, rtol=1e-12)
     assert float(other.peak) == float(gains.peak)
     # One word for both directions is no mirror.
-    same, *_ = kick(there, jnp.asarray(low | high << np.uint64(32)), parameters, model=model, b=b)
+    same, *_ = kick(there, jnp.asarray(low | high << np.uint64(32)), parameters, model=model, to=to)
     assert np.mean(np.asarray(same.markers.parallel_momentum != two.markers.parallel_momentum)) > 0.3

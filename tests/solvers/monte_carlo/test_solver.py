@@ -35,7 +35,7 @@ def test_reported_growth_rate_is_that_of_the_whole_f():
     for d in SIGNS:
         frame = wave_frame(m.momentum_squared(b), m.parallel_momentum, jnp.asarray(d * V_A))
         weights = wave_frame_weight(rays, amplitude, frame, m, b)
-        sums.append(jnp.sum(resonant_histogram(parameters.grid, rays, frame, *weights, b), axis=0))
+        sums.append(jnp.sum(resonant_histogram(parameters.grid, rays, frame, *weights, state.stretch), axis=0))
     tally = empty_tally(state.e, jnp.stack(sums))._replace(samples=jnp.ones(()))
     got = np.asarray(jax.jit(observe, static_argnums=4)(state, tally, 1, parameters, Model())["growth_rate"])
     want = smeared_growth("anisotropic")
