@@ -178,6 +178,17 @@ def test_waves_gas_and_field_follow_a_flow(adiabatic, power):
 LENGTH, FIELD = 1.7, 0.8
 
 
+def at_rest(length):
+    """A flow that has this length and `FIELD` at all times."""
+    still = jnp.zeros((3, 1))
+    table = Table(
+        jnp.array([0.0, 1.0]),
+        jnp.vstack([still, jnp.log(jnp.full((1, 1), length))]),
+        jnp.vstack([still, -0.5 * jnp.log(jnp.full((1, 1), FIELD))]),
+    )
+    return Flow(table, jnp.asarray(math.inf))
+
+
 def in_other_units(setup):
     """The same state as one of a tube that is `LENGTH` times as long now as at t = 0, with all else equal now.
 
@@ -200,18 +211,12 @@ def in_other_units(setup):
         momentum_min=rays.momentum_min * root,
         momentum_max=rays.momentum_max * root,
     )
-    still = jnp.zeros((3, 1))
-    table = Table(
-        jnp.array([0.0, 1.0]),
-        jnp.vstack([still, jnp.log(jnp.full((1, 1), LENGTH))]),
-        jnp.vstack([still, -0.5 * jnp.log(jnp.full((1, 1), FIELD))]),
-    )
     parameters = dataclasses.replace(
         p,
         alfven_speed=p.alfven_speed / math.sqrt(LENGTH),
         background=rays,
         grid=shifted,
-        flow=Flow(table, jnp.asarray(math.inf)),
+        flow=at_rest(LENGTH),
     )
     m = state.markers
     markers = dataclasses.replace(m, birth_momentum=m.birth_momentum * root, volume=m.volume * LENGTH)
@@ -224,14 +229,18 @@ def in_other_units(setup):
     )
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
-def test_a_step_knows_what_is_now_alone(solver):
-    """Steps at rest do not depend on the lengths at t = 0: p_par, e and rows of results, to 1e-9, in both solvers."""
+@pytest.mark.parametrize("rest", ["flow", pytest.param("none", marks=pytest.mark.full)])
+@pytest.mark.parametrize("solver", ["monte-carlo", pytest.param("fokker-planck", marks=pytest.mark.full)])
+def test_a_step_knows_what_is_now_alone(solver, rest):
+    """Steps at rest do not depend on the lengths at t = 0: p_par, e and rows of results, to 1e-9, in both solvers.
+
+    rest: whether the tube that has its length of t = 0 is a flow at rest, by the same program, or one without a length.
+    """
     config = driven(
         run__duration="4e8 s", damping__nonlinear_landau="local", damping__turbulent_dissipation="1e-3 cm2/s3"
     )
     setup = build(config, solver=solver, cells=(12, 32))
-    model = dataclasses.replace(setup.model, expansion="none")
+    model = dataclasses.replace(setup.model, expansion=rest)
     state = dataclasses.replace(setup.state, b=jnp.asarray(FIELD))
     if solver == "fokker-planck":
         from crmc.solvers.fokker_planck.mesh import cells, make_mesh
@@ -240,15 +249,22 @@ def test_a_step_knows_what_is_now_alone(solver):
         state = dataclasses.replace(state, markers=cells(mesh, state.markers.excess))
     setup = dataclasses.replace(setup, state=state, model=model)
     other, there = in_other_units(setup)
+    here = setup.parameters
+    if rest == "flow":
+        here = dataclasses.replace(here, flow=at_rest(1.0))
+        state = dataclasses.replace(state, length=jnp.ones(()))
     chosen, ends = SOLVERS[solver], []
+
+    @functools.partial(jax.jit, static_argnames="model")
+    def steps(start, parameters, model):
+        end, tally = chosen.advance(start, chosen.init(parameters), run_key(1), parameters, 5, model)
+        return end, chosen.observe(end, tally, jnp.asarray(5), parameters, model)
+
     for parameters, start, switches in (
-        (setup.parameters, state, model),
+        (here, state, model),
         (other, there, dataclasses.replace(model, expansion="flow")),
     ):
-        advance = jax.jit(chosen.advance, static_argnums=5)
-        end, tally = advance(start, chosen.init(parameters), run_key(1), parameters, 5, switches)
-        row = jax.jit(chosen.observe, static_argnums=4)(end, tally, jnp.asarray(5), parameters, switches)
-        ends.append((end, row))
+        ends.append(steps(start, parameters, switches))
     (end, row), (end_too, row_too) = ends
     assert float(jnp.max(jnp.abs(end.e / state.e - 1.0))) > 1e-3
     scale = np.max(np.abs(end.markers.parallel_momentum))

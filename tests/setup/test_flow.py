@@ -103,6 +103,7 @@ def heating_of(config: Config) -> tuple[float, np.ndarray]:
     return float(jnp.sum(tally.gain)), np.asarray(end.e)
 
 
+@pytest.mark.full
 def test_prescribed_by_other_means() -> None:
     """prescribed, the same exponential flow, and a table of it: heating and spectrum to 1e-9."""
     tube = small(expansion__timescale=f"{TAU} s")
@@ -131,8 +132,14 @@ def test_a_run_in_pieces(tmp_path: Path) -> None:
     """An oscillation stopped and resumed, and one written at other times, end in the same state, to the bit."""
     config = flow(history="sinusoid", amplitude=0.05, period="1e9 s", power_along=-0.2).with_overrides(
         {"run.duration": "4e8 s", "run.output_interval": "8e7 s"}
+        | {
+            "scattering.model": "constant",
+            "scattering.frequency": "1e-10 1/s",
+            "waves.start": "seed",
+            "damping.linear": "0 1/s",
+        }
     )
-    options: dict[str, Any] = {"quiet": True, "solver": "fokker-planck"}
+    options: dict[str, Any] = {"quiet": True}
     whole, part, other = (tmp_path / f"{name}.nc" for name in ("whole", "part", "other"))
     with compiled_once():
         assert run(config, output=whole, **options).exit_code == DONE
@@ -147,6 +154,23 @@ def test_a_run_in_pieces(tmp_path: Path) -> None:
 KEYS = ("expansion.rate_along", "expansion.rate_across")
 
 
+def test_lengths_have_derivatives_by_the_rates() -> None:
+    """d(ln B, ln l_par, drive)/d(rates) at a time, from the config on, by hand to 1e-12."""
+    config = flow(history="rates", rate_along="-2e-12 1/s", rate_across="3e-12 1/s")
+    shape, unit = shape_of(config), config.code_units.time
+    t = 1e9 / unit
+
+    def lengths(rates: jax.Array) -> jax.Array:
+        found = start_of(replaced(config, dict(zip(KEYS, rates, strict=True))), shape).parameters.flow
+        at = found.at(t)
+        return jnp.stack([jnp.log(at.b), jnp.log(at.length), found.drive(t)])
+
+    found = jax.jit(jax.jacfwd(lengths))(jnp.array([config.expansion.rate_along, config.expansion.rate_across]))
+    want = np.array([[0.0, -2.0 * t], [t, 0.0], [-2.0, 2.0]]) * unit
+    np.testing.assert_allclose(found, want, rtol=1e-12, atol=1e-12 * t * unit)
+
+
+@pytest.mark.full
 def test_derivatives_by_the_rates() -> None:
     """d(heat)/d(rates) by jvp against central differences, to 1e-6; that of the drive is 2 (across - along) at t = 0."""
     config = flow(history="rates", rate_along="-2e-12 1/s", rate_across="3e-12 1/s")

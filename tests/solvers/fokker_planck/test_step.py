@@ -96,6 +96,17 @@ def test_shear_alone_heats(name):
     np.testing.assert_allclose(waves_too, waves, rtol=3e-3)
 
 
+def test_a_flow_across_is_the_tube():
+    """Constant length and l_perp = exp(t/2 tau_B): gain of the waves and their power after 25 steps, to 1e-9."""
+    flow = {"expansion__mode": "flow", "expansion__history": "rates", "expansion__timescale": None}
+    across = flow | {"expansion__rate_across": f"{1 / 7.4e14} 1/s"}
+    found = [go(prepared(**(SLOW | changes | {"run__time_step": "4e9 s"})), 25) for changes in ({}, across)]
+    (state, tally), (state_too, tally_too) = found
+    assert state_too.length is not None and float(jnp.max(jnp.abs(state.e / state.e[0, 0, 0] - 1.0))) > 0.1
+    np.testing.assert_allclose(state_too.e, state.e, rtol=1e-9)
+    np.testing.assert_allclose(tally_too.gain, tally.gain, atol=1e-9 * np.max(np.abs(tally.gain)))
+
+
 def test_isotropic_flow_leaves_f_isotropic():
     """df is zero to 1e-13 of F0 where nothing scatters, after lengths have grown by 10 %; a tube's would be 0.3 F0."""
     rates = {"expansion__rate_along": "1e-10 1/s", "expansion__rate_across": "1e-10 1/s"}

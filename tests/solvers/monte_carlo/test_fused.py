@@ -13,6 +13,7 @@ import pytest
 
 from crmc.config.config import load_config
 from crmc.physics import tube
+from crmc.physics.flow import Stretch
 from crmc.physics.layout import Layout
 from crmc.physics.noise import run_key
 from crmc.setup.build import build
@@ -90,6 +91,29 @@ def test_twins(precision: str, estimator: str, digits: float, level: float) -> N
     assert_twins(one, other, state, digits)
     same = jax.tree.map(lambda x, y: np.asarray(x).tobytes() == np.asarray(y).tobytes(), one, again)
     assert all(jax.tree.leaves(same))
+
+
+@pytest.mark.full
+def test_twins_in_a_flow() -> None:
+    """A tube that is stretched along B as well, whose work along it is two terms more.
+
+    Work and momenta differ from those of the tube that keeps its length by more than both may differ.
+    """
+    setup, ends = ready("float64"), []
+    lengths = jnp.asarray(1.02), jnp.asarray(1.05)
+    for layout in (FUSED, PLAIN):
+        model = dataclasses.replace(setup.model, layout=layout, expansion="flow")
+        to = Stretch(jnp.asarray(0.99), lengths[1])
+        run = jax.jit(lambda state, words, p, model=model, to=to: scatter(state, words, p, model, to)[:3])
+        state = dataclasses.replace(setup.state, length=lengths[0])
+        ends.append(run(state, run_key(5), setup.parameters))
+    one, other = ends
+    assert_twins(one, other, state, 1e-12)
+    still = scatter(setup.state, run_key(5), setup.parameters, setup.model, Stretch(jnp.asarray(0.99)))[0]
+    assert float(other[0].length) == 1.05
+    assert abs(float(still.books.work / other[0].books.work) - 1.0) > 0.1
+    moved = other[0].markers.parallel_momentum - still.markers.parallel_momentum
+    assert float(jnp.max(jnp.abs(moved)) / jnp.max(jnp.abs(still.markers.parallel_momentum))) > 0.01
 
 
 @pytest.mark.full
