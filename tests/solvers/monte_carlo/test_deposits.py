@@ -79,7 +79,7 @@ def test_deposit_sums_to_the_energy_of_the_kicks():
 
 @pytest.mark.parametrize(
     "at",
-    [Stretch(1.0), Stretch(0.1), Stretch(4.0), Stretch(1.0, 0.25), Stretch(1.0, 8.0)],
+    [Stretch(1.0), Stretch(0.1), Stretch(4.0), Stretch(1.0, 0.05), Stretch(1.0, 8.0)],
     ids=["start", "thin", "thick", "short", "long"],
 )
 def test_no_node_outgrows_its_range(at):
