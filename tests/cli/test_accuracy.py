@@ -31,14 +31,17 @@ def test_accuracy_excludes_what_has_no_plan(
 
 
 def test_plans_are_printed_and_the_result_can_be_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Twice the same command: the first result, whose markers were planned, is no obstacle to the second."""
+    """Over a result of the same config, whose markers were planned: it is no obstacle."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(crmc.runs.accuracy, "FEWEST_EACH", 64)  # for speed
     Path("small.toml").write_text(small().to_toml())
     command = ("run", "small.toml", "--accuracy", "mean_free_path_p3=90%", "--quiet")
-    for _ in range(2):
-        code, _, notes = call(*command)
-        assert code == DONE and "a first run with 8 replicas of 64 markers" in notes
+    earlier = small().with_overrides({"run.markers": 4096, "run.replicas": 8})
+    found = {"config": earlier.to_toml(), "solver": "monte-carlo", "status": "done"}
+    xr.Dataset(attrs=found).to_netcdf("small.nc", engine="h5netcdf")
+    code, _, notes = call(*command)
+    assert code == DONE and "a first run with 8 replicas of 64 markers" in notes
+    assert "small.nc exists and will be overwritten" in notes
     data = xr.load_dataset("small.nc")
     assert "with run.markers = 512, run.replicas = 8" in notes
     run = tomllib.loads(data.attrs["config"])["run"]

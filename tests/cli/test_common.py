@@ -18,7 +18,7 @@ from crmc.results.dataset import write_atomically
 
 COMMANDS = (
     *("run", "sweep", "sensitivity", "fit", "init", "validate"),
-    *("theory", "closure", "paper", "plot", "export", "bench"),
+    *("theory", "closure", "paper", "plot", "report", "export", "bench"),
 )
 
 

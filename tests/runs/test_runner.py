@@ -43,6 +43,7 @@ def test_restored_runs_go_on_to_the_same_bits():
     assert middle.states.markers.rise.shape == (2, 256) and middle.step == 7
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("layout", [Layout(across=2), Layout(devices=2, block=100)])
 def test_devices_change_rounding_alone(layout):
     """Replicas, or the markers of each, on two devices: the checkpoint has the shapes and, to 1e-9, the numbers of one."""

@@ -49,6 +49,7 @@ def test_constant_scattering_has_no_spectra(tmp_path: Path) -> None:
     assert {path.stem.split("-")[1] for path in paths} == {"pressures", "heating", "ledger", "scattering"}
 
 
+@pytest.mark.full
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_a_run_that_has_just_begun(tmp_path: Path, count: int) -> None:
