@@ -18,6 +18,7 @@ def mixed():
     return combined.plane_point(1.0, 0.5)
 
 
+@pytest.mark.full
 def test_steady_state_of_both_drives(mixed):
     """Heating by wave number to 0.5 %, where the pointwise one is 4.5 % off; v_D, and the energy of all branches."""
     assert mixed["heating"] == pytest.approx(mixed["heating_theory"], rel=5e-3)

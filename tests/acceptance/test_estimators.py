@@ -19,6 +19,7 @@ def both(tmp_path_factory):
     return found
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", ["heating_rate", "pressure_anisotropy"])
 def test_averages_agree(both, name):
     """Means of the second half within 4.9 combined standard errors; the errors of full_f are the larger ones."""

@@ -96,6 +96,7 @@ def constant_nu():
         return ready, end_of(ready)
 
 
+@pytest.mark.full
 def test_heating_and_drift_of_constant_nu(constant_nu):
     """H = -v_A dP_c/ds (eq. 38) and v_D = v_A + <v^2>/(3 nu L) (eqs. 16, 17, 33), both exact for lambda << L.
 
@@ -140,6 +141,7 @@ def test_gradient_ends_at_its_time():
     assert length == pytest.approx(1e3 * PARSEC, rel=1e-3)
 
 
+@pytest.mark.full
 def test_eq_33_pointwise_and_the_drift_of_a_spectrum():
     """Frozen waves, broadened gap: nu (p v_A/v) A = v f/L (eq. 33) at every mu and p of the mesh; v_D of `steady_drift`.
 
@@ -178,6 +180,7 @@ def drift(tmp_path_factory):
     return found
 
 
+@pytest.mark.full
 def test_drift_by_both_solvers(drift):
     """Heating of markers within 4.9 errors of the mesh's; damped energy and v_D within 4.9 times their scatter by seed.
 

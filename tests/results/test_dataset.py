@@ -275,6 +275,7 @@ def test_heating_is_what_the_waves_gained(double: Run) -> None:
     assert abs(gained - spent) > 5e-3 * float(data.energy_waves[0])
 
 
+@pytest.mark.full
 def test_float32_agrees_with_float64(double: Run) -> None:
     """Same noise: field to the bit, moments within 1 % of their statistical error, waves as far as noise allows."""
     # Four replicas know the error to 40 %: the smallest of 500 rows and variables may be off by far more.
@@ -344,6 +345,7 @@ def test_summary_averages_the_last_half(double: Run) -> None:
     np.testing.assert_allclose(averages["mean_free_path_p3"]["value"], path, rtol=1e-3)
 
 
+@pytest.mark.full
 def test_errors_are_the_scatter_of_runs(double: Run) -> None:
     """Replica 0 is the run with a quarter of the markers, and averages and errors those of it and three more.
 

@@ -246,6 +246,7 @@ def _one_signal(caught: list[int]) -> Iterator[list[int]]:
     yield caught
 
 
+@pytest.mark.full
 def test_interrupt_keeps_what_is_finished(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A signal in the second of three batches: the first is saved, the others are NaN and "not run"; exit 130."""
     caught: list[int] = []
@@ -284,6 +285,7 @@ def test_interrupt_keeps_what_is_finished(config: Path, tmp_path: Path, monkeypa
     assert whole[kept].isel({"damping.linear": slice(3)}).equals(data[kept].isel({"damping.linear": slice(3)}))
 
 
+@pytest.mark.full
 def test_seeds_are_a_dimension(config: Path, tmp_path: Path) -> None:
     """--seeds 2 from run.seed = 5: different noise, the second that of a run with seed 6; and k of each point."""
     found = counted(

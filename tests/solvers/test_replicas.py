@@ -88,6 +88,7 @@ def assert_close(found, want, replica):
 ROUNDING = ("imbalance", "correction", "energy_imbalance", "balancing_correction")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("side_by_side", "across"), [(False, 1), (True, 1), (False, 2)])
 def test_together_as_alone(side_by_side, across):
     """One after another, side by side, and two on each of two devices: states, tallies and rows to rounding."""

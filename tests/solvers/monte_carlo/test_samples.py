@@ -109,6 +109,7 @@ def test_without_scattering_a_sample_is_the_histogram_of_its_markers(b_ratio):
     np.testing.assert_array_less(np.abs(np.sum(histogram - want, axis=(3, 4))), 1e-7 * size.sum(axis=(3, 4)))
 
 
+@pytest.mark.full
 def test_growth_has_a_derivative_in_both_modes():
     """d ln 2 sum Gamma E/d ln v_A of 256 markers, backwards and forwards, to 1e-9."""
     rays, _, _ = case("kappa")
