@@ -101,6 +101,7 @@ def run_two_processes(folder: Path, devices: tuple[int, int]) -> tuple[list[int]
     return [job.returncode for job in jobs], errors
 
 
+@pytest.mark.full
 def test_two_processes(tmp_path: Path) -> None:
     """`crmc run --distributed`: the first process writes, and the result is that of one process."""
     config = small()
