@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from crmc.runs.accuracy import Goal
     from crmc.runs.outcome import Outcome
 
+#: Keys of a config that follow from the error.
+_PLANNED = ("run.markers", "run.replicas")
+
 
 def goal(arguments: argparse.Namespace) -> Goal | None:
     """Return what --accuracy asks for, None without it; ConfigError for a bad one or beside what it excludes."""
@@ -25,6 +28,7 @@ def goal(arguments: argparse.Namespace) -> Goal | None:
         "--extend": arguments.extend is not None,
         "--distributed": arguments.distributed,
         f"--solver {arguments.solver}": arguments.solver != "monte-carlo",
+        **{f"--set {key}": any(text.split("=")[0].strip() == key for text in arguments.overrides) for key in _PLANNED},
     }
     if clash := [name for name, is_given in given.items() if is_given]:
         raise ConfigError(f"--accuracy: cannot be combined with {clash[0]}; leave one of the two out")
@@ -40,15 +44,16 @@ def as_written(config: Config, output: Path) -> Config:
     from crmc.results.dataset import attributes
 
     run = tomllib.loads(str(attributes(output).get("config", ""))).get("run", {})
-    numbers = {f"run.{key}": run[key] for key in ("markers", "replicas") if key in run}
-    return config.with_overrides(numbers)
+    found = {key: run.get(key.removeprefix("run.")) for key in _PLANNED}
+    return config.with_overrides({key: value for key, value in found.items() if value is not None})
 
 
-def run(config: Config, goal: Goal, devices: int | None, options: dict[str, Any]) -> Outcome:
+def run(arguments: argparse.Namespace, config: Config, goal: Goal, options: dict[str, Any]) -> Outcome:
     """Run ``config`` with the markers that ``goal`` asks for; each plan is a line on stderr.
 
     options: output, summary, wall_time and quiet of `runs.accuracy.run_to_accuracy`
     """
     from crmc.runs.accuracy import run_to_accuracy
 
-    return run_to_accuracy(config, goal, say=lambda text: say("note", text), devices=devices, **options)
+    chosen = {"devices": arguments.devices, "kernel": arguments.kernel}
+    return run_to_accuracy(config, goal, say=lambda text: say("note", text), **chosen, **options)

@@ -136,7 +136,7 @@ def _run(arguments: argparse.Namespace) -> int:
         continued = {"resume": _resume(arguments), "extend": extend, "solver": arguments.solver, "layout": layout}
         outcome = run(config, **options, **continued)
     else:
-        outcome = accuracy.run(config, goal, arguments.devices, options)
+        outcome = accuracy.run(arguments, config, goal, options)
     if outcome.table and not arguments.quiet and is_first():
         print(outcome.table)
     for warning in outcome.warnings if is_first() else ():
@@ -155,6 +155,10 @@ def _layout(arguments: argparse.Namespace, config: Config) -> Layout:
         raise ConfigError(f"--solver {arguments.solver} runs on one device; leave out --devices and --distributed")
     if arguments.distributed and arguments.devices is not None:
         raise ConfigError("--devices and --distributed: every process uses all its devices; leave one of the two out")
+    scattering = config.scattering
+    kicks = arguments.solver == "monte-carlo" and scattering.model == "spectrum" and scattering.gap == "empty"
+    if arguments.kernel == "fused" and not kicks:
+        raise ConfigError("--kernel fused: kicks markers by the waves of a spectrum with an empty gap; leave it out")
     from crmc.machine.devices import choose_layout, join, offer_cores
 
     offer_cores()

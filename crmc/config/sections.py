@@ -16,7 +16,7 @@ _MOST_STEPS = 2**31 - 1
 _MOST_RECORDS = 10**6
 _MOST_REPLICAS = 1024
 #: Fewest markers of each replica, and numbers of replicas to choose from, for replicas = auto.
-_FEWEST_EACH, _REPLICAS = 2048, (8, 7, 6, 5, 4)
+FEWEST_EACH, _REPLICAS = 2048, (8, 7, 6, 5, 4)
 #: k_max/k_min that the deposit's octaves (spectrum.DEPOSIT_OCTAVES) span; JAX is not loaded here to ask.
 WIDEST_SPECTRUM = 2.0**20
 
@@ -349,7 +349,7 @@ class Run(Section):
         """Number of replicas, also for replicas = auto."""
         if not isinstance(self.replicas, str):
             return self.replicas
-        fitting = (n for n in _REPLICAS if self.markers % n == 0 and self.markers >= n * _FEWEST_EACH)
+        fitting = (n for n in _REPLICAS if self.markers % n == 0 and self.markers >= n * FEWEST_EACH)
         return next(fitting, 1)
 
     @property

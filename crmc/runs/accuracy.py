@@ -1,8 +1,8 @@
 """Run with as many markers as a relative error of an average asks for.
 
-A small run measures the noise, which falls as N^-1/2; the next run takes the markers that follow from it.  Replicas are
-not made smaller than ``FEWEST_EACH`` markers: noise that few markers put into the waves lowers the heating (halo: by
-3.5 % with 128 markers of each replica).
+A first run measures the noise, which falls as N^-1/2; the next one takes the markers that follow from it.  Replicas are
+not made smaller than ``FEWEST_EACH`` markers: noise that few markers put into the waves lowers the heating,
+unseen by the scatter of the replicas.
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from crmc.config.config import Config
 from crmc.config.errors import ConfigError, did_you_mean, show
+from crmc.config.sections import FEWEST_EACH
 from crmc.machine.devices import choose_layout
 from crmc.runs.outcome import DONE, Outcome
 from crmc.runs.run import run
 
-#: Replicas, and the markers of each in the first run.
-REPLICAS, FEWEST_EACH = 8, 512
+#: Number of replicas.
+REPLICAS = 8
 #: Error aimed at in units of the one asked for: eight replicas know their error to 26 %.
 _AIM = 0.8
 #: Runs until the error is taken as it is.
@@ -61,7 +62,7 @@ def percent(share: float) -> str:
 def markers_for(goal: Goal, markers: int, error: float) -> int:
     """Return the markers with which the error of ``goal.quantity`` will be somewhat below that of ``goal``.
 
-    They are shared out evenly, 64 or a multiple of it more to each of the replicas.
+    Each replica has a multiple of 64.
     markers, error: those of a run, the error relative (> 0).
     """
     each = markers / REPLICAS * (error / (_AIM * goal.error)) ** 2
@@ -78,6 +79,7 @@ def run_to_accuracy(
     wall_time: float | None = None,
     quiet: bool = False,
     devices: int | None = None,
+    kernel: Literal["plain", "fused"] = "plain",
 ) -> Outcome:
     """Run ``config`` with the markers that ``goal`` asks for in place of run.markers, and return the last outcome.
 
@@ -87,7 +89,7 @@ def run_to_accuracy(
     goal: also as text, "1%" of heating_rate or "mean_free_path_p1=0.5%".
     say: is told each plan before its run.
     output, summary, wall_time, quiet: as for `run`; wall_time: of all runs together [s].
-    devices: number of devices to use (default: all).
+    devices, kernel: as for `machine.devices.choose_layout`.
 
     Raises ConfigError for a goal that cannot be read, for a quantity without an error, or one that is zero within it.
     """
@@ -103,7 +105,7 @@ def run_to_accuracy(
             summary=summary,
             wall_time=None if over is None else over - time.monotonic(),
             quiet=quiet,
-            layout=choose_layout(markers, REPLICAS, devices),
+            layout=choose_layout(markers, REPLICAS, devices, kernel),
         )
         if outcome.exit_code != DONE:
             return outcome
@@ -114,7 +116,7 @@ def run_to_accuracy(
         seconds = outcome.summary["wall_seconds"] * markers / before
         say(
             f"error {percent(error)}; next: {REPLICAS} replicas of {markers // REPLICAS} markers, "
-            f"{outcome.summary['steps']} steps, at most {seconds:.0f} s"
+            f"{outcome.summary['steps']} steps, up to about {seconds:.0f} s"
         )
     if error > goal.error:
         missed = f"{goal.quantity} is known to {percent(error)}, asked for {percent(goal.error)}"

@@ -18,14 +18,22 @@ from crmc.runs.outcome import BAD_INPUT, DONE
 
 @pytest.mark.parametrize(
     "options",
-    [["--resume"], ["--extend", "1e9 s"], ["--solver", "fokker-planck"], ["--distributed"]],
+    [
+        ["--resume"],
+        ["--extend", "1e9 s"],
+        ["--solver", "fokker-planck"],
+        ["--distributed"],
+        ["--set run.markers", "--set", "run.markers=4096"],
+        ["--set run.replicas", "--set", "run.replicas=4"],
+    ],
 )
 def test_accuracy_excludes_what_has_no_plan(
     options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One line that names both, exit code 2."""
     monkeypatch.chdir(tmp_path)
-    code, _, problem = call("run", "halo", "--accuracy", "1%", *options)
+    words = options[1:] if " " in options[0] else options
+    code, _, problem = call("run", "halo", "--accuracy", "1%", *words)
     assert code == BAD_INPUT and "--accuracy: cannot be combined with " + options[0] in problem
     assert problem.count("\n") == 1
 

@@ -20,6 +20,7 @@ from support.config_cases import BAD, valid
 
 import crmc.cli.main
 from crmc.outputs import OutputError, OutputInUse
+from crmc.runs.outcome import BAD_INPUT
 
 
 @pytest.fixture
@@ -320,3 +321,22 @@ def test_as_a_process(config_file: Path) -> None:
     )
     assert done.returncode == 2 and done.stdout == "False\n", done
     assert done.stderr.startswith("crmc: error: waves.bins = 1: must be at least 4") and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("drift",), "kicks markers by the waves of a spectrum with an empty gap"),
+        (("constant_scattering",), "kicks markers by the waves of a spectrum with an empty gap"),
+        (("halo", "--solver", "fokker-planck"), "kicks markers by the waves of a spectrum with an empty gap"),
+        (("halo",), "JAX sees no GPU here but cpu"),
+    ],
+)
+def test_a_kernel_that_would_not_be_used(
+    words: tuple[str, ...], problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line that says why, before anything runs."""
+    monkeypatch.chdir(tmp_path)
+    reply = call("run", *words, "--kernel", "fused")
+    assert reply.code == BAD_INPUT and f"--kernel fused: {problem}" in reply.err
+    assert not list(tmp_path.glob("*.nc"))

@@ -40,18 +40,18 @@ def test_bad_goals_are_one_line(text: str) -> None:
 def test_markers_follow_from_the_law_of_noise() -> None:
     """Error ~ N^-1/2, aimed at 0.8 of the goal: twice that error takes four times the markers, rounded up to 64 each."""
     goal = Goal("heating_rate", 0.01)
-    assert markers_for(goal, REPLICAS * 512, 0.016) == REPLICAS * 2048
-    assert markers_for(goal, REPLICAS * 512, 0.0161) == REPLICAS * 2112  # 2073.7
-    assert markers_for(goal, REPLICAS * 512, 1e-6) == REPLICAS * FEWEST_EACH
+    assert markers_for(goal, REPLICAS * 2048, 0.016) == REPLICAS * 8192
+    assert markers_for(goal, REPLICAS * 2048, 0.01605) == REPLICAS * 8256  # 8243.3
+    assert markers_for(goal, REPLICAS * 2048, 1e-6) == REPLICAS * FEWEST_EACH
 
 
 @pytest.fixture
 def ran(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
-    """The configs that were run, by a stand-in whose stated error of heating is 0.64/sqrt(N), twice that at first."""
+    """The configs that were run, by a stand-in whose stated error of heating is 1.28/sqrt(N), twice that at first."""
     configs: list[Config] = []
 
     def stand_in(config: Config, **options: Any) -> Outcome:
-        error = (2.0 if not configs else 1.0) * 0.64 / math.sqrt(config.run.markers)
+        error = (2.0 if not configs else 1.0) * 1.28 / math.sqrt(config.run.markers)
         configs.append(config)
         averages = {
             "heating_rate": {"value": 2.0, "stderr": 2.0 * error},
@@ -66,13 +66,13 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
 
 
 def test_runs_go_on_until_the_error_is_that_of_the_goal(ran: list[Config]) -> None:
-    """4096 markers with 2 %, so (0.02/0.008)^2 as many for 1 %, which then have 0.4 %; each plan is said."""
+    """16384 markers with 2 %, so (0.02/0.008)^2 as many for 1 %, which then have 0.4 %; each plan is said."""
     said: list[str] = []
     outcome = run_to_accuracy(small(), Goal("heating_rate", 0.01), say=said.append)
-    assert [(c.run.markers, c.run.replicas) for c in ran] == [(4096, 8), (8 * 3200, 8)]
+    assert [(c.run.markers, c.run.replicas) for c in ran] == [(16384, 8), (8 * 12800, 8)]
     assert ran[1].with_overrides({"run.markers": 512, "run.replicas": "auto"}) == small()
-    assert said[1] == "error 2 %; next: 8 replicas of 3200 markers, 100 steps, at most 25 s"
-    assert said[2] == "heating_rate has the error 0.4 % with run.markers = 25600, run.replicas = 8"
+    assert said[1] == "error 2 %; next: 8 replicas of 12800 markers, 100 steps, up to about 25 s"
+    assert said[2] == "heating_rate has the error 0.4 % with run.markers = 102400, run.replicas = 8"
     assert len(said) == 3 and not outcome.warnings
 
 
