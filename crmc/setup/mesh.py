@@ -20,7 +20,7 @@ from crmc.solvers.fokker_planck.mesh import cells, initial_excess, make_mesh
 #: Default numbers of momenta and of cosines of the mesh.
 CELLS = (32, 256)
 #: An automatic time step is longer than that of the markers, since diffusion is implicit: by this factor at most, and
-#: up to this run.scattering_per_step, where the anisotropy of linear_damping is 0.8 % low, most of it in the gap.
+#: up to this run.scattering_per_step, above which markers are warned of.
 _LONGEST, _MOST_SCATTERING = 4.0, 0.8
 
 
