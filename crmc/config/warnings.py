@@ -105,7 +105,7 @@ def _drift_warnings(config: Config) -> list[str]:
         return []
     parted = scattering.gap == "empty" if scattering.model == "spectrum" else scattering.frame == "co_moving"
     if parted:
-        remedy = 'gap = "broadened"' if scattering.model == "spectrum" else 'frame = "forward"'
+        remedy = 'gap = "edge"' if scattering.model == "spectrum" else 'frame = "forward"'
         found.append(
             f"drift.gradient_length = {length:.3g} cm: nothing carries particles from one hemisphere to the other, "
             "so their drift grows without limit and the heating stays at a quarter of -v_A dP_c/ds; "

@@ -43,12 +43,13 @@ def _lengths(
 def _nodes(parameters: Parameters) -> tuple[jax.Array, jax.Array]:
     """Return nodes x = |p_par| over the range that waves scatter and weights dx/x, (nodes,) [m_p c] and (nodes,).
 
-    The last node stands for the whole gap.
+    The last node stands for the part of the gap whose power grows the bins.
     """
     grid = parameters.grid
-    step = grid.knot * (grid.bins + 2) / _NODES
+    step = jnp.log(grid.x_top / grid.x_gap) / _NODES
     x = jnp.exp(-(grid.log_k_min + step * (jnp.arange(_NODES) + 0.5)))
-    return jnp.append(x, 0.5 * grid.x_gap), jnp.append(step * jnp.ones(_NODES), 2.0 * (1.0 - grid.x_low / grid.x_gap))
+    low = 2.0 * (1.0 - grid.edge) * (1.0 - grid.x_low / grid.x_gap)
+    return jnp.append(x, 0.5 * grid.x_gap), jnp.append(step * jnp.ones(_NODES), low)
 
 
 def _power(
@@ -59,7 +60,7 @@ def _power(
     x: |p_par|, (nodes,) [m_p c].
     """
     drives = _lengths(parameters, model, tau_B)
-    k_max = None if model.broadened else 1.0 / parameters.grid.x_gap
+    k_max = None if model.crossing else 1.0 / parameters.grid.x_gap
 
     def branch(d: float, h: float) -> jax.Array:
         return growth_times_power_combined(
@@ -87,7 +88,7 @@ def equilibrium_spectrum(
     grid = parameters.grid
     x, dlnx = _nodes(parameters)
     basis = grid.resonant(x)
-    weight = (_power(parameters, amplitude, model, tau_B, x) * dlnx / grid.knot)[..., None] * basis
+    weight = (_power(parameters, amplitude, model, tau_B, x) * dlnx)[..., None] * basis / grid.width
 
     def iterate(_: jax.Array, e: jax.Array) -> jax.Array:
         damping = parameters.damping.rate(grid, e, jnp.ones(()), model.nonlinear_landau, parameters.nu_coefficient)
@@ -167,7 +168,7 @@ def growth_of_slope(
     """Return the growth rate of each branch and bin for a given slope of f in mu, (2, 2, bins) [code].
 
     Gamma = (pi/4) p1 int (p^2 - p1^2) A(p, mu = h p1/p) dp with A = df0/dp + (d v/(v_A p)) df/dmu (eqs. 13-14), the
-    mean over each bin's S_j and the part of the gap that it scatters.
+    mean over each bin's S_j and the part of the gap whose power grows it.
     df_dmu: (i, p, mu) -> df/dmu at the cosine SIGNS[i] mu [code]; p: momentum [m_p c] and 0 < mu < 1, (nodes, 96).
     """
     grid, background = parameters.grid, parameters.background
@@ -179,7 +180,7 @@ def growth_of_slope(
     resting = background.slope(amplitude, p) / p
     moving = [df_dmu(i, p, mu) / (parameters.alfven_speed * jnp.sqrt(1.0 + p**2)) for i in (0, 1)]
     rates = [[jnp.sum(measure * (resting + d * tilted) * dp, axis=-1) for tilted in moving] for d in SIGNS]
-    weight = dlnx[:, None] / grid.knot * grid.resonant(x)
+    weight = dlnx[:, None] * grid.resonant(x) / grid.width
     return jnp.einsum("dhn,nj->dhj", jnp.asarray(rates), weight)
 
 

@@ -82,7 +82,7 @@ def shape_of(config: Config) -> Shape:
         balance_energy=config.run.balance_energy,
         inject=injects,
         gradient=config.drift.gradient_length is not None,
-        broadened=config.scattering.gap == "broadened",
+        crossing=config.scattering.gap != "empty",
     )
     mode = config.expansion.mode
     expands = mode == "prescribed" or (mode != "none" and injects)
@@ -214,7 +214,7 @@ def _parameters(config: Config, shape: Shape, background: Background, tau_B: jax
         config.waves.bins,
         rays.momentum_min / _MARGIN * jnp.minimum(fall, 1.0),
         rays.momentum_max * _MARGIN * jnp.maximum(fall, 1.0),
-        broadened=shape.model.broadened,
+        gap=config.scattering.gap,
     )
     rate = 1.0 / tau_B if tau_B is not None and config.expansion.mode == "prescribed" else 0.0
     scalars = {

@@ -125,7 +125,7 @@ def _heating_values(config: Config, arguments: tuple) -> dict[str, float]:
         heat["heating_exact"] = power(*arguments)
         heat["heating_ultrarelativistic"] = heating_ultrarelativistic(pressure, *scales)
         heat["heating_bound"] = heating_bound(pressure, *scales)
-    if not (drifts or constant or config.scattering.gap == "broadened"):
+    if not (drifts or constant or config.scattering.gap != "empty"):
         heat["heating_exact_gap"] = power(*arguments, config.waves.k_max)
     values = {name: float(value) * units.power_density for name, value in heat.items()}
     if "heating_exact" in heat and (nu := (config.scattering.frequency or 0.0) * units.time) > 0:
@@ -159,14 +159,14 @@ def _drift_values(config: Config, shape: Shape) -> tuple[dict[str, float], Start
     arguments = (background, amplitude, v_alfven, length, np.inf if tau_B is None else tau_B)
     if model.scattering == "spectrum":
         heat["heating_exact"] = jax.jit(heating_combined)(*arguments)
-        if not model.broadened:
+        if not model.crossing:
             heat["heating_exact_gap"] = jax.jit(heating_combined)(*arguments, config.waves.k_max)
     values = {name: float(value) * units.power_density for name, value in heat.items()}
     carried = v_alfven * float(jax.jit(drift_of_frame)(background, amplitude)) * np.sign(length)
     diffusing = None
     if model.scattering == "forward":
         carried, diffusing = abs(carried), _constant_drift(config, start)
-    elif model.broadened and start.predicted is not None:
+    elif model.crossing and start.predicted is not None:
         diffusing = float(steady_drift(parameters, amplitude, model, tau_B, start.predicted)) - carried
     if diffusing is not None:
         values["drift_velocity"] = (carried + diffusing) * SPEED_OF_LIGHT

@@ -133,7 +133,7 @@ def _kick_block(model: Model, state: State, shared: tuple, words: jax.Array, his
         direction, image = order[i // 2], 1 - i % 2
         frame, bits = kernel.frame_of_waves(state, V, direction), _half(words, direction)
         bits = jnp.where(image == 1, ~bits, bits)
-        kick = kernel.spectrum_kick(grid, lookup, frame, b, nu_dt, bits, direction=direction, across=model.broadened)
+        kick = kernel.spectrum_kick(grid, lookup, frame, b, nu_dt, bits, direction=direction, across=model.crossing)
         moved = kernel.after_kick(state, kick)
         after = weighing.estimated(moved.markers, model.estimator)
         found = held(deposits(grid, kick, 0.5 * (weight + after), b), state.step >= 0)

@@ -28,7 +28,7 @@ ONE = jnp.asarray(1.0)
 
 
 def grid_of():
-    return make_grid(K_MIN, K_MAX, BINS, 0.3, 100.0, broadened=True)
+    return make_grid(K_MIN, K_MAX, BINS, 0.3, 100.0, gap="broadened")
 
 
 def uneven_e():
@@ -176,7 +176,7 @@ def streaming_rays():
     """(parameters, amplitude): the range of the experiment drift, k up to 20 and p from 0.5."""
     rays = Background(jnp.array([4.7]), jnp.array([1.0]), jnp.asarray(0.5), jnp.asarray(20.0))
     amplitude = DENSITY / rays.moments(jnp.ones(1), jnp.ones(())).number
-    grid = make_grid(0.05, 20.0, 12, 0.5 / 1.05, 21.0, broadened=True)
+    grid = make_grid(0.05, 20.0, 12, 0.5 / 1.05, 21.0, gap="broadened")
     return dataclasses.replace(parameters_of(rays), grid=grid), jnp.array([amplitude])
 
 
