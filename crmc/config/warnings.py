@@ -58,6 +58,11 @@ def _resonance_warnings(config: Config) -> list[str]:
             f"{k_max}: at momentum_min = {p_min:g} m_p c no wave resonates with |mu| < {lowest / p_min:.2f}; "
             "a higher k_max narrows this gap"
         )
+    if config.scattering.gap == "broadened":
+        found.append(
+            'scattering.gap = "broadened": the last bin takes the power of all particles in the gap, so that diffusivity '
+            f'and drift depend on waves.bins = {waves.bins}; "edge" converges with the number of bins'
+        )
     # B changes the resonance, p|mu| = (B/B0)/k: judge the long waves by the extremes of B.
     weakest = min(field, 1.0)
     reach = weakest / waves.k_min

@@ -29,7 +29,7 @@ def measured(grid, rays, amplitude, markers, V, nu_coefficient, boost):
     frame = wave_frame(markers.momentum_squared(b), markers.parallel_momentum, boost * V)
     histogram = resonant_histogram(grid, rays, frame, *wave_frame_weight(rays, amplitude, frame, markers, b), b)
     gain = functional_growth(grid, rays, amplitude, jnp.sum(histogram, axis=0), V, b, nu_coefficient)
-    return gain / (2.0 * wave_energy_unit(grid, jnp.abs(V), b))
+    return gain[:, :-1] / (2.0 * wave_energy_unit(grid, jnp.abs(V), b))
 
 
 def functional_rates(name, seed, nu_coefficient=math.pi, boost=1.0):
