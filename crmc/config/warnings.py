@@ -60,8 +60,8 @@ def _resonance_warnings(config: Config) -> list[str]:
         )
     if config.scattering.gap == "broadened":
         found.append(
-            'scattering.gap = "broadened": the last bin takes the power of all particles in the gap, so that diffusivity '
-            f'and drift depend on waves.bins = {waves.bins}; "edge" converges with the number of bins'
+            'scattering.gap = "broadened": the last bin takes the power of all particles in the gap, so that '
+            f'diffusivity and drift depend on waves.bins = {waves.bins}; "edge" converges with the number of bins'
         )
     # B changes the resonance, p|mu| = (B/B0)/k: judge the long waves by the extremes of B.
     weakest = min(field, 1.0)

@@ -54,9 +54,7 @@ def heated(state: State, heat: jax.Array, parameters: Parameters) -> State:
     return dataclasses.replace(state, gas_pressure=state.gas_pressure + rise)
 
 
-def pass_on(
-    state: State, offered: jax.Array, parameters: Parameters, model: Model
-) -> tuple[State, jax.Array]:
+def pass_on(state: State, offered: jax.Array, parameters: Parameters, model: Model) -> tuple[State, jax.Array]:
     """Give the gas the energy that waves beyond k_max take; return the state and the heat, () [code].
 
     Their power is that at k_max whatever they take: what would make them grow is what damps them.

@@ -100,14 +100,23 @@ def _mean_nu(config: Config, arguments: tuple, p: float) -> float | None:
     low, high = (min(1.0 / (k * p), 1.0) for k in (waves.k_max, waves.k_min))
     half = 0.5 * np.log(high / low)
     mu = low * np.exp(half * (x + 1.0))
+    dmu = half * w * mu
+    crossing = config.scattering.gap != "empty"
+    if crossing:
+        # All of the gap meets waves as strong as those at its edge.
+        mu, dmu = np.append(mu, low), np.append(dmu, low)
     k = jnp.asarray(1.0 / (p * mu))
     damping = _damping(config, k)
     if damping is None or arguments[-1] is None or half == 0.0:
         return None
     power = jax.jit(equilibrium_wave_power, static_argnames="coefficients")
-    options = {"damping_slope": damping[1], "k_max": waves.k_max, "coefficients": waves.coefficients}
+    options = {
+        "damping_slope": damping[1],
+        "k_max": None if crossing else waves.k_max,
+        "coefficients": waves.coefficients,
+    }
     e = power(k, *arguments, damping[0], **options)
-    return float(jnp.sum(scattering_frequency(p, e, waves.coefficients) * half * w * mu))
+    return float(jnp.sum(scattering_frequency(p, e, waves.coefficients) * dmu))
 
 
 def _heating_values(config: Config, arguments: tuple) -> dict[str, float]:

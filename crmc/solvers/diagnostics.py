@@ -21,8 +21,8 @@ def row_of(
 
     Means over steps are NaN where count = 0.
     count: number of steps in ``tally``
-    functional: mean of 2 Gamma_j E_j/e_j by the growth functional, and last of the power into waves beyond k_max that no
-        bin stands for, per e of the last bin, (2, 2, bins + 1) [code]; None without waves
+    functional: mean of 2 Gamma_j E_j/e_j by the growth functional, and last of the power into waves beyond k_max that
+        no bin stands for, per e of the last bin, (2, 2, bins + 1) [code]; None without waves
     """
     sums = ensemble_sums(state, parameters, model)
     row = _moments(sums, state, parameters, model) | _waves(state, tally, parameters, model, functional)

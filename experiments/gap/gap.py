@@ -61,10 +61,9 @@ def limit(experiment: str) -> float:
 
 def table(rows: list[Row], limits: dict[str, float]) -> str:
     """Return the rows as a table of Markdown."""
-    lines = [
-        "| experiment | gap | bins | kappa [cm^2 s^-1] | over closure | v_D [cm s^-1] | H [erg cm^-3 s^-1] | e of the last bin |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
+    columns = ("experiment", "gap", "bins", "kappa [cm^2 s^-1]", "over closure", "v_D [cm s^-1]", "H [erg cm^-3 s^-1]")
+    heads = (*columns, "e of the last bin")
+    lines = [f"| {' | '.join(heads)} |", "| --- " * len(heads) + "|"]
     for row in rows:
         ratio = row.kappa / limits[row.experiment]
         numbers = f"{row.kappa:.3e} | {ratio:.3f} | {row.drift:.3e} | {row.heating:.4e} | {row.last:.2e}"

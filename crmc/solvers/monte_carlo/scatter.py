@@ -17,7 +17,14 @@ from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
 from crmc.physics.waves import damp, grow, pass_on, wave_velocities
 from crmc.solvers.monte_carlo import fused, kernel
-from crmc.solvers.monte_carlo.deposits import add_deposits, deposits, empty_histogram, gain_beyond, kick_gain, node_sizes
+from crmc.solvers.monte_carlo.deposits import (
+    add_deposits,
+    deposits,
+    empty_histogram,
+    gain_beyond,
+    kick_gain,
+    node_sizes,
+)
 from crmc.solvers.monte_carlo.images import share_of_kicks
 from crmc.solvers.monte_carlo.tables import Metric, compressed, metric_of
 from crmc.solvers.tally import Tally, empty_tally

@@ -150,8 +150,9 @@ def compressed(grid: SpectrumGrid, metric: Metric, nu_dt: jax.Array) -> Scatteri
 def deposited(grid: SpectrumGrid, e: jax.Array, histogram: jax.Array) -> jax.Array:
     """Return sum_n H_n Psi_j(x_n), the deposits given to each bin per unit e_j, (..., bins).
 
-    Psi_j(x) = int S_j/e dq/b from x_low to x, so that sum_j e_j Psi_j = x - x_low exactly; of an edge, whose gap belongs
-    to no bin (`deposited_beyond`), from x_gap.  The sum is by parts, from the top: Psi itself is not needed.
+    Psi_j(x) = int S_j/e dq/b from x_low to x, so that sum_j e_j Psi_j = x - x_low exactly.  With an edge the gap
+    belongs to no bin (`deposited_beyond`) and the integral starts at x_gap.  The sum is by parts, from the top: Psi
+    itself is not needed.
     e: wave power of each bin, (..., bins)
     histogram: H, deposits at the nodes x_n, (..., DEPOSIT_CELLS + 1)
     """
