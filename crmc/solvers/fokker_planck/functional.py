@@ -71,8 +71,8 @@ def mesh_functional(state: State, parameters: Parameters) -> jax.Array:
     mu, tilt = jax.jvp(position, at, (jnp.ones_like(at[0]), jnp.zeros_like(at[1])))
     _, spread = jax.jvp(position, at, (jnp.zeros_like(at[0]), jnp.ones_like(at[1])))
     # Each point stands for half of a cell.
-    halves = position(log_p, jnp.arange(2 * n_mu + 1) / 2.0 - half)
-    low_mu, high_mu = halves[:, :-1], halves[:, 1:]
+    ends = position(log_p, jnp.arange(2 * n_mu + 1) / 2.0 - half)
+    halves = ends[:, :-1], ends[:, 1:]
     # y^a df is what varies slowly.
     index = background.index[0]
     markers = state.markers
@@ -88,8 +88,7 @@ def mesh_functional(state: State, parameters: Parameters) -> jax.Array:
         a, boost2 = V * gamma / p, 1.0 / (1.0 - V**2)
         kappa = 0.5 * parameters.nu_coefficient * b / gamma * boost2 * (1.0 - mu**2)
         power = b * V * p * measure * kappa * (a * (along + slope) + (1.0 - a * (mu + tilt)) * in_place)
-        x = jnp.sqrt(boost2) * (p * mu - V * gamma) / b
-        low, high = (jnp.sqrt(boost2) * (p * mu - V * gamma) / b for mu in (low_mu, high_mu))
+        x, low, high = (jnp.sqrt(boost2) * (p * cosine - V * gamma) / b for cosine in (mu, *halves))
         basis, beyond = splines(grid, x), grid.beyond(low, high)[..., None]
         basis = jnp.concatenate([(1.0 - beyond) * basis, beyond], axis=-1)
         rates.append([jnp.einsum("pm,pmj->j", jnp.where(h * x > 0.0, power, 0.0), basis) for h in SIGNS])

@@ -214,7 +214,7 @@ def exchange(state: State, parameters: Parameters, model: Model, log_ratio: jax.
     if basis is None:
         books = dataclasses.replace(state.books, radiated=state.books.radiated + jnp.sum(gain) / state.b)
         return dataclasses.replace(after, books=books), tally
-    after, passed = pass_on(after, jnp.where(grows, gain[..., -1], 0.0), parameters, model)
+    after, passed = pass_on(after, gain[..., -1], parameters, model)
     return _grown(after, to_e * gain[..., :-1], parameters, unit), tally._replace(damped=passed)
 
 
