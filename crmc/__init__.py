@@ -10,7 +10,7 @@ Alfven waves that scatter them.  A run in three lines::
 config:     `load_config`, `parse_config`, `Config`, `ConfigError`
 theory:     `predict` (predictions for a config), `theory` (closed forms, numbered as in the paper), `units`
 closure:    `closure` (what a fluid code can load: kappa, streaming and heating from local quantities)
-runs:       `run`, `run_to_accuracy`, `sweep`, `open_result`, `plot`, `Outcome`
+runs:       `run`, `run_to_accuracy`, `sweep`, `open_result`, `plot`, `report`, `Outcome`
 arrays:     `build`, `Setup`, `simulate`, `SOLVERS`
 inference:  `sensitivity`, `fit`, `minimise`
 wings:      `setup`, `physics`, `inference`, `results`, `machine`, `statistics` (names that experiments build on)
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from crmc.inference.minimise import minimise
     from crmc.inference.sensitivity import sensitivity
     from crmc.results.figures import plot
+    from crmc.results.report import report
     from crmc.runs.accuracy import run_to_accuracy
     from crmc.runs.outcome import Outcome, open_result
     from crmc.runs.run import run
@@ -55,6 +56,7 @@ _HOMES = {
     "parse_config": "crmc.config.config",
     "plot": "crmc.results.figures",
     "predict": "crmc.setup.predictions",
+    "report": "crmc.results.report",
     "run": "crmc.runs.run",
     "run_to_accuracy": "crmc.runs.accuracy",
     "sensitivity": "crmc.inference.sensitivity",
@@ -82,6 +84,7 @@ __all__ = [
     "physics",
     "plot",
     "predict",
+    "report",
     "results",
     "run",
     "run_to_accuracy",

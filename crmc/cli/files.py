@@ -1,8 +1,10 @@
-"""Run the commands that make a config or read a result: init, plot, export."""
+"""Run the commands that make a config or read a result: init, plot, report, export."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from crmc.cli.common import check_writable
@@ -42,16 +44,24 @@ def plot(arguments: argparse.Namespace) -> int:
     from crmc.orbits.figures import plot_study
     from crmc.results.figures import plot as plot_run
 
-    try:
+    with _drawing("plot", source):
         paths = plot_study(source, folder) or plot_run(source, folder)
-    except (ConfigError, OutputError):
-        raise
-    except Exception as error:  # a damaged file may hold anything
-        raise ConfigError(
-            f"plot {source}: cannot be drawn ({type(error).__name__}: {error}); give a result of 'crmc run'"
-        ) from error
     for path in paths:
         print(path)
+    return DONE
+
+
+def report(arguments: argparse.Namespace) -> int:
+    """Write a result file as a page of HTML, and print its path."""
+    source = _source("report", arguments)
+    output = Path(arguments.output or f"{source.stem}.html")
+    if output.suffix.lower() not in (".html", ".htm"):
+        raise ConfigError(f"--output {one_line(output, 200)}: must end in .html; rename it")
+    check_writable("--output", output)
+    from crmc.results.report import report as write
+
+    with _drawing("report", source):
+        print(write(source, output))
     return DONE
 
 
@@ -66,16 +76,35 @@ def export(arguments: argparse.Namespace) -> int:
     return DONE
 
 
+@contextlib.contextmanager
+def _drawing(command: str, source: Path) -> Iterator[None]:
+    """Raise ConfigError for whatever a damaged file does to those who draw it."""
+    try:
+        yield
+    except (ConfigError, OutputError):
+        raise
+    except Exception as error:  # a damaged file may hold anything
+        raise ConfigError(
+            f"{command} {source}: cannot be drawn ({type(error).__name__}: {error}); give a result of 'crmc run'"
+        ) from error
+
+
+def _source(command: str, arguments: argparse.Namespace) -> Path:
+    """Return the result file to read; ConfigError if there is none."""
+    source = Path(arguments.file)
+    if problem := path_problem(source):
+        raise ConfigError(f"{command} {one_line(source, 200)}: is not a usable path ({problem}); check the name")
+    if not source.is_file():
+        raise ConfigError(f"{command} {one_line(source, 200)}: there is no such file; give a result of 'crmc run'")
+    return source
+
+
 def _file_and_folder(command: str, arguments: argparse.Namespace, ending: str) -> tuple[Path, Path]:
     """Return the result file to read and the folder to write into, which is made; ConfigError if either is bad.
 
     ending: of the longest name that will be written.
     """
-    source, folder = Path(arguments.file), Path(arguments.output)
-    if problem := path_problem(source):
-        raise ConfigError(f"{command} {one_line(source, 200)}: is not a usable path ({problem}); check the name")
-    if not source.is_file():
-        raise ConfigError(f"{command} {one_line(source, 200)}: there is no such file; give a result of 'crmc run'")
+    source, folder = _source(command, arguments), Path(arguments.output)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:

@@ -1,4 +1,5 @@
-"""Run the command line: run, sweep, sensitivity, fit, init, validate, theory, closure, paper, plot, export, bench.
+"""Run the command line: run, sweep, sensitivity, fit, init, validate, theory, closure, paper, plot,
+report, export, bench.
 
 Exit codes: 0 done; 2 bad input, with one line ``crmc: error: ...`` on stderr; 3 the run failed; 130 interrupted.
 Heavy modules are imported where they are used, so that bad input is answered at once.
@@ -341,6 +342,7 @@ _COMMANDS = {
     "closure": _closure,
     "paper": _paper,
     "plot": files.plot,
+    "report": files.report,
     "export": files.export,
     "bench": _bench,
 }

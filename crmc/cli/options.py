@@ -290,10 +290,15 @@ def _add_paper(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_plot(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE.nc", help="result of 'crmc run'")
+    parser.add_argument("file", metavar="FILE.nc", help="result of 'crmc run' or 'crmc sweep'")
     parser.add_argument(
         "-o", "--output", default=".", metavar="DIR", help="folder of the figures (default: this folder)"
     )
+
+
+def _add_report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE.nc", help="result of 'crmc run' or 'crmc sweep'")
+    parser.add_argument("-o", "--output", metavar="FILE.html", help="page to write (default: FILE.html in this folder)")
 
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
@@ -341,6 +346,9 @@ _COMMANDS = {
     ),
     "paper": _Command(_add_paper, False, "print what crmc does with each equation and number of Zweibel (2020)"),
     "plot": _Command(_add_plot, False, "draw the figures of a result file", compiles=False),
+    "report": _Command(
+        _add_report, False, "write a result as one page: checks, numbers, figures, config, provenance", compiles=False
+    ),
     "export": _Command(_add_export, False, "write the numbers of a result file as text", compiles=False),
     "bench": _Command(
         _add_bench, False, "time the production step and the same step written without JAX", compiles=False

@@ -325,7 +325,7 @@ class Run(Section):
     seed: Whole = Field(0, ge=0, lt=2**32, description="seed of the random numbers")
     precision: Literal["float32", "float64"] = Field("float64", description="floating-point precision")
     output_interval: Annotated[float | Literal["auto"], Quantity("s", "1e9 s", words=("auto",))] = Field(
-        "auto", description="time between output records [s], or auto: duration/100"
+        "auto", description="time between output records [s], or auto: duration/100, or what a sample in each takes"
     )
     coarse_grain_interval: Annotated[float | Literal["never"], Quantity("s", "1e10 s", words=("never",))] = Field(
         "never", description="time between refits of the marker weights [s], or never"

@@ -1,4 +1,4 @@
-"""Prepare a result for its figures: the data, theory's numbers beside them, and the seed level of the waves."""
+"""Prepare a result for its figures: the data, theory's numbers and spectrum beside them, and the seed of the waves."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import json
 import tomllib
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 import xarray as xr
 
 from crmc.config.config import parse_config
 from crmc.config.errors import ConfigError
+from crmc.machine.platforms import require_platform
 from crmc.results.dataset import ADVICE
+from crmc.setup.arrays import shape_of, start_of
 from crmc.setup.predictions import predict
 
 
@@ -21,12 +24,14 @@ class Drawn(NamedTuple):
     theory: predictions as `predict` returns them; empty where unknown.
     seed: seed level of the waves; None where unknown.
     time: of each row, (rows,) [s].
+    balance: wave power at which growth balances damping at t = 0, (2, 2, bins); None where theory knows none.
     """
 
     data: xr.Dataset
     theory: dict[str, Any]
     seed: float | None
     time: np.ndarray
+    balance: np.ndarray | None = None
 
     def get(self, name: str, dims: tuple[str, ...] = ("time",)) -> np.ndarray | None:
         """Return a variable with its axes in the order ``dims``; None where it is absent or nowhere finite.
@@ -62,7 +67,7 @@ def drawn_from(data: xr.Dataset, name: str) -> Drawn:
         seed = float(tomllib.loads(str(data.attrs["config"]))["waves"]["seed_level"])
     except (KeyError, TypeError, ValueError):
         seed = None
-    return Drawn(data, _theory(data.attrs), seed, np.asarray(data["time"].values, float))
+    return Drawn(data, _theory(data.attrs), seed, np.asarray(data["time"].values, float), _balance(data))
 
 
 def _theory(attributes: dict[str, Any]) -> dict[str, Any]:
@@ -76,3 +81,23 @@ def _theory(attributes: dict[str, Any]) -> dict[str, Any]:
         return predict(parse_config(tomllib.loads(str(attributes["config"]))))
     except ValueError:  # a config of another version; ConfigError and TOMLDecodeError are ValueErrors
         return {}
+
+
+def _balance(data: xr.Dataset) -> np.ndarray | None:
+    """Return the wave power at which growth balances damping at t = 0, (2, 2, bins); None where it is unknown."""
+    try:
+        config = parse_config(tomllib.loads(str(data.attrs["config"])))
+    except (KeyError, ValueError):  # ConfigError and TOMLDecodeError are ValueErrors
+        return None
+    shape = shape_of(config)
+    if not shape.predicts or data.sizes.get("k") != config.waves.bins:
+        return None
+    try:
+        require_platform()
+    except ConfigError:  # where results are read, there may be nothing to run on
+        return None
+    with jax.enable_x64(True):
+        start = start_of(config, shape)
+        assert start.predicted is not None
+        grid = start.parameters.grid
+        return np.einsum("kj,dhj->dhk", grid.basis(1.0 / grid.centres), start.predicted)

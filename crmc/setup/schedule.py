@@ -102,14 +102,17 @@ class Demand(NamedTuple):
         """Return the schedule of a run of the config in ``steps`` steps."""
         run, units = self.config.run, self.config.code_units
         dt = run.duration * units.gyrofrequency / steps
-        output_every = max(1, round(run.output_seconds / (dt * units.time)))
-        refined = math.ceil(math.pi * self.strongest * dt / _FUNCTIONAL_STEP - 1e-9)
         often = record_every(steps)
+        functional_every = min(max(often - (often + 1) % 2, _OFTENEST), _RAREST)
+        output_every = max(1, round(run.output_seconds / (dt * units.time)))
+        if isinstance(run.output_interval, str) and self.model.scattering == "spectrum":
+            output_every = max(output_every, min(functional_every, steps))  # a sample in every row
+        refined = math.ceil(math.pi * self.strongest * dt / _FUNCTIONAL_STEP - 1e-9)
         return Schedule(
             steps=steps,
             output_every=output_every,
             coarse_grain_every=_coarse_every(self.config, dt * units.time),
-            functional_every=min(max(often - (often + 1) % 2, _OFTENEST), _RAREST),
+            functional_every=functional_every,
             functional_refinement=min(max(refined, 2), MOST_REFINED),
             functional_parts=min(max(run.markers // _FEWEST_MARKERS, 1), _MOST_PARTS),
         )

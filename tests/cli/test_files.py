@@ -69,9 +69,34 @@ def test_export(folder: Path) -> None:
     assert [float(row[1]) for row in rows[1:]] == [0.1, 1.0 / 3.0]
 
 
-@pytest.mark.parametrize("argv", [["plot", "x.nc"], ["export", "x.nc", "--csv"]], ids=["plot", "export"])
+def test_report(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It prints the path of the page; a name that is no page's, and a file that cannot be drawn, are bad input."""
+    found: list[tuple[Path, Path]] = []
+
+    def written(source: Path, output: Path) -> Path:
+        found.append((source, output))
+        return output
+
+    def broken(source: Path, output: Path) -> Path:
+        raise KeyError("wave_power")
+
+    Path("x.nc").touch()
+    monkeypatch.setattr("crmc.results.report.report", written)
+    assert call("report", "x.nc") == Reply(0, "x.html\n", "")
+    assert call("report", "x.nc", "-o", "a.HTM") == Reply(0, "a.HTM\n", "")
+    assert found == [(Path("x.nc"), Path("x.html")), (Path("x.nc"), Path("a.HTM"))]
+    assert_bad_input(call("report", "x.nc", "-o", "x.nc"), "--output x.nc", ".html")
+    assert_bad_input(call("report", "x.nc", "-o", "no/such/folder/x.html"), "--output")
+    monkeypatch.setattr("crmc.results.report.report", broken)
+    assert_bad_input(call("report", "x.nc"), "x.nc", "wave_power")
+
+
+@pytest.mark.parametrize(
+    "argv", [["plot", "x.nc"], ["report", "x.nc"], ["export", "x.nc", "--csv"]], ids=["plot", "report", "export"]
+)
 def test_no_result_to_read(folder: Path, argv: list[str]) -> None:
-    """A file that is not there, and a place for a folder that a file takes."""
+    """A file that is not there, and a place for a folder, or a page, that a file takes."""
     assert_bad_input(call(*argv), f"{argv[0]} x.nc: there is no such file")
     Path("x.nc").touch()
-    assert_bad_input(call(*argv, "-o", "x.nc"), "--output x.nc: cannot be used as a folder")
+    place = "must end in .html" if argv[0] == "report" else "cannot be used as a folder"
+    assert_bad_input(call(*argv, "-o", "x.nc"), f"--output x.nc: {place}")

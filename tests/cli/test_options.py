@@ -21,6 +21,7 @@ COMMANDS = (
     "closure",
     "paper",
     "plot",
+    "report",
     "export",
     "bench",
 )

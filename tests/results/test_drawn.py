@@ -3,15 +3,20 @@
 import math
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
+import tomli_w
 import xarray as xr
+from support.config_cases import valid
 from support.result_cases import SEED, THEORY, saved, synthetic
+from support.run_cases import small
 
+import crmc
 from crmc.config.errors import ConfigError
-from crmc.results import figures
 from crmc.results.dataset import read
 from crmc.results.drawn import Drawn, drawn_from
+from crmc.results.figures.run import heating
 
 
 def test_theory_of_a_run_under_way_comes_from_its_config(tmp_path: Path) -> None:
@@ -29,7 +34,7 @@ def test_a_config_of_another_version_is_no_obstacle(tmp_path: Path, config: str)
     data = synthetic().assign_attrs({"config": config, "summary": "{}"})
     result = drawn_from(read(saved(data, tmp_path / "old.nc")), "run.nc")
     assert result.theory == {} and result.seed is None
-    assert figures.heating(result) is not None
+    assert heating(result) is not None
 
 
 @pytest.fixture(scope="module")
@@ -77,3 +82,30 @@ def test_data_without_times(data: xr.Dataset) -> None:
     """ConfigError that begins with the name of the data."""
     with pytest.raises(ConfigError, match=r"^mine: .*\(it has no times\).*crmc run"):
         drawn_from(data, "mine")
+
+
+def test_balance_of_theory() -> None:
+    """Oracle: the waves that a run starts with, as the solver observes them, 1e-12; none where nothing damps."""
+    setup = crmc.build(small(), solver="fokker-planck")
+    solver = crmc.SOLVERS["fokker-planck"]
+    with jax.enable_x64(True):
+        tally = solver.init(setup.parameters)
+        row = jax.jit(solver.observe, static_argnums=4)(setup.state, tally, 1, setup.parameters, setup.model)
+    data = synthetic().isel(k=slice(0, 8)).assign_attrs(config=small().to_toml())
+    found = drawn_from(data, "run.nc").balance
+    assert found is not None
+    np.testing.assert_allclose(found, row["wave_power"], rtol=1e-12)
+    assert drawn_from(data.isel(k=slice(0, 3)), "run.nc").balance is None
+    undamped = valid() | {"damping": {}}
+    assert drawn_from(synthetic().assign_attrs(config=tomli_w.dumps(undamped)), "run.nc").balance is None
+
+
+def test_figures_need_no_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where JAX has no platform the spectrum of theory is absent, and nothing else."""
+
+    def missing() -> None:
+        raise ConfigError("JAX_PLATFORMS = cuda: JAX cannot use it here")
+
+    monkeypatch.setattr("crmc.results.drawn.require_platform", missing)
+    found = drawn_from(synthetic(), "run.nc")
+    assert found.balance is None and found.theory

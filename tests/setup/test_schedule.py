@@ -85,6 +85,16 @@ def test_intervals(interval, output):
 
 
 @pytest.mark.parametrize(
+    ("scattering", "steps", "output"),
+    [("spectrum", 10, 10), ("spectrum", 100, 15), ("spectrum", 1596, 23), ("spectrum", 6400, 64), ("none", 1596, 16)],
+)
+def test_automatic_rows_hold_a_sample(scattering, steps, output):
+    """A hundred rows, or fewer, each as long as the steps between samples of f, which take waves that are followed."""
+    config = small(run__output_interval="auto", run__time_step="auto")
+    assert Demand(config, Model(scattering=scattering), steps, 1e-8).schedule(steps).output_every == output
+
+
+@pytest.mark.parametrize(
     ("steps", "record", "functional"),
     [(1, 1, 15), (63, 1, 15), (128, 2, 15), (1087, 16, 15), (1408, 22, 21), (1472, 23, 23), (64000, 1000, 31)],
 )
