@@ -160,7 +160,7 @@ def check_steady_start(rays: CosmicRays, waves: Waves, scattering: Scattering) -
     problem, remedy = "", ""
     if waves.start != "equilibrium":
         problem, remedy = 'needs waves.start = "equilibrium"', "set it"
-    elif scattering.gap != "broadened":
-        problem, remedy = "needs waves that scatter at every mu", 'set scattering.gap = "broadened"'
+    elif scattering.gap == "empty":
+        problem, remedy = "needs waves that scatter at every mu", 'set scattering.gap = "edge"'
     if problem:
         raise wrong("cosmic_rays.start", rays.start, problem, f'{remedy}, or use start = "given"')

@@ -255,10 +255,11 @@ class Scattering(Section):
         description="constant only; co_moving: each hemisphere meets the wave it moves with; "
         "forward: all particles meet waves of velocity +v_A",
     )
-    gap: Literal["empty", "broadened"] = Field(
+    gap: Literal["empty", "edge", "broadened"] = Field(
         "empty",
-        description="spectrum only; the 90-degree gap |p_par| < m Omega0/k_max is empty: no wave scatters there; "
-        "broadened: the shortest waves do, by a broadened resonance, and carry particles across",
+        description="spectrum only; what scatters in the 90-degree gap |p_par| < m Omega0/k_max; empty: no wave; "
+        "edge: waves beyond k_max as strong as those at k_max, which pass all the energy that they take on to the gas; "
+        "broadened: the last bin, which takes the energy: results depend on waves.bins",
     )
 
     @model_validator(mode="after")

@@ -62,6 +62,11 @@ def _resonance_warnings(config: Config) -> list[str]:
             f"{k_max}: at momentum_min = {p_min:g} m_p c no wave resonates with |mu| < {lowest / p_min:.2f}; "
             "a higher k_max narrows this gap"
         )
+    if config.scattering.gap == "broadened":
+        found.append(
+            'scattering.gap = "broadened": the last bin takes the power of all particles in the gap, so that '
+            f'diffusivity and drift depend on waves.bins = {waves.bins}; "edge" converges with the number of bins'
+        )
     # The resonance is p_par l_par = (B l_par^2/B0)/k with constant p_par l_par: judge the long waves by its extremes.
     reach = weakest / waves.k_min
     if reach > 3 * p_max:
@@ -113,7 +118,7 @@ def _drift_warnings(config: Config) -> list[str]:
         return []
     parted = scattering.gap == "empty" if scattering.model == "spectrum" else scattering.frame == "co_moving"
     if parted:
-        remedy = 'gap = "broadened"' if scattering.model == "spectrum" else 'frame = "forward"'
+        remedy = 'gap = "edge"' if scattering.model == "spectrum" else 'frame = "forward"'
         found.append(
             f"drift.gradient_length = {length:.3g} cm: nothing carries particles from one hemisphere to the other, "
             "so their drift grows without limit and the heating stays at a quarter of -v_A dP_c/ds; "

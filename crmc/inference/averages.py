@@ -108,7 +108,8 @@ class Averages:
         self, state: State, tally: Tally, count: jax.Array, parameters: Parameters, model: Model
     ) -> dict[str, jax.Array]:
         """Return the quantities of a row, without computing the growth functional."""
-        functional = jnp.zeros_like(state.e) if model.scattering == "spectrum" else None
+        no_growth = jnp.zeros((2, 2, parameters.grid.bins + 1))
+        functional = no_growth if model.scattering == "spectrum" else None
         row = row_of(state, tally, count, parameters, model, functional)
         return {name: row[name] for name in self.quantities}
 

@@ -80,19 +80,18 @@ class DampingRates:
             return jnp.zeros_like(e)
         if form == "paper":
             gamma = jnp.sqrt(1.0 + (at.resonance / grid.centres) ** 2)
-            return self.thermal_speed * nu_coefficient * at.b / gamma * _at_centres(e)
+            return self.thermal_speed * nu_coefficient * at.b / gamma * _at_centres(grid, e)
         coefficient = 0.5 * np.sqrt(0.5 * np.pi) * self.thermal_speed * at.wavenumber(grid.centres)
         if form == "local":
-            return jnp.broadcast_to(coefficient * _at_centres(jnp.sum(e, axis=(0, 1))), e.shape)
-        total = jnp.sum(e, axis=(0, 1)) * grid.knot
+            return jnp.broadcast_to(coefficient * _at_centres(grid, jnp.sum(e, axis=(0, 1))), e.shape)
+        total = jnp.sum(e, axis=(0, 1)) * grid.width
         below = jnp.cumsum(total) - 0.5 * total
         return jnp.broadcast_to(coefficient * below, e.shape)
 
 
-def _at_centres(e: jax.Array) -> jax.Array:
-    """Return e(ln k) at the bins' centres, where three splines overlap with weights 1/8, 3/4, 1/8, (..., bins).
+def _at_centres(grid: SpectrumGrid, e: jax.Array) -> jax.Array:
+    """Return e(ln k) at the bins' centres, (..., bins).
 
     e: wave power of each bin, (..., bins).
     """
-    padded = jnp.pad(e, [(0, 0)] * (e.ndim - 1) + [(1, 1)])
-    return 0.125 * padded[..., :-2] + 0.75 * e + 0.125 * padded[..., 2:]
+    return e @ grid.basis(1.0 / grid.centres).T

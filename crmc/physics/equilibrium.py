@@ -44,12 +44,13 @@ def _lengths(
 def _nodes(parameters: Parameters) -> tuple[jax.Array, jax.Array]:
     """Return nodes x = |p_par| over the range that waves scatter and weights dx/x, (nodes,) [m_p c] and (nodes,).
 
-    The last node stands for the whole gap.
+    The last node stands for the part of the gap whose power grows the bins.
     """
     grid = parameters.grid
-    step = grid.knot * (grid.bins + 2) / _NODES
+    step = jnp.log(grid.x_top / grid.x_gap) / _NODES
     x = jnp.exp(-(grid.log_k_min + step * (jnp.arange(_NODES) + 0.5)))
-    return jnp.append(x, 0.5 * grid.x_gap), jnp.append(step * jnp.ones(_NODES), 2.0 * (1.0 - grid.x_low / grid.x_gap))
+    low = 2.0 * (1.0 - grid.edge) * (1.0 - grid.x_low / grid.x_gap)
+    return jnp.append(x, 0.5 * grid.x_gap), jnp.append(step * jnp.ones(_NODES), low)
 
 
 def _power(
@@ -60,7 +61,7 @@ def _power(
     x: |p_par|, (nodes,) [m_p c].
     """
     drives = _lengths(parameters, model, tau_B)
-    k_max = None if model.broadened else 1.0 / parameters.grid.x_gap
+    k_max = None if model.crossing else 1.0 / parameters.grid.x_gap
 
     def branch(d: float, h: float) -> jax.Array:
         return growth_times_power_combined(
@@ -88,7 +89,7 @@ def equilibrium_spectrum(
     grid = parameters.grid
     x, dlnx = _nodes(parameters)
     basis = grid.resonant(x)
-    weight = (_power(parameters, amplitude, model, tau_B, x) * dlnx / grid.knot)[..., None] * basis
+    weight = (_power(parameters, amplitude, model, tau_B, x) * dlnx)[..., None] * basis / grid.width
 
     def iterate(_: jax.Array, e: jax.Array) -> jax.Array:
         damping = parameters.damping.rate(
@@ -187,11 +188,11 @@ def growth_at(parameters: Parameters, amplitude: jax.Array, df_dmu: Slope, x: ja
 def growth_of_slope(parameters: Parameters, amplitude: jax.Array, df_dmu: Slope) -> jax.Array:
     """Return `growth_at` of each branch and bin, (2, 2, bins) [code].
 
-    It is the mean over each bin's S_j and the part of the gap that it scatters.
+    It is the mean over each bin's S_j and the part of the gap whose power grows it.
     """
     grid = parameters.grid
     x, dlnx = _nodes(parameters)
-    weight = dlnx[:, None] / grid.knot * grid.resonant(x)
+    weight = dlnx[:, None] * grid.resonant(x) / grid.width
     return jnp.einsum("dhn,nj->dhj", growth_at(parameters, amplitude, df_dmu, x), weight)
 
 

@@ -191,7 +191,7 @@ def energies_of(sums: Sums, state: State, parameters: Parameters) -> Energies:
 
 def wave_energy(state: State, parameters: Parameters) -> jax.Array:
     """Return the energy density of all waves, magnetic and kinetic, () [code]."""
-    return wave_energy_unit(parameters.grid, parameters.alfven_speed, state.b) * jnp.sum(state.e)
+    return jnp.sum(wave_energy_unit(parameters.grid, parameters.alfven_speed, state.b) * state.e)
 
 
 def ledger(store: Energies, state: State) -> jax.Array:

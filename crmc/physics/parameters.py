@@ -90,7 +90,7 @@ class Model:
     evolve_waves: whether waves grow and decay; adiabatic_waves: whether they follow the expansion.
     balance_energy: whether energy conservation is restored after each step by a correction of the weights.
     inject: whether there is an isotropic source; gradient: whether there is an imposed gradient.
-    broadened: whether the shortest waves also scatter particles in the 90-degree gap.
+    crossing: whether waves also scatter particles in the 90-degree gap, so that they cross it.
     coarse_grain: whether weights are coarse-grained; functional: whether the growth functional is sampled.
     functional_parts: number of parts of the ensemble that samples take in turn.
     layout: division of the markers among devices and blocks, on which no result depends.
@@ -105,7 +105,7 @@ class Model:
     balance_energy: bool = True
     inject: bool = False
     gradient: bool = False
-    broadened: bool = False
+    crossing: bool = False
     coarse_grain: bool = False
     functional: bool = True
     functional_parts: int = 1

@@ -8,6 +8,14 @@ with branch (d, h) at k = m Omega0/|p_par'|.  The branch's power is
 
 and the same S_j enter the kick, the deposit of energy and the growth functional.  A bin is one spline of a branch.
 
+Particles of |p_par'| < m Omega0/k_max resonate with none of these waves.  What scatters them is a model, `Gap`:
+
+    empty       nothing; splines fall to zero at k_max
+    edge        waves as strong as at k_max, e(k > k_max) = e(k_max), kept there by whatever damps them: the energy that
+                they take is the heat of the gas and grows no bin.  Splines end at k_max with a free value
+    broadened   the splines as they are two knots below k_max; the energy grows the last bins, whose width therefore
+                matters
+
 Because Omega0 falls with B while k stays, everything is tabulated in the scaled momenta
 x = |p_par'|/(m c b) = Omega0(0)/(k c) and P = p'/(m c b), in which the grid is fixed.  Both are pure numbers, and
 so is k in units of Omega0(0)/c.
@@ -17,6 +25,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +33,8 @@ import numpy as np
 
 from crmc.theory.distribution import Real
 
+#: What scatters particles in the 90-degree gap.
+Gap = Literal["empty", "edge", "broadened"]
 #: Signs along the direction and helicity axes.
 SIGNS = np.array([1.0, -1.0])
 #: Rows in ln P of the scattering tables, and their cells between the gap and p'.
@@ -50,21 +61,25 @@ def bspline(u: jax.Array) -> jax.Array:
 class SpectrumGrid:
     """Fixed geometry of the spectrum and of its tables, float64.
 
-    log_k_min: first knot in ln k, (); knot: spacing h of the knots, the integral of each S_j, ().
+    log_k_min: first knot in ln k, (); knot: spacing h of the knots, ().
+    width: int S_j dln k, h but in the last two bins of an edge, (bins,).
+    edge: 1 where splines end at k_max with a free value and waves beyond it are as strong, else 0, ().
     x_gap, x_top: scaled momenta resonant with k_max and k_min, (); no wave scatters outside (x_gap, x_top).
-    x_low: lower end of the range that is scattered, x_gap, or 0 with a broadened resonance, ().
-    log_k_top: ln k above which a broadened resonance sees the waves of this k, infinite without broadening, ().
+    x_low: lower end of the range that is scattered, x_gap with an empty gap, else 0, ().
+    log_k_top: ln k above which particles meet waves as strong as those of this k, infinite with an empty gap, ().
     row_start: ln P of the first row, (); row_step: spacing of the rows in ln P, ().
     top: upper end min(P, x_top) of the scattering range of each row, (ROWS,).
     x_mid: x at the cell centres of each row, (ROWS, CELLS); basis_mid: S_j there, (bins, ROWS, CELLS).
     x_deposit: nodes of the deposit, x_gap 2^n (1 + m/CELLS_PER_OCTAVE), (DEPOSIT_CELLS + 1,).
     basis_deposit: S_j in the middle of the part of each cell below x_top, (bins, DEPOSIT_CELLS).
-    basis_low: S_j that scatter below x_gap, zero without broadening, (bins,).
-    centres: k at the centre of each bin, (bins,).
+    basis_low: S_j that scatter below x_gap, zero with an empty gap, (bins,).
+    centres: k at the centre of each bin, where ln k is its mean over S_j, (bins,).
     """
 
     log_k_min: jax.Array
     knot: jax.Array
+    width: jax.Array
+    edge: jax.Array
     x_gap: jax.Array
     x_top: jax.Array
     x_low: jax.Array
@@ -90,18 +105,32 @@ class SpectrumGrid:
         return jnp.exp(self.row_start + self.row_step * jnp.arange(ROWS))
 
     def basis(self, x: jax.Array) -> jax.Array:
-        """Return S_j at ln k = -ln x, (..., bins).
+        """Return S_j at ln k = -ln x, (..., bins); zero outside of the spectrum.
 
         x: scaled momentum, (...).
         """
-        return _basis(-jnp.log(x), self.log_k_min, self.knot, self.bins)
+        # No rounding may cut off k_max itself.
+        inside = x > self.x_gap * (1.0 - 1e-12)
+        return jnp.where(inside[..., None], self._splines(-jnp.log(x)), 0.0)
 
     def resonant(self, x: jax.Array) -> jax.Array:
-        """Return the S_j that scatter particles at x, (..., bins): `basis`, within a broadened gap that at its edge.
+        """Return the S_j that scatter particles at x, (..., bins): `basis`, within a gap that is not empty its last.
 
         x: scaled momentum, (...).
         """
-        return _basis(jnp.minimum(-jnp.log(x), self.log_k_top), self.log_k_min, self.knot, self.bins)
+        return self._splines(jnp.minimum(-jnp.log(x), self.log_k_top))
+
+    def beyond(self, low: jax.Array, high: jax.Array) -> jax.Array:
+        """Return the part of a range of x in which waves beyond k_max scatter that no bin stands for, (...).
+
+        low, high: ends of the range, low < high; negative ones lie in the other hemisphere, (...).
+        """
+        inside = jnp.minimum(high, self.x_gap) - jnp.maximum(low, -self.x_gap)
+        return self.edge * jnp.clip(inside / (high - low), 0.0, 1.0)
+
+    def _splines(self, log_k: jax.Array) -> jax.Array:
+        """Return S_j at ln k without regard to the ends of the spectrum, (..., bins)."""
+        return _basis(log_k, self.log_k_min, self.knot, self.bins, self.edge)
 
     def power(self, e: jax.Array, x: jax.Array) -> jax.Array:
         """Return e(ln k) of one branch at k = 1/x, (...).
@@ -111,9 +140,13 @@ class SpectrumGrid:
         return self.basis(x) @ e
 
 
-def _basis(log_k: jax.Array, log_k_min: jax.Array, knot: jax.Array, bins: int) -> jax.Array:
-    """Return S_j at ln k, (..., bins)."""
-    return bspline((log_k[..., None] - log_k_min) / knot - jnp.arange(bins))
+def _basis(log_k: jax.Array, log_k_min: jax.Array, knot: jax.Array, bins: int, edge: jax.Array) -> jax.Array:
+    """Return S_j at ln k, (..., bins).
+
+    edge: 1 where the last knot, at k_max, is triple: there the last spline alone is left, and is 1; else 0, ().
+    """
+    uniform = bspline((log_k[..., None] - log_k_min) / knot - jnp.arange(bins))
+    return uniform + edge * uniform[..., -1:] * jnp.asarray([0.0] * (bins - 2) + [-1.0, 1.0])
 
 
 #: With this, t -> s below is sin^2(pi t/2) to 1 %, yet needs square roots alone.
@@ -152,26 +185,42 @@ def table_coordinate(above_low: jax.Array, below_top: jax.Array) -> jax.Array:
     return 2.0 * a / (half + jnp.sqrt(half**2 - 4.0 * _SHAPE * a * (b - a)))
 
 
-@functools.partial(jax.jit, static_argnames=("bins", "broadened"))
 def make_grid(
-    k_min: Real, k_max: Real, bins: int, momentum_min: Real, momentum_max: Real, broadened: bool = False
+    k_min: Real, k_max: Real, bins: int, momentum_min: Real, momentum_max: Real, gap: Gap = "empty"
 ) -> SpectrumGrid:
     """Return the grid of a spectrum and of its tables.
 
-    k_min, k_max: ends of the spectrum, () [Omega0/c]; bins: number of bins of a branch;
+    k_min, k_max: ends of the spectrum, () [Omega0/c]; bins: number of bins of a branch, at least 2;
     momentum_min, momentum_max: range of scaled momenta P of the tables, (); markers beyond it use the last row, so the
         range needs some margin.
-    broadened: whether waves scatter down to q = 0.  Splines vanish at k_max; above the last k at which they sum to one,
-        the resonance sees the power at that k.
+    gap: model of the 90-degree gap, see above.
+    """
+    edge, filled = (jnp.asarray(float(x)) for x in (gap == "edge", gap != "empty"))
+    return _grid(k_min, k_max, bins, momentum_min, momentum_max, edge, filled)
+
+
+#: Integrals of the last two of the splines with a triple knot at k_max, in knot spacings, and the distances of their
+#: centres from k_max.
+_LAST_WIDTHS, _LAST_CENTRES = np.array([2.0, 1.0]) / 3.0, np.array([0.75, 0.25])
+
+
+@functools.partial(jax.jit, static_argnames="bins")
+def _grid(
+    k_min: Real, k_max: Real, bins: int, momentum_min: Real, momentum_max: Real, edge: jax.Array, filled: jax.Array
+) -> SpectrumGrid:
+    """Return the grid of `make_grid`.
+
+    edge: 1 with gap = "edge", else 0, (); filled: 0 with an empty gap, else 1, ().
     """
     log_k_min = jnp.log(jnp.asarray(k_min))
-    knot = jnp.log(k_max / k_min) / (bins + 2)
+    # Without an edge all splines vanish at k_max.
+    knot = jnp.log(k_max / k_min) / (bins + 2.0 * (1.0 - edge))
     x_gap, x_top = 1.0 / jnp.asarray(k_max), 1.0 / jnp.asarray(k_min)
-    x_low = jnp.zeros_like(x_gap) if broadened else x_gap
-    log_k_top = log_k_min + bins * knot if broadened else jnp.full_like(log_k_min, jnp.inf)
+    x_low = (1.0 - filled) * x_gap
+    log_k_top = jnp.where(filled > 0.0, log_k_min + bins * knot, jnp.inf)
 
     def resonant(x: jax.Array) -> jax.Array:
-        return _basis(jnp.minimum(-jnp.log(x), log_k_top), log_k_min, knot, bins)
+        return _basis(jnp.minimum(-jnp.log(x), log_k_top), log_k_min, knot, bins, edge)
 
     low = jnp.log(jnp.maximum(momentum_min, 1.02 * x_low))
     row_step = (jnp.log(momentum_max) - low) / (ROWS - 1)
@@ -184,6 +233,8 @@ def make_grid(
     return SpectrumGrid(
         log_k_min=log_k_min,
         knot=knot,
+        width=knot * _with_last(jnp.ones(bins), _LAST_WIDTHS, edge),
+        edge=edge,
         x_gap=x_gap,
         x_top=x_top,
         x_low=x_low,
@@ -196,13 +247,20 @@ def make_grid(
         x_deposit=x_deposit,
         basis_deposit=resonant(middle).T,
         basis_low=resonant(0.5 * x_gap),
-        centres=jnp.exp(log_k_min + knot * (jnp.arange(bins) + 1.5)),
+        centres=jnp.exp(log_k_min + knot * _with_last(jnp.arange(bins) + 1.5, bins - _LAST_CENTRES, edge)),
     )
 
 
+def _with_last(values: jax.Array, last: np.ndarray, edge: jax.Array) -> jax.Array:
+    """Return ``values`` with other ones in the last two bins of an edge, (bins,)."""
+    return values.at[-2:].set(jnp.where(edge > 0.0, last, values[-2:]))
+
+
 def wave_energy_unit(grid: SpectrumGrid, alfven_speed: jax.Array, b: jax.Array) -> jax.Array:
-    """Return the energy density, magnetic and kinetic, of one bin per unit e_j, 2 h B^2/8 pi, () [code].
+    """Return the energy density, magnetic and kinetic, of each bin per unit e_j, (bins,) [code].
+
+    2 int S_j dln k B^2/8 pi.
 
     alfven_speed: v_A/c at b = 1, (); b: B/B0, ().
     """
-    return grid.knot * (alfven_speed * b) ** 2
+    return grid.width * (alfven_speed * b) ** 2

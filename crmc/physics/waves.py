@@ -45,11 +45,29 @@ def damp(state: State, parameters: Parameters, model: Model, dt: jax.Array) -> t
     damped = state.e * jnp.exp(-2.0 * rate(middle) * dt)
     floored = jnp.maximum(damped, parameters.seed)
     unit = wave_energy_unit(parameters.grid, parameters.alfven_speed, state.b)
-    heat = unit * jnp.sum(state.e - damped)
-    seeded = unit * jnp.sum(floored - damped)
+    heat = jnp.sum(unit * (state.e - damped))
+    seeded = jnp.sum(unit * (floored - damped))
     books = dataclasses.replace(state.books, injected=state.books.injected + seeded / state.density)
-    gas = state.gas_pressure + held((parameters.adiabatic_index - 1.0) * heat, state.step >= 0)
-    return dataclasses.replace(state, e=floored, gas_pressure=gas, books=books), heat
+    return heated(dataclasses.replace(state, e=floored, books=books), heat, parameters), heat
+
+
+def heated(state: State, heat: jax.Array, parameters: Parameters) -> State:
+    """Return the state after the gas has taken up ``heat``, () [code]."""
+    rise = held((parameters.adiabatic_index - 1.0) * heat, state.step >= 0)
+    return dataclasses.replace(state, gas_pressure=state.gas_pressure + rise)
+
+
+def pass_on(state: State, offered: jax.Array, parameters: Parameters, model: Model) -> tuple[State, jax.Array]:
+    """Give the gas the energy that waves beyond k_max take; return the state and the heat, () [code].
+
+    Their power is that at k_max whatever they take: what would make them grow is what damps them.
+    offered: energy density from the particles for each branch's waves beyond k_max, negative where they lose, (2, 2)
+        [code].
+    """
+    if not model.evolve_waves:
+        return state, jnp.zeros(())
+    heat = parameters.growth_coefficient * jnp.sum(offered)
+    return heated(state, heat, parameters), heat
 
 
 def grow(state: State, offered: jax.Array, parameters: Parameters, model: Model) -> tuple[State, jax.Array]:
@@ -66,7 +84,7 @@ def grow(state: State, offered: jax.Array, parameters: Parameters, model: Model)
     # A bin at the seed has no energy left to return to the particles.
     given = jnp.maximum(e * factor, parameters.seed) - e
     grown = e + parameters.growth_coefficient * given
-    return dataclasses.replace(state, e=grown), unit * jnp.sum(given, axis=-1)
+    return dataclasses.replace(state, e=grown), jnp.sum(unit * given, axis=-1)
 
 
 def wave_velocities(state: State, parameters: Parameters) -> jax.Array:

@@ -83,7 +83,7 @@ def shape_of(config: Config) -> Shape:
         balance_energy=config.run.balance_energy,
         inject=injects,
         gradient=config.drift.gradient_length is not None,
-        broadened=config.scattering.gap == "broadened",
+        crossing=config.scattering.gap != "empty",
     )
     mode = config.expansion.mode
     expands = config.expansion.drives or (mode in ("injection", "pressure_balance") and injects)
@@ -219,7 +219,7 @@ def _parameters(config: Config, shape: Shape, background: Background, tau_B: jax
         config.waves.bins,
         rays.momentum_min / _MARGIN * low,
         rays.momentum_max * _MARGIN * high,
-        broadened=shape.model.broadened,
+        gap=config.scattering.gap,
     )
     rate = 1.0 / tau_B if tau_B is not None and config.expansion.given else 0.0
     scalars = {

@@ -15,8 +15,8 @@ from crmc.setup.arrays import expansion_time, shape_of
 def cell_of(config: Config, cut: float = 100.0) -> Cell:
     """Return the local quantities of a config at t = 0, in cgs.
 
-    The gap is taken as broadened whatever scattering.gap says: if it were empty, a gradient would drive a drift that
-    grows without end, and there would be no kappa.
+    The gap is taken as that of scattering.gap = "edge" whatever the config says: if it were empty, a gradient would
+    drive a drift that grows without end, and there would be no kappa.
     cut: momentum at which averages over the cosmic rays end [m_p c].
     Raises ConfigError where no waves scatter or nothing damps them.
     """

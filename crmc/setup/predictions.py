@@ -101,14 +101,23 @@ def _mean_nu(config: Config, arguments: tuple, p: float) -> float | None:
     low, high = (min(1.0 / (k * p), 1.0) for k in (waves.k_max, waves.k_min))
     half = 0.5 * np.log(high / low)
     mu = low * np.exp(half * (x + 1.0))
+    dmu = half * w * mu
+    crossing = config.scattering.gap != "empty"
+    if crossing:
+        # All of the gap meets waves as strong as those at its edge.
+        mu, dmu = np.append(mu, low), np.append(dmu, low)
     k = jnp.asarray(1.0 / (p * mu))
     damping = _damping(config, k)
     if damping is None or arguments[-1] is None or half == 0.0:
         return None
     power = jax.jit(equilibrium_wave_power, static_argnames="coefficients")
-    options = {"damping_slope": damping[1], "k_max": waves.k_max, "coefficients": waves.coefficients}
+    options = {
+        "damping_slope": damping[1],
+        "k_max": None if crossing else waves.k_max,
+        "coefficients": waves.coefficients,
+    }
     e = power(k, *arguments, damping[0], **options)
-    return float(jnp.sum(scattering_frequency(p, e, waves.coefficients) * half * w * mu))
+    return float(jnp.sum(scattering_frequency(p, e, waves.coefficients) * dmu))
 
 
 def _heating_values(config: Config, arguments: tuple) -> dict[str, float]:
@@ -126,7 +135,7 @@ def _heating_values(config: Config, arguments: tuple) -> dict[str, float]:
         heat["heating_exact"] = power(*arguments)
         heat["heating_ultrarelativistic"] = heating_ultrarelativistic(pressure, *scales)
         heat["heating_bound"] = heating_bound(pressure, *scales)
-    if not (drifts or constant or config.scattering.gap == "broadened"):
+    if not (drifts or constant or config.scattering.gap != "empty"):
         heat["heating_exact_gap"] = power(*arguments, config.waves.k_max)
     values = {name: float(value) * units.power_density for name, value in heat.items()}
     if "heating_exact" in heat and (nu := (config.scattering.frequency or 0.0) * units.time) > 0:
@@ -160,14 +169,14 @@ def _drift_values(config: Config, shape: Shape) -> tuple[dict[str, float], Start
     arguments = (background, amplitude, v_alfven, length, np.inf if tau_B is None else tau_B)
     if model.scattering == "spectrum":
         heat["heating_exact"] = jax.jit(heating_combined)(*arguments)
-        if not model.broadened:
+        if not model.crossing:
             heat["heating_exact_gap"] = jax.jit(heating_combined)(*arguments, config.waves.k_max)
     values = {name: float(value) * units.power_density for name, value in heat.items()}
     carried = v_alfven * float(jax.jit(drift_of_frame)(background, amplitude)) * np.sign(length)
     diffusing = None
     if model.scattering == "forward":
         carried, diffusing = abs(carried), _constant_drift(config, start)
-    elif model.broadened and start.predicted is not None:
+    elif model.crossing and start.predicted is not None:
         diffusing = float(steady_drift(parameters, amplitude, model, tau_B, start.predicted)) - carried
     if diffusing is not None:
         values["drift_velocity"] = (carried + diffusing) * SPEED_OF_LIGHT

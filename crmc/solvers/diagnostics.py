@@ -21,17 +21,17 @@ def row_of(
 
     Means over steps are NaN where count = 0.
     count: number of steps in ``tally``
-    functional: mean of 2 Gamma_j E_j/e_j by the growth functional, (2, 2, bins) [code]; None without waves
+    functional: mean of 2 Gamma_j E_j/e_j by the growth functional, and last of the power into waves beyond k_max that
+        no bin stands for, per e of the last bin, (2, 2, bins + 1) [code]; None without waves
     """
     sums = ensemble_sums(state, parameters, model)
     row = _moments(sums, state, parameters, model) | _waves(state, tally, parameters, model, functional)
     span = jnp.where(count > 0, count * parameters.dt, jnp.nan)
     heating = jnp.sum(tally.gain) / span
-    if model.scattering == "spectrum":
-        unit = wave_energy_unit(parameters.grid, parameters.alfven_speed, state.b)
-        spectral = jnp.sum(2.0 * row["growth_rate"] * unit * state.e)
-    else:
-        spectral = jnp.asarray(jnp.nan)
+    spectral = jnp.asarray(jnp.nan)
+    if functional is not None:
+        e = jnp.append(state.e, state.e[..., -1:], axis=-1)
+        spectral = jnp.sum(_sampled(tally, parameters, functional) * e)
     store, books = energies_of(sums, state, parameters), state.books
     return row | {
         "magnetic_field": state.b,
@@ -87,13 +87,19 @@ def _waves(
         nu = jnp.where(model.scattering == "none", 0.0, parameters.scattering_frequency) * jnp.ones(3)
         return {"wave_power": empty, "growth_rate": empty, "damping_rate": empty} | _scattering(nu)
     unit = wave_energy_unit(grid, parameters.alfven_speed, state.b)
-    # The particles' loss is 2 Gamma W with the coefficient that conserves energy.
-    sampled = jnp.where(tally.samples > 0.0, 1.0, jnp.nan)
-    rate = sampled * parameters.growth_coefficient * functional / (2.0 * unit)
+    rate = _sampled(tally, parameters, functional)[..., :-1] / (2.0 * unit)
     damping = parameters.damping.rate(grid, state.e, state.stretch, model.nonlinear_landau, parameters.nu_coefficient)
     power = jnp.einsum("dhj,kj->dhk", state.e, grid.basis(centre))
     nu = jnp.stack([mean_scattering(state.e, parameters, state.stretch, p) for p in MOMENTA])
     return {"wave_power": power, "growth_rate": rate, "damping_rate": damping} | _scattering(nu)
+
+
+def _sampled(tally: Tally, parameters: Parameters, functional: jax.Array) -> jax.Array:
+    """Return 2 Gamma_j E_j/e_j with the coefficient of the growth, (2, 2, bins + 1) [code]; NaN without a sample.
+
+    functional: as in `row_of`
+    """
+    return jnp.where(tally.samples > 0.0, 1.0, jnp.nan) * parameters.growth_coefficient * functional
 
 
 def _scattering(nu: jax.Array) -> dict[str, jax.Array]:

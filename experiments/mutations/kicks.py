@@ -21,7 +21,9 @@ HALVES = "physics/test_waves.py::test_a_step_damps_by_halves_around_the_growth"
 UNDAMPED = "physics/test_waves.py::test_kicks_are_made_by_the_waves_before_their_damping"
 CROSSING = "solvers/monte_carlo/test_gap.py::test_uniform_phase_space_and_detailed_balance_across_the_gap"
 CROSSING_PATH = "solvers/monte_carlo/test_gap.py::test_paths_do_not_jump_at_90_degrees"
-CROSSING_ENERGY = "solvers/monte_carlo/test_gap.py::test_deposit_sums_to_the_energy_of_kicks_across_the_gap"
+CROSSING_ENERGY = "solvers/monte_carlo/test_gap.py::test_deposit_sums_to_the_energy_of_kicks_across_the_gap[broadened]"
+EDGE_ENERGY = "solvers/monte_carlo/test_gap.py::test_deposit_sums_to_the_energy_of_kicks_across_the_gap[edge]"
+EDGE_BOOKS = "physics/test_gradient.py::test_identity_and_books_of_drift"
 
 KICKS = (
     Mutation(
@@ -247,8 +249,8 @@ KICKS = (
         "growth-sign",
         "the waves lose what the particles lose",
         "solvers/monte_carlo/deposits.py",
-        "    return -(gamma * V * b * b)[:, None, None] * SIGNS[:, None] * deposited(grid, e, histogram)\n",
-        "    return (gamma * V * b * b)[:, None, None] * SIGNS[:, None] * deposited(grid, e, histogram)\n",
+        "    return -(gamma * V * b * b)[:, None] * SIGNS\n",
+        "    return (gamma * V * b * b)[:, None] * SIGNS\n",
         (DEPOSIT,),
     ),
     Mutation(
@@ -274,6 +276,22 @@ KICKS = (
         "jnp.where(kick.frame.sign * q < 0.0, DEPOSIT_CELLS + 1, 0)",
         "jnp.where(kick.frame.sign < 0.0, DEPOSIT_CELLS + 1, 0)",
         (CROSSING_ENERGY,),
+    ),
+    Mutation(
+        "edge-energy-lost",
+        "the energy of waves beyond k_max goes nowhere",
+        "solvers/monte_carlo/scatter.py",
+        "    state, passed = pass_on(state, beyond, parameters, model)\n",
+        "    passed = jnp.zeros(())\n",
+        (EDGE_BOOKS,),
+    ),
+    Mutation(
+        "edge-energy-to-own-helicity",
+        "waves beyond k_max of one helicity get all the energy of both",
+        "solvers/monte_carlo/tables.py",
+        "    return grid.edge * grid.x_gap * jnp.sum(histogram, axis=-1)\n",
+        "    return grid.edge * grid.x_gap * jnp.sum(histogram, axis=-1)[..., ::-1]\n",
+        (EDGE_ENERGY,),
     ),
     Mutation(
         "gap-energy-lost",

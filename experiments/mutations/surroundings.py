@@ -128,8 +128,8 @@ SURROUNDINGS = (
         "magnetic-energy-only",
         "the kinetic half of the wave energy is left out",
         "physics/spectrum.py",
-        "    return grid.knot * (alfven_speed * b) ** 2\n",
-        "    return 0.5 * grid.knot * (alfven_speed * b) ** 2\n",
+        "    return grid.width * (alfven_speed * b) ** 2\n",
+        "    return 0.5 * grid.width * (alfven_speed * b) ** 2\n",
         (ENERGY,),
     ),
     Mutation(

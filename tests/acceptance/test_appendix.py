@@ -215,7 +215,7 @@ def exchanged(name, strength, b, coefficients, seed):
     model = Model(balance_energy=False)
     everything = start_of(name, strength, b, WAVES, COUNT, seed)
     before, energy = weight_and_energy(everything, rays)
-    unit = float(wave_energy_unit(parameters.grid, parameters.alfven_speed, everything.b))
+    unit = np.asarray(wave_energy_unit(parameters.grid, parameters.alfven_speed, everything.b))
     lost, gained = np.zeros((2, 2)), np.zeros((2, 2))
     par = np.asarray(everything.markers.parallel_momentum)
     words = gauss_words()
@@ -231,7 +231,7 @@ def exchanged(name, strength, b, coefficients, seed):
             lost[i] -= np.bincount(helicity, share, minlength=2)
             change = np.asarray(end.e - start.e)
             assert np.all(np.abs(change[1 - i]) < 1e-12 * WAVES.min())
-            gained[i] += unit * change[i].sum(axis=-1)
+            gained[i] += (unit * change[i]).sum(axis=-1)
     return np.stack([lost, gained]) / words.size / float(parameters.dt)
 
 
@@ -259,7 +259,7 @@ def predicted(name, strength, b, coefficients="exact"):
             if name == "kappa":
                 # The drift is one of speed, v_D: A = f0' (1 - v_D/v_A) for any v.
                 rates = rates * (1.0 - d * strength)
-            found[i, j] = 2.0 * np.sum(rates * WAVES[i, j]) * float(wave_energy_unit(grid, jnp.asarray(V_A), b))
+            found[i, j] = 2.0 * np.sum(rates * WAVES[i, j] * np.asarray(wave_energy_unit(grid, jnp.asarray(V_A), b)))
     return found
 
 

@@ -30,12 +30,13 @@ from crmc.config.warnings import warnings
         (["run.scattering_per_step=1.5"], "accuracy"),
         (["run.coarse_grain_interval=1e12 s"], "longer than the run"),
         (["scattering.model=constant", "scattering.frequency=1e-9 1/s"], "ignores the waves"),
-        (["drift.gradient_length=1 kpc"], 'set scattering.gap = "broadened"'),
+        (["drift.gradient_length=1 kpc"], 'set scattering.gap = "edge"'),
         (
             ["drift.gradient_length=1 kpc", "scattering.model=constant", "scattering.frequency=1e-9 1/s"],
             'set scattering.frame = "forward"',
         ),
-        (["drift.gradient_length=0.1 pc", "scattering.gap=broadened"], "pile up exponentially"),
+        (["scattering.gap=broadened"], '"edge" converges'),
+        (["drift.gradient_length=0.1 pc", "scattering.gap=edge"], "pile up exponentially"),
     ],
 )
 def test_warnings(overrides: list[str], words: str) -> None:
@@ -46,7 +47,7 @@ def test_warnings(overrides: list[str], words: str) -> None:
 
 
 def test_a_plain_config_gives_no_warnings() -> None:
-    """Neither the small config with enough markers nor one with a gradient and a broadened gap surprises."""
+    """Neither the small config with enough markers nor one with a gradient and waves in the gap surprises."""
     assert warnings(config_with("run.markers=32768")) == []
-    broadened = ("drift.gradient_length=1 kpc", "scattering.gap=broadened", "waves.k_max=3")
-    assert warnings(config_with("run.markers=32768", *broadened)) == []
+    edge = ("drift.gradient_length=1 kpc", "scattering.gap=edge", "waves.k_max=3")
+    assert warnings(config_with("run.markers=32768", *edge)) == []

@@ -10,6 +10,7 @@ import pytest
 from support.oracle_fokker_planck import cgs_problem, equilibrium
 from support.scripts import load_script
 
+import crmc
 from crmc.config.config import load_config, parse_config
 from crmc.config.files import find_source, read_toml
 from crmc.physics.equilibrium import equilibrium_spectrum, growth_of_slope, steady_drift, steady_growth
@@ -48,6 +49,23 @@ def test_equilibrium_with_nonlinear_landau_damping():
     thermal = ready.units.thermal_speed(1.1e6) * 2.99792458e10
     want = equilibrium(cgs_problem(damping=0.0, thermal_speed=thermal)[0])
     np.testing.assert_allclose(np.asarray(ready.state.e)[0, 0], want, rtol=2e-3)
+
+
+@pytest.mark.parametrize("experiment", ["drift", "drift_reduced"])
+def test_drift_converges_with_the_number_of_bins_to_the_smooth_spectrum(experiment):
+    """kappa and v_D with 13, 26 and 52 bins: within 1 % of each other, kappa within 1 % of the closure's.
+
+    The closure solves the balance at every k, e(k > k_max) = e(k_max), without bins.  With the energy of the gap in the
+    last bin kappa is 21, 18 and 17 % lower.
+    """
+    found = []
+    for bins in (13, 26, 52):
+        theory = crmc.predict(load_config(experiment, [f"waves.bins={bins}"]))
+        found.append([theory[name]["value"] for name in ("diffusivity", "drift_velocity")])
+    found = np.array(found)
+    assert np.all(np.ptp(found, axis=0) < 0.01 * found.mean(axis=0))
+    smooth = float(crmc.closure(load_config(experiment)).kappa_number)
+    np.testing.assert_allclose(found[:, 0], smooth, rtol=0.01)
 
 
 @pytest.fixture(scope="module")

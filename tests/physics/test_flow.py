@@ -203,7 +203,7 @@ def in_other_units(setup):
         grid.bins,
         grid.row_momentum[0] / LENGTH,
         grid.row_momentum[-1] / LENGTH,
-        broadened=setup.model.broadened,
+        gap=setup.config.scattering.gap,
     )
     rays = dataclasses.replace(
         rays,

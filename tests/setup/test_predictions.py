@@ -10,6 +10,8 @@ from support.theory_cases import A
 
 from crmc import theory
 from crmc.config.config import parse_config
+from crmc.physics.waves import mean_scattering
+from crmc.setup.arrays import shape_of, start_of
 from crmc.setup.predictions import predict
 from crmc.units import PARSEC, SPEED_OF_LIGHT
 
@@ -86,3 +88,19 @@ def test_predictions_leave_the_precision_switch_alone():
         assert jnp.zeros(()).dtype == jnp.float32
     again = predict(config(damping={"linear": "1e-11 1/s"}))
     assert values == again
+
+
+def test_scattering_where_waves_fill_the_gap():
+    """nu by the equilibrium in 40 bins of an edge (`physics.waves.mean_scattering`) to 1e-4; more than in an empty gap.
+
+    The prediction knows neither splines nor bins.
+    """
+    filled = config(damping={"linear": "1e-11 1/s"}, scattering={"gap": "edge"}, waves={"bins": 40})
+    start, unit = start_of(filled, shape_of(filled)), filled.code_units.gyrofrequency
+    values, empty = predict(filled), predict(config(damping={"linear": "1e-11 1/s"}))
+    for p in (1.0, 3.0, 10.0):
+        found = values[name := f"scattering_frequency_p{p:g}"]["value"]
+        assert found == pytest.approx(
+            unit * float(mean_scattering(start.predicted, start.parameters, jnp.ones(()), p)), rel=1e-4
+        )
+        assert found > empty[name]["value"]

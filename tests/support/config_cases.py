@@ -131,7 +131,7 @@ BAD_BETWEEN: list[Case] = [
     (["expansion.mode=injection", "expansion.timescale="], "injection.pressure_rate", "greater than 0"),
     (["cosmic_rays.drift_velocity=1e5"], "cosmic_rays.drift_velocity", "v_A"),
     (["cosmic_rays.start=equilibrium"], "cosmic_rays.start", "waves.start"),
-    (["cosmic_rays.start=equilibrium", "waves.start=equilibrium"], "cosmic_rays.start", "broadened"),
+    (["cosmic_rays.start=equilibrium", "waves.start=equilibrium"], "cosmic_rays.start", "edge"),
     (
         ["cosmic_rays.start=equilibrium", "waves.start=equilibrium", "cosmic_rays.anisotropy=0.01"],
         "cosmic_rays.anisotropy",

@@ -39,6 +39,7 @@ class Faces:
     conductance: kappa/nu x weight y^3 d ln y dmu of the face, (2, n_p, n_mu - 1) [(m_p c)^3]
     frequency_per_e: nu/e of a spectrum, nu_coefficient Omega0 b/gamma, (n_p, 1) [Omega0]
     resonance: p_par'/(b l_par), whose sign is the helicity and whose modulus is 1/k, (2, n_p, n_mu - 1) [m_p c]
+    beyond: part of the power at a face that goes to waves beyond k_max that no bin stands for, (2, n_p, n_mu - 1)
     slope: dF0/d ln y, (n_p, 1) [code]
     momentum: V p, (2, n_p, 1) [code]
     derivative: matrix of d/d ln p along the faces, (n_p, n_p)
@@ -49,6 +50,7 @@ class Faces:
     conductance: jax.Array
     frequency_per_e: jax.Array
     resonance: jax.Array
+    beyond: jax.Array
     slope: jax.Array
     momentum: jax.Array
     derivative: jax.Array
@@ -68,12 +70,19 @@ def faces(mesh: Mesh, parameters: Parameters, amplitude: jax.Array) -> Faces:
     a = V * gamma / p
     boost2 = 1.0 / (1.0 - V**2)
     measure = (mesh.weight[:, None] * mesh.distance) * (1.0 - mesh.inner**2)
+
+    def resonance(mu: jax.Array) -> jax.Array:
+        return jnp.sqrt(boost2) * (p * mu - V * gamma) / unit
+
+    between = resonance(mesh.mu)
     return Faces(
         a=a,
         across=1.0 - a * (mesh.inner + mesh.tilt),
         conductance=0.5 * boost2 * measure,
         frequency_per_e=parameters.nu_coefficient * b / gamma,
-        resonance=jnp.sqrt(boost2) * (p * mesh.inner - V * gamma) / unit,
+        resonance=resonance(mesh.inner),
+        # A face stands for all between the middles of the two cells.
+        beyond=parameters.grid.beyond(between[..., :-1], between[..., 1:]),
         slope=parameters.background.slope(amplitude, mesh.y)[:, None],
         momentum=V * p,
         derivative=log_derivative(mesh),

@@ -46,7 +46,10 @@ def _cubic(position: np.ndarray, segments: list[tuple[int, int]]) -> tuple[np.nd
 
 
 def mesh_functional(state: State, parameters: Parameters) -> jax.Array:
-    """Return 2 Gamma_j E_j/e_j of f = F0 + df, (2, 2, bins) [code]."""
+    """Return 2 Gamma_j E_j/e_j of f = F0 + df, (2, 2, bins + 1) [code].
+
+    The last entry is the power into waves beyond k_max that no bin stands for, per e of the last bin.
+    """
     n_p, n_mu = state.markers.rise.shape
     grid, background, at, half = parameters.grid, parameters.background, state.stretch, n_mu // 2
     nodes, weights = np.polynomial.legendre.leggauss(_POINTS)
@@ -67,6 +70,9 @@ def mesh_functional(state: State, parameters: Parameters) -> jax.Array:
     where = (log_p, jnp.asarray(place - half))
     mu, tilt = jax.jvp(position, where, (jnp.ones_like(where[0]), jnp.zeros_like(where[1])))
     _, spread = jax.jvp(position, where, (jnp.zeros_like(where[0]), jnp.ones_like(where[1])))
+    # Each point stands for half of a cell.
+    ends = position(log_p, jnp.arange(2 * n_mu + 1) / 2.0 - half)
+    halves = ends[:, :-1], ends[:, 1:]
     # y^a df is what varies slowly.
     index = background.index[0]
     markers = state.markers
@@ -82,7 +88,8 @@ def mesh_functional(state: State, parameters: Parameters) -> jax.Array:
         a, boost2 = V * gamma / p, 1.0 / (1.0 - V**2)
         kappa = 0.5 * parameters.nu_coefficient * at.b / gamma * boost2 * (1.0 - mu**2)
         power = at.density * V * p * measure * kappa * (a * (along + slope) + (1.0 - a * (mu + tilt)) * in_place)
-        x = jnp.sqrt(boost2) * (p * mu - V * gamma) / at.resonance
-        basis = splines(grid, x)
+        x, low, high = (jnp.sqrt(boost2) * (p * cosine - V * gamma) / at.resonance for cosine in (mu, *halves))
+        basis, beyond = splines(grid, x), grid.beyond(low, high)[..., None]
+        basis = jnp.concatenate([(1.0 - beyond) * basis, beyond], axis=-1)
         rates.append([jnp.einsum("pm,pmj->j", jnp.where(h * x > 0.0, power, 0.0), basis) for h in SIGNS])
     return jnp.stack([jnp.stack(rate) for rate in rates])

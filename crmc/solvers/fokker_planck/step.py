@@ -25,7 +25,7 @@ from crmc.physics.moments import moment_functions, total
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.spectrum import wave_energy_unit
 from crmc.physics.state import State
-from crmc.physics.waves import damp
+from crmc.physics.waves import damp, pass_on
 from crmc.solvers.fokker_planck import diffusion
 from crmc.solvers.fokker_planck.functional import mesh_functional
 from crmc.solvers.fokker_planck.mesh import Mesh, cells, free_stream, mesh_of
@@ -38,9 +38,9 @@ _EXACT = (-1.2, 1.0)
 
 
 def init(parameters: Parameters) -> Tally:
-    """Return the tally of no steps, whose ``functional`` has the shape of `mesh_functional`, (2, 2, bins)."""
-    zeros = jnp.zeros((2, 2, parameters.grid.bins))
-    return empty_tally(zeros, zeros)
+    """Return the tally of no steps, whose ``functional`` has the shape of `mesh_functional`, (2, 2, bins + 1)."""
+    bins = parameters.grid.bins
+    return empty_tally(jnp.zeros((2, 2, bins)), jnp.zeros((2, 2, bins + 1)))
 
 
 def step(state: State, parameters: Parameters, model: Model) -> tuple[State, Tally]:
@@ -66,7 +66,7 @@ def step(state: State, parameters: Parameters, model: Model) -> tuple[State, Tal
     state = tube.apply_sources(state, parameters, model, half)
     if model.scattering == "spectrum" and model.functional:
         tally = _with_functional(state, tally, parameters)
-    return dataclasses.replace(state, step=state.step + 1), tally._replace(damped=damped + damped_too)
+    return dataclasses.replace(state, step=state.step + 1), tally._replace(damped=tally.damped + damped + damped_too)
 
 
 def _with_functional(state: State, tally: Tally, parameters: Parameters) -> Tally:
@@ -162,7 +162,7 @@ class _Stage(NamedTuple):
     """Rates at one stage of the exchange.
 
     change: rate of change of V df, drive included, (n_p, n_mu) [code]
-    gain: power given to each bin, (2, 2, bins) [code]
+    gain: power given to each bin, and to waves beyond k_max that no bin stands for, (2, 2, bins + 1) [code]
     absolute: sum of |power| over the faces [code]
     """
 
@@ -198,10 +198,10 @@ def exchange(state: State, parameters: Parameters, model: Model, log_ratio: jax.
         flux = coefficient * (diffusion.along_waves(mesh, at, df) + at.drive)
         power = state.density * at.momentum * flux
         change = diffusion.divergence(mesh, at, flux) + source
-        return _Stage(change, _per_bin(basis, power, e), jnp.sum(jnp.abs(power)))
+        return _Stage(change, _per_bin(basis, at.beyond, power, e), jnp.sum(jnp.abs(power)))
 
     one = stage(start, e)
-    later = jnp.maximum(e * _later(dt * to_e * one.gain / e), parameters.seed)
+    later = jnp.maximum(e * _later(dt * to_e * one.gain[..., :-1] / e), parameters.seed)
     two = stage(start + (1.0 - a) * dt * one.change, later)
     change, gain, absolute = (dt * ((1.0 - a) * x + a * y) for x, y in zip(one, two, strict=True))
     after = _holding(state, start + change)
@@ -215,7 +215,8 @@ def exchange(state: State, parameters: Parameters, model: Model, log_ratio: jax.
     if basis is None:
         books = dataclasses.replace(state.books, radiated=state.books.radiated + jnp.sum(gain) / state.density)
         return dataclasses.replace(after, books=books), tally
-    return _grown(after, to_e * gain, parameters, unit), tally
+    after, passed = pass_on(after, gain[..., -1], parameters, model)
+    return _grown(after, to_e * gain[..., :-1], parameters, unit), tally._replace(damped=passed)
 
 
 def _later(growth: jax.Array) -> jax.Array:
@@ -232,20 +233,25 @@ def _later(growth: jax.Array) -> jax.Array:
     return 1.0 + (0.5 * growth + beyond) / _STAGE
 
 
-def _per_bin(basis: jax.Array | None, power: jax.Array, e: jax.Array) -> jax.Array:
-    """Return the power given to each bin, (2, 2, bins) [code], face by face in proportion to e_j S_j.
+def _per_bin(basis: jax.Array | None, beyond: jax.Array, power: jax.Array, e: jax.Array) -> jax.Array:
+    """Return the power given to each bin, face by face in proportion to e_j S_j, and to waves beyond k_max.
+
+    The latter come last, (2, 2, bins + 1) [code].
 
     basis: from `diffusion.spline_weights`; None for a constant nu, which knows no bins: all goes to the first bin of
         each direction's first branch
+    beyond: part of the power at each face that waves beyond k_max take, (2, n_p, n_mu - 1)
     power: power given to the waves at each face, (2, n_p, n_mu - 1) [code]
     e: wave power of each branch and bin, (2, 2, bins)
     """
     if basis is None:
-        return jnp.zeros_like(e).at[:, 0, 0].set(jnp.sum(power, axis=(1, 2)))
-    flat = power.reshape(2, -1)
+        return jnp.zeros((2, 2, e.shape[-1] + 1)).at[:, 0, 0].set(jnp.sum(power, axis=(1, 2)))
+    flat, past = ((x * power).reshape(2, -1) for x in (1.0 - beyond, beyond))
     total_e = jnp.einsum("dhfj,dhj->df", basis, e)
     share = jnp.where(total_e > 0.0, flat / jnp.where(total_e > 0.0, total_e, 1.0), 0.0)
-    return e * jnp.einsum("df,dhfj->dhj", share, basis)
+    # Below k_max the splines sum to one.
+    last = jnp.einsum("df,dhf->dh", past, jnp.sum(basis, axis=-1))
+    return jnp.append(e * jnp.einsum("df,dhfj->dhj", share, basis), last[..., None], axis=-1)
 
 
 def _peak(parameters: Parameters, model: Model, state: State) -> jax.Array:
@@ -264,6 +270,6 @@ def _grown(state: State, change: jax.Array, parameters: Parameters, unit: jax.Ar
     """
     raw = state.e + change
     e = jnp.maximum(raw, parameters.seed)
-    seeded = unit * jnp.sum(e - raw) / state.density
+    seeded = jnp.sum(unit * (e - raw)) / state.density
     books = dataclasses.replace(state.books, injected=state.books.injected + seeded)
     return dataclasses.replace(state, e=e, books=books)

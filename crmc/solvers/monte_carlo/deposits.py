@@ -23,7 +23,7 @@ from crmc.physics.exact import in_two_parts, rounded
 from crmc.physics.flow import Stretch
 from crmc.physics.spectrum import CELLS_PER_OCTAVE, DEPOSIT_CELLS, DEPOSIT_OCTAVES, SIGNS, SpectrumGrid
 from crmc.solvers.monte_carlo.kernel import Kick
-from crmc.solvers.monte_carlo.tables import deposited
+from crmc.solvers.monte_carlo.tables import deposited, deposited_beyond
 from crmc.theory.distribution import Background
 
 
@@ -127,5 +127,18 @@ def kick_gain(grid: SpectrumGrid, e: jax.Array, V: jax.Array, histogram: jax.Arr
     histogram: from `add_deposits` for each direction, (2, 2, DEPOSIT_CELLS + 1) [code]
     b: B/B0, (); its square is density times unit
     """
+    return _lost(V, b)[..., None] * deposited(grid, e, histogram)
+
+
+def gain_beyond(grid: SpectrumGrid, V: jax.Array, histogram: jax.Array, b: jax.Array) -> jax.Array:
+    """Return the energy density given to each branch's waves beyond k_max that no bin stands for, (2, 2) [code].
+
+    V, histogram: as for `kick_gain`
+    """
+    return _lost(V, b) * deposited_beyond(grid, histogram)
+
+
+def _lost(V: jax.Array, b: jax.Array) -> jax.Array:
+    """Return the energy density that particles of each helicity lose per deposit, (2, 2) [code]."""
     gamma = 1.0 / jnp.sqrt(1.0 - V**2)
-    return -(gamma * V * b * b)[:, None, None] * SIGNS[:, None] * deposited(grid, e, histogram)
+    return -(gamma * V * b * b)[:, None] * SIGNS

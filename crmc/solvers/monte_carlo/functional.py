@@ -218,7 +218,9 @@ def functional_growth(
     at: Stretch,
     nu_coefficient: jax.Array,
 ) -> jax.Array:
-    """Return the power that f gives to each bin of one direction, divided by e_j, (2, bins) [code].
+    """Return the power that f gives to each bin of one direction, divided by e_j, (2, bins + 1) [code].
+
+    The last entry is the power into waves beyond k_max that no bin stands for, divided by e of the last bin.
 
     f/F0(p') - 1 of a cell is the ratio of its two sums, so that neither the number of markers that happen to be in it
     nor their place in the row matters.  Its differences are of fourth order, with f continuous where particles cross 90
@@ -240,12 +242,17 @@ def functional_growth(
     rule = np.ones(HISTOGRAM_CELLS)
     rule[-2:] += -1.0 / 24.0, 1.0 / 6.0
     flux = measure * _diffusion(P, x, at, nu_coefficient) * rule
+    # A face stands for all between the middles of the two cells.
+    beyond = grid.beyond(_places(grid, P, cell - 0.5), _places(grid, P, cell + 0.5))[..., None]
+    basis = jnp.concatenate([(1.0 - beyond) * grid.resonant(x), beyond], axis=-1)
     gamma = 1.0 / jnp.sqrt(1.0 - V**2)
-    return gamma * V * SIGNS[:, None] * jnp.einsum("hrc,rmc,rmcj->hj", difference, flux, grid.resonant(x))
+    return gamma * V * SIGNS[:, None] * jnp.einsum("hrc,rmc,rmcj->hj", difference, flux, basis)
 
 
 def functional_rates(state: State, histogram: jax.Array, parameters: Parameters) -> jax.Array:
-    """Return 2 Gamma_j E_j/e_j by the functional at the F0 and field of ``state``, (2, 2, bins) [code].
+    """Return 2 Gamma_j E_j/e_j by the functional at the F0 and field of ``state``, (2, 2, bins + 1) [code].
+
+    The last entry is that of `functional_growth`.
 
     histogram: sum of any number of results of `samples.functional_sample`
     """

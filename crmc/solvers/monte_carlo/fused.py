@@ -101,7 +101,7 @@ class _Tables:
 
 def applies(model: Model) -> bool:
     """Return whether the kernel makes the kicks of a model: chosen by its layout, without scattering in the gap."""
-    return model.layout.kernel == "fused" and not model.broadened
+    return model.layout.kernel == "fused" and not model.crossing
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1))

@@ -305,7 +305,7 @@ def spectrum_kick(
     nu_dt: nu_coefficient Omega0 dt
     bits: random words, (N,) uint32
     direction: its number among those of the table, ()
-    across: whether markers are scattered in the gap, too, and may cross it; ``grid`` must have been made ``broadened``
+    across: whether markers are scattered in the gap, too, and may cross it; ``grid`` must have been made so
     """
     dtype = frame.q.dtype
     if across:

@@ -176,7 +176,7 @@ class _ShortSteps(NamedTuple):
             self.nu_dt[stage],
             bits,
             direction=2 * stage + d,
-            across=self.model.broadened,
+            across=self.model.crossing,
         )
         return kick, kernel.after_kick(state, kick)
 

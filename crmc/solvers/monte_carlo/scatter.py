@@ -16,9 +16,16 @@ from crmc.physics.markers import Markers
 from crmc.physics.moments import Sizes, expected_sizes, moment_functions
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
-from crmc.physics.waves import damp, grow, wave_velocities
+from crmc.physics.waves import damp, grow, pass_on, wave_velocities
 from crmc.solvers.monte_carlo import fused, kernel
-from crmc.solvers.monte_carlo.deposits import add_deposits, deposits, empty_histogram, kick_gain, node_sizes
+from crmc.solvers.monte_carlo.deposits import (
+    add_deposits,
+    deposits,
+    empty_histogram,
+    gain_beyond,
+    kick_gain,
+    node_sizes,
+)
 from crmc.solvers.monte_carlo.images import share_of_kicks
 from crmc.solvers.monte_carlo.tables import Metric, compressed, metric_of
 from crmc.solvers.tally import Tally, empty_tally
@@ -84,8 +91,14 @@ def _scatter_spectrum(
     kicking, V = state.e, wave_velocities(state, parameters)
     own, mirrored = (kicking * kick_gain(parameters.grid, kicking, V, x, state.b) for x in histograms)
     offered = 0.5 * ((1.0 + kept) * own + (1.0 - kept) * mirrored)
+    own, mirrored = (gain_beyond(parameters.grid, V, x, state.b) for x in histograms)
+    # The waves at k_max tell how long those beyond it remember.
+    last = kept[..., -1]
+    beyond = 0.5 * ((1.0 + last) * own + (1.0 - last) * mirrored)
     state, damped = damp(state, parameters, model, 0.5 * parameters.dt)
     state, gain = grow(state, offered, parameters, model)
+    state, passed = pass_on(state, beyond, parameters, model)
+    damped, gain = damped + passed, gain + beyond
     imbalance = -state.density * sums.exchanged - jnp.sum(gain)
     tally = _tally(state, kicking, sums)._replace(
         gain=gain, damped=damped, peak=nu_dt * jnp.max(metric.reference), imbalance=imbalance
@@ -134,7 +147,7 @@ def _kick_block(model: Model, state: State, shared: tuple, words: jax.Array, his
         direction, image = order[i // 2], 1 - i % 2
         frame, bits = kernel.frame_of_waves(state, V, direction), _half(words, direction)
         bits = jnp.where(image == 1, ~bits, bits)
-        kick = kernel.spectrum_kick(grid, lookup, frame, unit, nu_dt, bits, direction=direction, across=model.broadened)
+        kick = kernel.spectrum_kick(grid, lookup, frame, unit, nu_dt, bits, direction=direction, across=model.crossing)
         moved = kernel.after_kick(state, kick)
         after = weighing.estimated(moved.markers, model.estimator)
         found = held(deposits(grid, kick, 0.5 * (weight + after), unit), state.step >= 0)

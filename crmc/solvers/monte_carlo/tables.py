@@ -151,8 +151,9 @@ def compressed(grid: SpectrumGrid, metric: Metric, nu_dt: jax.Array) -> Scatteri
 def deposited(grid: SpectrumGrid, e: jax.Array, histogram: jax.Array) -> jax.Array:
     """Return sum_n H_n Psi_j(x_n), the deposits given to each bin per unit e_j, (..., bins).
 
-    Psi_j(x) = int S_j/e dx from x_low to x, so that sum_j e_j Psi_j = x - x_low exactly.  The sum is by parts, from
-    the top: Psi itself is not needed.
+    Psi_j(x) = int S_j/e dx from x_low to x, so that sum_j e_j Psi_j = x - x_low exactly.  With an edge the gap
+    belongs to no bin (`deposited_beyond`) and the integral starts at x_gap.  The sum is by parts, from the top: Psi
+    itself is not needed.
     e: wave power of each bin, (..., bins)
     histogram: H, deposits at the nodes x_n, (..., DEPOSIT_CELLS + 1)
     """
@@ -162,8 +163,16 @@ def deposited(grid: SpectrumGrid, e: jax.Array, histogram: jax.Array) -> jax.Arr
     per_power = above * jnp.diff(grid.x_deposit) / jnp.where(total > 0.0, total, 1.0)
     found = jnp.tensordot(per_power, grid.basis_deposit.T, 1)
     below, everything = e @ grid.basis_low, above[..., 0] + histogram[..., 0]
-    per_power = everything * (grid.x_gap - grid.x_low) / jnp.where(below > 0.0, below, 1.0)
+    per_power = (1.0 - grid.edge) * everything * (grid.x_gap - grid.x_low) / jnp.where(below > 0.0, below, 1.0)
     return found + per_power[..., None] * grid.basis_low
+
+
+def deposited_beyond(grid: SpectrumGrid, histogram: jax.Array) -> jax.Array:
+    """Return sum_n H_n min(x_n, x_gap), the deposits given to waves beyond k_max that no bin stands for, (...).
+
+    histogram: as for `deposited`
+    """
+    return grid.edge * grid.x_gap * jnp.sum(histogram, axis=-1)
 
 
 def metric_of(state: State, parameters: Parameters) -> Metric:

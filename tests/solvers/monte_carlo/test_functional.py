@@ -31,7 +31,7 @@ def measured(grid, rays, amplitude, markers, V, nu_coefficient, boost):
     weights = wave_frame_weight(rays, amplitude, frame, markers, b)
     histogram = jnp.sum(resonant_histogram(grid, rays, frame, *weights, Stretch(b)), axis=0)
     gain = functional_growth(grid, rays, amplitude, histogram, V, Stretch(b), nu_coefficient)
-    return gain / (2.0 * wave_energy_unit(grid, jnp.abs(V), b))
+    return gain[:, :-1] / (2.0 * wave_energy_unit(grid, jnp.abs(V), b))
 
 
 def functional_rates(name, seed, nu_coefficient=math.pi, boost=1.0):

@@ -148,4 +148,4 @@ def test_where_it_applies() -> None:
     model = ready("float32").model
     with_kernel = dataclasses.replace(model, layout=FUSED)
     assert fused.applies(with_kernel) and not fused.applies(model)
-    assert not fused.applies(dataclasses.replace(with_kernel, broadened=True))
+    assert not fused.applies(dataclasses.replace(with_kernel, crossing=True))

@@ -1,4 +1,4 @@
-"""Kicks across the 90-degree gap by a broadened resonance: measure, balance, diffusion, and where the energy goes."""
+"""Kicks across the 90-degree gap by waves beyond k_max: measure, balance, diffusion, and where the energy goes."""
 
 import dataclasses
 
@@ -17,7 +17,7 @@ from crmc.physics.initial import Harmonics
 from crmc.physics.markers import initial_markers, markers_at
 from crmc.physics.spectrum import DEPOSIT_CELLS, SIGNS, make_grid, wave_energy_unit
 from crmc.solvers.monte_carlo import kernel
-from crmc.solvers.monte_carlo.deposits import add_deposits, deposits, empty_histogram, kick_gain
+from crmc.solvers.monte_carlo.deposits import add_deposits, deposits, empty_histogram, gain_beyond, kick_gain
 from crmc.solvers.monte_carlo.functional import functional_growth, resonant_histogram, wave_frame_weight
 from crmc.solvers.monte_carlo.kernel import energy_change, make_lookup, spectrum_kick, wave_frame
 from crmc.solvers.monte_carlo.tables import deposited
@@ -28,8 +28,8 @@ FALSE_ALARM = 1e-6
 ONE = jnp.asarray(1.0)
 
 
-def grid_of():
-    return make_grid(K_MIN, K_MAX, BINS, 0.3, 100.0, broadened=True)
+def grid_of(gap="broadened"):
+    return make_grid(K_MIN, K_MAX, BINS, 0.3, 100.0, gap=gap)
 
 
 def uneven_e():
@@ -148,12 +148,17 @@ def test_particles_in_the_gap_meet_the_shortest_waves():
     np.testing.assert_allclose(total[:, inside], np.broadcast_to(nodes[inside], (2, inside.sum())), rtol=1e-12)
 
 
-def test_deposit_sums_to_the_energy_of_kicks_across_the_gap():
-    """sum over bins and helicities of e_j gain_j = -b sum wbar d eps to 1e-12, for large kicks, many of them across."""
+@pytest.mark.parametrize("gap", ["broadened", "edge"])
+def test_deposit_sums_to_the_energy_of_kicks_across_the_gap(gap):
+    """sum over bins and helicities of e_j gain_j = -b sum wbar d eps to 1e-12, for large kicks, many of them across.
+
+    With an edge what a kick changes of p_par' within the gap belongs to the waves beyond k_max of that helicity, and
+    only the rest to bins; without, nothing does.
+    """
     rays, amplitude, deviation = case("anisotropic")
     b, V, nu_dt = jnp.asarray(0.8), jnp.asarray(-0.01), jnp.asarray(3000.0)
     m = initial_markers(8192, rays, amplitude, dtype=np.float64, **deviation)
-    grid, e = grid_of(), jnp.asarray(uneven_e())
+    grid, e = grid_of(gap), jnp.asarray(uneven_e())
     table = scattering_table(grid, e, V, b, nu_dt, jnp.asarray(1e-12))
     frame = wave_frame(m.momentum_squared(b), m.parallel_momentum * jnp.cbrt(b), V)
     bits = jnp.asarray(np.random.default_rng(2).integers(0, 2**32, 8192, dtype=np.uint32))
@@ -161,11 +166,17 @@ def test_deposit_sums_to_the_energy_of_kicks_across_the_gap():
     assert 0.02 < float((kick.q < 0.0).mean()) < 0.5
     weight = jnp.asarray(np.random.default_rng(3).normal(size=8192))
     histogram = add_deposits(empty_histogram(), deposits(grid, kick, weight, b), jnp.zeros(empty_histogram().size))
-    given = jnp.sum(e * kick_gain(grid, e[None], V[None], histogram[None], b)[0])
+    beyond = gain_beyond(grid, V[None], histogram[None], b)[0]
+    given = jnp.sum(e * kick_gain(grid, e[None], V[None], histogram[None], b)[0]) + jnp.sum(beyond)
     moved = float(b * jnp.sum(jnp.abs(weight * energy_change(kick))))
     want = -float(b * jnp.sum(weight * energy_change(kick)))
     assert float(given) == pytest.approx(want, abs=1e-12 * moved)
     assert abs(want) > 1e-3 * moved
+    lost = -b * weight * frame.V * frame.gamma
+    for i, s in enumerate(SIGNS if gap == "edge" else ()):
+        before, after = (jnp.clip(s * frame.sign * q, 0.0, b / K_MAX) for q in (frame.q, kick.q))
+        assert float(beyond[i]) == pytest.approx(s * float(jnp.sum(lost * (after - before))), abs=1e-12 * moved)
+    assert (jnp.abs(beyond).max() > 1e-3 * abs(want)) == (gap == "edge")
 
 
 #: df/dmu in units of F0 for mu > 0 and mu < 0, as where waves scatter either side unequally; markers at random places.
@@ -177,7 +188,7 @@ def streaming_rays():
     """(parameters, amplitude): the range of the experiment drift, k up to 20 and p from 0.5."""
     rays = Background(jnp.array([4.7]), jnp.array([1.0]), jnp.asarray(0.5), jnp.asarray(20.0))
     amplitude = DENSITY / rays.moments(jnp.ones(1), jnp.ones(())).number
-    grid = make_grid(0.05, 20.0, 12, 0.5 / 1.05, 21.0, broadened=True)
+    grid = make_grid(0.05, 20.0, 12, 0.5 / 1.05, 21.0, gap="broadened")
     return dataclasses.replace(parameters_of(rays), grid=grid), jnp.array([amplitude])
 
 
@@ -197,7 +208,7 @@ def functional_in_gap(parameters, amplitude, sample):
         rates.append(
             functional_growth(parameters.grid, rays, amplitude, histogram, V, Stretch(b), parameters.nu_coefficient)
         )
-    return jnp.stack(rates) / (2.0 * wave_energy_unit(parameters.grid, parameters.alfven_speed, b))
+    return jnp.stack(rates)[..., :-1] / (2.0 * wave_energy_unit(parameters.grid, parameters.alfven_speed, b))
 
 
 def test_growth_functional_down_to_90_degrees():
