@@ -1,6 +1,7 @@
 """Every test runs on the CPU and in 64-bit JAX, as crmc does; float32 is asked for by dtype."""
 
 import os
+import signal
 import tempfile
 from pathlib import Path
 
@@ -19,6 +20,9 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = COMPILED.name
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # A shell makes its background jobs ignore it; tests send it to runs, which would ignore it, too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # Eight devices for the tests of layouts; everything else asks for one.
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "8")
 

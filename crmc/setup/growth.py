@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -11,7 +12,8 @@ import numpy as np
 from crmc.config.config import Config
 from crmc.physics.equilibrium import harmonic_growth_at, steady_growth_at
 from crmc.physics.initial import Harmonics
-from crmc.setup.arrays import Start, shape_of, start_of
+from crmc.physics.parameters import Model, Parameters
+from crmc.setup.arrays import shape_of, start_of
 
 #: Wavenumbers of a table, and those among which the fastest growth is looked for.
 _SHOWN, _LOOKED = 9, 512
@@ -45,18 +47,25 @@ def growth_of(config: Config, k: np.ndarray) -> Growth:
     with jax.enable_x64(True):
         shape = shape_of(config)
         start = start_of(config, shape)
-        x = 1.0 / jnp.asarray(k, jnp.float64)
-        rate = _rate(start, shape.model, x)
-        damping = start.parameters.damping.linear_rate(1.0 / x)
+        given = start.departure if isinstance(start.departure, Harmonics) else (start.tau_B, start.e)
+        found = _rates(start.parameters, start.amplitude, given, shape.model, jnp.asarray(k, jnp.float64))
         unit = config.code_units.gyrofrequency
-        return Growth(np.asarray(k), np.asarray(rate) * unit, np.broadcast_to(damping * unit, np.shape(k)))
+        return Growth(np.asarray(k), *(np.asarray(rate) * unit for rate in found))
 
 
-def _rate(start: Start, model: Any, x: jax.Array) -> jax.Array:
-    """Return the growth rate of each branch at k = 1/x, (2, 2, K) [code]."""
-    if isinstance(start.departure, Harmonics):
-        return harmonic_growth_at(start.parameters, start.amplitude, start.departure, x)
-    return steady_growth_at(start.parameters, start.amplitude, model, start.tau_B, start.e, x)
+@partial(jax.jit, static_argnames="model")
+def _rates(
+    parameters: Parameters, amplitude: jax.Array, given: Harmonics | tuple, model: Model, k: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Return the growth rate of each branch, (2, 2, K), and the linear damping rate, (K,) [code].
+
+    given: what f departs from F0 by, or tau_B and the waves that keep it steady; k: wavenumber, (K,) [code].
+    """
+    if isinstance(given, Harmonics):
+        rate = harmonic_growth_at(parameters, amplitude, given, 1.0 / k)
+    else:
+        rate = steady_growth_at(parameters, amplitude, model, *given, 1.0 / k)
+    return rate, jnp.broadcast_to(parameters.damping.linear_rate(k), k.shape)
 
 
 def growth_table(config: Config) -> dict[str, dict[str, Any]]:
@@ -68,8 +77,8 @@ def growth_table(config: Config) -> dict[str, dict[str, Any]]:
     if config.scattering.model != "spectrum":
         return {}
     waves = config.waves
-    shown = growth_of(config, np.geomspace(waves.k_min, waves.k_max, _SHOWN))
-    looked = growth_of(config, np.geomspace(waves.k_min, waves.k_max, _LOOKED))
+    both = growth_of(config, np.concatenate([np.geomspace(waves.k_min, waves.k_max, n) for n in (_SHOWN, _LOOKED)]))
+    shown, looked = (Growth(*(x[..., part] for x in both)) for part in (slice(_SHOWN), slice(_SHOWN, None)))
     d, h, place = looked.fastest
     most = float(looked.rate[d, h, place] - looked.damping[place])
     branch = f"direction {(1, -1)[d]:+d}, helicity {(1, -1)[h]:+d}" if most > 0.0 else "no wave grows"

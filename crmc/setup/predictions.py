@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from crmc.physics.damping import DampingRates, NonlinearLandau
 from crmc.physics.equilibrium import steady_drift
 from crmc.physics.flow import Stretch
 from crmc.physics.waves import MOMENTA, mean_scattering
@@ -22,7 +25,6 @@ from crmc.theory import (
     heating_drift,
     heating_ultrarelativistic,
     landau_slope,
-    mean_free_path,
     scattering_eq57,
     scattering_frequency,
     sign_change,
@@ -73,51 +75,52 @@ def _steady_arguments(config: Config) -> tuple[Any, ...]:
     return background, amplitude, units.alfven_speed, None if tau_B is None else abs(tau_B)
 
 
-def _damping(config: Config, k: jax.Array) -> tuple[jax.Array, jax.Array | float] | None:
-    """Return rate and slope of Gamma_d = rate + slope e [code]; None without damping, or where it is not local in k.
+def _mean_nu(config: Config, arguments: tuple) -> np.ndarray:
+    """Return the steady scattering frequency int_0^1 nu dmu at each of `MOMENTA` [code]; 0 where it is not known.
 
-    k: wavenumber, (K,) [Omega0/c]; rate and slope: (K,) or ().
+    arguments: those of `_steady_arguments`.
     """
-    if not config.damping.active or config.damping.nonlinear_landau == "cumulative":
-        return None
-    damping = damping_of(config)
-    rate = damping.linear_rate(k)
-    if config.damping.nonlinear_landau == "none":
-        return rate, 0.0
-    form, coefficients = config.damping.nonlinear_landau, config.waves.coefficients
-    return rate, landau_slope(k, damping.thermal_speed, form, coefficients=coefficients)
-
-
-def _mean_nu(config: Config, arguments: tuple, p: float) -> float | None:
-    """Return the steady scattering frequency int_0^1 nu dmu at one momentum [code]; None where it is not known.
-
-    arguments: those of `_steady_arguments`; p: momentum [m_p c].
-    """
-    units = config.code_units
-    waves = config.waves
+    units, waves = config.code_units, config.waves
     if config.scattering.model == "constant":
-        return (config.scattering.frequency or 0.0) * units.time or None
+        return np.full(MOMENTA.shape, (config.scattering.frequency or 0.0) * units.time)
+    # Damping that is not local in k leaves no balance at one k.
+    local = config.damping.active and config.damping.nonlinear_landau != "cumulative"
+    if arguments[-1] is None or not local:
+        return np.zeros(MOMENTA.shape)
+    static = config.damping.nonlinear_landau, waves.coefficients, config.scattering.gap != "empty"
+    nu = jax.vmap(partial(_balanced_nu, *static), (0, None, None, None))
+    return np.asarray(jax.jit(nu)(MOMENTA, (waves.k_min, waves.k_max), arguments, damping_of(config)))
+
+
+def _balanced_nu(
+    form: NonlinearLandau,
+    coefficients: str,
+    crossing: bool,
+    p: jax.Array,
+    band: tuple,
+    arguments: tuple,
+    damping: DampingRates,
+) -> jax.Array:
+    """Return int_0^1 nu dmu of waves whose growth balances their damping, () [code].
+
+    form: that of nonlinear Landau damping; coefficients: "exact" or "printed"; crossing: whether waves scatter in the
+    gap; p: momentum, () [m_p c]; band: first and last wavenumber [code]; arguments: those of `_steady_arguments`;
+    damping: its coefficients.
+    """
     x, w = _QUADRATURE
-    low, high = (min(1.0 / (k * p), 1.0) for k in (waves.k_max, waves.k_min))
-    half = 0.5 * np.log(high / low)
-    mu = low * np.exp(half * (x + 1.0))
+    high, low = (jnp.minimum(1.0 / (k * p), 1.0) for k in band)
+    half = 0.5 * jnp.log(high / low)
+    mu = low * jnp.exp(half * (x + 1.0))
     dmu = half * w * mu
-    crossing = config.scattering.gap != "empty"
     if crossing:
         # All of the gap meets waves as strong as those at its edge.
-        mu, dmu = np.append(mu, low), np.append(dmu, low)
-    k = jnp.asarray(1.0 / (p * mu))
-    damping = _damping(config, k)
-    if damping is None or arguments[-1] is None or half == 0.0:
-        return None
-    power = jax.jit(equilibrium_wave_power, static_argnames="coefficients")
-    options = {
-        "damping_slope": damping[1],
-        "k_max": None if crossing else waves.k_max,
-        "coefficients": waves.coefficients,
-    }
-    e = power(k, *arguments, damping[0], **options)
-    return float(jnp.sum(scattering_frequency(p, e, waves.coefficients) * dmu))
+        mu, dmu = jnp.append(mu, low), jnp.append(dmu, low)
+    k = jnp.minimum(1.0 / (p * mu), band[1])
+    slope = 0.0 if form == "none" else landau_slope(k, damping.thermal_speed, form, coefficients=coefficients)
+    options = {"damping_slope": slope, "k_max": None if crossing else band[1], "coefficients": coefficients}
+    background, amplitude, v_alfven, tau_B = arguments
+    e = equilibrium_wave_power(k, background, amplitude, v_alfven, tau_B, damping.linear_rate(k), **options)
+    return jnp.sum(scattering_frequency(p, e, coefficients) * dmu)
 
 
 def _heating_values(config: Config, arguments: tuple) -> dict[str, float]:
@@ -187,6 +190,28 @@ def _drift_values(config: Config, shape: Shape) -> tuple[dict[str, float], Start
     return values, start
 
 
+def _scattering_values(config: Config, arguments: tuple, start: Start | None) -> dict[str, float]:
+    """Return nu and mean free path at `MOMENTA` and the width of the gap, by name.
+
+    arguments: those of `_steady_arguments`; start: that of a run with a gradient.
+    """
+    units = config.code_units
+    if start is not None and start.predicted is not None:
+        still = Stretch(jnp.ones(()))
+        nus = np.array([mean_scattering(start.predicted, start.parameters, still, p) for p in MOMENTA.tolist()])
+    else:
+        nus = _mean_nu(config, arguments)
+    values = {}
+    for p, nu in zip(MOMENTA.tolist(), nus.tolist(), strict=True):
+        if nu > 0.0:
+            values[f"scattering_frequency_p{p:g}"] = nu * units.gyrofrequency
+            values[f"mean_free_path_p{p:g}"] = p / math.hypot(1.0, p) / nu * units.time * SPEED_OF_LIGHT / PARSEC
+    if config.scattering.model == "spectrum":
+        for name, p in (("p_min", config.cosmic_rays.momentum_min), ("p1", 1.0)):
+            values[f"gap_mu_{name}"] = min(1.0 / (config.waves.k_max * p), 1.0)
+    return values
+
+
 def predict(config: Config) -> dict[str, dict]:
     """Return theory's numbers for ``config`` at t = 0: name -> {"value", "unit", "description", "source"}.
 
@@ -208,19 +233,7 @@ def predict(config: Config) -> dict[str, dict]:
         if shape.model.gradient:
             drift, start = _drift_values(config, shape)
             values |= drift
-        for p in MOMENTA.tolist():
-            nu: float | None
-            if start is not None and start.predicted is not None:
-                nu = float(mean_scattering(start.predicted, start.parameters, Stretch(jnp.ones(())), p))
-            else:
-                nu = _mean_nu(config, arguments, p)
-            if nu:
-                path = mean_free_path(p, nu) * units.time * SPEED_OF_LIGHT / PARSEC
-                values[f"scattering_frequency_p{p:g}"] = nu * units.gyrofrequency
-                values[f"mean_free_path_p{p:g}"] = path
-        if config.scattering.model == "spectrum":
-            for name, p in (("p_min", config.cosmic_rays.momentum_min), ("p1", 1.0)):
-                values[f"gap_mu_{name}"] = min(1.0 / (config.waves.k_max * p), 1.0)
+        values |= _scattering_values(config, arguments, start)
     keys = ("unit", "description", "source")
     rows = {name: row for name, row in _TABLE.items() if name in values}
     return {n: {"value": float(values[n]), **dict(zip(keys, row, strict=True))} for n, row in rows.items()}

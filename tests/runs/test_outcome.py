@@ -91,12 +91,12 @@ def test_signals_are_collected() -> None:
 def test_signals_of_batch_systems(name: str) -> None:
     """Collected like the others, unless the process ignores them, as nohup makes it."""
     number = getattr(signal, name)
-    before = signal.getsignal(number)
-    with catching_signals() as caught:
-        signal.raise_signal(number)
-    assert caught == [number] == [Stop(caught).signal] and signal.getsignal(number) == before
-    signal.signal(number, signal.SIG_IGN)
+    before = signal.signal(number, signal.SIG_DFL)
     try:
+        with catching_signals() as caught:
+            signal.raise_signal(number)
+        assert caught == [number] == [Stop(caught).signal] and signal.getsignal(number) == signal.SIG_DFL
+        signal.signal(number, signal.SIG_IGN)
         with catching_signals() as caught:
             signal.raise_signal(number)
         assert caught == [] and Stop(caught).signal == 0 and signal.getsignal(number) == signal.SIG_IGN

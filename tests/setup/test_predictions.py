@@ -10,6 +10,7 @@ from support.theory_cases import A
 
 from crmc import theory
 from crmc.config.config import parse_config
+from crmc.physics.flow import Stretch
 from crmc.physics.waves import mean_scattering
 from crmc.setup.arrays import shape_of, start_of
 from crmc.setup.predictions import predict
@@ -101,6 +102,6 @@ def test_scattering_where_waves_fill_the_gap():
     for p in (1.0, 3.0, 10.0):
         found = values[name := f"scattering_frequency_p{p:g}"]["value"]
         assert found == pytest.approx(
-            unit * float(mean_scattering(start.predicted, start.parameters, jnp.ones(()), p)), rel=1e-4
+            unit * float(mean_scattering(start.predicted, start.parameters, Stretch(jnp.ones(())), p)), rel=1e-4
         )
         assert found > empty[name]["value"]
