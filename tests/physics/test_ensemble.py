@@ -28,7 +28,7 @@ MODES = {
         "expansion": {"mode": "pressure_balance"},
         "injection": {"pressure_rate": "3e-25 erg/(cm3 s)", "index": 4.2},
         "drift": {"gradient_length": "30 kpc"},
-        "scattering": {"gap": "broadened"},
+        "scattering": {"gap": "edge"},
         "waves": SMALL["waves"] | {"start": "seed", "start_level": 1e-8},
         "run": SMALL["run"] | {"markers": COUNT, "coarse_grain_interval": "4e8 s"},
     },

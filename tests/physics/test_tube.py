@@ -63,7 +63,7 @@ MODES = {
         },
         **SOURCE,
         "drift": {"gradient_length": "10 pc"},
-        "scattering": {"gap": "broadened"},
+        "scattering": {"gap": "edge"},
         "run": {"coarse_grain_interval": f"{20 * DT} s"},
     },
 }

@@ -33,7 +33,7 @@ def row(count):
     """Row of a tally of whole numbers and a functional of random ones; the functional."""
     with jax.enable_x64(True):
         state, parameters, model = setup()
-        functional = jnp.asarray(np.random.default_rng(1).normal(size=state.e.shape))
+        functional = jnp.asarray(np.random.default_rng(1).normal(size=(2, 2, parameters.grid.bins + 1)))
         tally = empty_tally(state.e, jnp.zeros(()))._replace(
             gain=jnp.asarray([[1.0, 2.0], [3.0, 4.0]]),
             absolute_exchange=jnp.asarray(16.0),
@@ -78,9 +78,13 @@ def test_nothing_is_averaged_over_no_steps():
 
 
 def test_heating_by_the_functional():
-    """sum 2 Gamma W = sum of 2 Gamma_j E_j/e_j times e_j, and eq. 37 compares it with the kicks; to 1e-12."""
+    """sum 2 Gamma W = sum of 2 Gamma_j E_j/e_j times e_j, beyond k_max that of the last bin; to 1e-12.
+
+    Eq. 37 compares it with the kicks.
+    """
     (found, functional), (state, _, _) = row(COUNT), setup()
-    want = np.sum(functional * np.asarray(state.e))
+    e = np.asarray(state.e)
+    want = np.sum(functional[..., :-1] * e) + np.sum(functional[..., -1] * e[..., -1])
     assert float(found["spectral_heating_rate"]) == pytest.approx(want, rel=1e-12)
     assert float(found["identity_residual"]) == pytest.approx(want / float(found["heating_rate"]) - 1.0, rel=1e-12)
 
@@ -148,5 +152,5 @@ def test_heavy_markers_are_counted():
     tally = empty_tally(state.e, jnp.zeros(()))
     for markers, count in ((m, 0.0), (far, 2.0)):
         now = dataclasses.replace(state, markers=markers)
-        found = row_of(now, tally, jnp.asarray(1), parameters, model, jnp.ones(state.e.shape))
+        found = row_of(now, tally, jnp.asarray(1), parameters, model, jnp.ones((2, 2, parameters.grid.bins + 1)))
         assert float(found["heavy_markers"]) == count

@@ -54,7 +54,7 @@ SMALL: dict[str, Any] = {
 
 
 #: SMALL with a gradient, too, and a gap that particles cross: every operator of a step takes part.
-BOTH: dict[str, Any] = SMALL | {"drift": {"gradient_length": "30 kpc"}, "scattering": {"gap": "broadened"}}
+BOTH: dict[str, Any] = SMALL | {"drift": {"gradient_length": "30 kpc"}, "scattering": {"gap": "edge"}}
 
 
 def small(**overrides: Any) -> Config:
