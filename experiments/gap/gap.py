@@ -1,14 +1,15 @@
-"""Measure what the model of the 90-degree gap and the number of bins do to drift, diffusivity and heating.
+"""Measure what the model of the 90-degree gap, k_max and the number of bins do to drift and to expansion.
 
-python experiments/gap/gap.py [--bins 13,26,52] [--experiments drift,drift_reduced] [--figure FILE.png]
+python experiments/gap/gap.py [--parts bins,k_max,markers] [--figure FILE.png]
 
-The experiments are run on the mesh.  kappa is what the drift has beyond that of the waves, times L:
-that of theory for the same bins, corrected by L times the difference of the drifts.
+`drift` and `linear_damping` run on the mesh from their steady states; three of the points also run by markers.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import functools
 from typing import NamedTuple
 
 import jax
@@ -18,106 +19,198 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import crmc
+from crmc.units import SPEED_OF_LIGHT
 
-EXPERIMENTS, MODELS = ("drift", "drift_reduced"), ("edge", "broadened")
 MESH = "fokker-planck"
-#: Momenta and cosines of the mesh; where waves fall to zero, at k = 1/momentum_max, cells in ln mu must be finer than
-#: the bins.
-CELLS = (24, 768)
+DRIFT, EXPANSION = "drift", "linear_damping"
+BINS, K_MAX = (13, 26, 52), (5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0)
+#: Bins of a branch and k_max [Omega0/c] where they do not vary.
+USUAL_BINS, USUAL_K_MAX = 26, 20.0
+COLOURS = {"empty": "tab:green", "edge": "tab:blue", "broadened": "tab:orange"}
 
 
-class Row(NamedTuple):
-    """Results on the mesh for one experiment, model of the gap and number of bins.
-
-    kappa: diffusivity [cm2 s-1]; drift: v_D [cm s-1]; heating: power into waves [erg cm-3 s-1]; last: wave power of the
-        direction + in the last bin; theory: diffusivity of the balance in the same bins [cm2 s-1].
-    """
+class Point(NamedTuple):
+    """A run: an experiment with a model of the gap, shortest waves k_max [Omega0/c], and a number of bins."""
 
     experiment: str
-    model: str
+    gap: str
+    k_max: float
     bins: int
+
+    def config(self, *overrides: str) -> crmc.Config:
+        """Return the config, started in the steady state where there is one."""
+        changes = [f"scattering.gap={self.gap}", f"waves.bins={self.bins}", f"waves.k_max={self.k_max}"]
+        start = "given" if self.gap == "empty" else "equilibrium"
+        return crmc.load_config(self.experiment, [*changes, f"cosmic_rays.start={start}", *overrides])
+
+
+BY_BINS = [Point(DRIFT, gap, USUAL_K_MAX, n) for gap in ("edge", "broadened") for n in BINS]
+BY_BINS += [Point(EXPANSION, gap, USUAL_K_MAX, n) for gap in COLOURS for n in BINS]
+#: Down a gradient an empty gap has no steady drift, and one point shows the rest.
+BY_K_MAX = [Point(DRIFT, "empty", USUAL_K_MAX, USUAL_BINS), *(Point(DRIFT, "edge", k, USUAL_BINS) for k in K_MAX)]
+BY_K_MAX += [Point(EXPANSION, gap, k, USUAL_BINS) for gap in ("empty", "edge") for k in K_MAX]
+BY_MARKERS = [Point(DRIFT, "edge", USUAL_K_MAX, n) for n in BINS[:2]] + [Point(EXPANSION, "edge", USUAL_K_MAX, 13)]
+PARTS = {"bins": BY_BINS, "k_max": BY_K_MAX, "markers": BY_MARKERS}
+
+
+class Result(NamedTuple):
+    """What a run gave; NaN where it has no such number.
+
+    kappa: diffusivity [cm2 s-1]; drift: v_D [cm s-1]; heating: power into waves over that of theory without a gap;
+    anisotropy: (P_par - P_perp)/P_c; nu: scattering frequencies at 1, 3 and 10 m_p c, (3,) [s-1];
+    errors: standard errors of the first four, zero on the mesh.
+    """
+
     kappa: float
     drift: float
     heating: float
-    last: float
-    theory: float
+    anisotropy: float
+    nu: np.ndarray
+    errors: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
 
 
-def measure(experiment: str, model: str, bins: int) -> Row:
-    """Run an experiment on the mesh and return means over the second half, the drift at its end."""
-    config = crmc.load_config(experiment, [f"scattering.gap={model}", f"waves.bins={bins}"])
+def result(config: crmc.Config, drift: float, heating: float, anisotropy: float, nu: np.ndarray) -> Result:
+    """Return a result without errors; heating is given in erg cm-3 s-1.
+
+    kappa = L (v_D - v_w), v_w the drift of an f that is isotropic in the frame of the waves, which theory knows.
+    """
+    theory, length, kappa = crmc.predict(config), config.drift.gradient_length, float("nan")
+    if length is not None and "diffusivity" in theory:
+        kappa = theory["diffusivity"]["value"] + length * (drift - theory["drift_velocity"]["value"])
+    return Result(kappa, drift, heating / theory["heating_exact"]["value"], anisotropy, nu)
+
+
+@functools.cache
+def on_the_mesh(point: Point) -> Result:
+    """Run on the mesh; heating is the mean over the second half, all else is that of the end."""
+    config = point.config()
+    # Where waves fall to zero, at k = 1/momentum_max, cells in ln mu must be finer than the bins.
+    cells = (24, max(256, 16 * point.bins))
     with jax.enable_x64(True):
-        setup, units, mesh = crmc.build(config, solver=MESH, cells=CELLS), config.code_units, crmc.SOLVERS[MESH]
+        setup, units, mesh = crmc.build(config, solver=MESH, cells=cells), config.code_units, crmc.SOLVERS[MESH]
+        model = dataclasses.replace(setup.model, functional=False)
         empty, count = mesh.init(setup.parameters), jnp.asarray(setup.steps // 2)
         advance, observe = (jax.jit(x, static_argnames="model") for x in (mesh.advance, mesh.observe))
         state = setup.state
         for _ in range(2):
-            state, tally = advance(state, empty, None, setup.parameters, count, model=setup.model)
-        row = observe(state, tally, count, setup.parameters, setup.model)
-        theory = crmc.predict(config)
-    drift, length = float(row["drift_velocity"]) * crmc.units.SPEED_OF_LIGHT, config.drift.gradient_length
-    assert length is not None
-    balance = theory["diffusivity"]["value"]
-    return Row(
-        experiment,
-        model,
-        bins,
-        balance + length * (drift - theory["drift_velocity"]["value"]),
-        drift,
+            state, tally = advance(state, empty, None, setup.parameters, count, model=model)
+        row = observe(state, tally, count, setup.parameters, model)
+    return result(
+        config,
+        float(row["drift_velocity"]) * SPEED_OF_LIGHT,
         float(row["heating_rate"]) * units.power_density,
-        float(row["wave_power"][0, 0, -1]),
-        balance,
+        float(row["pressure_anisotropy"]),
+        np.asarray(row["scattering_frequency"]) * units.gyrofrequency,
     )
 
 
-def limit(experiment: str) -> float:
-    """Return kappa of the balance in a smooth spectrum, e(k > k_max) = e(k_max), averaged over the number [cm2 s-1]."""
-    return float(crmc.closure(crmc.load_config(experiment)).kappa_number)
+def by_markers(point: Point) -> Result:
+    """Run 16384 markers; all are means over the second half, with their standard errors."""
+    config = point.config("run.markers=16384")
+    averages = crmc.run(config, quiet=True).summary["averages"]
+    (drift, v_error), (heating, h_error), (anisotropy, a_error) = (
+        (averages[name]["value"], averages[name]["stderr"])
+        for name in ("drift_velocity", "heating_rate", "pressure_anisotropy")
+    )
+    nu = np.asarray([averages[f"scattering_frequency_p{p}"]["value"] for p in (1, 3, 10)])
+    found = result(config, drift, heating, anisotropy, nu)
+    length = config.drift.gradient_length or float("nan")
+    return found._replace(errors=(length * v_error, v_error, h_error * found.heating / heating, a_error))
 
 
-def table(rows: list[Row], limits: dict[str, float]) -> str:
+@functools.cache
+def smooth(experiment: str, k_max: float) -> tuple[float, float]:
+    """Return kappa [cm2 s-1] and (P_par - P_perp)/P_c of the balance at every k, e(k > k_max) = e(k_max)."""
+    found = crmc.closure(Point(experiment, "edge", k_max, USUAL_BINS).config())
+    return float(found.kappa_number), float(found.pressure_anisotropy)
+
+
+def shown(value: float, error: float, digits: int = 3) -> str:
+    """Return a number with its error, if it has one; "-" if it is NaN."""
+    if not np.isfinite(value):
+        return "-"
+    return f"{value:.{digits}f}" + (f" +- {error:.{digits}f}" if error else "")
+
+
+def table(rows: list[tuple[Point, Result]]) -> str:
     """Return the rows as a table of Markdown."""
-    columns = ("experiment", "gap", "bins", "kappa [cm^2 s^-1]", "over closure", "v_D [cm s^-1]", "H [erg cm^-3 s^-1]")
-    heads = (*columns, "e of the last bin")
+    heads = ("experiment", "gap", "k_max", "bins", "kappa [1e28 cm^2 s^-1]", "over closure", "v_D [1e7 cm s^-1]")
+    heads += ("H over exact", "Delta P/P_c [1e-4]", "nu at 1, 3, 10 m_p c [1e-9 s^-1]")
     lines = [f"| {' | '.join(heads)} |", "| --- " * len(heads) + "|"]
-    for row in rows:
-        ratio = row.kappa / limits[row.experiment]
-        numbers = f"{row.kappa:.3e} | {ratio:.3f} | {row.drift:.3e} | {row.heating:.4e} | {row.last:.2e}"
-        lines.append(f"| {row.experiment} | {row.model} | {row.bins} | {numbers} |")
+    for point, found in rows:
+        kappa, drift, heating, anisotropy = found.errors
+        drifts, expands = (point.experiment == x for x in (DRIFT, EXPANSION))
+        cells = (
+            *(point.experiment, point.gap, f"{point.k_max:g}", str(point.bins)),
+            shown(1e-28 * found.kappa, 1e-28 * kappa),
+            shown(found.kappa / smooth(point.experiment, point.k_max)[0], 0.0),
+            shown(1e-7 * found.drift, 1e-7 * drift) if drifts else "-",
+            shown(found.heating, heating, 4),
+            shown(1e4 * found.anisotropy, 1e4 * anisotropy) if expands else "-",
+            ", ".join(f"{1e9 * x:.3f}" for x in found.nu),
+        )
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def draw(rows: list[Row], limits: dict[str, float], path: str) -> None:
-    """Draw kappa over the number of bins, relative to the smooth spectrum's, and save the figure."""
+def draw(path: str) -> None:
+    """Draw the parts on the mesh, and save the figure."""
     matplotlib.use("Agg")
-    figure, axes = plt.subplots(figsize=(5.0, 3.6), layout="constrained")
-    for experiment, marker in zip(limits, "os", strict=False):
-        for model, colour in zip(MODELS, ("tab:blue", "tab:orange"), strict=True):
-            mine = [row for row in rows if (row.experiment, row.model) == (experiment, model)]
-            kappa = np.array([row.kappa for row in mine]) / limits[experiment]
-            axes.plot([row.bins for row in mine], kappa, marker=marker, color=colour, label=f"{experiment}, {model}")
-    axes.axhspan(0.99, 1.01, color="0.9", zorder=0)
-    axes.axhline(1.0, color="black", lw=0.8, zorder=1)
-    axes.set(xscale="log", xlabel="bins of a branch", ylabel=r"$\kappa$ on the mesh / $\kappa$ of a smooth spectrum")
-    axes.set_xticks(sorted({row.bins for row in rows}), [str(n) for n in sorted({row.bins for row in rows})])
-    axes.minorticks_off()
-    axes.legend(frameon=False, fontsize=8)
+    figure, ((bins, kappa), (heating, anisotropy)) = plt.subplots(2, 2, figsize=(8.4, 6.4), layout="constrained")
+    for gap in ("edge", "broadened"):
+        mine = [p for p in BY_BINS if (p.experiment, p.gap) == (DRIFT, gap)]
+        ratios = [on_the_mesh(p).kappa / smooth(p.experiment, p.k_max)[0] for p in mine]
+        bins.plot([p.bins for p in mine], ratios, "o-", color=COLOURS[gap], label=gap)
+    bins.axhspan(0.99, 1.01, color="0.9", zorder=0)
+    bins.axhline(1.0, color="black", ls="--", lw=0.8, label="balance without bins")
+    bins.set(
+        xscale="log",
+        xlabel="bins of a branch",
+        ylabel=r"$\kappa$ over that of the balance without bins",
+        ylim=(0.7, 1.05),
+    )
+    bins.set_xticks(BINS, [str(n) for n in BINS])
+    bins.minorticks_off()
+    bins.set_title(f"gradient, k_max = {USUAL_K_MAX:g}", fontsize=10)
+    mine = [p for p in BY_K_MAX if (p.experiment, p.gap) == (DRIFT, "edge")]
+    kappa.plot(K_MAX, [1e-28 * on_the_mesh(p).kappa for p in mine], "o", color=COLOURS["edge"], label="edge")
+    kappa.plot(K_MAX, [1e-28 * smooth(DRIFT, k)[0] for k in K_MAX], "k--", lw=0.8, label="balance without bins")
+    kappa.set(ylabel=r"$\kappa$ [$10^{28}$ cm$^2$ s$^{-1}$]", ylim=(0.0, None))
+    kappa.set_title("gradient", fontsize=10)
+    for gap in ("empty", "edge"):
+        mine = [p for p in BY_K_MAX if (p.experiment, p.gap) == (EXPANSION, gap)]
+        found = [on_the_mesh(p) for p in mine]
+        heating.plot(K_MAX, [x.heating for x in found], "o-", color=COLOURS[gap], label=f"expansion, {gap}")
+        anisotropy.plot(K_MAX, [1e4 * x.anisotropy for x in found], "o-", color=COLOURS[gap], label=gap)
+    mine = [p for p in BY_K_MAX if (p.experiment, p.gap) == (DRIFT, "edge")]
+    heating.plot(
+        K_MAX, [on_the_mesh(p).heating for p in mine], "s--", mfc="none", color=COLOURS["edge"], label="gradient, edge"
+    )
+    alone = BY_K_MAX[0]
+    heating.plot(
+        alone.k_max, on_the_mesh(alone).heating, "s", mfc="none", color=COLOURS["empty"], label="gradient, empty"
+    )
+    heating.set(ylabel="heating over theory without a gap", ylim=(0.0, 1.1))
+    anisotropy.plot(K_MAX, [1e4 * smooth(EXPANSION, k)[1] for k in K_MAX], "k--", lw=0.8, label="balance without bins")
+    anisotropy.set(ylabel=r"$10^4\,(P_\parallel - P_\perp)/P_c$")
+    anisotropy.set_title("expansion", fontsize=10)
+    for axes in (kappa, heating, anisotropy):
+        axes.set(xscale="log", xlabel=r"$k_{\max}$ [$\Omega_0/c$]")
+    for axes in (bins, kappa, heating, anisotropy):
+        axes.legend(frameon=False, fontsize=8)
     figure.savefig(path, dpi=150)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--bins", default="13,26,52", help="numbers of bins, separated by commas")
-    parser.add_argument("--experiments", default=",".join(EXPERIMENTS), help="names, separated by commas")
-    parser.add_argument("--figure", help="file of the figure")
+    parser.add_argument("--parts", default=",".join(PARTS), help=f"of {', '.join(PARTS)}, separated by commas")
+    parser.add_argument("--figure", help="file of the figure, which needs the parts bins and k_max")
     arguments = parser.parse_args()
-    counts = [int(n) for n in arguments.bins.split(",")]
-    names = arguments.experiments.split(",")
-    limits = {name: limit(name) for name in names}
-    rows = [measure(x, model, n) for x in names for model in MODELS for n in counts]
-    print(table(rows, limits))
+    for part in arguments.parts.split(","):
+        go = by_markers if part == "markers" else on_the_mesh
+        print(f"{part}:\n\n{table([(point, go(point)) for point in PARTS[part]])}\n", flush=True)
     if arguments.figure:
-        draw(rows, limits, arguments.figure)
+        draw(arguments.figure)
 
 
 if __name__ == "__main__":
