@@ -6,12 +6,12 @@ import math
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from crmc import theory
 from crmc.paper.rows import INPUTS, Rows, whole_population
 from crmc.paper.simulation import Measured, Simulation
 from crmc.theory.distribution import Background
+from crmc.theory.quadrature import gauss_legendre
 from crmc.units import PARSEC, SPEED_OF_LIGHT, CodeUnits
 
 
@@ -52,7 +52,7 @@ def _indices(rows: Rows) -> None:
 
 def _moments(rows: Rows) -> None:
     """Append the coefficients of moments of the anisotropy."""
-    mu, weight = np.polynomial.legendre.leggauss(16)
+    mu, weight = gauss_legendre(16)
     norm = jnp.sum(theory.legendre(2, jnp.asarray(mu)) ** 2 * weight)
     rows.add("coefficient_10", "2.2", "10", "coefficient of P_par - P_perp", 2 / 5, formula=norm)
     per_zeta = theory.anisotropy_of_zeta(rows.example.background, rows.example.amplitude)
@@ -145,7 +145,7 @@ def _coefficients(rows: Rows) -> None:
         flag="coefficient",
         note="recomputed: with the printed coefficients of eqs. 15 and 30, W = 2 W_M",
     )
-    x, w = np.polynomial.legendre.leggauss(16)
+    x, w = gauss_legendre(16)
     mu = jnp.asarray(0.5 * (x + 1.0))
     moment = jnp.sum(2.0 * mu * theory.expansion_flux(mu, -1.0, 1.0) * 0.5 * w)
     rows.add(

@@ -18,7 +18,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from crmc.physics.flow import Stretch
 from crmc.physics.initial import Harmonics, Tabulated
@@ -26,6 +25,7 @@ from crmc.physics.parameters import Model, Parameters
 from crmc.physics.spectrum import SIGNS
 from crmc.theory import combined_flux, growth_times_power_combined
 from crmc.theory.moments import resonant_nodes
+from crmc.theory.quadrature import gauss_legendre
 
 #: Iterations of the balance; nodes in ln k of its integrals; nodes in mu of the drift's integral, in each hemisphere.
 _ITERATIONS, _NODES, _COSINES = 400, 2000, 256
@@ -142,7 +142,7 @@ def _lowest(parameters: Parameters) -> jax.Array:
 
 def _cosines(parameters: Parameters) -> tuple[jax.Array, jax.Array]:
     """Return Gauss-Legendre nodes in ln mu from `_lowest` to 0, as mu, and their weights, (cosines,)."""
-    nodes, weights = np.polynomial.legendre.leggauss(_COSINES)
+    nodes, weights = gauss_legendre(_COSINES)
     low = _lowest(parameters)
     mu = jnp.exp(0.5 * low * (1.0 - nodes))
     return mu, -0.5 * low * weights * mu

@@ -24,6 +24,7 @@ from crmc.physics.moments import (
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
 from crmc.theory.distribution import Background
+from crmc.theory.quadrature import gauss_legendre
 
 #: gamma_c of eqs. 1 and 3.
 COSMIC_RAY_INDEX = 4.0 / 3.0
@@ -241,7 +242,7 @@ def _background_perpendicular(state: State, parameters: Parameters, b: jax.Array
     """Return P_perp of F0, isotropic at state.b, after an adiabatic change to the field b, by quadrature, () [code]."""
     y, dy = parameters.background.quadrature()
     p = (y * jnp.cbrt(state.b))[:, None]
-    mu, dmu = np.polynomial.legendre.leggauss(16)
+    mu, dmu = gauss_legendre(16)
     perp2 = p**2 * (1.0 - mu**2) * (b / state.b)
     integrand = 0.5 * perp2 / jnp.sqrt(1.0 + (p * mu) ** 2 + perp2) * dmu
     return b * jnp.sum(parameters.background.density(state.amplitude, y) * y**2 * dy * jnp.sum(integrand, 1))

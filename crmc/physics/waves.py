@@ -19,6 +19,7 @@ from crmc.physics.flow import Stretch
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.spectrum import SIGNS, wave_energy_unit
 from crmc.physics.state import State
+from crmc.theory.quadrature import gauss_legendre
 
 #: Momenta at which results state the scattering frequency, (3,) [m_p c].
 MOMENTA = np.array([1.0, 3.0, 10.0])
@@ -99,7 +100,7 @@ def mean_scattering(e: jax.Array, parameters: Parameters, at: Stretch, p: float)
     e: wave power of each branch and bin, (2, 2, bins); at: deformation of the tube; p: momentum [m_p c].
     """
     grid, unit = parameters.grid, at.resonance
-    nodes, weights = np.polynomial.legendre.leggauss(128)
+    nodes, weights = gauss_legendre(128)
     low, high = jnp.log(grid.x_gap), jnp.log(jnp.minimum(p / unit, grid.x_top))
     half = 0.5 * jnp.maximum(high - low, 0.0)
     x = jnp.exp(low + half * (nodes + 1.0))

@@ -32,13 +32,14 @@ from crmc.theory import (
     zeta_constant_nu,
 )
 from crmc.theory.distribution import Background
+from crmc.theory.quadrature import gauss_legendre
 from crmc.units import PARSEC, SPEED_OF_LIGHT
 
 if TYPE_CHECKING:
     from crmc.config.config import Config
 
-#: Nodes and weights on (-1, 1) of the mean over mu, (64,) each.
-_QUADRATURE = np.polynomial.legendre.leggauss(64)
+#: Nodes of the mean over mu.
+_NODES = 64
 #: Name -> unit, description and source of each prediction, in the order of `predict`.
 _TABLE = {
     "alfven_speed": ("c", "Alfven speed of the ions, v_A/c", "B/sqrt(4 pi n_i m_p)"),
@@ -107,7 +108,7 @@ def _balanced_nu(
     gap; p: momentum, () [m_p c]; band: first and last wavenumber [code]; arguments: those of `_steady_arguments`;
     damping: its coefficients.
     """
-    x, w = _QUADRATURE
+    x, w = gauss_legendre(_NODES)
     high, low = (jnp.minimum(1.0 / (k * p), 1.0) for k in band)
     half = 0.5 * jnp.log(high / low)
     mu = low * jnp.exp(half * (x + 1.0))

@@ -14,7 +14,8 @@ from typing import NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
-import numpy as np
+
+from crmc.theory.quadrature import gauss_legendre
 
 #: A real number or an array of such.  Closed forms take either; of Python numbers alone most return a Python number.
 Real: TypeAlias = jax.Array | float
@@ -96,7 +97,7 @@ class Background:
 
     def quadrature(self) -> tuple[jax.Array, jax.Array]:
         """Return nodes y and weights dy of a Gauss-Legendre rule in ln y over the range, float64, (96,) [m_p c]."""
-        x, w = np.polynomial.legendre.leggauss(_QUADRATURE_NODES)
+        x, w = gauss_legendre(_QUADRATURE_NODES)
         low, high = jnp.log(self.momentum_min), jnp.log(self.momentum_max)
         y = jnp.exp(0.5 * (high + low) + 0.5 * (high - low) * x)
         return y, 0.5 * (high - low) * w * y

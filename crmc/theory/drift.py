@@ -10,11 +10,11 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from crmc.theory.distribution import Background, Real
 from crmc.theory.growth import GROWTH
 from crmc.theory.moments import resonant_nodes
+from crmc.theory.quadrature import gauss_legendre
 from crmc.theory.scattering import SCATTERING
 
 #: Nodes in 1/k of the integral over the spectrum, below and above momentum_min; |N_h| may have a kink.
@@ -188,7 +188,7 @@ def heating_combined(
     tau_B: expansion time, () [code]; k_max: end of a spectrum whose gap nothing crosses, () [code], None: no such gap.
     """
     low = 0.0 if k_max is None else 1.0 / k_max
-    node, weight = np.polynomial.legendre.leggauss(_NODES)
+    node, weight = gauss_legendre(_NODES)
     # N_h is a polynomial in x = 1/k below momentum_min, and smooth in ln x above.
     middle = jnp.clip(background.momentum_min, low, background.momentum_max)
     below, span = 0.5 * (middle - low), 0.5 * jnp.log(background.momentum_max / middle)

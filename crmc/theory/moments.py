@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from crmc.theory.distribution import Background, Real
+from crmc.theory.quadrature import gauss_legendre
 
 
 def legendre(degree: int, mu: Real) -> Real:
@@ -43,7 +43,7 @@ def legendre_moment(f: Callable[[jax.Array], jax.Array], degree: int, nodes: int
     Gauss-Legendre rule, exact for polynomials up to degree 2 nodes - 1 - l.
     f: function of mu, (nodes,), that returns (..., nodes) [f]; degree: l; nodes: number of points.
     """
-    mu, weight = (jnp.asarray(x) for x in np.polynomial.legendre.leggauss(nodes))
+    mu, weight = (jnp.asarray(x) for x in gauss_legendre(nodes))
     return 0.5 * (2 * degree + 1) * jnp.sum(f(mu) * legendre(degree, mu) * weight, axis=-1)
 
 
@@ -120,7 +120,7 @@ def resonant_nodes(background: Background, low: Real, nodes: int = 96) -> tuple[
     Above momentum_max the weights are zero.
     background: F0; low: least momentum, (...) [m_p c].
     """
-    x, w = np.polynomial.legendre.leggauss(nodes)
+    x, w = gauss_legendre(nodes)
     low = jnp.maximum(jnp.asarray(low, float), background.momentum_min)[..., None]
     half = 0.5 * jnp.maximum(jnp.log(background.momentum_max / low), 0.0)
     p = low * jnp.exp(half * (x + 1.0))

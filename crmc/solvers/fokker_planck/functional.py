@@ -19,6 +19,7 @@ from crmc.physics.state import State
 from crmc.physics.waves import wave_velocities
 from crmc.solvers.fokker_planck.diffusion import splines
 from crmc.solvers.fokker_planck.mesh import cosine_at, gap_cells
+from crmc.theory.quadrature import gauss_legendre
 
 #: Gauss-Legendre points in ln y.
 _POINTS = 64
@@ -52,7 +53,7 @@ def mesh_functional(state: State, parameters: Parameters) -> jax.Array:
     """
     n_p, n_mu = state.markers.rise.shape
     grid, background, at, half = parameters.grid, parameters.background, state.stretch, n_mu // 2
-    nodes, weights = np.polynomial.legendre.leggauss(_POINTS)
+    nodes, weights = gauss_legendre(_POINTS)
     in_p, in_p_slope = _cubic(0.5 * (nodes + 1.0) * n_p - 0.5, [(0, n_p)])
     gap = gap_cells(half)
     place = (np.arange(n_mu)[:, None] + 0.5 + np.array([-0.5, 0.5]) / np.sqrt(3.0)).ravel()

@@ -25,6 +25,7 @@ from crmc.physics.state import State
 from crmc.physics.waves import wave_velocities
 from crmc.solvers.monte_carlo.kernel import WaveFrame
 from crmc.theory.distribution import Background
+from crmc.theory.quadrature import gauss_legendre
 
 #: Rows in ln p' and cells in q of the functional's histogram; quadrature nodes per row.
 HISTOGRAM_ROWS, HISTOGRAM_CELLS, _ROW_NODES = 48, 48, 4
@@ -228,7 +229,7 @@ def functional_growth(
 
     histogram: from `resonant_histogram`
     """
-    node, share = np.polynomial.legendre.leggauss(_ROW_NODES)
+    node, share = gauss_legendre(_ROW_NODES)
     start, step = _rows(grid, background, at)
     log_P = start + step * (jnp.arange(HISTOGRAM_ROWS)[:, None] + 0.5 * (node + 1.0))
     P = jnp.exp(log_P)[..., None]
