@@ -118,9 +118,18 @@ def _balanced_nu(
         mu, dmu = jnp.append(mu, low), jnp.append(dmu, low)
     k = jnp.minimum(1.0 / (p * mu), band[1])
     slope = 0.0 if form == "none" else landau_slope(k, damping.thermal_speed, form, coefficients=coefficients)
-    options = {"damping_slope": slope, "k_max": None if crossing else band[1], "coefficients": coefficients}
     background, amplitude, v_alfven, tau_B = arguments
-    e = equilibrium_wave_power(k, background, amplitude, v_alfven, tau_B, damping.linear_rate(k), **options)
+    e = equilibrium_wave_power(
+        k,
+        background,
+        amplitude,
+        v_alfven,
+        tau_B,
+        damping.linear_rate(k),
+        damping_slope=slope,
+        k_max=None if crossing else band[1],
+        coefficients=coefficients,
+    )
     return jnp.sum(scattering_frequency(p, e, coefficients) * dmu)
 
 

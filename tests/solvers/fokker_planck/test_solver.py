@@ -66,7 +66,7 @@ def test_a_row_has_the_mean_of_the_samples():
     """A row is that of `row_of` with the mean of the samples of the functional, to the bit."""
     setup = prepared(8, 16, functional=True)
     parameters, model = setup.parameters, setup.model
-    rates = jnp.asarray(np.random.default_rng(1).normal(size=setup.state.e.shape))
+    rates = jnp.asarray(np.random.default_rng(1).normal(size=(2, 2, parameters.grid.bins + 1)))
     tally = FOKKER_PLANCK.init(parameters)._replace(
         functional=4.0 * rates, samples=jnp.asarray(4.0), gain=jnp.ones((2, 2))
     )
