@@ -2,7 +2,7 @@
 
 python experiments/gap/gap.py [--parts bins,k_max,markers] [--figure FILE.png]
 
-`drift` and `linear_damping` run on the mesh from their steady states; three of the points also run by markers.
+`drift` and `linear_damping` run on the mesh; three of the points also run by markers.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class Point(NamedTuple):
     bins: int
 
     def config(self, *overrides: str) -> crmc.Config:
-        """Return the config, started in the steady state where there is one."""
+        """Return the config; down a gradient a run starts in the steady state, if there is one."""
         changes = [f"scattering.gap={self.gap}", f"waves.bins={self.bins}", f"waves.k_max={self.k_max}"]
-        start = "given" if self.gap == "empty" else "equilibrium"
+        start = "equilibrium" if self.experiment == DRIFT and self.gap != "empty" else "given"
         return crmc.load_config(self.experiment, [*changes, f"cosmic_rays.start={start}", *overrides])
 
 
@@ -143,7 +143,7 @@ def table(rows: list[tuple[Point, Result]]) -> str:
         cells = (
             *(point.experiment, point.gap, f"{point.k_max:g}", str(point.bins)),
             shown(1e-28 * found.kappa, 1e-28 * kappa),
-            shown(found.kappa / smooth(point.experiment, point.k_max)[0], 0.0),
+            shown((found.kappa if drifts else found.anisotropy) / smooth(point.experiment, point.k_max)[expands], 0.0),
             shown(1e-7 * found.drift, 1e-7 * drift) if drifts else "-",
             shown(found.heating, heating, 4),
             shown(1e4 * found.anisotropy, 1e4 * anisotropy) if expands else "-",

@@ -23,6 +23,7 @@ CROSSING = "solvers/monte_carlo/test_gap.py::test_uniform_phase_space_and_detail
 CROSSING_PATH = "solvers/monte_carlo/test_gap.py::test_paths_do_not_jump_at_90_degrees"
 CROSSING_ENERGY = "solvers/monte_carlo/test_gap.py::test_deposit_sums_to_the_energy_of_kicks_across_the_gap[broadened]"
 EDGE_ENERGY = "solvers/monte_carlo/test_gap.py::test_deposit_sums_to_the_energy_of_kicks_across_the_gap[edge]"
+EDGE_FUNCTIONAL = "solvers/monte_carlo/test_gap.py::test_growth_functional_down_to_90_degrees[edge]"
 EDGE_BOOKS = "physics/test_gradient.py::test_identity_and_books_of_drift"
 
 KICKS = (
@@ -292,6 +293,14 @@ KICKS = (
         "    return grid.edge * grid.x_gap * jnp.sum(histogram, axis=-1)\n",
         "    return grid.edge * grid.x_gap * jnp.sum(histogram, axis=-1)[..., ::-1]\n",
         (EDGE_ENERGY,),
+    ),
+    Mutation(
+        "edge-energy-grows-a-bin",
+        "the growth functional gives the last bin the power of waves beyond k_max",
+        "solvers/monte_carlo/functional.py",
+        "    basis = jnp.concatenate([(1.0 - beyond) * grid.resonant(x), beyond], axis=-1)\n",
+        "    basis = jnp.concatenate([grid.resonant(x), 0.0 * beyond], axis=-1)\n",
+        (EDGE_FUNCTIONAL,),
     ),
     Mutation(
         "gap-energy-lost",

@@ -359,7 +359,7 @@ def test_failure_in_the_last_interval_stays_a_failure(reference: Path, tmp_path:
 
 def test_coarse_steps_are_told(reference: Path, tmp_path: Path) -> None:
     """A run whose kicks were too coarse to trust says so and what to do."""
-    coarse = {"run__duration": "8e9 s", "run__time_step": "8e7 s", "run__output_interval": "8e9 s"}
+    coarse = {"run__duration": "8e9 s", "run__time_step": "1e8 s", "run__output_interval": "8e9 s"}
     _, outcome = run_into(tmp_path, driven(**coarse))
     assert outcome.exit_code == DONE
     largest = outcome.summary["max_scattering_per_step"]
