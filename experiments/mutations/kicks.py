@@ -24,7 +24,7 @@ CROSSING_PATH = "solvers/monte_carlo/test_gap.py::test_paths_do_not_jump_at_90_d
 CROSSING_ENERGY = "solvers/monte_carlo/test_gap.py::test_deposit_sums_to_the_energy_of_kicks_across_the_gap[broadened]"
 EDGE_ENERGY = "solvers/monte_carlo/test_gap.py::test_deposit_sums_to_the_energy_of_kicks_across_the_gap[edge]"
 EDGE_FUNCTIONAL = "solvers/monte_carlo/test_gap.py::test_growth_functional_down_to_90_degrees[edge]"
-EDGE_BOOKS = "physics/test_gradient.py::test_identity_and_books_of_drift"
+EDGE_BOOKS = "physics/test_tube.py::test_the_ledger_closes[flow]"
 
 KICKS = (
     Mutation(
@@ -288,7 +288,7 @@ KICKS = (
     ),
     Mutation(
         "edge-energy-to-own-helicity",
-        "waves beyond k_max of one helicity get all the energy of both",
+        "waves beyond k_max of one helicity get the energy of the other",
         "solvers/monte_carlo/tables.py",
         "    return grid.edge * grid.x_gap * jnp.sum(histogram, axis=-1)\n",
         "    return grid.edge * grid.x_gap * jnp.sum(histogram, axis=-1)[..., ::-1]\n",

@@ -136,8 +136,8 @@ SURROUNDINGS = (
         "growth-to-other-direction",
         "the waves of the other direction get the energy",
         "physics/waves.py",
-        "dataclasses.replace(state, e=grown), unit",
-        "dataclasses.replace(state, e=grown[::-1]), unit",
+        "dataclasses.replace(state, e=grown), jnp.sum",
+        "dataclasses.replace(state, e=grown[::-1]), jnp.sum",
         (MARKERS,),
     ),
     Mutation(

@@ -184,14 +184,14 @@ def drift(tmp_path_factory):
 def test_drift_by_both_solvers(drift):
     """Heating of markers within 4.9 errors of the mesh's; damped energy and v_D within 4.9 times their scatter by seed.
 
-    That is 0.3 and 1.1 %, more than the variation within a run: waves live for its duration, and the fastest particles
-    are scattered six times.  Biases of 1.5 and 5.4 % would be caught.  The mesh's heating within 0.1 % of -v_A dP_c/ds, v_D within 1 % of theory's.
+    That is 0.5 and 1.1 % (16 seeds), more than the variation within a run: waves live for its duration, and the fastest
+    particles are scattered six times.  Biases of 2.4 and 5.4 % would be caught.  The mesh's heating within 0.1 % of -v_A dP_c/ds, v_D within 1 % of theory's.
     """
     (_, markers), (_, mesh) = drift["monte-carlo"], drift[FOKKER_PLANCK.name]
     heating, want = markers["averages"]["heating_rate"], mesh["averages"]["heating_rate"]["value"]
     assert heating["stderr"] < 0.02 * want
     assert abs(heating["value"] - want) < SIGMAS * heating["stderr"]
-    for name, most, scatter in (("gas_heating_rate", 0.005, 0.003), ("drift_velocity", 0.02, 0.011)):
+    for name, most, scatter in (("gas_heating_rate", 0.005, 0.005), ("drift_velocity", 0.02, 0.011)):
         found, want = markers["averages"][name], mesh["averages"][name]["value"]
         assert found["stderr"] < most * want
         assert found["value"] == pytest.approx(want, rel=SIGMAS * scatter)
