@@ -87,7 +87,6 @@ LONG_RUNS = (
     "acceptance/test_errors",
     "acceptance/test_estimators",
     "acceptance/test_linear_damping",
-    "inference/test_derivatives",
     "inference/test_derivatives_gradient",
     "orbits/test_transport",
     "physics/test_gradient",

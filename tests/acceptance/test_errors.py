@@ -9,9 +9,9 @@ from support.scripts import load_script
 import crmc
 
 errors = load_script("errors", "errors")
-SEEDS, REPLICAS = 16, 6
+SEEDS, REPLICAS = 16, 4
 #: Ratios beyond these occur once in 1e6 numbers where stated errors are true: the square of a ratio is distributed as F.
-#: Errors that are 4 times too small or 6 times too large would be noticed in 99 of 100 cases.
+#: Errors that are 4.4 times too small or 6.1 times too large would be noticed in 99 of 100 cases.
 LOW, HIGH = (float(np.sqrt(f.ppf(q, SEEDS - 1, SEEDS * (REPLICAS - 1)))) for q in (5e-7, 1.0 - 5e-7))
 #: Averages of the kicks, the waves, the moments, the scattering and the samples of f.
 NAMES = ("heating_rate", "gas_heating_rate", "pressure_anisotropy", "drift_velocity", "scattering_frequency_p1",
@@ -20,7 +20,7 @@ NAMES = ("heating_rate", "gas_heating_rate", "pressure_anisotropy", "drift_veloc
 
 @pytest.fixture(scope="module")
 def found():
-    """Ratios of 16 runs with 6 replicas of 128 markers each."""
+    """Ratios of 16 runs with 4 replicas of 128 markers each."""
     config = small(run__markers=REPLICAS * 128, run__replicas=REPLICAS)
     outcome = crmc.sweep(config, seeds=SEEDS, quiet=True)
     assert outcome.exit_code == 0, outcome.message

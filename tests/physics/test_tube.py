@@ -108,7 +108,7 @@ def _without_the_functional(monkeypatch):
 @pytest.mark.parametrize("mode", MODES)
 def test_the_ledger_closes(mode):
     """CR + waves + gas + field + radiated + work - injected is constant over 400 steps to 1e-11 of what moved."""
-    setup = ready(mode, run={"duration": f"{2 * DT * STEPS} s"})
+    setup = ready(mode, run={"duration": f"{2 * DT * STEPS} s", "markers": 512})
     start, empty = setup.state, MONTE_CARLO.init(setup.parameters)
     assert setup.steps == 2 * STEPS
     end, tally = run(start, empty, jax.random.key(1), setup.parameters, setup.steps, setup.model)
