@@ -49,8 +49,8 @@ BY_BINS += [Point(EXPANSION, gap, USUAL_K_MAX, n) for gap in COLOURS for n in BI
 #: Down a gradient an empty gap has no steady drift, and one point shows the rest.
 BY_K_MAX = [Point(DRIFT, "empty", USUAL_K_MAX, USUAL_BINS), *(Point(DRIFT, "edge", k, USUAL_BINS) for k in K_MAX)]
 BY_K_MAX += [Point(EXPANSION, gap, k, USUAL_BINS) for gap in ("empty", "edge") for k in K_MAX]
-BY_MARKERS = [Point(DRIFT, "edge", USUAL_K_MAX, n) for n in BINS[:2]] + [Point(EXPANSION, "edge", USUAL_K_MAX, 13)]
-PARTS = {"bins": BY_BINS, "k_max": BY_K_MAX, "markers": BY_MARKERS}
+BY_MARKERS = [Point(DRIFT, "edge", k, 13) for k in (5.0, USUAL_K_MAX)] + [Point(EXPANSION, "edge", USUAL_K_MAX, 13)]
+PARTS = ("bins", "k_max", "markers")
 
 
 class Result(NamedTuple):
@@ -58,7 +58,7 @@ class Result(NamedTuple):
 
     kappa: diffusivity [cm2 s-1]; drift: v_D [cm s-1]; heating: power into waves over that of theory without a gap;
     anisotropy: (P_par - P_perp)/P_c; nu: scattering frequencies at 1, 3 and 10 m_p c, (3,) [s-1];
-    errors: standard errors of the first four, zero on the mesh.
+    errors: standard errors of the first four, zero on the mesh; solver: its name.
     """
 
     kappa: float
@@ -67,6 +67,7 @@ class Result(NamedTuple):
     anisotropy: float
     nu: np.ndarray
     errors: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    solver: str = "mesh"
 
 
 def result(config: crmc.Config, drift: float, heating: float, anisotropy: float, nu: np.ndarray) -> Result:
@@ -104,25 +105,24 @@ def on_the_mesh(point: Point) -> Result:
     )
 
 
-def by_markers(point: Point) -> Result:
-    """Run 16384 markers; all are means over the second half, with their standard errors."""
-    config = point.config("run.markers=16384")
-    averages = crmc.run(config, quiet=True).summary["averages"]
-    (drift, v_error), (heating, h_error), (anisotropy, a_error) = (
-        (averages[name]["value"], averages[name]["stderr"])
-        for name in ("drift_velocity", "heating_rate", "pressure_anisotropy")
-    )
+def averaged(point: Point, solver: str) -> Result:
+    """Run as `crmc run` does; all are means over the second half, with their errors."""
+    config = point.config()
+    averages = crmc.run(config, quiet=True, solver=solver).summary["averages"]
+    names = ("drift_velocity", "heating_rate", "pressure_anisotropy")
+    drift, heating, anisotropy = (averages[name]["value"] for name in names)
+    v_error, h_error, a_error = (averages[name]["stderr"] or 0.0 for name in names)
     nu = np.asarray([averages[f"scattering_frequency_p{p}"]["value"] for p in (1, 3, 10)])
     found = result(config, drift, heating, anisotropy, nu)
     length = config.drift.gradient_length or float("nan")
-    return found._replace(errors=(length * v_error, v_error, h_error * found.heating / heating, a_error))
+    errors = (length * v_error, v_error, h_error * found.heating / heating, a_error)
+    return found._replace(errors=errors, solver="mesh" if solver == MESH else "markers")
 
 
 @functools.cache
-def smooth(experiment: str, k_max: float) -> tuple[float, float]:
-    """Return kappa [cm2 s-1] and (P_par - P_perp)/P_c of the balance at every k, e(k > k_max) = e(k_max)."""
-    found = crmc.closure(Point(experiment, "edge", k_max, USUAL_BINS).config())
-    return float(found.kappa_number), float(found.pressure_anisotropy)
+def smooth(k_max: float) -> float:
+    """Return kappa down the gradient by the balance at every k, without bins, e(k > k_max) = e(k_max) [cm2 s-1]."""
+    return float(crmc.closure(Point(DRIFT, "edge", k_max, USUAL_BINS).config()).kappa_number)
 
 
 def shown(value: float, error: float, digits: int = 3) -> str:
@@ -134,16 +134,16 @@ def shown(value: float, error: float, digits: int = 3) -> str:
 
 def table(rows: list[tuple[Point, Result]]) -> str:
     """Return the rows as a table of Markdown."""
-    heads = ("experiment", "gap", "k_max", "bins", "kappa [1e28 cm^2 s^-1]", "over closure", "v_D [1e7 cm s^-1]")
+    heads = ("experiment", "gap", "by", "k_max", "bins", "kappa [1e28 cm^2 s^-1]", "over closure", "v_D [1e7 cm s^-1]")
     heads += ("H over exact", "Delta P/P_c [1e-4]", "nu at 1, 3, 10 m_p c [1e-9 s^-1]")
     lines = [f"| {' | '.join(heads)} |", "| --- " * len(heads) + "|"]
     for point, found in rows:
         kappa, drift, heating, anisotropy = found.errors
         drifts, expands = (point.experiment == x for x in (DRIFT, EXPANSION))
         cells = (
-            *(point.experiment, point.gap, f"{point.k_max:g}", str(point.bins)),
+            *(point.experiment, point.gap, found.solver, f"{point.k_max:g}", str(point.bins)),
             shown(1e-28 * found.kappa, 1e-28 * kappa),
-            shown((found.kappa if drifts else found.anisotropy) / smooth(point.experiment, point.k_max)[expands], 0.0),
+            shown(found.kappa / smooth(point.k_max), 0.0) if drifts else "-",
             shown(1e-7 * found.drift, 1e-7 * drift) if drifts else "-",
             shown(found.heating, heating, 4),
             shown(1e4 * found.anisotropy, 1e4 * anisotropy) if expands else "-",
@@ -159,7 +159,7 @@ def draw(path: str) -> None:
     figure, ((bins, kappa), (heating, anisotropy)) = plt.subplots(2, 2, figsize=(8.4, 6.4), layout="constrained")
     for gap in ("edge", "broadened"):
         mine = [p for p in BY_BINS if (p.experiment, p.gap) == (DRIFT, gap)]
-        ratios = [on_the_mesh(p).kappa / smooth(p.experiment, p.k_max)[0] for p in mine]
+        ratios = [on_the_mesh(p).kappa / smooth(p.k_max) for p in mine]
         bins.plot([p.bins for p in mine], ratios, "o-", color=COLOURS[gap], label=gap)
     bins.axhspan(0.99, 1.01, color="0.9", zorder=0)
     bins.axhline(1.0, color="black", ls="--", lw=0.8, label="balance without bins")
@@ -174,7 +174,7 @@ def draw(path: str) -> None:
     bins.set_title(f"gradient, k_max = {USUAL_K_MAX:g}", fontsize=10)
     mine = [p for p in BY_K_MAX if (p.experiment, p.gap) == (DRIFT, "edge")]
     kappa.plot(K_MAX, [1e-28 * on_the_mesh(p).kappa for p in mine], "o", color=COLOURS["edge"], label="edge")
-    kappa.plot(K_MAX, [1e-28 * smooth(DRIFT, k)[0] for k in K_MAX], "k--", lw=0.8, label="balance without bins")
+    kappa.plot(K_MAX, [1e-28 * smooth(k) for k in K_MAX], "k--", lw=0.8, label="balance without bins")
     kappa.set(ylabel=r"$\kappa$ [$10^{28}$ cm$^2$ s$^{-1}$]", ylim=(0.0, None))
     kappa.set_title("gradient", fontsize=10)
     for gap in ("empty", "edge"):
@@ -191,8 +191,7 @@ def draw(path: str) -> None:
         alone.k_max, on_the_mesh(alone).heating, "s", mfc="none", color=COLOURS["empty"], label="gradient, empty"
     )
     heating.set(ylabel="heating over theory without a gap", ylim=(0.0, 1.1))
-    anisotropy.plot(K_MAX, [1e4 * smooth(EXPANSION, k)[1] for k in K_MAX], "k--", lw=0.8, label="balance without bins")
-    anisotropy.set(ylabel=r"$10^4\,(P_\parallel - P_\perp)/P_c$")
+    anisotropy.set(ylabel=r"$10^4\,(P_\parallel - P_\perp)/P_c$", ylim=(0.0, None))
     anisotropy.set_title("expansion", fontsize=10)
     for axes in (kappa, heating, anisotropy):
         axes.set(xscale="log", xlabel=r"$k_{\max}$ [$\Omega_0/c$]")
@@ -207,8 +206,11 @@ def main() -> None:
     parser.add_argument("--figure", help="file of the figure, which needs the parts bins and k_max")
     arguments = parser.parse_args()
     for part in arguments.parts.split(","):
-        go = by_markers if part == "markers" else on_the_mesh
-        print(f"{part}:\n\n{table([(point, go(point)) for point in PARTS[part]])}\n", flush=True)
+        if part == "markers":
+            rows = [(p, averaged(p, solver)) for p in BY_MARKERS for solver in ("monte-carlo", MESH)]
+        else:
+            rows = [(p, on_the_mesh(p)) for p in (BY_BINS if part == "bins" else BY_K_MAX)]
+        print(f"{part}:\n\n{table(rows)}\n", flush=True)
     if arguments.figure:
         draw(arguments.figure)
 
