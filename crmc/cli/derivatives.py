@@ -81,15 +81,15 @@ def fit(arguments: argparse.Namespace, config: Config) -> int:
     if not 2 <= arguments.evaluations <= 10_000:
         raise ConfigError(f"--evaluations {arguments.evaluations}: must be from 2 to 10000; 30 are often plenty")
     from crmc.cli.fit_options import read_free, read_targets
-    from crmc.inference import fit_table
-    from crmc.inference.fit import INTERRUPTED as STOPPED
     from crmc.inference.fit import fit
+    from crmc.inference.fitted import INTERRUPTED as STOPPED
+    from crmc.inference.fitted import progress
     from crmc.inference.targets import Interrupted, Point
     from crmc.runs.outcome import DONE, FAILED, INTERRUPTED, catching_signals
 
     def report(point: Point, steps: int) -> None:
         if not arguments.quiet:
-            say("note", fit_table.progress(point, steps))
+            say("note", progress(point, steps))
 
     targets = read_targets(arguments.targets, config)
     bounds = read_free(arguments.free, arguments.bounds, config)
@@ -111,13 +111,10 @@ def fit(arguments: argparse.Namespace, config: Config) -> int:
         except Interrupted:
             say("error", "interrupted before the first evaluation was ready")
             return INTERRUPTED
-    if arguments.json:
-        print(to_json(fit_table.as_dict(found, targets)))
-    else:
-        print(fit_table.text(found, targets))
+    print(to_json(found.as_dict()) if arguments.json else found)
     if arguments.output:
         write_text(arguments.output, found.config.to_toml())
     if found.succeeded:
         return DONE
-    say("error", fit_table.message(found, targets))
+    say("error", found.message)
     return INTERRUPTED if found.ended == STOPPED else FAILED

@@ -6,8 +6,8 @@ Names that experiments build on.  `crmc.sensitivity`, `crmc.fit` and `crmc.minim
 from crmc.config.keys import value_of
 from crmc.inference.averages import QUANTITIES, Averages, averages_of
 from crmc.inference.derivatives import Differentiation, Replica, Slopes, differentiate, logarithmic, replica
-from crmc.inference.fit import Fit, changed
-from crmc.inference.fit_table import message, progress
+from crmc.inference.fit import changed
+from crmc.inference.fitted import Fit, progress
 from crmc.inference.sensitivity import Sensitivity
 from crmc.inference.sensitivity_table import grid_of
 from crmc.inference.targets import Point, Target
@@ -27,7 +27,6 @@ __all__ = [
     "differentiate",
     "grid_of",
     "logarithmic",
-    "message",
     "progress",
     "replica",
     "value_of",

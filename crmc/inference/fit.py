@@ -9,7 +9,6 @@ this is their standard error.
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 
@@ -21,14 +20,15 @@ from crmc.config.config import Config
 from crmc.config.errors import ConfigError
 from crmc.config.keys import differentiable, value_of
 from crmc.inference.averages import averages_of
+from crmc.inference.fitted import INTERRUPTED, TOO_FEW, Fit
 from crmc.inference.minimise import CONVERGED, Bounds
 from crmc.inference.targets import Comparison, Interrupted, Point, Target
 
 #: Ratio X/X_target below which its logarithm is replaced by the tangent there, so that a fit can recover from an
 #: average of the wrong sign.
 _LEAST = 0.05
-#: A fit is repeated where its numbers need more than this factor times its steps; most rounds in all.
-_TOO_FEW, _ROUNDS = 1.1, 4
+#: Most rounds, each with the steps that the numbers at its start need.
+_ROUNDS = 4
 #: Targets are met within this many tolerances or standard errors (beyond: probability 5e-4 by Student's t of eight
 #: replicas).
 _TOLERANCES, _FAR = 5.0, 6.0
@@ -39,43 +39,6 @@ _DEGENERATE, _NO_EFFECT = 1e-3, 1e-6
 _OF_NOISE, _FINEST = 0.2, 1e-6
 #: Gradient of the loss, relative to the tolerance, at which a descent ends in any case.
 _FLAT = 1e-2
-#: `Fit.ended` of a fit that was stopped.
-INTERRUPTED = "interrupted"
-
-
-@dataclasses.dataclass(frozen=True)
-class Fit:
-    """Result of a fit: the fitted numbers x, their errors, and how the fit ended.
-
-    config: the config with the fitted numbers.  bounds: key -> lower and upper bound of its number.
-    steps: number of steps of the runs.  needed: number of steps that the fitted numbers need.
-    best: comparison of averages with targets at the fitted numbers.  met: whether each target is met, (targets,).
-    covariance: of ln x, (numbers, numbers), from the noise and the errors of the targets; infinite where the targets
-        do not determine the numbers, NaN where the noise is not known.
-    history: all points in order.  ended: how the fit ended, in words.
-    """
-
-    config: Config
-    bounds: dict[str, tuple[float, float]]
-    steps: int
-    needed: int
-    best: Point
-    met: np.ndarray
-    covariance: np.ndarray
-    history: tuple[Point, ...]
-    ended: str
-
-    @property
-    def succeeded(self) -> bool:
-        """Whether all targets are met, by runs of enough steps, at numbers that the targets determine."""
-        fine = self.needed <= _TOO_FEW * self.steps and not np.any(np.isinf(self.covariance))
-        return self.ended != INTERRUPTED and bool(fine and np.all(self.met))
-
-    @property
-    def stderr(self) -> dict[str, float]:
-        """Standard error of each number, in its unit; NaN for a single replica of markers."""
-        relative = np.sqrt(np.diag(self.covariance))
-        return {name: x * float(part) for (name, x), part in zip(self.best.numbers.items(), relative, strict=True)}
 
 
 def fit(
@@ -143,10 +106,10 @@ def _fit(
         config = changed(config, numbers)
         needed = averages_of(config, runs.averages.quantities, solver).steps
         met = _met(best, weights, errors, tolerance)
-        if ended == INTERRUPTED or not np.all(met) or needed <= _TOO_FEW * steps or len(history) >= most:
+        if ended == INTERRUPTED or not np.all(met) or needed <= TOO_FEW * steps or len(history) >= most:
             break
     covariance = _covariance(best, weights, errors)
-    return Fit(config, dict(bounds), steps, needed, best, met, covariance, tuple(history), ended)
+    return Fit(config, tuple(targets), dict(bounds), steps, needed, best, met, covariance, tuple(history), ended)
 
 
 def changed(config: Config, numbers: Mapping[str, float]) -> Config:

@@ -15,7 +15,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from crmc import Config, fit, load_config
-from crmc.inference import Fit, Target, averages_of, changed, grid_of, message, progress, replica, value_of
+from crmc.inference import Fit, Target, averages_of, changed, grid_of, progress, replica, value_of
 
 #: The solver on a mesh in momentum and pitch angle.
 MESH = "fokker-planck"
@@ -91,7 +91,7 @@ def main() -> None:
                 replicas=arguments.replicas,
                 report=lambda point, steps: print(progress(point, steps), file=sys.stderr),
             )
-            print(message(found, targets), file=sys.stderr)
+            print(found.message, file=sys.stderr)
             for name, true in numbers.items():
                 value, error = found.best.numbers[name], found.stderr[name]
                 cells = (

@@ -10,7 +10,8 @@ import pytest
 from support.run_cases import small
 
 from crmc.inference import fit as fit_module
-from crmc.inference.fit import Fit, fit
+from crmc.inference.fit import fit
+from crmc.inference.fitted import Fit
 from crmc.inference.targets import Interrupted, Point, Target
 
 #: Keys of the two numbers.
@@ -28,7 +29,7 @@ class Powers:
     truth = np.array([2e-11, 2e12])
     offset: Any = 0.0
     scatter = np.zeros((2, 2))
-    generator = np.random.default_rng(0)
+    generator: np.random.Generator
     evaluations = 0
     last = 10_000
 
@@ -55,7 +56,8 @@ def fitted(monkeypatch: pytest.MonkeyPatch, *, errors: float = 0.0, targets: int
         steps, quantities = 100, ()
 
     Powers.evaluations = 0
-    kind = type("Changed", (Powers,), {"averages": Averages, **changes})
+    # Numbers of its own: those of a test do not depend on the tests before it.
+    kind = type("Changed", (Powers,), {"averages": Averages, "generator": np.random.default_rng(0), **changes})
     monkeypatch.setattr(fit_module, "Comparison", kind)
     monkeypatch.setattr(fit_module, "averages_of", lambda *_: Averages)
     config = small(damping__linear="6e-11 1/s", expansion__timescale="6.6e11 s")

@@ -7,10 +7,9 @@ import json
 
 import numpy as np
 import pytest
-from support.fit_cases import AIM, PAIR, Powers, fitted
+from support.fit_cases import PAIR, Powers, fitted
 
-from crmc.inference import fit_table
-from crmc.inference.fit import INTERRUPTED, Fit
+from crmc.inference.fitted import INTERRUPTED, Fit, progress
 from crmc.inference.minimise import CONVERGED
 from crmc.inference.targets import Target
 from crmc.text import to_json
@@ -20,7 +19,7 @@ def test_unreachable_targets_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """A truth far beyond the bounds: not met, the bound is named, in a dozen evaluations or so."""
     found = fitted(monkeypatch, truth=np.array([1e-6, 2e12]))
     assert not found.succeeded and len(found.history) <= 15
-    said = fit_table.message(found, [AIM] * 2)
+    said = found.message
     assert "comes no closer" in said and "damping.linear up against its upper bound" in said
 
 
@@ -28,7 +27,7 @@ def test_undetermined_numbers_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two averages that depend on the same product of numbers do not give both."""
     found = fitted(monkeypatch, exponents=np.array([[1.0, 1.0], [0.5, 0.5]]))
     assert not found.succeeded
-    assert "do not determine damping.linear, expansion.timescale separately" in fit_table.message(found, [AIM] * 2)
+    assert "do not determine damping.linear, expansion.timescale separately" in found.message
 
 
 @pytest.fixture
@@ -51,18 +50,18 @@ def test_other_messages(found: Fit) -> None:
         (dataclasses.replace(found, needed=200), "made with 100 steps where the fitted numbers need 200"),
     ]
     for fit, words in cases:
-        assert words in fit_table.message(fit, [AIM] * 2)
+        assert words in fit.message
     broken = dataclasses.replace(far, best=found.best._replace(ratio=np.array([1.0, np.nan])), ended="no average")
-    assert fit_table.message(broken, [AIM] * 2) == "no average; check the config with 'crmc run'"
+    assert broken.message == "no average; check the config with 'crmc run'"
 
 
 def test_text(found: Fit) -> None:
     """A line for each number, with unit, error, start and bounds, and one for each target's entry."""
-    targets = [
+    targets = (
         Target("heating_rate", np.asarray(2e-30), np.asarray(1e-31)),
         Target("mean_free_path", np.array([np.nan, 4.0, np.nan]), np.zeros(3)),
-    ]
-    lines = fit_table.text(found, targets).splitlines()
+    )
+    lines = repr(dataclasses.replace(found, targets=targets)).splitlines()
     assert len(lines) == 7 and lines[3] == ""
     for line, key, first, unit in zip(lines[1:3], PAIR, ("6e-11", "6.6e+11"), ("s-1", "s"), strict=True):
         number, error = found.best.numbers[key], found.stderr[key]
@@ -77,7 +76,7 @@ def test_text(found: Fit) -> None:
 def test_json(found: Fit) -> None:
     """Numbers, errors, correlation and history as computed; strict JSON."""
     target = Target("mean_free_path", np.array([1.0, 2.0, np.nan]), np.zeros(3))
-    told = json.loads(to_json(fit_table.as_dict(found, [target])))
+    told = json.loads(to_json(dataclasses.replace(found, targets=(target,)).as_dict()))
     assert told["met"] and told["message"] == "all targets are met" and told["steps"] == 100
     for key in PAIR:
         free = told["free"][key]
@@ -96,6 +95,6 @@ def test_json(found: Fit) -> None:
 def test_progress(found: Fit) -> None:
     """The numbers with their units, and the average that is farthest off."""
     point = found.best._replace(numbers=dict(zip(PAIR, (1e-11, 2e12), strict=True)), ratio=np.array([1.02, 0.5]))
-    assert fit_table.progress(point, 100) == (
+    assert progress(point, 100) == (
         "100 steps with damping.linear = 1e-11 s-1, expansion.timescale = 2e+12 s: averages within 0.5 of their targets"
     )
