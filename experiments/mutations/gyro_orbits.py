@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mutation import Mutation
 
-WAVE_HELICITY = "orbits/test_transport.py::test_helicity_is_the_sign_of_resonant_particles[branch0]"
+WAVE_HELICITY = "orbits/test_transport.py::test_helicity_is_the_sign_of_resonant_particles[branch1]"
 WAVE_AMPLITUDE = "orbits/test_slab.py::test_every_mode_keeps_its_amplitude[200]"
 WAVE_MOMENTUM = "orbits/test_transport.py::test_momentum_is_exchanged_as_the_branch_moves[branch2]"
 WAVE_SCATTERING = "orbits/test_transport.py::test_scattering_of_each_branch[branch1]"

@@ -17,6 +17,7 @@ from crmc.solvers.fokker_planck import step
 # -- against the independent solver and exact laws --------------------------------------------
 
 
+@pytest.mark.full
 def test_agrees_with_the_leading_order_solver():
     """Heating to 0.2 %, e and anisotropy to 0.5 %, growth to 2 % of an independent solver to leading order in v_A/c.
 
