@@ -67,6 +67,11 @@ def _resonance_warnings(config: Config) -> list[str]:
             'scattering.gap = "broadened": the last bin takes the power of all particles in the gap, so that '
             f'diffusivity and drift depend on waves.bins = {waves.bins}; "edge" converges with the number of bins'
         )
+    if config.scattering.gap == "edge" and waves.evolve and not config.damping.active:
+        found.append(
+            'scattering.gap = "edge": counts on damping, which turns into heat what waves beyond k_max take; '
+            "nothing damps here (see [damping])"
+        )
     # The resonance is p_par l_par = (B l_par^2/B0)/k with constant p_par l_par: judge the long waves by its extremes.
     reach = weakest / waves.k_min
     if reach > 3 * p_max:
