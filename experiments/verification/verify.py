@@ -30,6 +30,8 @@ from crmc.physics import ensemble_moments, initial_markers
 POINTS = Path(__file__).with_name("points.toml")
 #: Steps of the markers at nu_max dt = 0.2, or until a flat spectrum has settled; rows averaged over the second half.
 STEPS, ROWS = 400, 10
+#: Momenta and cosines of the mesh, the default of a run.
+MOMENTA, COSINES = 32, 256
 COLUMNS = "point", "quantity", "deterministic", "markers", "stderr", "ratio", "pull"
 
 
@@ -64,9 +66,9 @@ def _row(state, parameters, model) -> dict[str, jax.Array]:
     return {"pressure_anisotropy": now.anisotropy, "energy_density": now.energy, "wave_power": power}
 
 
-def prepare(config: Config, solver: str, steps: int, span: float | None = None) -> Setup:
+def prepare(config: Config, solver: str, steps: int, span: float | None = None, cosines: int = COSINES) -> Setup:
     """Set up a run of ``steps`` steps, at the config's own time step or over a time ``span`` [code]."""
-    setup = build(config, solver=solver)
+    setup = build(config, solver=solver, cells=(MOMENTA, cosines))
     dt = setup.parameters.dt if span is None else jnp.asarray(span / steps)
     model = dataclasses.replace(setup.model, functional=False)
     parameters = dataclasses.replace(setup.parameters, dt=dt)
@@ -113,18 +115,20 @@ def select(found: dict[str, np.ndarray], reference: dict[str, np.ndarray]) -> di
     return values
 
 
-def compare(point: Point, seeds: int, steps: int = STEPS, refine: int = 1) -> list[dict[str, Any]]:
+def compare(
+    point: Point, seeds: int, steps: int = STEPS, refine: float = 1.0, cosines: int = COSINES
+) -> list[dict[str, Any]]:
     """Compare both solvers at one point.
 
     Returns rows of quantity, deterministic value, mean over seeds, its standard error, their ratio and the pull.
-    refine: factor by which the steps of the markers are shorter and more.  No two points share a seed, because points
-    that differ by a scaling would have the same noise.
+    refine: factor by which the steps of the markers are shorter and more; cosines: those of the mesh.  No two points
+    share a seed, because points that differ by a scaling would have the same noise.
     """
     first = zlib.crc32(point.name.encode()) % 2**30
     with jax.enable_x64(True):
         span = steps * float(prepare(point.config, "monte-carlo", steps).parameters.dt)
-        setup = prepare(point.config, "monte-carlo", refine * steps, span)
-        exact = observe(prepare(point.config, "fokker-planck", steps, span))
+        setup = prepare(point.config, "monte-carlo", round(refine * steps), span)
+        exact = observe(prepare(point.config, "fokker-planck", steps, span, cosines))
         samples = [observe(seeded(setup, seed), seed) for seed in range(first, first + seeds)]
     wanted, values = select(exact, exact), [select(sample, exact) for sample in samples]
     rows = []
@@ -247,7 +251,8 @@ def main() -> None:
     parser.add_argument("--points", help="names separated by commas (default: all)")
     parser.add_argument("--seeds", type=int, default=8)
     parser.add_argument("--markers", type=int, default=8192)
-    parser.add_argument("--refine", type=int, default=1, help="so many times shorter steps of the markers")
+    parser.add_argument("--refine", type=float, default=1.0, help="so many times shorter steps of the markers")
+    parser.add_argument("--cosines", type=int, default=COSINES, help="cosines of the mesh")
     parser.add_argument("--convergence", action="store_true", help="the convergence tables instead")
     parser.add_argument("--json", type=Path, help="also write the rows")
     options = parser.parse_args()
@@ -259,7 +264,7 @@ def main() -> None:
         names = options.points.split(",") if options.points else list(chosen)
         rows = []
         for name in names:
-            found = compare(chosen[name], options.seeds, refine=options.refine)
+            found = compare(chosen[name], options.seeds, refine=options.refine, cosines=options.cosines)
             rows += found
             print(table(found, COLUMNS), flush=True)
         print(distribution(rows))
