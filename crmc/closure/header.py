@@ -44,7 +44,7 @@ def header(spectra: Mapping[str, Cell], momentum: Momenta = DEFAULT_MOMENTA) -> 
     momenta = np.atleast_1d(np.asarray(momentum, float))
     node, weight = np.polynomial.legendre.leggauss(balance.NODES)
     words = {
-        "VERSION": _version(),
+        "VERSION": version(),
         "FIRST": next(iter(spectra)),
         "MOMENTA": len(momenta),
         "AVERAGE": MOMENTA,
@@ -67,18 +67,20 @@ def header(spectra: Mapping[str, Cell], momentum: Momenta = DEFAULT_MOMENTA) -> 
         "GAUSS_WEIGHTS": _list(0.5 * weight),
         "COLLOCATION": _table(balance.collocation()[0]),
         "FLAGS": ",\n".join(f"    CRMC_{flag.name} = {int(flag)} /* {MEANING[flag]} */" for flag in Flag),
-        "CELL": "\n".join(_member(name, INPUTS[name]) for name in CELL),
-        "OUT": "\n".join(_member(name, NUMBERS[name], name in PER_MOMENTUM) for name in NUMBERS),
-        "DEFAULTS": "\n".join(f"    cell.{name} = CRMC_R({_default(name)!r});" for name in CELL),
-        "CHECKS": "\n".join(f"    good = good && crmc_good_(c->{name}, {_kind(name)});" for name in CELL),
-        "ZERO": "\n".join(_zeros()),
+        "CELL": "\n".join(member(name, INPUTS[name]) for name in CELL),
+        "OUT": "\n".join(
+            member(name, NUMBERS[name], "CRMC_MOMENTA" if name in PER_MOMENTUM else "") for name in NUMBERS
+        ),
+        "DEFAULTS": "\n".join(f"    cell.{name} = CRMC_R({default_of(name)!r});" for name in CELL),
+        "CHECKS": "\n".join(f"    good = good && crmc_good_(c->{name}, {rule_of(name)});" for name in CELL),
+        "ZERO": "\n".join(zeros()),
         "SPECTRA": "\n".join(_spectrum(name, cell, momenta) for name, cell in spectra.items()),
     }
     template = resources.files("crmc.closure").joinpath("closure.h.in").read_text(encoding="utf-8")
     return re.sub(r"@([A-Z_]+)@", lambda found: str(words[found[1]]), template)
 
 
-def _version() -> str:
+def version() -> str:
     """Return the version of the installed package."""
     try:
         return metadata.version("crmc")
@@ -86,29 +88,35 @@ def _version() -> str:
         return "(not installed)"
 
 
-def _default(name: str) -> float:
+def default_of(name: str) -> float:
     """Return the default of an input, 0 for one that has none."""
     (field,) = [f for f in dataclasses.fields(Cell) if f.name == name]
     return 0.0 if field.default is dataclasses.MISSING else float(field.default)
 
 
-def _kind(name: str) -> int:
+def rule_of(name: str) -> int:
     """Return the rule of an input: 1, positive; 2, not negative; 0, any sign."""
     return 1 if name in POSITIVE else 2 if name in NOT_NEGATIVE else 0
 
 
-def _member(name: str, told: tuple[str, str], row: bool = False) -> str:
-    """Return the line of a struct's member."""
+def member(name: str, told: tuple[str, str], room: str = "", real: str = "crmc_real") -> str:
+    """Return the line of a struct's member.
+
+    told: unit and description; room: length of an array; real: type.
+    """
     unit, text = told
-    declared = f"crmc_real {name}{'[CRMC_MOMENTA]' if row else ''};"
+    declared = f"{real} {name}{f'[{room}]' if room else ''};"
     return f"    {declared:<42}/* [{unit}] {text} */"
 
 
-def _zeros() -> Iterable[str]:
-    """Return the lines that set every result to zero."""
+def zeros(scalars: Sequence[str] = SCALARS, room: str = "CRMC_MOMENTA", indent: str = 8 * " ") -> Iterable[str]:
+    """Return the lines that set every result to zero.
+
+    scalars: names beside those of `PER_MOMENTUM`; room: length of the arrays.
+    """
     rows = " = ".join(f"out->{name}[m]" for name in PER_MOMENTUM)
-    yield f"        for (m = 0; m < CRMC_MOMENTA; m++) {rows} = 0;"
-    yield f"        {' = '.join(f'out->{name}' for name in SCALARS)} = 0;"
+    yield f"{indent}for (m = 0; m < {room}; m++) {rows} = 0;"
+    yield f"{indent}{' = '.join(f'out->{name}' for name in scalars)} = 0;"
 
 
 def _list(values: np.ndarray) -> str:

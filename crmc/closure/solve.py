@@ -160,7 +160,7 @@ def _one(cell: Cell, momenta: jax.Array, form: NonlinearLandau) -> Closure:
     to_nu = math.pi / gamma * omega
     nu = 0.5 * to_nu * (mesh.mean @ jnp.sum(found.power, axis=0))
     means = averages(spectrum, scales, mesh, found, fluid, cell.k_min)
-    near = near_flip(scales.fluxes, mesh, jnp.max(p))
+    near = near_flip(scales.fluxes, mesh, jnp.maximum(jnp.max(p), spectrum.cut))
     flags = find_flags(scales, Evidence(p, at, nu / omega, half, means, spectrum.whole_number, near))
     flags |= jnp.where(good & _is_damped(cell, form) & jnp.all(usable), 0, Flag.BAD_INPUT)
     diffusion = SPEED_OF_LIGHT**2 / omega
