@@ -134,7 +134,8 @@ def _table(values: np.ndarray) -> str:
 def _spectrum(name: str, cell: Cell, momenta: np.ndarray) -> str:
     """Return the definition of a spectrum's tables."""
     with jax.enable_x64(True):
-        found, nodes = _tables(cell)
+        found, edges, nodes, parts, middles = (jax.tree.map(np.asarray, x) for x in _tables(cell, jnp.asarray(momenta)))
+    averaged = found.momenta
     scalars = [found.spectral_index, found.turnover, found.start, found.step]
     members: Sequence[np.ndarray] = [
         *(np.asarray(x)[None] for x in scalars),
@@ -142,7 +143,9 @@ def _spectrum(name: str, cell: Cell, momenta: np.ndarray) -> str:
         *(np.asarray(x)[None] for x in (found.cut, found.top, found.at_cut)),
         *(np.asarray(x)[None] for x in (found.whole_number, found.whole_energy, found.whole_expansion)),
         *(np.asarray(x)[None] for x in (momenta, found.momenta, found.number, found.energy, found.pressure)),
-        *(np.asarray(x)[None] for x in (found.gradient, found.expansion, nodes)),
+        *(np.asarray(x)[None] for x in (found.gradient, found.expansion)),
+        *(x[None] for x in (averaged / np.hypot(1.0, averaged), np.asarray(found.slope(averaged)))),
+        *(x[None] for x in (edges, np.log(edges), nodes, parts, middles)),
     ]
     numbers = {n: float(getattr(cell, n)) for n in SPECTRAL}
     told = ", ".join(f"{n} = {x:g}" for n, x in numbers.items())
@@ -153,12 +156,20 @@ def _spectrum(name: str, cell: Cell, momenta: np.ndarray) -> str:
 
 
 @jax.jit
-def _tables(cell: Cell) -> tuple[Spectrum, jax.Array]:
-    """Return the spectrum, and x, dln x, G and E at the nodes above momentum_min, (intervals, NODES, 4)."""
+def _tables(cell: Cell, momenta: jax.Array) -> tuple[Spectrum, jax.Array, jax.Array, jax.Array, jax.Array]:
+    """Return the spectrum, ends of intervals and nodes from momentum_min on, and nodes of the momenta of the output.
+
+    Ends, (intervals + 1,); nodes x, dln x, G, E, x^-1/2: in the intervals, (intervals, NODES, 5); between each momentum
+    and the end below it, (M, NODES, 5), of no meaning below momentum_min; and at half of each, (M, 5).
+    """
     spectrum = spectrum_of(cell)
-    whole = mesh.make_mesh(spectrum, jnp.exp(spectrum.start), jnp.ones(1))
-    rows = [whole.inside(whole.x), whole.width, whole.inside(whole.drives[0]), whole.inside(whole.drives[1])]
-    return spectrum, jnp.stack([row[mesh.BELOW :] for row in rows], axis=-1)
+    edges = mesh.edges_of(spectrum, jnp.exp(spectrum.start))[mesh.BELOW :]
+    low = edges[jnp.clip(jnp.searchsorted(edges, momenta, side="right") - 1, 0, edges.shape[0] - 1)]
+    intervals = jnp.log(edges[:-1]), jnp.log(edges[1:])
+    pieces = [mesh.nodes_of(*intervals), mesh.nodes_of(jnp.log(low), jnp.log(momenta))]
+    pieces.append((0.5 * momenta, jnp.zeros_like(momenta)))
+    rows = [jnp.stack([x, width, *spectrum.drives(x), 1.0 / jnp.sqrt(x)], axis=-1) for x, width in pieces]
+    return spectrum, edges, *rows
 
 
 def fortran(include: str, spectra: Sequence[str], count: int) -> tuple[str, str]:
