@@ -110,7 +110,9 @@ def flip_wavenumber(spectrum: Spectrum, fluxes: Fluxes, mesh: Mesh) -> jax.Array
     x, balance = (jnp.append(y[-1], mesh.inside(y)) for y in (mesh.x, excess))
     both = (fluxes.gradient != 0.0) & (fluxes.expansion != 0.0)
     crosses = both & (balance[:-1] * balance[1:] < 0.0)
-    place = jnp.argmax(crosses)
+    # The first of them; `argmax` takes some three times as long.
+    last = crosses.shape[0] - 1
+    place = jnp.min(jnp.where(crosses, jnp.arange(last + 1), last))
     low, high = jnp.log(x[place]), jnp.log(x[place + 1])
     at_low, at_high = balance[place], balance[place + 1]
     for _ in range(STEPS):

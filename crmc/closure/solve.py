@@ -25,8 +25,8 @@ from crmc.units import SPEED_OF_LIGHT
 Translation = TypeVar("Translation", bound=Callable[[Any], Any])
 #: Momenta as a sequence or an array.
 Momenta: TypeAlias = Sequence[float] | jax.Array | np.ndarray
-#: Cells that are solved together: their intermediate results stay in the cache.
-_TOGETHER = 2048
+#: Cells that are solved together: their intermediate results stay in the cache of one core.
+_TOGETHER = 512
 #: Momenta at which a closure is given unless others are asked for [m_p c].
 DEFAULT_MOMENTA = (1.0, 3.0, 10.0)
 

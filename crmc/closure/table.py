@@ -75,7 +75,7 @@ _LINEAR, _TURBULENT = (8.0, 48), (6.0, 18)
 #: and steps within.
 _BELOW, _WITHIN = (-4.5, 4.2, 17), 32
 #: Points that are solved together.
-_TOGETHER = 2048
+_TOGETHER = 512
 
 
 @dataclasses.dataclass(frozen=True)

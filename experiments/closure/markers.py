@@ -4,8 +4,8 @@ python experiments/closure/markers.py [--cells 8,9,10,12,13,18] [--replicas 8] [
 
 The cells are those without flags but `cut_matters`, of three forms of damping.  A run begins in the steady state of its
 own 20 bins and lasts 40 scattering times; errors are those of the scatter of the replicas.  Compared are the power that
-kicks give to waves, what damping takes from them, wave power at the centres of bins from 0.1 Omega0/c to the fourth from
-the end, and the drift, a mean over the number of particles.  In runs all power that particles in the 90-degree gap
+kicks give to waves, what damping takes from them, wave power at the centres of bins from 0.1 Omega0/c to the fourth
+from the end, and the drift, a mean over the number of particles.  In runs all power that particles in the 90-degree gap
 exchange goes to the last bin: for the drift the closure has the hindrance that this bin offers.
 """
 
