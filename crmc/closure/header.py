@@ -168,8 +168,10 @@ def _tables(cell: Cell, momenta: jax.Array) -> tuple[Spectrum, jax.Array, jax.Ar
     intervals = jnp.log(edges[:-1]), jnp.log(edges[1:])
     pieces = [mesh.nodes_of(*intervals), mesh.nodes_of(jnp.log(low), jnp.log(momenta))]
     pieces.append((0.5 * momenta, jnp.zeros_like(momenta)))
-    rows = [jnp.stack([x, width, *spectrum.drives(x), 1.0 / jnp.sqrt(x)], axis=-1) for x, width in pieces]
-    return spectrum, edges, *rows
+    nodes, parts, middles = (
+        jnp.stack([x, width, *spectrum.drives(x), 1.0 / jnp.sqrt(x)], axis=-1) for x, width in pieces
+    )
+    return spectrum, edges, nodes, parts, middles
 
 
 def fortran(include: str, spectra: Sequence[str], count: int) -> tuple[str, str]:

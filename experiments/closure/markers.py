@@ -5,8 +5,9 @@ python experiments/closure/markers.py [--cells 8,9,10,12,13,18] [--replicas 8] [
 The cells are those without flags but `cut_matters`, of three forms of damping.  A run begins in the steady state of its
 own 20 bins and lasts 40 scattering times; errors are those of the scatter of the replicas.  Compared are the power that
 kicks give to waves, what damping takes from them, wave power at the centres of bins from 0.1 Omega0/c to the fourth
-from the end, and the drift, a mean over the number of particles.  In runs all power that particles in the 90-degree gap
-exchange goes to the last bin: for the drift the closure has the hindrance that this bin offers.
+from the end, and the drift, a mean over the number of particles.  For the drift 20 bins are too few, and in runs all
+power that particles in the 90-degree gap exchange goes to the last of them: it is compared with that which the spectrum
+of the run's start maintains, by quadrature, and this with the closure.
 """
 
 from __future__ import annotations
@@ -18,12 +19,16 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 import crmc
+from crmc.physics import equilibrium_spectrum
+from crmc.setup import background_of, shape_of
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from validate import sampled
+from validate import NODE, WEIGHT, sampled
 
 #: Gauss-Legendre nodes of means over the number of particles, and scattering times of 1 m_p c that a run lasts.
 NODES, SPAN = 40, 40.0
@@ -45,15 +50,33 @@ def config_of(cell: crmc.Config, duration: float, markers: int, replicas: int) -
     return crmc.parse_config(data)
 
 
-def drift(config: crmc.Config, gap: float) -> float:
-    """Return the drift by the closure, a mean over the number of particles [v_A]; gap: as in `crmc.closure.Cell`."""
-    rays = config.cosmic_rays
+def drifts(config: crmc.Config) -> tuple[float, float]:
+    """Return the drift that the bins of a run's start maintain and that of the closure, means over the number [v_A]."""
+    rays, shape, w = config.cosmic_rays, shape_of(config), config.code_units.alfven_speed
     node, weight = np.polynomial.legendre.leggauss(NODES)
     low, span = np.log(rays.momentum_min), np.log(rays.momentum_max / rays.momentum_min)
-    p = np.exp(low + 0.5 * span * (node + 1.0))
-    number = weight * p**3 * (p**2 + rays.turnover_momentum**2) ** (-0.5 * rays.index)
-    found = crmc.closure(config, p, gap=gap)
-    return float(np.sum(number * np.asarray(found.v_drift)) / np.sum(number))
+    momenta = np.exp(low + 0.5 * span * (node + 1.0))
+    number = weight * momenta**3 * (momenta**2 + rays.turnover_momentum**2) ** (-0.5 * rays.index)
+    with jax.enable_x64(True):
+        setup = crmc.build(config)
+        parameters, tau = setup.parameters, float(setup.tau_B)
+        _, amplitude = background_of(config, shape)
+        e, grid = equilibrium_spectrum(parameters, amplitude, shape.model, setup.tau_B), parameters.grid
+        own, x_gap = [], float(grid.x_gap)
+        for p in momenta:
+            # Outside the gap, and in it, where the last k at which the splines sum to one scatters.
+            mu = np.concatenate([np.exp(0.5 * np.log(x_gap / p) * (1.0 - NODE)), x_gap / p * 0.5 * (1.0 + NODE)])
+            outside, inside = mu[: len(NODE)], 0.5 * x_gap / p * WEIGHT
+            dmu = np.concatenate([-0.5 * np.log(x_gap / p) * WEIGHT * outside, inside])
+            x = jnp.asarray(np.maximum(p * mu, x_gap * (1.0 + 1e-9)))
+            at = np.asarray(jnp.einsum("nj,dhj->dhn", grid.resonant(x), e))
+            v, total = p / np.hypot(1.0, p), at[0] + at[1]
+            a = rays.index * p**2 / (rays.turnover_momentum**2 + p**2)
+            slope = v * float(parameters.gradient) + np.array([[1.0], [-1.0]]) * mu * a / (3.0 * tau)
+            slope = slope * np.hypot(1.0, p) / (np.pi * total) + w / v * a * (at[0] - at[1]) / total
+            own.append(0.25 * v * np.sum((1.0 - mu**2) * slope * dmu) / w)
+    closure = np.asarray(crmc.closure(config, momenta).v_drift)
+    return float(np.sum(number * own) / np.sum(number)), float(np.sum(number * closure) / np.sum(number))
 
 
 def compare(cell: crmc.Config, markers: int, replicas: int) -> dict[str, Any]:
@@ -70,23 +93,17 @@ def compare(cell: crmc.Config, markers: int, replicas: int) -> dict[str, Any]:
     exact = np.stack([plain.nu_forward, plain.nu_backward]) * to_e
     inside = (k > 0.1) & (np.arange(len(k)) < len(k) - 3)
     ratio, part = e.values[:, inside] / exact[:, inside], error.values[:, inside] / exact[:, inside]
-    edge = crmc.closure(config, (2.0 / config.waves.k_max,))
-    e_edge = float(edge.nu_forward[0]) * np.hypot(1.0, 2.0 / config.waves.k_max) / np.pi
-    e_edge /= config.code_units.gyrofrequency
-    gap = e_edge / float(e.values[0, -1])
     v_alfven = config.code_units.alfven_speed * crmc.units.SPEED_OF_LIGHT
     found = {}
     for name in ("heating_rate", "gas_heating_rate"):
         found[name] = np.array([averages[name]["value"], averages[name]["stderr"]]) / float(plain.heating_rate)
     found["wave_power"] = np.array([np.mean(ratio), np.sqrt(np.mean(part**2) / part.size)])
     v = np.array([averages["drift_velocity"]["value"], averages["drift_velocity"]["stderr"]]) / v_alfven
-    found["drift"] = v / abs(drift(config, gap)) * np.array([np.sign(drift(config, gap)), 1.0])
+    own, closure = drifts(config)
+    found["drift"] = v / np.array([own, abs(own)])
     return {name: x.tolist() for name, x in found.items()} | {
         "duration_over_tau": duration / config.expansion.timescale,
-        "gap": gap,
-        "k": k[inside].tolist(),
-        "wave_power_ratio": ratio.tolist(),
-        "drift_broadened": drift(config, 1.0) / drift(config, gap),
+        "bins_over_closure": own / closure,
     }
 
 
@@ -107,6 +124,7 @@ def main() -> None:
         for name in ("heating_rate", "gas_heating_rate", "wave_power", "drift"):
             ratio, error = row[name]
             told.append(f"{name} {ratio:.4f} +- {error:.4f} ({(ratio - 1.0) / error:+.1f})")
+        told.append(f"drift of the bins over closure {row['bins_over_closure']:.4f}")
         print(f"{place:3d} {medium} {cell.damping.nonlinear_landau}: {'; '.join(told)}", flush=True)
         if arguments.json:
             Path(arguments.json).write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
