@@ -140,9 +140,9 @@ def _spectrum(name: str, cell: Cell, momenta: np.ndarray) -> str:
     members: Sequence[np.ndarray] = [
         *(np.asarray(x)[None] for x in scalars),
         np.asarray(found.below)[None],
-        *(np.asarray(x)[None] for x in (found.cut, found.top, found.at_cut)),
+        *(np.asarray(x)[None] for x in (found.cut, found.at_cut)),
         *(np.asarray(x)[None] for x in (found.whole_number, found.whole_energy, found.whole_expansion)),
-        *(np.asarray(x)[None] for x in (momenta, found.momenta, found.number, found.energy, found.pressure)),
+        *(np.asarray(x)[None] for x in (momenta, found.number, found.energy, found.pressure)),
         *(np.asarray(x)[None] for x in (found.gradient, found.expansion)),
         *(x[None] for x in (averaged / np.hypot(1.0, averaged), np.asarray(found.slope(averaged)))),
         *(x[None] for x in (edges, np.log(edges), nodes, parts, middles)),
