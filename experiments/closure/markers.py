@@ -5,9 +5,8 @@ python experiments/closure/markers.py [--cells 8,9,10,12,13,18] [--replicas 8] [
 The cells are those without flags but `cut_matters`, of three forms of damping.  A run begins in the steady state of its
 own 20 bins and lasts 40 scattering times; errors are those of the scatter of the replicas.  Compared are the power that
 kicks give to waves, what damping takes from them, wave power at the centres of bins from 0.1 Omega0/c to the fourth
-from the end, and the drift, a mean over the number of particles.  For the drift 20 bins are too few, and in runs all
-power that particles in the 90-degree gap exchange goes to the last of them: it is compared with that which the spectrum
-of the run's start maintains, by quadrature, and this with the closure.
+from the end, and the drift, a mean over the number of particles.  The last is
+compared with that which the bins of the run's start maintain, by quadrature, and this with the closure.
 """
 
 from __future__ import annotations
@@ -64,7 +63,7 @@ def drifts(config: crmc.Config) -> tuple[float, float]:
         e, grid = equilibrium_spectrum(parameters, amplitude, shape.model, setup.tau_B), parameters.grid
         own, x_gap = [], float(grid.x_gap)
         for p in momenta:
-            # Outside the gap, and in it, where the last k at which the splines sum to one scatters.
+            # Outside the gap, and in it, where waves as strong as at its edge scatter.
             mu = np.concatenate([np.exp(0.5 * np.log(x_gap / p) * (1.0 - NODE)), x_gap / p * 0.5 * (1.0 + NODE)])
             outside, inside = mu[: len(NODE)], 0.5 * x_gap / p * WEIGHT
             dmu = np.concatenate([-0.5 * np.log(x_gap / p) * WEIGHT * outside, inside])

@@ -4,9 +4,8 @@ python experiments/closure/validate.py [--cells 24] [--json FILE.json]
 
 Cells are a Latin hypercube over field, density, temperature, pressure, gradient, expansion, index, and form and
 strength of damping.  Second route: `crmc.physics.equilibrium_spectrum` with 180 bins, the drift that its waves maintain
-at 1, 3 and 10 m_p c, and `crmc.theory.heating_combined`.  In runs the last bin takes what particles in the 90-degree
-gap exchange, and the ones before it ring: drifts are compared by all waves outside the gap and by those below the last
-six bins.
+at 1, 3 and 10 m_p c, and `crmc.theory.heating_combined`.  Drifts are compared by all waves outside the
+90-degree gap and by those below the last six bins, which with scattering.gap = "broadened" hold the power of the gap.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ NODE, WEIGHT = np.polynomial.legendre.leggauss(600)
 
 
 def sampled(count: int) -> Iterator[tuple[str, crmc.Config]]:
-    """Yield media and configs of a Latin hypercube; gap broadened, steady state at the start."""
+    """Yield media and configs of a Latin hypercube; steady state at the start."""
     points = qmc.LatinHypercube(d=9, rng=np.random.default_rng(5)).random(count)
     for place, point in enumerate(points.tolist()):
         medium = list(MEDIA)[place % len(MEDIA)]

@@ -136,7 +136,7 @@ def test_known_forms(form, kappa) -> None:
 )
 def test_spectrum_of_a_run(form) -> None:
     """Oracle: `equilibrium_spectrum`, its iteration with 180 bins, at every fifth in the interior: within 3e-4, cumulative
-    2e-3; the drift that its waves below the last six bins, which have the power of the gap, maintain: within 1e-3."""
+    2e-3; the drift that its waves below the last six bins maintain: within 1e-3."""
     damping = "linear=4e-11 1/s" if form == "none" else f"nonlinear_landau={form}"
     config = crmc.load_config(
         "drift",
