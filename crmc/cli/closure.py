@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 #: Most momenta of a header's cell.
 _MOST_MOMENTA = 64
-_FIGURES, _HEADERS = (".png", ".pdf", ".svg"), (".h", ".hpp")
+#: Most indices of a table, each of which takes some ten megabytes.
+_MOST_INDICES = 32
+_FIGURES, _HEADERS, _TABLES = (".png", ".pdf", ".svg"), (".h", ".hpp"), (".h5", ".hdf5", ".nc")
 
 
 def closure(arguments: argparse.Namespace, config: Config) -> int:
@@ -36,6 +38,8 @@ def closure(arguments: argparse.Namespace, config: Config) -> int:
     keep_programs(arguments)
     if arguments.header:
         return _header(arguments, config, cell, momenta)
+    if arguments.table:
+        return _table(arguments, config, cell, momenta)
     if arguments.cells:
         return _many(arguments, config, momenta, cut)
     from crmc.closure import report
@@ -59,15 +63,22 @@ def _check(arguments: argparse.Namespace) -> None:
         raise ConfigError("--cells: needs a result file; add -o FILE.nc")
     if arguments.cells and (arguments.json or arguments.plot):
         raise ConfigError("--cells: neither prints JSON nor draws; leave out --json and --plot")
-    if (arguments.fortran or arguments.index) and not arguments.header:
-        raise ConfigError("--fortran and --index belong to --header; add it")
-    if arguments.header and (arguments.cells or arguments.json or arguments.plot):
-        raise ConfigError("--header: writes a file alone; leave out --cells, --json and --plot")
-    for option, name in (("--output", arguments.output), ("--plot", arguments.plot), ("--header", arguments.header)):
-        if name:
-            check_writable(option, Path(name))
-    if arguments.header and Path(arguments.header).suffix.lower() not in _HEADERS:
-        raise ConfigError(f"--header {one_line(arguments.header, 200)}: must end in .h or .hpp; rename it")
+    if arguments.fortran and not arguments.header:
+        raise ConfigError("--fortran belongs to --header; add it")
+    if arguments.index and not (arguments.header or arguments.table):
+        raise ConfigError("--index belongs to --header and --table; add one")
+    for option in ("header", "table"):
+        others = [x for x in ("header", "table", "cells", "json", "plot") if x != option and getattr(arguments, x)]
+        if getattr(arguments, option) and others:
+            raise ConfigError(f"--{option}: writes files alone; leave out --{others[0]}")
+    for option in ("output", "plot", "header", "table"):
+        if name := getattr(arguments, option):
+            check_writable(f"--{option}", Path(name))
+    for option, endings in (("header", _HEADERS), ("table", _TABLES)):
+        name = getattr(arguments, option)
+        if name and Path(name).suffix.lower() not in endings:
+            words = " or ".join(endings)
+            raise ConfigError(f"--{option} {one_line(name, 200)}: must end in {words}; rename it")
     if arguments.plot and Path(arguments.plot).suffix.lower() not in _FIGURES:
         raise ConfigError(f"--plot {one_line(arguments.plot, 200)}: must end in .png, .pdf or .svg; rename it")
 
@@ -79,10 +90,7 @@ def _header(arguments: argparse.Namespace, config: Config, cell: Cell, momenta: 
     path = Path(arguments.header)
     name = re.sub(r"\W", "_", f"spectrum_{config.name or 'crmc'}")[:24]
     spectra = {name: cell}
-    for word in arguments.index.split(",") if arguments.index else ():
-        index = _number(word)
-        if not 0.0 < index <= 20.0:
-            raise ConfigError(f"--index {one_line(word, 60)}: must be a number above 0 and at most 20; correct it")
+    for index in _indices(arguments.index):
         spectra[f"{name}_{re.sub(r'[^0-9]', '_', f'{index:g}')}"] = dataclasses.replace(cell, index=index)
     texts = {path: header(spectra, momenta)}
     if arguments.fortran:
@@ -93,6 +101,31 @@ def _header(arguments: argparse.Namespace, config: Config, cell: Cell, momenta: 
         target.write_text(text, encoding="utf-8")
         print(f"wrote {target}")
     print(f"spectra: {', '.join(spectra)}")
+    return DONE
+
+
+def _table(arguments: argparse.Namespace, config: Config, cell: Cell, momenta: list[float]) -> int:
+    """Write the table of the config's spectrum, and the C header that reads it."""
+    from crmc.closure.table import make_table
+    from crmc.closure.table_header import NAME, table_header
+    from crmc.results.closure_table import table_dataset
+    from crmc.results.dataset import write_atomically
+    from crmc.setup.cells import form_of
+
+    path = Path(arguments.table)
+    reader = path.with_name(NAME)
+    indices = _indices(arguments.index)
+    if len(indices) > _MOST_INDICES:
+        raise ConfigError(f"--index: names {len(indices)} indices; give at most {_MOST_INDICES} for a table")
+    check_writable("--table", reader)
+    table = make_table(cell, momenta, form_of(config), [float(cell.index), *indices])
+    data = table_dataset(table, {"title": path.stem, "config": config.to_toml()})
+    write_atomically(data, path)
+    reader.write_text(table_header(), encoding="utf-8")
+    print(f"wrote {path} and {reader}")
+    for name in ("kappa", "v_drift", "heating_rate"):
+        rms, most, near = data.attrs[f"error_{name}"]
+        print(f"{name}: interpolated within {rms:.1e} (rms), {most:.1e} (largest); near_flip {near:.1e} (median)")
     return DONE
 
 
@@ -110,6 +143,17 @@ def _many(arguments: argparse.Namespace, config: Config, momenta: list[float], c
     write_atomically(closures(found, columns, attributes), output)
     print(f"{found.flags.size} cells, {int((found.flags != 0).sum())} with flags; {output}")
     return DONE
+
+
+def _indices(text: str | None) -> list[float]:
+    """Return the indices of ``--index``."""
+    found = []
+    for word in text.split(",") if text else ():
+        index = _number(word)
+        if not 0.0 < index <= 20.0:
+            raise ConfigError(f"--index {one_line(word, 60)}: must be a number above 0 and at most 20; correct it")
+        found.append(index)
+    return found
 
 
 def _momenta(text: str) -> list[float]:

@@ -262,7 +262,14 @@ def _add_closure(parser: argparse.ArgumentParser) -> None:
     files.add_argument(
         "--header", metavar="FILE.h", help="write a C header with the spectrum and momenta of this config"
     )
-    files.add_argument("--index", metavar="A,...", help="further spectra of the header: the same with these indices a")
+    files.add_argument(
+        "--table",
+        metavar="FILE.h5",
+        help="write a table to interpolate in, with its errors of interpolation, and the C header that reads it",
+    )
+    files.add_argument(
+        "--index", metavar="A,...", help="further spectra of the header or the table: the same with these indices a"
+    )
     files.add_argument("--fortran", action="store_true", help="write FILE.f90 and FILE.c beside the header, too")
     many = parser.add_argument_group("many cells")
     many.add_argument(

@@ -57,20 +57,20 @@ def averages(spectrum: Spectrum, scales: Scales, mesh: Mesh, found: Waves, fluid
     share = spectrum.at_cut / jnp.sum(spectrum.energy)
     drift = fluid.streaming + fluid.diffusivity * scales.gradient + fluid.expansion
     return Averages(
-        heating=_heating(spectrum, scales.fluxes, mesh),
+        heating=heating(spectrum, scales.fluxes, mesh),
         force=scales.fluxes.gradient,
         diffusivity=diffusivity,
         number_diffusivity=jnp.sum(spectrum.number * fluid.diffusivity) / jnp.sum(spectrum.number),
         harmonic=1.0 / jnp.sum(energy / fluid.diffusivity),
         streaming=jnp.sum(carried * fluid.sense) / jnp.sum(carried),
         anisotropy=jnp.sum(spectrum.pressure * fluid.anisotropy) / jnp.sum(spectrum.pressure),
-        waves=_wave_energy(mesh, found, k_min),
+        waves=wave_energy(mesh, found, k_min),
         sensitivity=share * (fluid.diffusivity[-1] / diffusivity - 1.0),
         drift=jnp.sum(spectrum.number * drift) / jnp.sum(spectrum.number),
     )
 
 
-def _wave_energy(mesh: Mesh, found: Waves, k_min: Real) -> jax.Array:
+def wave_energy(mesh: Mesh, found: Waves, k_min: Real) -> jax.Array:
     """Return int (e_+ + e_-) dln k from k_min to k_max, ().
 
     k_min: () [code], 0 for all waves.
@@ -81,7 +81,7 @@ def _wave_energy(mesh: Mesh, found: Waves, k_min: Real) -> jax.Array:
     return jnp.sum(part[:, None] * mesh.width * mesh.inside(jnp.sum(found.power, axis=0)))
 
 
-def _heating(spectrum: Spectrum, fluxes: Fluxes, mesh: Mesh) -> jax.Array:
+def heating(spectrum: Spectrum, fluxes: Fluxes, mesh: Mesh) -> jax.Array:
     """Return H = v_A int (|A_g| + |A_e| + ||A_g| - |A_e||) dx, ().
 
     The first two integrals are known; so is the third where one drive is stronger at every k, and quadrature adds what
@@ -110,7 +110,9 @@ def flip_wavenumber(spectrum: Spectrum, fluxes: Fluxes, mesh: Mesh) -> jax.Array
     x, balance = (jnp.append(y[-1], mesh.inside(y)) for y in (mesh.x, excess))
     both = (fluxes.gradient != 0.0) & (fluxes.expansion != 0.0)
     crosses = both & (balance[:-1] * balance[1:] < 0.0)
-    place = jnp.argmax(crosses)
+    # The first of them; `argmax` takes some three times as long.
+    last = crosses.shape[0] - 1
+    place = jnp.min(jnp.where(crosses, jnp.arange(last + 1), last))
     low, high = jnp.log(x[place]), jnp.log(x[place + 1])
     at_low, at_high = balance[place], balance[place + 1]
     for _ in range(STEPS):

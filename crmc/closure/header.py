@@ -44,7 +44,7 @@ def header(spectra: Mapping[str, Cell], momentum: Momenta = DEFAULT_MOMENTA) -> 
     momenta = np.atleast_1d(np.asarray(momentum, float))
     node, weight = np.polynomial.legendre.leggauss(balance.NODES)
     words = {
-        "VERSION": _version(),
+        "VERSION": version(),
         "FIRST": next(iter(spectra)),
         "MOMENTA": len(momenta),
         "AVERAGE": MOMENTA,
@@ -67,18 +67,20 @@ def header(spectra: Mapping[str, Cell], momentum: Momenta = DEFAULT_MOMENTA) -> 
         "GAUSS_WEIGHTS": _list(0.5 * weight),
         "COLLOCATION": _table(balance.collocation()[0]),
         "FLAGS": ",\n".join(f"    CRMC_{flag.name} = {int(flag)} /* {MEANING[flag]} */" for flag in Flag),
-        "CELL": "\n".join(_member(name, INPUTS[name]) for name in CELL),
-        "OUT": "\n".join(_member(name, NUMBERS[name], name in PER_MOMENTUM) for name in NUMBERS),
-        "DEFAULTS": "\n".join(f"    cell.{name} = CRMC_R({_default(name)!r});" for name in CELL),
-        "CHECKS": "\n".join(f"    good = good && crmc_good_(c->{name}, {_kind(name)});" for name in CELL),
-        "ZERO": "\n".join(_zeros()),
+        "CELL": "\n".join(member(name, INPUTS[name]) for name in CELL),
+        "OUT": "\n".join(
+            member(name, NUMBERS[name], "CRMC_MOMENTA" if name in PER_MOMENTUM else "") for name in NUMBERS
+        ),
+        "DEFAULTS": "\n".join(f"    cell.{name} = CRMC_R({default_of(name)!r});" for name in CELL),
+        "CHECKS": "\n".join(f"    good = good && crmc_good_(c->{name}, {rule_of(name)});" for name in CELL),
+        "ZERO": "\n".join(zeros()),
         "SPECTRA": "\n".join(_spectrum(name, cell, momenta) for name, cell in spectra.items()),
     }
     template = resources.files("crmc.closure").joinpath("closure.h.in").read_text(encoding="utf-8")
     return re.sub(r"@([A-Z_]+)@", lambda found: str(words[found[1]]), template)
 
 
-def _version() -> str:
+def version() -> str:
     """Return the version of the installed package."""
     try:
         return metadata.version("crmc")
@@ -86,29 +88,35 @@ def _version() -> str:
         return "(not installed)"
 
 
-def _default(name: str) -> float:
+def default_of(name: str) -> float:
     """Return the default of an input, 0 for one that has none."""
     (field,) = [f for f in dataclasses.fields(Cell) if f.name == name]
     return 0.0 if field.default is dataclasses.MISSING else float(field.default)
 
 
-def _kind(name: str) -> int:
+def rule_of(name: str) -> int:
     """Return the rule of an input: 1, positive; 2, not negative; 0, any sign."""
     return 1 if name in POSITIVE else 2 if name in NOT_NEGATIVE else 0
 
 
-def _member(name: str, told: tuple[str, str], row: bool = False) -> str:
-    """Return the line of a struct's member."""
+def member(name: str, told: tuple[str, str], room: str = "", real: str = "crmc_real") -> str:
+    """Return the line of a struct's member.
+
+    told: unit and description; room: length of an array; real: type.
+    """
     unit, text = told
-    declared = f"crmc_real {name}{'[CRMC_MOMENTA]' if row else ''};"
+    declared = f"{real} {name}{f'[{room}]' if room else ''};"
     return f"    {declared:<42}/* [{unit}] {text} */"
 
 
-def _zeros() -> Iterable[str]:
-    """Return the lines that set every result to zero."""
+def zeros(scalars: Sequence[str] = SCALARS, room: str = "CRMC_MOMENTA", indent: str = 8 * " ") -> Iterable[str]:
+    """Return the lines that set every result to zero.
+
+    scalars: names beside those of `PER_MOMENTUM`; room: length of the arrays.
+    """
     rows = " = ".join(f"out->{name}[m]" for name in PER_MOMENTUM)
-    yield f"        for (m = 0; m < CRMC_MOMENTA; m++) {rows} = 0;"
-    yield f"        {' = '.join(f'out->{name}' for name in SCALARS)} = 0;"
+    yield f"{indent}for (m = 0; m < {room}; m++) {rows} = 0;"
+    yield f"{indent}{' = '.join(f'out->{name}' for name in scalars)} = 0;"
 
 
 def _list(values: np.ndarray) -> str:
@@ -126,15 +134,18 @@ def _table(values: np.ndarray) -> str:
 def _spectrum(name: str, cell: Cell, momenta: np.ndarray) -> str:
     """Return the definition of a spectrum's tables."""
     with jax.enable_x64(True):
-        found, nodes = _tables(cell)
+        found, edges, nodes, parts, middles = (jax.tree.map(np.asarray, x) for x in _tables(cell, jnp.asarray(momenta)))
+    averaged = found.momenta
     scalars = [found.spectral_index, found.turnover, found.start, found.step]
     members: Sequence[np.ndarray] = [
         *(np.asarray(x)[None] for x in scalars),
         np.asarray(found.below)[None],
-        *(np.asarray(x)[None] for x in (found.cut, found.top, found.at_cut)),
+        *(np.asarray(x)[None] for x in (found.cut, found.at_cut)),
         *(np.asarray(x)[None] for x in (found.whole_number, found.whole_energy, found.whole_expansion)),
-        *(np.asarray(x)[None] for x in (momenta, found.momenta, found.number, found.energy, found.pressure)),
-        *(np.asarray(x)[None] for x in (found.gradient, found.expansion, nodes)),
+        *(np.asarray(x)[None] for x in (momenta, found.number, found.energy, found.pressure)),
+        *(np.asarray(x)[None] for x in (found.gradient, found.expansion)),
+        *(x[None] for x in (averaged / np.hypot(1.0, averaged), np.asarray(found.slope(averaged)))),
+        *(x[None] for x in (edges, np.log(edges), nodes, parts, middles)),
     ]
     numbers = {n: float(getattr(cell, n)) for n in SPECTRAL}
     told = ", ".join(f"{n} = {x:g}" for n, x in numbers.items())
@@ -145,12 +156,22 @@ def _spectrum(name: str, cell: Cell, momenta: np.ndarray) -> str:
 
 
 @jax.jit
-def _tables(cell: Cell) -> tuple[Spectrum, jax.Array]:
-    """Return the spectrum, and x, dln x, G and E at the nodes above momentum_min, (intervals, NODES, 4)."""
+def _tables(cell: Cell, momenta: jax.Array) -> tuple[Spectrum, jax.Array, jax.Array, jax.Array, jax.Array]:
+    """Return the spectrum, ends of intervals and nodes from momentum_min on, and nodes of the momenta of the output.
+
+    Ends, (intervals + 1,); nodes x, dln x, G, E, x^-1/2: in the intervals, (intervals, NODES, 5); between each momentum
+    and the end below it, (M, NODES, 5), of no meaning below momentum_min; and at half of each, (M, 5).
+    """
     spectrum = spectrum_of(cell)
-    whole = mesh.make_mesh(spectrum, jnp.exp(spectrum.start), jnp.ones(1))
-    rows = [whole.inside(whole.x), whole.width, whole.inside(whole.drives[0]), whole.inside(whole.drives[1])]
-    return spectrum, jnp.stack([row[mesh.BELOW :] for row in rows], axis=-1)
+    edges = mesh.edges_of(spectrum, jnp.exp(spectrum.start))[mesh.BELOW :]
+    low = edges[jnp.clip(jnp.searchsorted(edges, momenta, side="right") - 1, 0, edges.shape[0] - 1)]
+    intervals = jnp.log(edges[:-1]), jnp.log(edges[1:])
+    pieces = [mesh.nodes_of(*intervals), mesh.nodes_of(jnp.log(low), jnp.log(momenta))]
+    pieces.append((0.5 * momenta, jnp.zeros_like(momenta)))
+    nodes, parts, middles = (
+        jnp.stack([x, width, *spectrum.drives(x), 1.0 / jnp.sqrt(x)], axis=-1) for x, width in pieces
+    )
+    return spectrum, edges, nodes, parts, middles
 
 
 def fortran(include: str, spectra: Sequence[str], count: int) -> tuple[str, str]:

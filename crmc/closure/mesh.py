@@ -65,13 +65,13 @@ def make_mesh(spectrum: Spectrum, x_gap: jax.Array, momentum: jax.Array) -> Mesh
 
     x_gap: 1/k_max, () [m_p c]; momentum: p that are asked for, (M,) [m_p c].
     """
-    edges = _edges(spectrum, x_gap)
+    edges = edges_of(spectrum, x_gap)
     ends = jnp.log(jnp.maximum(edges, x_gap))
     lower, upper = ends[:-1], ends[1:]
-    x, width = _nodes(lower, upper)
+    x, width = nodes_of(lower, upper)
     # Where a momentum ends amid an interval.
     found = jnp.clip(jnp.searchsorted(edges, momentum, side="right") - 1, 0, edges.shape[0] - 1)
-    partial, partial_width = _nodes(ends[found], jnp.log(jnp.maximum(momentum, x_gap)))
+    partial, partial_width = nodes_of(ends[found], jnp.log(jnp.maximum(momentum, x_gap)))
     halfway = jnp.maximum(0.5 * momentum, x_gap)
     of_halfway = jnp.clip(jnp.searchsorted(edges, halfway, side="right") - 1, 0, edges.shape[0] - 1)
 
@@ -105,7 +105,7 @@ def make_mesh(spectrum: Spectrum, x_gap: jax.Array, momentum: jax.Array) -> Mesh
     )
 
 
-def _edges(spectrum: Spectrum, x_gap: jax.Array) -> jax.Array:
+def edges_of(spectrum: Spectrum, x_gap: jax.Array) -> jax.Array:
     """Return the ends of the intervals, ascending: as if waves scattered everywhere, (intervals + 1,) [m_p c]."""
     bottom = jnp.exp(spectrum.start)
     low = jnp.minimum(x_gap, bottom)
@@ -114,7 +114,7 @@ def _edges(spectrum: Spectrum, x_gap: jax.Array) -> jax.Array:
     return jnp.concatenate([below, bottom[None], spectrum.momenta, above])
 
 
-def _nodes(lower: jax.Array, upper: jax.Array) -> tuple[jax.Array, jax.Array]:
+def nodes_of(lower: jax.Array, upper: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Return Gauss nodes x and weights dln x between ends in ln x, (..., NODES) each."""
     node, weight = np.polynomial.legendre.leggauss(NODES)
     width = jnp.maximum(upper - lower, 0.0)[..., None]

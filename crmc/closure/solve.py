@@ -25,8 +25,8 @@ from crmc.units import SPEED_OF_LIGHT
 Translation = TypeVar("Translation", bound=Callable[[Any], Any])
 #: Momenta as a sequence or an array.
 Momenta: TypeAlias = Sequence[float] | jax.Array | np.ndarray
-#: Cells that are solved together: their intermediate results stay in the cache.
-_TOGETHER = 2048
+#: Cells that are solved together: their intermediate results stay in the cache of one core.
+_TOGETHER = 512
 #: Momenta at which a closure is given unless others are asked for [m_p c].
 DEFAULT_MOMENTA = (1.0, 3.0, 10.0)
 
@@ -160,7 +160,7 @@ def _one(cell: Cell, momenta: jax.Array, form: NonlinearLandau) -> Closure:
     to_nu = math.pi / gamma * omega
     nu = 0.5 * to_nu * (mesh.mean @ jnp.sum(found.power, axis=0))
     means = averages(spectrum, scales, mesh, found, fluid, cell.k_min)
-    near = near_flip(scales.fluxes, mesh, jnp.max(p))
+    near = near_flip(scales.fluxes, mesh, jnp.maximum(jnp.max(p), spectrum.cut))
     flags = find_flags(scales, Evidence(p, at, nu / omega, half, means, spectrum.whole_number, near))
     flags |= jnp.where(good & _is_damped(cell, form) & jnp.all(usable), 0, Flag.BAD_INPUT)
     diffusion = SPEED_OF_LIGHT**2 / omega

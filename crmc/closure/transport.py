@@ -59,7 +59,7 @@ def transport(spectrum: Spectrum, scales: Scales, mesh: Mesh, found: Waves, gap:
     both, difference = jnp.sum(met, axis=0), met[0] - met[1]
     # int mu^m (1 - mu^2)/nu_h dmu, summed over h where 1/nu stands with an even power of h mu.
     even, odd, second = mesh.kernel[0] @ both, mesh.kernel[1] @ difference, mesh.kernel[2] @ both
-    sense, carried = _directions(mesh, found.direction)
+    sense, carried = directions(mesh, found.direction)
     kappa = 0.25 * v**2 * gamma / math.pi * even
     most = v * largest / 3.0
     free = kappa > most
@@ -76,7 +76,7 @@ def transport(spectrum: Spectrum, scales: Scales, mesh: Mesh, found: Waves, gap:
     )
 
 
-def _directions(mesh: Mesh, direction: jax.Array) -> tuple[jax.Array, jax.Array]:
+def directions(mesh: Mesh, direction: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Return <d> and sum_h h int mu (1 - mu^2) d_h dmu, (P,) each.
 
     Both are those of the gap's edge and what the direction differs from it: one direction alone comes out exactly.

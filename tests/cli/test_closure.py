@@ -56,6 +56,17 @@ def test_header(tmp_path) -> None:
     assert path.with_suffix(".c").exists()
 
 
+def test_table(tmp_path) -> None:
+    """The file, the header that reads it, and the errors of interpolation."""
+    path = tmp_path / "closure.h5"
+    reply = call("closure", "drift", "--table", path, "--momentum", "2,5")
+    assert reply.code == 0 and f"wrote {path} and {tmp_path / 'crmc_closure_table.h'}" in reply.out
+    assert "kappa: interpolated within " in reply.out
+    with xr.open_dataset(path, engine="h5netcdf") as data:
+        assert list(data.momentum.values) == [2.0, 5.0] and data.attrs["nonlinear_landau"] == "none"
+    assert "crmc_table_read" in (tmp_path / "crmc_closure_table.h").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -70,7 +81,12 @@ def test_header(tmp_path) -> None:
         (["--header", "x.txt"], ["--header x.txt", "must end in .h"]),
         (["--header", "x.h", "--json"], ["leave out"]),
         (["--header", "x.h", "--index", "4,x"], ["--index x"]),
-        (["--fortran"], ["belong to --header"]),
+        (["--fortran"], ["belongs to --header"]),
+        (["--index", "4.5"], ["belongs to --header and --table"]),
+        (["--table", "x.txt"], ["--table x.txt", "must end in .h5"]),
+        (["--table", "x.h5", "--header", "x.h"], ["leave out"]),
+        (["--table", "x.h5", "--index", "9,-1"], ["--index -1"]),
+        (["--table", "no/x.h5"], ["there is no folder"]),
         (["--plot", "no/x.png"], ["there is no folder"]),
         (["--set", "scattering.model=constant", "--set", "scattering.frequency=1e-9 1/s"], ["scattering"]),
     ],

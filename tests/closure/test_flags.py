@@ -46,6 +46,17 @@ def test_flags() -> None:
     assert int(bad.flags) & Flag.BAD_INPUT
 
 
+def test_gap_matters() -> None:
+    """Raised where kappa falls by more than 30 % if particles cross the gap freely, at any of the momenta, and only
+    there: 40 cells from a gap that hardly matters to one that carries nearly all."""
+    cells = dataclasses.replace(DRIFT, k_max=np.geomspace(2.0, 2000.0, 40))
+    hindered, free = (crmc.closure(cells, nonlinear_landau="local", gap=gap) for gap in (1.0, 0.0))
+    falls = np.max(1.0 - np.asarray(free.kappa) / np.asarray(hindered.kappa), axis=1)
+    raised = (np.asarray(hindered.flags) & Flag.GAP_MATTERS) != 0
+    assert np.array_equal(raised, falls > 0.3) and 5 < raised.sum() < 35
+    assert not np.any(np.asarray(free.flags) & Flag.GAP_MATTERS)
+
+
 def test_names() -> None:
     """In lower case, in the order of the bits."""
     assert names(3) == ["nothing_driven", "free_streaming"] and names(0) == []
