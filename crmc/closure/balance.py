@@ -21,6 +21,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from crmc.theory.quadrature import gauss_legendre
+
 #: Forms of nonlinear Landau damping, by their names in a config.
 NonlinearLandau = Literal["none", "paper", "local", "cumulative"]
 FORMS: tuple[str, ...] = get_args(NonlinearLandau)
@@ -181,7 +183,7 @@ def _level(total: jax.Array, ratio: jax.Array) -> jax.Array:
 
 def collocation() -> tuple[np.ndarray, np.ndarray]:
     """Return the integrals from 0 to each Gauss node on (0, 1), (NODES, NODES), and to 1, (NODES,)."""
-    x, w = np.polynomial.legendre.leggauss(NODES)
+    x, w = gauss_legendre(NODES)
     c = 0.5 * (x + 1.0)
     powers = np.arange(NODES)
     inner = (c[:, None] ** (powers + 1) / (powers + 1)) @ np.linalg.inv(c[:, None] ** powers)

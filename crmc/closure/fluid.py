@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from crmc.closure.balance import NODES, Fluxes, Waves
 from crmc.closure.mesh import Mesh
@@ -20,6 +19,7 @@ from crmc.closure.scales import Scales
 from crmc.closure.spectrum import Spectrum
 from crmc.closure.transport import Transport
 from crmc.theory.distribution import Real
+from crmc.theory.quadrature import gauss_legendre
 
 #: Steps of regula falsi of the wavenumber of the flip.
 STEPS = 3
@@ -88,7 +88,7 @@ def heating(spectrum: Spectrum, fluxes: Fluxes, mesh: Mesh) -> jax.Array:
     its change of sign gives.
     """
     gradient, expansion = 0.5 * jnp.abs(fluxes.gradient), spectrum.whole_expansion * jnp.abs(fluxes.expansion)
-    node, weight = np.polynomial.legendre.leggauss(NODES)
+    node, weight = gauss_legendre(NODES)
     x = 0.5 * mesh.x_gap * (node + 1.0)
     excess = jnp.append(_excess(fluxes, spectrum.drives(x)), mesh.inside(_excess(fluxes, mesh.drives)))
     dx = jnp.append(0.5 * mesh.x_gap * weight, mesh.inside(mesh.x) * mesh.width)

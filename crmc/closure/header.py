@@ -23,6 +23,7 @@ from crmc.closure.solve import DEFAULT_MOMENTA, Momenta
 from crmc.closure.spectrum import INTERVALS, MOMENTA, Spectrum
 from crmc.closure.variables import INPUTS, NUMBERS, PER_MOMENTUM, SCALARS
 from crmc.physics.damping import ION_NEUTRAL_COLLISIONS
+from crmc.theory.quadrature import gauss_legendre
 from crmc.units import BOLTZMANN, ELEMENTARY_CHARGE, PROTON_MASS, SPEED_OF_LIGHT
 
 #: Inputs of a cell in C: those that do not make the tables.
@@ -42,7 +43,7 @@ def header(spectra: Mapping[str, Cell], momentum: Momenta = DEFAULT_MOMENTA) -> 
         if not _NAME.fullmatch(name):
             raise ValueError(f"spectrum {name!r}: must be a name in C of at most 31 characters")
     momenta = np.atleast_1d(np.asarray(momentum, float))
-    node, weight = np.polynomial.legendre.leggauss(balance.NODES)
+    node, weight = gauss_legendre(balance.NODES)
     words = {
         "VERSION": version(),
         "FIRST": next(iter(spectra)),

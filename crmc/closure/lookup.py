@@ -14,29 +14,11 @@ from crmc.closure.flags import Flag
 from crmc.closure.scales import Scales, in_code_units
 from crmc.closure.solve import closure
 from crmc.closure.table import AXES, QUANTITIES, Table
-from crmc.closure.variables import INPUTS
+from crmc.closure.variables import INPUTS, NUMBERS
 from crmc.units import SPEED_OF_LIGHT
 
 #: Numbers that a table gives; of a closure it lacks the wavenumber of the flip.
-GIVEN = (
-    "kappa",
-    "nu",
-    "nu_forward",
-    "nu_backward",
-    "mean_free_path",
-    "v_streaming",
-    "v_expansion",
-    "v_drift",
-    "heating_rate",
-    "force_density",
-    "kappa_energy",
-    "kappa_number",
-    "kappa_harmonic",
-    "sigma",
-    "streaming_energy",
-    "pressure_anisotropy",
-    "wave_energy",
-)
+GIVEN = tuple(name for name in NUMBERS if name != "flip_wavenumber")
 #: Inputs that a table does not hold: those of a cell that reads one.
 TABLE_INPUTS = ("index", *(n for n in INPUTS if n not in (*SPECTRAL, "k_max", "k_min", "gap")))
 #: Ranges in which errors are measured: lg of the numbers of a cell, from the interstellar to the intracluster medium.

@@ -19,6 +19,7 @@ import numpy as np
 
 from crmc.closure.balance import NODES, Damping, Fluxes, NonlinearLandau, Waves, cumulative_power, waves
 from crmc.closure.spectrum import Spectrum
+from crmc.theory.quadrature import gauss_legendre
 
 #: Intervals of integrals over x between the gap and momentum_min, and between the cut and momentum_max.
 BELOW, ABOVE = 3, 14
@@ -116,7 +117,7 @@ def edges_of(spectrum: Spectrum, x_gap: jax.Array) -> jax.Array:
 
 def nodes_of(lower: jax.Array, upper: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Return Gauss nodes x and weights dln x between ends in ln x, (..., NODES) each."""
-    node, weight = np.polynomial.legendre.leggauss(NODES)
+    node, weight = gauss_legendre(NODES)
     width = jnp.maximum(upper - lower, 0.0)[..., None]
     return jnp.exp(lower[..., None] + width * (0.5 * (node + 1.0))), jnp.asarray(0.5 * weight) * width
 
@@ -141,7 +142,7 @@ def _longer(mesh: Mesh, fluxes: Fluxes, damping: Damping) -> jax.Array:
     span = jnp.maximum((mesh.upper - mesh.lower)[place], 1e-12)
     t = jnp.clip((jnp.log(x) - mesh.lower[place]) / span, 0.0, 1.0)
     # The polynomial through both ends and the nodes of an interval.
-    points = np.concatenate([[0.0], 0.5 * (np.polynomial.legendre.leggauss(NODES)[0] + 1.0), [1.0]])
+    points = np.concatenate([[0.0], 0.5 * (gauss_legendre(NODES)[0] + 1.0), [1.0]])
     to_powers = jnp.asarray(np.linalg.inv(points[:, None] ** np.arange(NODES + 2)))
     powers = jnp.stack([t**m for m in range(NODES + 2)], axis=-1)
     between = jnp.einsum("nm,mj,nj->n", powers, to_powers, known[place])

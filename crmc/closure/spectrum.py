@@ -17,6 +17,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from crmc.theory.quadrature import gauss_legendre
+
 #: Intervals of the tables in ln x, and Gauss-Legendre nodes of the moments in each.
 INTERVALS, _NODES = 64, 8
 #: Momenta of averages over the cosmic rays, up to the cut.
@@ -165,5 +167,5 @@ class _Shape(NamedTuple):
 
 def _gauss(count: int) -> tuple[np.ndarray, np.ndarray]:
     """Return nodes and weights of the Gauss-Legendre rule on (0, 1), (count,) each."""
-    x, w = np.polynomial.legendre.leggauss(count)
+    x, w = gauss_legendre(count)
     return 0.5 * (x + 1.0), 0.5 * w
