@@ -1,5 +1,6 @@
 """Every test runs on the CPU and in 64-bit JAX, as crmc does; float32 is asked for by dtype."""
 
+import gc
 import os
 import signal
 import tempfile
@@ -32,6 +33,8 @@ import pytest
 from crmc.machine.devices import compiler_options
 
 HERE = Path(__file__).resolve().parent
+#: One line for each memory mapping of this process, and how many make it forget its programs.
+MAPPINGS, MOST_MAPPINGS = Path("/proc/self/maps"), 25_000
 #: Test files that take longest: begun first, they leave no process waiting for another at the end.
 LONGEST = (
     "physics/test_gradient",
@@ -103,6 +106,18 @@ def as_users_compile(request):
             for user in ("inference.derivatives", "machine.compiling", "orbits.study"):
                 patch.setattr(f"crmc.{user}.compiler_options", lambda: compiler_options() | FULL)
         yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_mappings():
+    """Forget compiled programs before the system allows a process no more memory mappings, of which each has several.
+
+    The compiler then ends in a segmentation fault; Linux allows 65530 by default.
+    """
+    yield
+    if MAPPINGS.exists() and MAPPINGS.read_bytes().count(b"\n") > MOST_MAPPINGS:
+        jax.clear_caches()
+        gc.collect()
 
 
 @pytest.fixture(scope="module", autouse=True)

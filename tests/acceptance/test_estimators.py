@@ -7,6 +7,8 @@ import xarray as xr
 from crmc.config.config import load_config
 from crmc.runs.run import run
 
+pytestmark = pytest.mark.full
+
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory):
@@ -19,7 +21,6 @@ def both(tmp_path_factory):
     return found
 
 
-@pytest.mark.full
 @pytest.mark.parametrize("name", ["heating_rate", "pressure_anisotropy"])
 def test_averages_agree(both, name):
     """Means of the second half within 4.9 combined standard errors; the errors of full_f are the larger ones."""

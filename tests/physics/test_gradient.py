@@ -201,6 +201,7 @@ def test_drift_by_both_solvers(drift):
     assert theory["heating_exact"]["value"] == pytest.approx(theory["heating_drift"]["value"], rel=1e-6)
 
 
+@pytest.mark.full
 def test_identity_and_books_of_drift(drift):
     """Eq. 37: mesh to 0.3 %, markers within 4.9 errors; number and energy kept to 1e-12 and 1e-8 (float32 markers)."""
     (_, markers), (_, mesh) = drift["monte-carlo"], drift[FOKKER_PLANCK.name]
@@ -212,6 +213,7 @@ def test_identity_and_books_of_drift(drift):
         assert averages["number_residual"]["value"] < limit
 
 
+@pytest.mark.full
 def test_forward_branches_grow_alike_and_backward_ones_stay_at_the_seed(drift):
     """Both helicities of direction + to 4 v_A/c (mesh: finite omega) and 2 % (markers); direction - below 1e-3 of them."""
     for name, limit, seed in (("monte-carlo", 0.02, 1e-3), (FOKKER_PLANCK.name, 4e-3, 1e-6)):
