@@ -28,6 +28,15 @@ from crmc.units import BOLTZMANN, ELEMENTARY_CHARGE, PROTON_MASS, SPEED_OF_LIGHT
 
 #: Inputs of a cell in C: those that do not make the tables.
 CELL = tuple(name for name in INPUTS if name not in SPECTRAL)
+#: Constants of nature and the longest length in the templates of C, by their words there.
+CONSTANTS = {
+    "LIGHT": repr(SPEED_OF_LIGHT),
+    "MASS": repr(PROTON_MASS),
+    "CHARGE": repr(ELEMENTARY_CHARGE),
+    "BOLTZMANN": repr(BOLTZMANN),
+    "COLLISIONS": repr(ION_NEUTRAL_COLLISIONS),
+    "LARGEST": repr(LARGEST_LENGTH),
+}
 #: Names of spectra in C.
 _NAME = re.compile(r"[A-Za-z]\w{0,30}")
 
@@ -44,7 +53,7 @@ def header(spectra: Mapping[str, Cell], momentum: Momenta = DEFAULT_MOMENTA) -> 
             raise ValueError(f"spectrum {name!r}: must be a name in C of at most 31 characters")
     momenta = np.atleast_1d(np.asarray(momentum, float))
     node, weight = gauss_legendre(balance.NODES)
-    words = {
+    words = CONSTANTS | {
         "VERSION": version(),
         "FIRST": next(iter(spectra)),
         "MOMENTA": len(momenta),
@@ -58,12 +67,6 @@ def header(spectra: Mapping[str, Cell], momentum: Momenta = DEFAULT_MOMENTA) -> 
         "STEPS": fluid.STEPS,
         "MOST": f"(sizeof(crmc_real) == 4 ? 1e37 : {MOST!r})",
         "LITTLE": f"(sizeof(crmc_real) == 4 ? 1e-37 : {LEAST!r})",
-        "LIGHT": repr(SPEED_OF_LIGHT),
-        "MASS": repr(PROTON_MASS),
-        "CHARGE": repr(ELEMENTARY_CHARGE),
-        "BOLTZMANN": repr(BOLTZMANN),
-        "COLLISIONS": repr(ION_NEUTRAL_COLLISIONS),
-        "LARGEST": repr(LARGEST_LENGTH),
         "GAUSS_NODES": _list(0.5 * (node + 1.0)),
         "GAUSS_WEIGHTS": _list(0.5 * weight),
         "COLLOCATION": _table(balance.collocation()[0]),

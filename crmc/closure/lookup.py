@@ -183,8 +183,9 @@ def random_cells(table: Table, count: int, seed: int) -> Cell:
 
 
 def errors(table: Table, count: int = 4000, seed: int = 1) -> dict[str, dict[str, float]]:
-    """Return how far a table's numbers are from the closure's in random cells: name -> "rms" and "largest".
+    """Return how far a table's numbers are from the closure's in random cells.
 
+    Name -> "rms", "largest" and "near_flip_median".
     Relative, but for drifts, in parts of max(|v|, v_A) + |kappa/L|, and the anisotropy, in parts of max(itself, v_A/c).
     Left out are cells near the flip, in which "near_flip_median" is found, and those whose diffusion is capped.
     """

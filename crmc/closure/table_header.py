@@ -6,14 +6,12 @@ import re
 from collections.abc import Iterable
 from importlib import resources
 
-from crmc.closure.cell import LARGEST_LENGTH, LEAST, MOST
+from crmc.closure.cell import LEAST, MOST
 from crmc.closure.flags import MEANING, Flag
-from crmc.closure.header import default_of, member, rule_of, version, zeros
+from crmc.closure.header import CONSTANTS, default_of, member, rule_of, version, zeros
 from crmc.closure.lookup import GIVEN, TABLE_INPUTS
 from crmc.closure.table import AXES, DRIVE, QUANTITIES, STATE
 from crmc.closure.variables import INPUTS, NUMBERS, PER_MOMENTUM
-from crmc.physics.damping import ION_NEUTRAL_COLLISIONS
-from crmc.units import BOLTZMANN, ELEMENTARY_CHARGE, PROTON_MASS, SPEED_OF_LIGHT
 
 #: Name of the header.
 NAME = "crmc_closure_table.h"
@@ -26,7 +24,7 @@ def table_header() -> str:
     singles = [name for name, (dims, _) in QUANTITIES.items() if dims == ("index",)]
     scalars = [name for name in states if "momentum" not in QUANTITIES[name][0]]
     room = "CRMC_TABLE_MOMENTA"
-    words = {
+    words = CONSTANTS | {
         "VERSION": version(),
         "FLAGS": ",\n".join(f"    CRMC_TABLE_{flag.name} = {int(flag)} /* {MEANING[flag]} */" for flag in Flag),
         "CELL": "\n".join(member(name, INPUTS[name], real="double") for name in TABLE_INPUTS),
@@ -47,12 +45,6 @@ def table_header() -> str:
         "ZERO": "\n".join(zeros([name for name in GIVEN if name not in PER_MOMENTUM], room, 4 * " ")),
         "MOST": repr(MOST),
         "LEAST": repr(LEAST),
-        "LIGHT": repr(SPEED_OF_LIGHT),
-        "MASS": repr(PROTON_MASS),
-        "CHARGE": repr(ELEMENTARY_CHARGE),
-        "BOLTZMANN": repr(BOLTZMANN),
-        "COLLISIONS": repr(ION_NEUTRAL_COLLISIONS),
-        "LARGEST": repr(LARGEST_LENGTH),
     }
     template = resources.files("crmc.closure").joinpath("closure_table.h.in").read_text(encoding="utf-8")
     return re.sub(r"@([A-Z_]+)@", lambda found: str(words[found[1]]), template)

@@ -88,34 +88,36 @@ def _mean_nu(config: Config, arguments: tuple) -> np.ndarray:
     local = config.damping.active and config.damping.nonlinear_landau != "cumulative"
     if arguments[-1] is None or not local:
         return np.zeros(MOMENTA.shape)
+    band, damping = (waves.k_min, waves.k_max), damping_of(config)
     static = config.damping.nonlinear_landau, waves.coefficients, config.scattering.gap != "empty"
-    nu = jax.vmap(partial(_balanced_nu, *static), (0, None, None, None))
-    return np.asarray(jax.jit(nu)(MOMENTA, (waves.k_min, waves.k_max), arguments, damping_of(config)))
+    return np.asarray(_balanced_nu(MOMENTA, band, arguments, damping, *static))
 
 
+@partial(jax.jit, static_argnames=("form", "coefficients", "crossing"))
 def _balanced_nu(
-    form: NonlinearLandau,
-    coefficients: str,
-    crossing: bool,
-    p: jax.Array,
+    momenta: jax.Array,
     band: tuple,
     arguments: tuple,
     damping: DampingRates,
+    form: NonlinearLandau,
+    coefficients: str,
+    crossing: bool,
 ) -> jax.Array:
-    """Return int_0^1 nu dmu of waves whose growth balances their damping, () [code].
+    """Return int_0^1 nu dmu of waves whose growth balances their damping, (P,) [code].
 
-    form: that of nonlinear Landau damping; coefficients: "exact" or "printed"; crossing: whether waves scatter in the
-    gap; p: momentum, () [m_p c]; band: first and last wavenumber [code]; arguments: those of `_steady_arguments`;
-    damping: its coefficients.
+    momenta: (P,) [m_p c]; band: first and last wavenumber [code]; arguments: those of `_steady_arguments`;
+    damping: its coefficients; form: that of nonlinear Landau damping; coefficients: "exact" or "printed";
+    crossing: whether waves scatter in the gap.
     """
     x, w = gauss_legendre(_NODES)
+    p = momenta[:, None]
     high, low = (jnp.minimum(1.0 / (k * p), 1.0) for k in band)
     half = 0.5 * jnp.log(high / low)
     mu = low * jnp.exp(half * (x + 1.0))
     dmu = half * w * mu
     if crossing:
         # All of the gap meets waves as strong as those at its edge.
-        mu, dmu = jnp.append(mu, low), jnp.append(dmu, low)
+        mu, dmu = (jnp.append(at, low, axis=-1) for at in (mu, dmu))
     k = jnp.minimum(1.0 / (p * mu), band[1])
     slope = 0.0 if form == "none" else landau_slope(k, damping.thermal_speed, form, coefficients=coefficients)
     background, amplitude, v_alfven, tau_B = arguments
@@ -130,7 +132,7 @@ def _balanced_nu(
         k_max=None if crossing else band[1],
         coefficients=coefficients,
     )
-    return jnp.sum(scattering_frequency(p, e, coefficients) * dmu)
+    return jnp.sum(scattering_frequency(p, e, coefficients) * dmu, axis=-1)
 
 
 def _heating_values(config: Config, arguments: tuple) -> dict[str, float]:
