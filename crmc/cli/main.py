@@ -231,8 +231,9 @@ def _warn_of_points(configs: Sequence[Config], solver: str, data: dict[str, Any]
     from crmc.config.warnings import warnings
 
     found: dict[str, list[str]] = {}
+    idle = ["run.distribution: has no effect, a sweep writes no f(p, mu)"]
     for config in configs:
-        for warning in warnings(config, solver):
+        for warning in warnings(config, solver) + (idle if config.run.distribution else []):
             found.setdefault(re.split(" = |: ", warning)[0], []).append(warning)
     for texts in found.values():
         first = texts[0] if len(set(texts)) > 1 else as_written(texts[0], data)

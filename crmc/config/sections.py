@@ -308,6 +308,7 @@ class Run(Section):
         "never", description="time between refits of the marker weights [s], or never"
     )
     balance_energy: Flag = Field(True, description="correct each kick so that energy balances to round-off")
+    distribution: Flag = Field(False, description="write f(p, mu) and the momentum spectrum at the end of the run")
 
     @model_validator(mode="after")
     def _times_are_ordered(self) -> Run:

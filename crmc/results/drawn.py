@@ -22,7 +22,7 @@ class Drawn(NamedTuple):
     """A result as its figures draw it.
 
     theory: predictions as `predict` returns them; empty where unknown.
-    seed: seed level of the waves; None where unknown.
+    seed: seed level of the waves; None where unknown.  k_max: upper end of the spectrum [Omega0/c]; likewise.
     time: of each row, (rows,) [s].
     balance: wave power at which growth balances damping at t = 0, (2, 2, bins); None where theory knows none.
     """
@@ -32,6 +32,7 @@ class Drawn(NamedTuple):
     seed: float | None
     time: np.ndarray
     balance: np.ndarray | None = None
+    k_max: float | None = None
 
     def get(self, name: str, dims: tuple[str, ...] = ("time",)) -> np.ndarray | None:
         """Return a variable with its axes in the order ``dims``; None where it is absent or nowhere finite.
@@ -63,11 +64,16 @@ def drawn_from(data: xr.Dataset, name: str) -> Drawn:
     """
     if data.sizes.get("time", 0) == 0 or "time" not in data.coords:
         raise ConfigError(f"{name}: cannot be read as a result (it has no times); {ADVICE}")
+    seed, k_max = (_of_waves(data, key) for key in ("seed_level", "k_max"))
+    return Drawn(data, _theory(data.attrs), seed, np.asarray(data["time"].values, float), _balance(data), k_max)
+
+
+def _of_waves(data: xr.Dataset, key: str) -> float | None:
+    """Return a number from the table [waves] of the config; None where there is none."""
     try:
-        seed = float(tomllib.loads(str(data.attrs["config"]))["waves"]["seed_level"])
+        return float(tomllib.loads(str(data.attrs["config"]))["waves"][key])
     except (KeyError, TypeError, ValueError):
-        seed = None
-    return Drawn(data, _theory(data.attrs), seed, np.asarray(data["time"].values, float), _balance(data))
+        return None
 
 
 def _theory(attributes: dict[str, Any]) -> dict[str, Any]:

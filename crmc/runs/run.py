@@ -18,6 +18,7 @@ from crmc.machine.memory import require_memory
 from crmc.physics.layout import Layout
 from crmc.results import dataset
 from crmc.results.averages import averages, spectra
+from crmc.results.distribution import with_distribution
 from crmc.results.notes import notes
 from crmc.results.summary import summarise
 from crmc.results.table import table
@@ -160,6 +161,8 @@ def _finish(runner: Runner, files: Files, code: int, message: str) -> Outcome:
         "marker_steps_per_second": stepper.taken * size / max(stepper.seconds, 1e-9),
     }
     data = rows_so_far(runner, dataset.provenance(setup), means)
+    if setup.config.run.distribution:
+        data = with_distribution(data, runner.phase_space(), setup.units, exact=seen.exact)
     overview = summarise(setup, records, status)
     text = to_json(overview)
     data.attrs |= {"status": status["status"], "status_text": status["status_text"], "summary": text}

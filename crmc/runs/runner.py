@@ -15,6 +15,7 @@ from crmc.machine.cache import watch_cache
 from crmc.machine.compiling import compile_both
 from crmc.machine.devices import collect, divide, place_keys, place_replicas, spread_out
 from crmc.physics.noise import run_key
+from crmc.physics.phase_space import PhaseSpace
 from crmc.physics.state import State
 from crmc.results.observed import Observed
 from crmc.runs.checkpoint import Checkpoint
@@ -68,6 +69,18 @@ class Runner:
         exact = self.setup.state.markers.rise.ndim == 2  # a mesh draws no numbers
         output, records, blocks = (series.stacked(last) for series in self.stepper.series)
         return Observed(self.setup, output, records, blocks, self.solver.coarsest, exact)
+
+    def phase_space(self) -> PhaseSpace:
+        """Return f(p, mu) of every replica now, on the host."""
+        stepper, model = self.stepper, self.setup.model
+        program = jax.jit(
+            replicas.phase_space,
+            static_argnames=("solver", "model", "side_by_side"),
+            out_shardings=self.layout.everywhere,
+        )
+        side_by_side = jax.default_backend() != "cpu"
+        found = program(self.solver, stepper.states, stepper.parameters, model=model, side_by_side=side_by_side)
+        return jax.tree.map(np.asarray, found)
 
     def trouble(self) -> str:
         """Describe what is wrong with the newest rows; empty if nothing is."""

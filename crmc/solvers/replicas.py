@@ -17,6 +17,7 @@ from jax.sharding import PartitionSpec
 from crmc.physics.layout import REPLICAS, Layout
 from crmc.physics.moments import wave_energy
 from crmc.physics.parameters import Model, Parameters
+from crmc.physics.phase_space import PhaseSpace
 from crmc.physics.state import State
 from crmc.solvers.packed import PackedRow, packed
 from crmc.solvers.simulate import Solver
@@ -80,6 +81,20 @@ def observe(
         return packed(row | {name: row[name] + missing for name in ("energy_waves", "ledger")})
 
     return _each(model.layout, one, side_by_side, (states, tallies), (count, mean, parameters))
+
+
+def phase_space(
+    solver: Solver, states: State, parameters: Parameters, model: Model, side_by_side: bool = False
+) -> PhaseSpace:
+    """Return f(p, mu) of every replica, (replicas, ...).
+
+    states, side_by_side: as for `advance`
+    """
+
+    def one(own: State, parameters: Parameters) -> PhaseSpace:
+        return solver.phase_space(own, parameters, model)
+
+    return _each(model.layout, one, side_by_side, states, parameters)
 
 
 def _each(layout: Layout, function: Callable[..., Any], side_by_side: bool, own: Any, shared: Any) -> Any:

@@ -1,10 +1,11 @@
 """Drive any solver: a loop of dynamic length for the host, and a pure scan for differentiation.
 
-A solver advances one `State` and is three pure functions, which `Solver` holds:
+A solver advances one `State` and is four pure functions, which `Solver` holds:
 
     init(parameters)                              the tally of no steps
     step(state, key, parameters, model)           the state one step later, and the tally of that step
     observe(state, tally, count, parameters, model)   a row of results, from the tally of ``count`` steps
+    phase_space(state, parameters, model)         f(p, mu) of a state
 
 ``key`` is the random key of the run; a step draws by the step number of its state, so that neither output nor
 chunks nor a restart change what is drawn.
@@ -21,6 +22,7 @@ import jax
 import jax.numpy as jnp
 
 from crmc.physics.parameters import Model, Parameters
+from crmc.physics.phase_space import PhaseSpace
 from crmc.physics.state import State
 from crmc.solvers.tally import Tally, combine
 
@@ -30,10 +32,10 @@ Row = dict[str, jax.Array]
 
 @dataclasses.dataclass(frozen=True)
 class Solver:
-    """A solver as its drivers see it: its name, its three functions, and the coarsest step to trust.
+    """A solver as its drivers see it: its name, its four functions, and the coarsest step to trust.
 
     name: name on the command line and in result files
-    init, step, observe: the functions stated above
+    init, step, observe, phase_space: the functions stated above
     coarsest: nu_max dt above which a step is too coarse
     advance: `advance(state, tally, key, parameters, count, model)`, made here from ``step``, takes ``count`` steps, a
         traced number, and adds their tallies to ``tally``, whose arrays may have a first axis: several sums at once
@@ -43,6 +45,7 @@ class Solver:
     init: Callable[[Parameters], Tally]
     step: Callable[[State, jax.Array, Parameters, Model], tuple[State, Tally]]
     observe: Callable[[State, Tally, jax.Array, Parameters, Model], Row]
+    phase_space: Callable[[State, Parameters, Model], PhaseSpace]
     coarsest: float
     advance: Callable[..., tuple[State, Tally]] = dataclasses.field(init=False, repr=False, compare=False)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import crmc
-from crmc.results import COORDINATES, ESTIMATED, VARIABLES
+from crmc.results import COORDINATES, DISTRIBUTION, ESTIMATED, VARIABLES
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
@@ -169,9 +169,20 @@ def results_page() -> str:
         if not name.endswith("_stderr"):
             star = " *" if name in ESTIMATED else ""
             lines.append(f"| `{name}`{star} | {', '.join(('time', *dims))} | {unit} | {_cell(text)} |")
+    lines += ["", "## Distribution", "", _DISTRIBUTION]
+    for name, (dims, unit, text) in DISTRIBUTION.items():
+        if not name.endswith("_stderr"):
+            lines.append(f"| `{name}` * | {', '.join(dims)} | {unit} | {_cell(text)} |")
     lines += ["", "## Attributes", "", _ATTRIBUTES]
     return "\n".join(lines) + "\n"
 
+
+_DISTRIBUTION = """\
+With `run.distribution = true`, over `p` [m_p c] and `mu` = p_par/p, the middles of cells equal in ln p and in mu; not
+in sweeps. A cell holds its mean: the sum of `momentum_spectrum` times the widths in p is the number of cosmic rays.
+
+| name | dimensions | unit | meaning |
+| --- | --- | --- | --- |"""
 
 _ATTRIBUTES = """\
 | name | meaning |

@@ -20,7 +20,7 @@ from support.config_cases import BAD, valid
 
 import crmc.cli.main
 from crmc.outputs import OutputError, OutputInUse
-from crmc.runs.outcome import BAD_INPUT
+from crmc.runs.outcome import BAD_INPUT, Outcome
 
 
 @pytest.fixture
@@ -340,3 +340,11 @@ def test_a_kernel_that_would_not_be_used(
     reply = call("run", *words, "--kernel", "fused")
     assert reply.code == BAD_INPUT and f"--kernel fused: {problem}" in reply.err
     assert not list(tmp_path.glob("*.nc"))
+
+
+def test_a_sweep_says_that_it_writes_no_distribution(config_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once for all points; a run writes it, and says nothing."""
+    monkeypatch.setattr("crmc.runs.sweep.run_points", lambda *_, **__: Outcome(0, "", ""))
+    reply = call("sweep", config_file, "--seeds", 2, "--set", "run.distribution=true")
+    assert reply.code == 0
+    assert reply.err.count("run.distribution: has no effect") == 1

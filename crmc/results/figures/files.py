@@ -13,12 +13,13 @@ from crmc.outputs import writing
 from crmc.results.dataset import ADVICE, read
 from crmc.results.drawn import Drawn, drawn_from
 from crmc.results.figures import sweep
+from crmc.results.figures.distribution import distribution
 from crmc.results.figures.run import heating, ledger, pressures, scattering
 from crmc.results.figures.spectra import spectra
 
 #: Name -> function that draws the figure of a run.
 FIGURES: dict[str, Callable[[Drawn], Figure | None]] = {
-    draw.__name__: draw for draw in (pressures, spectra, heating, ledger, scattering)
+    draw.__name__: draw for draw in (pressures, spectra, heating, ledger, scattering, distribution)
 }
 
 

@@ -11,6 +11,7 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from crmc.physics.flow import Stretch
 from crmc.physics.initial import Departure
@@ -159,6 +160,16 @@ def initial_excess(mesh: Mesh, background: Background, amplitude: jax.Array, dep
     mean = 0.5 * (mesh.face[:, 1:] + mesh.face[:, :-1])
     y = jnp.broadcast_to(mesh.y[:, None], mean.shape)
     return mesh.volume * departure.at(background, amplitude, y, mean, mesh.p2)
+
+
+def cosine_means(mesh: Mesh, values: jax.Array, count: int) -> jax.Array:
+    """Return the means of ``values`` of the cells over ``count`` equal intervals of mu, (n_p, count).
+
+    values: constant within each cell, (n_p, n_mu)
+    """
+    ends = jnp.linspace(-1.0, 1.0, count + 1)
+    low, high = (jnp.clip(mesh.face[:, None, cut], ends[:-1, None], ends[1:, None]) for cut in (np.s_[:-1], np.s_[1:]))
+    return jnp.einsum("pmc,pc->pm", high - low, values) * (0.5 * count)
 
 
 def log_derivative(mesh: Mesh) -> jax.Array:

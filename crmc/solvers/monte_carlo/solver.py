@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from crmc.physics.noise import step_noise
 from crmc.physics.parameters import Model, Parameters
+from crmc.physics.phase_space import phase_space
 from crmc.physics.state import State
 from crmc.solvers.diagnostics import row_of
 from crmc.solvers.monte_carlo.functional import functional_rates, histogram_shape
@@ -37,4 +38,4 @@ def observe(state: State, tally: Tally, count: jax.Array, parameters: Parameters
     return row_of(state, tally, count, parameters, model, functional)
 
 
-MONTE_CARLO = Solver("monte-carlo", init, keyed_step, observe, coarsest=2.0)
+MONTE_CARLO = Solver("monte-carlo", init, keyed_step, observe, phase_space, coarsest=2.0)

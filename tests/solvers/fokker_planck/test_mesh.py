@@ -10,7 +10,16 @@ import pytest
 from support.mesh_cases import prepared
 
 from crmc.physics.flow import Stretch
-from crmc.solvers.fokker_planck.mesh import cells, free_stream, gap_cells, gap_edge, log_derivative, make_mesh, mesh_of
+from crmc.solvers.fokker_planck.mesh import (
+    cells,
+    cosine_means,
+    free_stream,
+    gap_cells,
+    gap_edge,
+    log_derivative,
+    make_mesh,
+    mesh_of,
+)
 
 
 @functools.cache
@@ -123,3 +132,17 @@ def test_free_streaming_follows_the_orbits():
     errors = [streaming_error(setup, n) for n in (24, 48, 96)]
     assert errors[0] / errors[1] > 3.0 and errors[1] / errors[2] > 3.0
     assert errors[2] < 1e-2
+
+
+def test_means_over_intervals_of_mu():
+    """A function linear in mu within cells of any place: sums over mu to 1e-13, and the overlap of one cell by hand."""
+    setup = prepared(8, 16)
+    mesh = mesh_of(setup.state.markers, setup.parameters, setup.state.stretch)
+    values = jnp.asarray(np.random.default_rng(5).normal(size=(8, 16)))
+    found = np.asarray(cosine_means(mesh, values, 4))
+    np.testing.assert_allclose(found.sum(axis=1) * 0.5, (values * mesh.width).sum(axis=1), rtol=1e-13, atol=1e-13)
+    face, row = np.asarray(mesh.face[3]), np.asarray(values[3])
+    by_hand = sum(
+        v * max(0.0, min(b, 0.5) - max(a, 0.0)) / 0.5 for v, a, b in zip(row, face[:-1], face[1:], strict=True)
+    )
+    assert found[3, 2] == pytest.approx(by_hand, rel=1e-12)
