@@ -20,8 +20,8 @@ NAMES = ("heating_rate", "gas_heating_rate", "pressure_anisotropy", "drift_veloc
 
 @pytest.fixture(scope="module")
 def found():
-    """Ratios of 16 runs with 4 replicas of 128 markers each."""
-    config = small(run__markers=REPLICAS * 128, run__replicas=REPLICAS)
+    """Ratios of 16 runs of 50 steps with 4 replicas of 128 markers each."""
+    config = small(run__duration="1e9 s", run__markers=REPLICAS * 128, run__replicas=REPLICAS)
     outcome = crmc.sweep(config, seeds=SEEDS, quiet=True)
     assert outcome.exit_code == 0, outcome.message
     return errors.ratios(outcome.data)

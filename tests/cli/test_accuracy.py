@@ -38,6 +38,7 @@ def test_accuracy_excludes_what_has_no_plan(
     assert problem.count("\n") == 1
 
 
+@pytest.mark.full
 def test_plans_are_printed_and_the_result_can_be_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over a result of the same config, whose markers were planned: it is no obstacle."""
     monkeypatch.chdir(tmp_path)

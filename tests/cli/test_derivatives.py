@@ -20,6 +20,7 @@ from crmc.config.config import load_config
 from crmc.inference.derivatives import Slopes
 
 
+@pytest.mark.full
 def test_fit(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     """JSON, the fitted config, and exit code 3 with a clear line for what cannot be reached; exact: Delta P ~ 1/nu."""
     config = small(

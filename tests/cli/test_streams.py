@@ -24,7 +24,9 @@ def shell(folder: Path, line: str, **more: str) -> subprocess.CompletedProcess[b
     return subprocess.run(line, shell=True, cwd=folder, env=environment, capture_output=True, check=False)
 
 
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(
+    "closed", [">&-", "<&- >&- 2>&-", *(pytest.param(x, marks=pytest.mark.full) for x in ("<&-", "2>&-"))]
+)
 def test_closed_streams(tmp_path: Path, closed: str) -> None:
     """The command does its work, exit code 0, and nobody complains."""
     done = shell(tmp_path, f"{COMMAND} --set damping.linear= {closed}")

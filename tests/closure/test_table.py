@@ -16,7 +16,7 @@ from crmc.closure.table import make_table
 from crmc.units import SPEED_OF_LIGHT, CodeUnits
 
 
-@pytest.mark.parametrize(("form", "indices"), [("none", (4.4, 4.7)), ("local", ())])
+@pytest.mark.parametrize(("form", "indices"), [("none", (4.4, 4.7)), pytest.param("local", (), marks=pytest.mark.full)])
 def test_scaling(form, indices) -> None:
     """Cells of other fields, densities, pressures and lengths whose shares are nodes of the table: every number and
     flag of the closure within 1e-6 (float64 tables: 1e-9 but for the flip), whatever the signs of both drives."""

@@ -66,6 +66,7 @@ def relative(found: Slopes, name: str, key: str, config: Config) -> tuple[np.nda
     return logarithmic(found.values[name], found.slopes[name][key], value_of(config, key))
 
 
+@pytest.mark.full
 def test_forward_derivatives_are_common_number_differences(few: Slopes, plain: Differentiation) -> None:
     """Differences of runs with the same numbers agree with the derivative along the path, in d ln X/d ln a to 3e-4."""
     config = plain.averages.config
@@ -121,6 +122,7 @@ def test_noise_of_derivatives_does_not_grow(config: Config, found: Slopes) -> No
     assert spread(later, "heating_rate")[0] < 3.0 * spread(later, "heating_rate")[1]
 
 
+@pytest.mark.full
 def test_scaling_holds_for_each_realisation(config: Config, few: Slopes) -> None:
     """v_A l, tau_B/l, P_c/l^2 leave e(t) unchanged at leading order in v_A/c and T/tau_B = 5e-4: not a statistical law."""
     for one in range(2):

@@ -108,6 +108,7 @@ def test_energy_is_exchanged_as_the_branch_moves(branch):
     np.testing.assert_allclose(share[-1], d * V_A, rtol=0.005)
 
 
+@pytest.mark.full
 def test_directions_add():
     """All four branches at once, dB/B = 0.01: D_mumu is the sum within 5 %, D_mup of both directions nearly cancels."""
     found = measure(1e-2, BRANCHES, realisations=64, seed=5)
@@ -212,6 +213,7 @@ def test_numbers_do_not_depend_on_the_batch():
     assert len(np.unique(found[0][:, 0, :, 0])) == 16
 
 
+@pytest.mark.full
 def test_single_precision_measures_the_same():
     """float32 orbits of the same numbers: D_mumu within 0.5 % of float64 at each cosine, where errors are 3 %."""
     pair = alone((1, 1)), measure(1e-2, ((1, 1),), dtype="float32")

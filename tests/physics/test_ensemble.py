@@ -58,7 +58,7 @@ def after_forty_steps(mode: str, layout: Layout):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=str)
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", ["pressure_balance", pytest.param("co_moving", marks=pytest.mark.full)])
 def test_the_cut_changes_nothing(mode: str, layout: Layout) -> None:
     """Markers, waves, field, books and tally of 8 devices and of small blocks agree with those of one."""
     if mode == "co_moving" and layout.devices in (1, 4):

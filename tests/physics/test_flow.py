@@ -229,8 +229,9 @@ def in_other_units(setup):
     )
 
 
-@pytest.mark.parametrize("rest", ["flow", pytest.param("none", marks=pytest.mark.full)])
-@pytest.mark.parametrize("solver", ["monte-carlo", pytest.param("fokker-planck", marks=pytest.mark.full)])
+@pytest.mark.full
+@pytest.mark.parametrize("rest", ["flow", "none"])
+@pytest.mark.parametrize("solver", ["monte-carlo", "fokker-planck"])
 def test_a_step_knows_what_is_now_alone(solver, rest):
     """Steps at rest do not depend on the lengths at t = 0: p_par, e and rows of results, to 1e-9, in both solvers.
 

@@ -49,6 +49,10 @@ LONG_STEPS = 4 * STEPS
 #: P_g falls from 3.2e-13 erg cm-3 to zero at half of SMALL's duration.
 HUNGRY = {"plasma__cooling": "4.8e-22 erg/(cm3 s)"}
 DEADLINE = 240.0  # s, for a process on a busy machine
+SIGNALS = [
+    pytest.param(signal.SIGTERM, id="SIGTERM"),
+    pytest.param(signal.SIGINT, id="SIGINT", marks=pytest.mark.full),
+]
 
 DRIVER = """
 import sys
@@ -182,7 +186,7 @@ def test_the_seed_matters(reference: Path, tmp_path: Path) -> None:
 # -- interruption and resumption --------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_signal_and_resume(long_reference: Path, long_config: Path, tmp_path: Path, number: signal.Signals) -> None:
     """A signal ends `crmc run` with 130 and a readable part; --resume ends at the bits of an undisturbed run."""
     output = tmp_path / "run.nc"
@@ -231,7 +235,7 @@ def test_kill_and_resume(long_reference: Path, long_config: Path, tmp_path: Path
     assert_same_run(output, long_reference)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_signal_while_compiling(
     reference: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
