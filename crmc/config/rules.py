@@ -115,6 +115,7 @@ def check_precision(rays: CosmicRays, injection: Injection, run: Run) -> None:
     indices = [rays.index, injection.index, None if rays.kappa is None else 2.0 * (rays.kappa + 1.0)]
     steepest = max(index for index in indices if index is not None)
     fall = steepest * math.log10(math.hypot(rays.turnover_momentum, rays.momentum_max))
+    fall += 0.0 if rays.cutoff_momentum is None else rays.momentum_max / rays.cutoff_momentum * math.log10(math.e)
     if run.precision == "float32" and fall > _LOWEST_POWER:
         rule = f"cannot hold F0 at cosmic_rays.momentum_max ({rays.momentum_max:g} m_p c), 1e-{fall:.0f} of that at 1"
         raise wrong("run.precision", run.precision, rule, 'use "float64" or lower momentum_max')

@@ -72,6 +72,10 @@ class Plasma(Section):
         return CodeUnits(self.magnetic_field, self.ion_density)
 
 
+#: Largest momentum in units of a cut-off.
+_MOST_CUTOFFS = 30.0
+
+
 class CosmicRays(Section):
     """The cosmic rays at t = 0; momenta in m_p c."""
 
@@ -94,6 +98,9 @@ class CosmicRays(Section):
     )
     turnover_momentum: Annotated[float, Momentum(highest=_MOMENTUM_LIMIT)] = Field(
         0.0, description="turnover momentum, p0 of a kappa distribution [m_p c]"
+    )
+    cutoff_momentum: Annotated[float | None, Momentum(lowest=1e-6, highest=_MOMENTUM_LIMIT)] = Field(
+        None, description="momentum p_c of a factor exp(-p/p_c) of f0, none by default [m_p c]"
     )
     momentum_min: Annotated[float, Momentum(lowest=1e-6, highest=_MOMENTUM_LIMIT)] = Field(
         0.5, description="lowest momentum simulated [m_p c]"
@@ -124,6 +131,15 @@ class CosmicRays(Section):
         return self
 
     @model_validator(mode="after")
+    def _cutoff_leaves_cosmic_rays(self) -> CosmicRays:
+        if self.cutoff_momentum is not None and self.momentum_max > _MOST_CUTOFFS * self.cutoff_momentum:
+            rule = (
+                f"leaves nothing at cosmic_rays.momentum_max ({self.momentum_max:g}), more than {_MOST_CUTOFFS:g} times"
+            )
+            raise wrong("cosmic_rays.cutoff_momentum", self.cutoff_momentum, rule, "raise it or lower momentum_max")
+        return self
+
+    @model_validator(mode="after")
     def _spectrum_has_its_keys(self) -> CosmicRays:
         if self.spectrum != "kappa":
             if self.kappa is not None:
@@ -149,7 +165,10 @@ class Injection(Section):
         0.0, description="pressure injected per time [erg cm-3 s-1]"
     )
     index: Annotated[float | None, Strict()] = Field(
-        None, gt=0, le=20, description="index of the injected power law (default: cosmic_rays.index)"
+        None,
+        gt=0,
+        le=20,
+        description="index of the injected power law, which has no cut-off (default: cosmic_rays.index)",
     )
 
 

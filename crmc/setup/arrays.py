@@ -166,7 +166,13 @@ def background_of(config: Config, shape: Shape) -> tuple[Background, jax.Array]:
         shapes.append((config.injection_index, turnover))
         pressures.append(0.0)
     indices, turnovers = (jnp.stack([jnp.asarray(x, jnp.float64) for x in row]) for row in zip(*shapes, strict=True))
-    background = Background(indices, turnovers, jnp.asarray(rays.momentum_min), jnp.asarray(rays.momentum_max))
+    cutoff = None
+    if rays.cutoff_momentum is not None:
+        # What is injected has none.
+        cutoffs = [rays.cutoff_momentum] + ([math.inf] if shape.model.inject else [])
+        cutoff = jnp.stack([jnp.asarray(x, jnp.float64) for x in cutoffs])
+    ends = jnp.asarray(rays.momentum_min), jnp.asarray(rays.momentum_max)
+    background = Background(indices, turnovers, *ends, cutoff)
     return background, _amplitude_for_pressure(background, jnp.stack([jnp.asarray(x) for x in pressures]))
 
 

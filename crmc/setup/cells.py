@@ -28,6 +28,10 @@ def cell_of(config: Config, cut: float = 100.0) -> Cell:
         rule = "is the form of no damping, and every other key of [damping] is zero: waves would grow without limit"
         remedy = 'set it to "local", or give a rate such as damping.linear = "4e-11 1/s"'
         raise wrong("damping.nonlinear_landau", damping.nonlinear_landau, rule, remedy)
+    if rays.cutoff_momentum is not None:
+        rule = "is a cut-off, which the closure of power laws and kappa distributions does not know"
+        remedy = "leave it out, or lower momentum_max"
+        raise wrong("cosmic_rays.cutoff_momentum", rays.cutoff_momentum, rule, remedy)
     index, turnover = rays.index, rays.turnover_momentum
     if rays.spectrum == "kappa":
         assert rays.kappa is not None

@@ -197,7 +197,7 @@ def _drift_values(config: Config, shape: Shape) -> tuple[dict[str, float], Start
         values["drift_velocity"] = (carried + diffusing) * SPEED_OF_LIGHT
         if tau_B is None:
             values["diffusivity"] = diffusing * length * units.time * SPEED_OF_LIGHT**2
-    if tau_B is not None:
+    if tau_B is not None and background.cutoff is None:
         values["sign_change"] = float(sign_change(1.0, -background.index[0], 1.0, length, tau_B))
     return values, start
 
@@ -238,7 +238,8 @@ def predict(config: Config) -> dict[str, dict]:
         values = {"alfven_speed": v_alfven, "gyrofrequency": units.gyrofrequency}
         values["cr_density_ratio"] = jax.jit(Background.moments)(background, amplitude, jnp.ones(())).number
         values["cooling"] = config.plasma.cooling
-        if (index := float(background.index[0])) > 2.0:
+        # A closed form of power laws.
+        if (index := float(background.index[0])) > 2.0 and background.cutoff is None:
             values["threshold"] = threshold_anisotropy(index, v_alfven)
         values |= _heating_values(config, arguments) if tau_B is not None else {}
         start, shape = None, shape_of(config)

@@ -1,8 +1,9 @@
 """The isotropic background F0(p, t) = Phi(p (B0/B)^{1/3}, t) of the cosmic rays, and its moments.
 
-Phi is a sum of components c_k (p_t^2 + y^2)^(-a/2) in the comoving momentum y = p rho^{-1/3}, with the density rho of
-what moves with the tube relative to t = 0, b = B/B0 in a tube of constant length. A power law with a turnover is one
-component; a kappa distribution (Bai et al. 2019) is one with a = 2 (kappa + 1) and p_t^2 = kappa p0^2. Isotropic
+Phi is a sum of components c_k (p_t^2 + y^2)^(-a/2) exp(-y/p_c) in the comoving momentum y = p rho^{-1/3}, with the
+density rho of what moves with the tube relative to t = 0, b = B/B0 in a tube of constant length. A power law with a
+turnover is one component; a kappa distribution (Bai et al. 2019) is one with a = 2 (kappa + 1) and p_t^2 = kappa p0^2,
+both without a cut-off unless one is given. Isotropic
 adiabatic change leaves y as it is; an isotropic source only changes the amplitudes c_k. Normalisation is that of
 Zweibel (2020): n_c = int f p^2 dp dmu (the 2 pi is inside f). K is the number of components.
 """
@@ -24,13 +25,20 @@ Real: TypeAlias = jax.Array | float
 _QUADRATURE_NODES = 96
 
 
-def relative_change(share: jax.Array, exponent: jax.Array, rise: jax.Array) -> jax.Array:
-    """Return the relative change of (p_t^2 + y^2)^exponent as y^2 grows by the factor 1 + rise, (..., K).
+def relative_change(share: jax.Array, exponent: jax.Array, rise: jax.Array, cut: jax.Array | None = None) -> jax.Array:
+    """Return the relative change of (p_t^2 + y^2)^exponent exp(-y/p_c) as y^2 grows by the factor 1 + rise, (..., K).
 
     A change of 1e-5 keeps its digits in float32.
-    share: y^2/(p_t^2 + y^2), (..., K); exponent: of each component, (K,); rise: relative change of y^2, (...).
+    share: y^2/(p_t^2 + y^2), (..., K); exponent: of each component, (K,); rise: relative change of y^2, (...);
+    cut: y/p_c, (..., K), None without a cut-off.
     """
-    return jnp.expm1(exponent * jnp.log1p(share * rise[..., None]))
+    change = exponent * jnp.log1p(share * rise[..., None])
+    return jnp.expm1(change if cut is None else change - cut * relative_rise(rise)[..., None])
+
+
+def relative_rise(rise: jax.Array) -> jax.Array:
+    """Return the relative change (1 + rise)^(1/2) - 1 of y, without cancellation, (...); rise: that of y^2, (...)."""
+    return rise / (1.0 + jnp.sqrt(1.0 + rise))
 
 
 class IsotropicMoments(NamedTuple):
@@ -50,7 +58,8 @@ class Background:
     """Shapes of the components of F0 and the comoving momentum range they fill.
 
     index: spectral index a, (K,); turnover: turnover momentum p_t, (K,) [m_p c];
-    momentum_min, momentum_max: range of the markers and of every quadrature, () [m_p c].
+    momentum_min, momentum_max: range of the markers and of every quadrature, () [m_p c];
+    cutoff: p_c, (K,) [m_p c], infinite for a component without a cut-off; None where none has one.
     The amplitudes change under injection and belong to the state; each method takes them as
     amplitude: c_k, (K,) [code].
     """
@@ -59,15 +68,21 @@ class Background:
     turnover: jax.Array
     momentum_min: jax.Array
     momentum_max: jax.Array
+    cutoff: jax.Array | None = None
 
     def shape(self, y: jax.Array) -> jax.Array:
-        """Return (p_t^2 + y^2)^(-a/2) of every component, (..., K).
+        """Return (p_t^2 + y^2)^(-a/2) exp(-y/p_c) of every component, (..., K).
 
         y: comoving momentum, (...) [m_p c].
         """
-        y = y[..., None]
+        cut, y = self.in_cutoffs(y), y[..., None]
         pt, a = self.turnover.astype(y.dtype), self.index.astype(y.dtype)
-        return jnp.exp(-0.5 * a * jnp.log(pt**2 + y**2))
+        exponent = -0.5 * a * jnp.log(pt**2 + y**2)
+        return jnp.exp(exponent if cut is None else exponent - cut)
+
+    def in_cutoffs(self, y: jax.Array) -> jax.Array | None:
+        """Return y/p_c of every component, (..., K), or None; y: comoving momentum, (...) [m_p c]."""
+        return None if self.cutoff is None else y[..., None] / self.cutoff.astype(y.dtype)
 
     def density(self, amplitude: jax.Array, y: jax.Array) -> jax.Array:
         """Return F0 at comoving momentum y, (...) [code].
@@ -82,8 +97,9 @@ class Background:
         amplitude: c_k, (K,) [code]; y: comoving momentum, (...) [m_p c].
         """
         pt, a = self.turnover.astype(y.dtype), self.index.astype(y.dtype)
-        y2 = y[..., None] ** 2
-        return (-a * y2 / (pt**2 + y2) * self.shape(y)) @ amplitude.astype(y.dtype)
+        y2, cut = y[..., None] ** 2, self.in_cutoffs(y)
+        steepness = -a * y2 / (pt**2 + y2)
+        return ((steepness if cut is None else steepness - cut) * self.shape(y)) @ amplitude.astype(y.dtype)
 
     def change(self, amplitude: jax.Array, y0: jax.Array, rise: jax.Array) -> jax.Array:
         """Return F0(y) - F0(y0) without cancellation, (...) [code].
@@ -92,7 +108,7 @@ class Background:
         """
         pt, a = self.turnover.astype(y0.dtype), self.index.astype(y0.dtype)
         y2 = y0[..., None] ** 2
-        relative = relative_change(y2 / (pt**2 + y2), -0.5 * a, rise)
+        relative = relative_change(y2 / (pt**2 + y2), -0.5 * a, rise, self.in_cutoffs(y0))
         return (self.shape(y0) * relative) @ amplitude.astype(y0.dtype)
 
     def quadrature(self) -> tuple[jax.Array, jax.Array]:

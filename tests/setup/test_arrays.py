@@ -77,16 +77,16 @@ def test_printed_coefficients():
     assert (float(found.nu_coefficient), float(found.growth_coefficient)) == (1.0, 0.5 * math.pi)
 
 
-@pytest.mark.parametrize("spectrum", ["power_law", "kappa"])
-def test_background_has_the_pressure_of_the_config(spectrum):
-    """c (2/3) int p^4/gamma (p_t^2 + p^2)^(-a/2) dp = P_c by quad to 1e-9; kappa: a = 2 (kappa + 1), p_t^2 = kappa p0^2."""
-    keys = {"cosmic_rays__spectrum": spectrum}
+@pytest.mark.parametrize(("spectrum", "cutoff"), [("power_law", math.inf), ("power_law", 5.0), ("kappa", math.inf)])
+def test_background_has_the_pressure_of_the_config(spectrum, cutoff):
+    """c (2/3) int p^4/gamma (p_t^2 + p^2)^(-a/2) exp(-p/p_c) dp = P_c by quad to 1e-6; kappa: a = 2 (kappa + 1), p_t^2 = kappa p0^2."""
+    keys = {"cosmic_rays__spectrum": spectrum} | ({"cosmic_rays__cutoff_momentum": cutoff} if cutoff < 100 else {})
     index, turnover = 4.7, 1.0
     if spectrum == "kappa":
         keys |= {"cosmic_rays__kappa": 1.25, "cosmic_rays__index": None, "cosmic_rays__turnover_momentum": 0.8}
         index, turnover = 4.5, math.sqrt(1.25) * 0.8
     found = start(small(**keys))
-    shape = lambda p: p**4 / math.sqrt(1.0 + p**2) * (turnover**2 + p**2) ** (-0.5 * index)  # noqa: E731
+    shape = lambda p: p**4 / math.sqrt(1.0 + p**2) * (turnover**2 + p**2) ** (-0.5 * index) * math.exp(-p / cutoff)  # noqa: E731
     integral = quad(shape, 0.5, 100.0, epsabs=0.0, epsrel=1e-12, limit=200)[0]
     assert found.amplitude.shape == (1,)
     want = PRESSURE / UNIT / (2.0 / 3.0 * integral)
@@ -94,12 +94,13 @@ def test_background_has_the_pressure_of_the_config(spectrum):
 
 
 def test_injection_adds_an_empty_component():
-    """A second component with its own index, amplitude 0, and the turnover of the first."""
-    found = start(small(**INJECTION, injection__index=4.2))
+    """A second component with its own index, amplitude 0, the turnover of the first, and no cut-off."""
+    found = start(small(**INJECTION, injection__index=4.2, cosmic_rays__cutoff_momentum=20.0))
     background = found.parameters.background
     assert float(found.amplitude[0]) > 0.0 == float(found.amplitude[1])
     np.testing.assert_allclose(background.index, [4.7, 4.2])
     np.testing.assert_allclose(background.turnover, [1.0, 1.0])
+    np.testing.assert_array_equal(background.cutoff, [20.0, np.inf])
 
 
 @pytest.mark.parametrize("mode", ["injection", "pressure_balance"])

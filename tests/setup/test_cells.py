@@ -39,6 +39,7 @@ def test_kappa_distribution() -> None:
     [
         ("constant_scattering", [], 'scattering.model = "constant": has no waves'),
         ("linear_damping", ["damping.linear=", "waves.start=seed"], 'damping.nonlinear_landau = "none"'),
+        ("drift", ["cosmic_rays.cutoff_momentum=20"], "cosmic_rays.cutoff_momentum = 20"),
     ],
 )
 def test_no_balance(source, options, words) -> None:

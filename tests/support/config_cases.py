@@ -57,6 +57,11 @@ BAD_WITHIN: list[Case] = [
     (["plasma.temperature=hot"], "plasma.temperature", '"1.1e6 K"'),
     (["plasma.adiabatic_index=1"], "plasma.adiabatic_index", "greater than 1"),
     (["plasma.cooling=-1 erg/(cm3 s)"], "plasma.cooling", "negative"),
+    (
+        ["cosmic_rays.cutoff_momentum=2"],
+        "cosmic_rays.cutoff_momentum",
+        "leaves nothing at cosmic_rays.momentum_max (100)",
+    ),
     (["plasma.magnetic_feild=1 uG"], "plasma.magnetic_feild", "did you mean 'magnetic_field'"),
     (["plasm.temperature=1 K"], "plasm", "did you mean 'plasma'"),
     (["expansion.mode=injction"], "expansion.mode", "did you mean 'injection'"),

@@ -13,46 +13,53 @@ from crmc.theory import Background
 from crmc.theory.distribution import relative_change
 
 INDEX, TURNOVER, AMPLITUDE = (4.7, 4.2), (1.0, 0.3), (2.0, 0.5)
+#: Without cut-offs, and with one of the first component alone.
+CUTOFFS = (None, (20.0, math.inf))
 
 
-def two():
+def two(cutoff=None):
     """Two components and their amplitudes."""
-    rays = Background(jnp.array(INDEX), jnp.array(TURNOVER), jnp.asarray(0.5), jnp.asarray(100.0))
+    shapes = jnp.array(INDEX), jnp.array(TURNOVER)
+    rays = Background(*shapes, jnp.asarray(0.5), jnp.asarray(100.0), None if cutoff is None else jnp.array(cutoff))
     return rays, jnp.array(AMPLITUDE)
 
 
-def density(y):
+def density(y, cutoff=None):
     """F0 of `two`, written out."""
-    return sum(c * (pt**2 + y * y) ** (-a / 2) for a, pt, c in zip(INDEX, TURNOVER, AMPLITUDE, strict=True))
+    terms = zip(INDEX, TURNOVER, AMPLITUDE, cutoff or (math.inf,) * 2, strict=True)
+    return sum(c * (pt**2 + y * y) ** (-a / 2) * np.exp(-y / pc) for a, pt, c, pc in terms)
 
 
-def test_density_and_slope():
+@pytest.mark.parametrize("cutoff", CUTOFFS)
+def test_density_and_slope(cutoff):
     """Against the sum of both components to 1e-14, and its central difference in ln y to 1e-8."""
-    rays, amplitude = two()
+    rays, amplitude = two(cutoff)
     y = np.array([[0.5, 1.0, 3.0], [10.0, 40.0, 100.0]])
     assert rays.shape(jnp.asarray(y)).shape == (2, 3, 2)
-    np.testing.assert_allclose(rays.density(amplitude, jnp.asarray(y)), density(y), rtol=1e-14)
+    np.testing.assert_allclose(rays.density(amplitude, jnp.asarray(y)), density(y, cutoff), rtol=1e-14)
     h = 1e-5
-    difference = (density(y * math.exp(h)) - density(y * math.exp(-h))) / (2 * h)
+    difference = (density(y * math.exp(h), cutoff) - density(y * math.exp(-h), cutoff)) / (2 * h)
     np.testing.assert_allclose(rays.slope(amplitude, jnp.asarray(y)), difference, rtol=1e-8)
 
 
-def exact_density(y):
+def exact_density(y, cutoff):
     """F0 of `two` to 28 digits."""
-    terms = [[Decimal(x) for x in term] for term in zip(INDEX, TURNOVER, AMPLITUDE, strict=True)]
-    return sum(c * (pt * pt + y * y) ** (-a / 2) for a, pt, c in terms)
+    per_cutoff = (0.0, 0.0) if cutoff is None else tuple(1.0 / x for x in cutoff)
+    terms = [[Decimal(x) for x in term] for term in zip(INDEX, TURNOVER, AMPLITUDE, per_cutoff, strict=True)]
+    return sum(c * (pt * pt + y * y) ** (-a / 2) * (-y * q).exp() for a, pt, c, q in terms)
 
 
+@pytest.mark.parametrize("cutoff", CUTOFFS)
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, 1e-5), (np.float64, 1e-13)])
 @pytest.mark.parametrize("rise", [-0.6, -1e-5, 1e-5, 3.0])
-def test_change_keeps_its_digits(dtype, tolerance, rise):
+def test_change_keeps_its_digits(dtype, tolerance, rise, cutoff):
     """F0(y) - F0(y0) in decimal arithmetic, for changes of y^2 by 1e-5 and by a factor, to the rounding of either type."""
-    rays, amplitude = two()
+    rays, amplitude = two(cutoff)
     y0, rises = jnp.asarray([0.5, 2.0, 100.0], dtype), jnp.full(3, rise, dtype)
     found = rays.change(amplitude, y0, rises)
     assert found.dtype == dtype
     up = (1 + Decimal(float(rises[0]))).sqrt()
-    want = [float(exact_density(Decimal(float(y)) * up) - exact_density(Decimal(float(y)))) for y in y0]
+    want = [float(exact_density(Decimal(float(y)) * up, cutoff) - exact_density(Decimal(float(y)), cutoff)) for y in y0]
     np.testing.assert_allclose(found, want, rtol=tolerance)
 
 

@@ -100,7 +100,10 @@ class _Tables:
 
 
 def applies(model: Model) -> bool:
-    """Return whether the kernel makes the kicks of a model: chosen by its layout, without scattering in the gap."""
+    """Return whether the kernel makes the kicks of a model: chosen by its layout, without scattering in the gap.
+
+    It knows no cut-off of F0 either, which `crmc run` does not let it meet.
+    """
     return model.layout.kernel == "fused" and not model.crossing
 
 
