@@ -1,9 +1,9 @@
 """Read f(p, mu) of an ensemble: cells equal in the logarithm of the comoving momentum and in the pitch cosine.
 
-f is the phase-space density, n_c = int f d^3p.  In a cell it is the mean of F0, by quadrature, and what the control
-variates w of the markers in it add (`markers`), whatever estimator the run takes for its moments:
+In a cell f is the mean of F0, by quadrature, and what the control variates w of the markers in it add (`markers`),
+whatever estimator the run takes for its moments:
 
-    f = (1/2 pi) [<F0> + sum w/(dmu int y^2 dy)],   y = p rho^{-1/3}
+    f = <F0> + sum w/(dmu int y^2 dy),   y = p rho^{-1/3},   n_c = int f p^2 dp dmu
 """
 
 from __future__ import annotations
@@ -73,8 +73,7 @@ def cells(background: Background, amplitude: jax.Array, count: int = MOMENTA) ->
 
 def phase_space_of(state: State, each: Cells, departure: jax.Array) -> PhaseSpace:
     """Return f in cells from its departure f - F0, averaged over them, (cells, COSINES) [code]."""
-    f = (each.F0[:, None] + departure) / (2.0 * jnp.pi)
-    return PhaseSpace(each.y * jnp.cbrt(state.density), f)
+    return PhaseSpace(each.y * jnp.cbrt(state.density), each.F0[:, None] + departure)
 
 
 def phase_space(state: State, parameters: Parameters, model: Model) -> PhaseSpace:

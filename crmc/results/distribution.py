@@ -14,7 +14,7 @@ from crmc.units import CodeUnits
 
 #: Name -> dimensions, unit and description of the variables that `run.distribution` adds to a result.
 DISTRIBUTION: dict[str, tuple[tuple[str, ...], str, str]] = {
-    "distribution": (("p", "mu"), "cm-3", "f(p, mu) at the end, particles per volume and d^3p in (m_p c)^3"),
+    "distribution": (("p", "mu"), "cm-3", "f(p, mu) at the end, n_c = int f p^2 dp dmu, p in m_p c"),
     "distribution_anisotropy": (("p", "mu"), "1", "f over its mean over mu, minus 1, at the end"),
     "momentum_spectrum": (("p",), "cm-3", "dn/dp at the end, particles of a cell per volume and m_p c"),
 }
@@ -38,7 +38,7 @@ def with_distribution(data: xr.Dataset, found: PhaseSpace, units: CodeUnits, *, 
         "distribution": f,
         "distribution_anisotropy": f / isotropic[..., None] - 1.0,
         # The cells are equal in ln p: their volume over their width.
-        "momentum_spectrum": 4.0 * np.pi * p**2 * isotropic * np.sinh(1.5 * width) / (3.0 * np.sinh(0.5 * width)),
+        "momentum_spectrum": 2.0 * p**2 * isotropic * np.sinh(1.5 * width) / (3.0 * np.sinh(0.5 * width)),
     }
     values: dict[str, Any] = {}
     for name, array in each.items():

@@ -64,13 +64,13 @@ def test_f_is_that_of_which_the_ensemble_was_drawn(drawn: tuple[State, Any]) -> 
 
 
 def test_number_is_that_of_the_ensemble(drawn: tuple[State, Any]) -> None:
-    """2 pi sum f p^2 dp dmu over all cells is n_c of the control variate, to 1e-7, however the markers are cut."""
+    """sum f p^2 dp dmu over all cells is n_c of the control variate, to 1e-7, however the markers are cut."""
     state, parameters = drawn
     want = ensemble_moments(state, parameters, Model()).number
     volume = np.asarray(cells(parameters.background, state.amplitude).volume)
     for layout in (Layout(), Layout(1, 1000)):
         f = phase_space(state, parameters, dataclasses.replace(Model(), layout=layout)).f
-        number = 2.0 * np.pi * np.sum(volume[:, None] * f) * 2.0 / COSINES
+        number = np.sum(volume[:, None] * f) * 2.0 / COSINES
         assert number == pytest.approx(float(want), rel=1e-7)
 
 
@@ -79,5 +79,5 @@ def test_markers_beyond_the_ends_are_in_no_cell(drawn: tuple[State, Any]) -> Non
     state, parameters = drawn
     gone = dataclasses.replace(state.markers, rise=jnp.full(COUNT, 1e6), excess=jnp.ones(COUNT))
     f = phase_space(dataclasses.replace(state, markers=gone), parameters, Model()).f
-    isotropic = cells(parameters.background, state.amplitude).F0 / (2.0 * np.pi)
+    isotropic = cells(parameters.background, state.amplitude).F0
     np.testing.assert_allclose(f, np.broadcast_to(isotropic[:, None], f.shape), rtol=1e-12)

@@ -41,11 +41,11 @@ def test_values_and_errors_are_those_of_the_replicas() -> None:
 
 
 def test_spectrum_adds_up_to_the_number() -> None:
-    """sum (dn/dp) dp = sum over cells of 4 pi <f> (p_high^3 - p_low^3)/3, by hand, to 1e-12."""
+    """sum (dn/dp) dp = sum over cells of 2 <f> (p_high^3 - p_low^3)/3, by hand, to 1e-12."""
     found, isotropic = made_up(0.0)
     data = with_distribution(xr.Dataset(), found, units())
     low, high = P * np.exp(-WIDTH / 2), P * np.exp(WIDTH / 2)
-    want = 1.3233e-3 * np.sum(4.0 * np.pi * isotropic * (high**3 - low**3) / 3.0)
+    want = 1.3233e-3 * np.sum(2.0 * isotropic * (high**3 - low**3) / 3.0)
     assert float((data.momentum_spectrum * (high - low)).sum()) == pytest.approx(want, rel=1e-12)
 
 

@@ -11,7 +11,10 @@ from typing import NamedTuple
 import pytest
 
 from crmc.paper.equations import equations
-from crmc.results.variables import COORDINATES, VARIABLES
+from crmc.results import distribution, variables
+
+VARIABLES = variables.VARIABLES | distribution.DISTRIBUTION
+COORDINATES = variables.COORDINATES | distribution.COORDINATES
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "symbols.md"
 HEAD = ("symbol", "meaning", "in the code", "in the result file", "equation")
