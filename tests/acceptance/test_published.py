@@ -20,15 +20,16 @@ def brute(x: float, xi: float) -> float:
     norm = 2.0 * np.pi * DENSITY * xi**2 / (np.pi * KAPPA * P0**2) ** 1.5 * gamma(KAPPA + 1.0) / gamma(KAPPA - 0.5)
     p1, helicity = P0 / x, 1.0 if xi > 1.0 else -1.0
 
-    def integrand(p: float) -> float:
+    def integrand(log: float) -> float:
+        p = p1 * np.exp(log)
         mu = helicity * p1 / p
         X = p**2 * (xi**2 + mu**2 * (1.0 - xi**2))
         slope = -norm * (KAPPA + 1.0) / (KAPPA * P0**2) * (1.0 + X / (KAPPA * P0**2)) ** (-KAPPA - 2.0)
         df_dp, df_dmu = 2.0 * X / p * slope, 2.0 * p**2 * mu * (1.0 - xi**2) * slope
-        # k v/omega = p/(v_A m), and the wave moves with the particle.
-        return (p**2 - p1**2) * (df_dp + (helicity * p - mu) / p * df_dmu)
+        # k v/omega = p/(v_A m) of forward waves.
+        return p * (p**2 - p1**2) * (df_dp + (p - mu) / p * df_dmu)
 
-    return np.pi / 4.0 * p1 * quad(integrand, p1, np.inf, epsrel=1e-10, limit=300)[0]
+    return np.pi / 4.0 * p1 * quad(integrand, 0.0, 20.0, epsrel=1e-11, limit=300)[0]
 
 
 def test_streaming_rates() -> None:
