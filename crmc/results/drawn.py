@@ -10,11 +10,12 @@ import jax
 import numpy as np
 import xarray as xr
 
-from crmc.config.config import parse_config
+from crmc.config.config import Config, parse_config
 from crmc.config.errors import ConfigError
 from crmc.machine.platforms import require_platform
 from crmc.results.dataset import ADVICE
-from crmc.setup.arrays import shape_of, start_of
+from crmc.setup.arrays import Shape, shape_of, start_of
+from crmc.setup.growth import growth_of
 from crmc.setup.predictions import predict
 
 
@@ -25,6 +26,7 @@ class Drawn(NamedTuple):
     seed: seed level of the waves; None where unknown.  k_max: upper end of the spectrum [Omega0/c]; likewise.
     time: of each row, (rows,) [s].
     balance: wave power at which growth balances damping at t = 0, (2, 2, bins); None where theory knows none.
+    growth: growth rate of the waves by f at t = 0, (2, 2, bins) [1/s]; None where none grows, or where it is unknown.
     """
 
     data: xr.Dataset
@@ -32,6 +34,7 @@ class Drawn(NamedTuple):
     seed: float | None
     time: np.ndarray
     balance: np.ndarray | None = None
+    growth: np.ndarray | None = None
     k_max: float | None = None
 
     def get(self, name: str, dims: tuple[str, ...] = ("time",)) -> np.ndarray | None:
@@ -65,7 +68,8 @@ def drawn_from(data: xr.Dataset, name: str) -> Drawn:
     if data.sizes.get("time", 0) == 0 or "time" not in data.coords:
         raise ConfigError(f"{name}: cannot be read as a result (it has no times); {ADVICE}")
     seed, k_max = (_of_waves(data, key) for key in ("seed_level", "k_max"))
-    return Drawn(data, _theory(data.attrs), seed, np.asarray(data["time"].values, float), _balance(data), k_max)
+    time, (balance, growth) = np.asarray(data["time"].values, float), _at_start(data)
+    return Drawn(data, _theory(data.attrs), seed, time, balance, growth, k_max)
 
 
 def _of_waves(data: xr.Dataset, key: str) -> float | None:
@@ -89,21 +93,40 @@ def _theory(attributes: dict[str, Any]) -> dict[str, Any]:
         return {}
 
 
-def _balance(data: xr.Dataset) -> np.ndarray | None:
-    """Return the wave power at which growth balances damping at t = 0, (2, 2, bins); None where it is unknown."""
+def _at_start(data: xr.Dataset) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Return what `Drawn` calls balance and growth, None for what is unknown."""
     try:
         config = parse_config(tomllib.loads(str(data.attrs["config"])))
     except (KeyError, ValueError):  # ConfigError and TOMLDecodeError are ValueErrors
-        return None
+        return None, None
     shape = shape_of(config)
-    if not shape.predicts or data.sizes.get("k") != config.waves.bins:
-        return None
+    if shape.model.scattering != "spectrum" or data.sizes.get("k") != config.waves.bins:
+        return None, None
     try:
         require_platform()
     except ConfigError:  # where results are read, there may be nothing to run on
+        return None, None
+    return _balance(config, shape), _growth(config, np.asarray(data["k"].values, float))
+
+
+def _balance(config: Config, shape: Shape) -> np.ndarray | None:
+    """Return the wave power at which growth balances damping at t = 0, (2, 2, bins); None where there is none."""
+    if not shape.predicts:
         return None
     with jax.enable_x64(True):
         start = start_of(config, shape)
         assert start.predicted is not None
         grid = start.parameters.grid
         return np.einsum("kj,dhj->dhk", grid.basis(1.0 / grid.centres), start.predicted)
+
+
+def _growth(config: Config, k: np.ndarray) -> np.ndarray | None:
+    """Return the growth rate of the waves by f at t = 0, (2, 2, bins) [1/s]; None where isotropic f lets none grow.
+
+    k: wavenumber, (bins,) [Omega0/c].
+    """
+    rays = config.cosmic_rays
+    if rays.start == "given" and rays.anisotropy == 0.0 and abs(rays.drift_velocity) <= 1.0:
+        return None
+    rate = growth_of(config, k).rate
+    return rate if np.any(rate > 0.0) else None

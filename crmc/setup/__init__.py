@@ -2,6 +2,7 @@
 
 from crmc.setup.arrays import background_of, shape_of
 from crmc.setup.cells import cell_of
+from crmc.setup.growth import growth_of
 from crmc.setup.schedule import cadence_of, scheduled
 
-__all__ = ["background_of", "cadence_of", "cell_of", "scheduled", "shape_of"]
+__all__ = ["background_of", "cadence_of", "cell_of", "growth_of", "scheduled", "shape_of"]

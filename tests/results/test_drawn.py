@@ -100,6 +100,18 @@ def test_balance_of_theory() -> None:
     assert drawn_from(synthetic().assign_attrs(config=tomli_w.dumps(undamped)), "run.nc").balance is None
 
 
+def test_growth_of_theory() -> None:
+    """Of a start that drifts at 3 v_A: 2 Gamma_0 forward and -4 Gamma_0 backward, to 1e-9; none at v_A or less."""
+    config = small().with_overrides({"cosmic_rays.drift_velocity": 3.0, "cosmic_rays.start": "given"})
+    data = synthetic().isel(k=slice(0, 8)).assign_attrs(config=config.to_toml())
+    found = drawn_from(data, "run.nc").growth
+    assert found is not None and np.all(found[0] > 0.0)
+    np.testing.assert_allclose(found[0, 0], found[0, 1], rtol=1e-9)
+    np.testing.assert_allclose(found[1], -2.0 * found[0], rtol=1e-9)
+    slow = data.assign_attrs(config=config.with_overrides({"cosmic_rays.drift_velocity": 1.0}).to_toml())
+    assert drawn_from(slow, "run.nc").growth is None
+
+
 def test_figures_need_no_device(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where JAX has no platform the spectrum of theory is absent, and nothing else."""
 
@@ -108,4 +120,4 @@ def test_figures_need_no_device(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("crmc.results.drawn.require_platform", missing)
     found = drawn_from(synthetic(), "run.nc")
-    assert found.balance is None and found.theory
+    assert found.balance is None and found.growth is None and found.theory

@@ -1,4 +1,4 @@
-"""Draw the wave power of the four branches at several times, and their growth and damping rates."""
+"""Draw the wave power of the four branches at several times, and their rates of growth and damping, theory beside."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def spectra(result: Drawn) -> Figure | None:
     if (power := result.shown("wave_power", WAVE)) is not None:
         rows.append(lambda axes, sign: _spectrum(axes, result, power, sign))
     rates = {name: _last_half(result, name) for name in ("growth_rate", "damping_rate")}
-    if any(rate is not None for rate in rates.values()):
+    if result.growth is not None or any(rate is not None for rate in rates.values()):
         error = result.get("average_growth_rate_stderr", WAVE[1:])
         rows.append(lambda axes, sign: _rates(axes, result, sign, **rates, error=error))
     if not rows:
@@ -132,7 +132,23 @@ def _rates(
             rate = _branch(result, damping_rate, d, sign * d)
             axes.plot(k, np.where(rate > 0.0, rate, np.nan), color=BLACK, linestyle=style, linewidth=1.2)
             handles.append(entry([], [], label=f"damping, direction {d:+d}", color=BLACK, linestyle=style))
+    handles += _at_start(axes, result, sign)
     for size, spread, colour in bands:
         band(axes, k, size, spread, colour)
     axes.set_ylabel(r"amplitude rate $|\Gamma|$, mean of last half  [$\mathrm{s^{-1}}$]")
+    return handles
+
+
+def _at_start(axes: Axes, result: Drawn, sign: int) -> list[Line2D]:
+    """Draw the growth rate by f at t = 0, dotted where waves grow, sparsely where they are absorbed; return entries."""
+    if result.growth is None:
+        return []
+    handles = []
+    for d, _, colour, _ in _DIRECTIONS:
+        rate = _branch(result, result.growth, d, sign * d)
+        for side, style, word in ((rate > 0.0, ":", "growth"), (rate < 0.0, (0, (1, 5)), "absorption")):
+            look: dict[str, Any] = {"color": colour, "linestyle": style, "linewidth": 2.0}
+            axes.plot(result.data["k"], np.where(side, np.abs(rate), np.nan), **look)
+            if side.any():
+                handles.append(entry([], [], label=f"theory at $t$ = 0, {word}, direction {d:+d}", **look))
     return handles

@@ -87,3 +87,21 @@ def test_balance(result: Drawn) -> None:
     assert legend is not None and "theory, steady state" in [text.get_text() for text in legend.get_texts()]
     plain = drawn(spectra(result))[0]
     assert not [curve for curve in plain.lines if to_hex(curve.get_color()) == BLACK and curve.get_linestyle() == ":"]
+
+
+def test_growth_of_theory(result: Drawn) -> None:
+    """Dotted where waves grow at t = 0, sparsely where they are absorbed; also where the run measured no rates."""
+    rate = np.stack([np.stack([np.linspace(-1e-9, 2e-9, 16), np.full(16, 3e-9)]), np.full((2, 16), -1e-10)])
+    bare = changed(result, growth_rate=None, damping_rate=None)._replace(growth=rate)
+    *_, co_moving, counter = drawn(spectra(bare))
+    grows, absorbed = (np.asarray(curve.get_ydata(), float) for curve in co_moving.lines[:2])
+    np.testing.assert_array_equal(grows, np.where(rate[0, 0] > 0.0, rate[0, 0], np.nan))
+    np.testing.assert_array_equal(absorbed, np.where(rate[0, 0] < 0.0, -rate[0, 0], np.nan))
+    legend = counter.get_legend()
+    assert legend is not None
+    shown = [text.get_text() for text in legend.get_texts()]
+    assert [text for text in shown if "theory" in text] == [
+        "theory at $t$ = 0, growth, direction +1",
+        "theory at $t$ = 0, absorption, direction -1",
+    ]
+    assert len(drawn(spectra(bare._replace(growth=None)))) == 2
