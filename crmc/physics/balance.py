@@ -109,14 +109,16 @@ def _rates(
     parameters: Parameters, amplitude: jax.Array, drives: tuple, at: _Nodes, weights: jax.Array, e: jax.Array
 ) -> jax.Array:
     """Return `steady_rates` with weights that are known, from `_weights`."""
-    # Where no wave scatters none grows either.
-    power = jnp.maximum(jnp.einsum("nhj,dhj->dn", weights, e), 1e-6 * parameters.seed)
+    power = jnp.einsum("nhj,dhj->dn", weights, e)
+    # Where no wave scatters but for the rounding of weights, none grows either.
+    lit = power[0] + power[1] > 1e-3 * parameters.seed
+    power = jnp.where(lit, power, 1.0)
     slope = slope_of(parameters, amplitude, drives, power, at.p, at.mu)
     # A quarter of the scattering coefficient, times what the printed coefficients add.
     measure = 0.25 * parameters.nu_coefficient * parameters.growth_coefficient * at.p**3 * (1.0 - at.mu**2) * at.weight
     resting = parameters.background.slope(amplitude, at.p) / at.p
     moving = slope / (parameters.alfven_speed * jnp.sqrt(1.0 + at.p**2))
-    amount = jnp.stack([measure * (resting + d * moving) for d in SIGNS])
+    amount = jnp.stack([jnp.where(lit, measure * (resting + d * moving), 0.0) for d in SIGNS])
     return jnp.einsum("dn,nhj->dhj", amount, weights) / parameters.grid.width
 
 

@@ -26,6 +26,8 @@ from crmc.physics.spectrum import SpectrumGrid
 
 #: Number of equal cells of G, over `_REACH` standard deviations to each side, and of the table, equal in ln x.
 _CELLS, _REACH, _NODES = 16, 3.5, 1024
+#: Weights below this are what rounding leaves of none.
+_ROUNDING = 1e-10
 #: Least standard deviation of G in cells of the table at x_gap.
 _NARROWEST = 1e-6
 
@@ -140,7 +142,8 @@ class Broadened(NamedTuple):
         low = self.table[self.node]
         rows = low + self.above[..., None] * (self.table[self.node + 1] - low)
         signs = (self.positive, ~self.positive)
-        return jnp.stack([jnp.einsum("...n,...nj->...j", self.step * own, rows) for own in signs], axis=-2)
+        found = jnp.stack([jnp.einsum("...n,...nj->...j", self.step * own, rows) for own in signs], axis=-2)
+        return jnp.where(found > _ROUNDING, found, 0.0)
 
 
 def broadened(grid: SpectrumGrid, x: jax.Array, spread: jax.Array) -> Broadened:
