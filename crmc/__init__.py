@@ -13,7 +13,8 @@ closure:    `closure` (what a fluid code can load: kappa, streaming and heating 
 runs:       `run`, `run_to_accuracy`, `sweep`, `open_result`, `plot`, `report`, `Outcome`
 arrays:     `build`, `Setup`, `simulate`, `SOLVERS`
 inference:  `sensitivity`, `fit`, `minimise`
-wings:      `setup`, `physics`, `inference`, `results`, `machine`, `statistics` (names that experiments build on)
+wings:      `setup`, `physics`, `inference`, `results`, `machine`, `orbits`, `statistics` (names that experiments
+            build on)
 
 Every name is loaded at its first use, so that ``import crmc`` loads neither JAX nor xarray nor matplotlib.
 """
@@ -64,7 +65,7 @@ _HOMES = {
     "sweep": "crmc.runs.sweep",
 }
 #: Public subpackages and modules.
-_WINGS = ("closure", "inference", "machine", "physics", "results", "setup", "statistics", "theory", "units")
+_WINGS = ("closure", "inference", "machine", "orbits", "physics", "results", "setup", "statistics", "theory", "units")
 
 __all__ = [
     "SOLVERS",
@@ -80,6 +81,7 @@ __all__ = [
     "machine",
     "minimise",
     "open_result",
+    "orbits",
     "parse_config",
     "physics",
     "plot",

@@ -35,6 +35,8 @@ def closure(arguments: argparse.Namespace, config: Config) -> int:
     cell, form = cell_of(config, cut), form_of(config)
     if config.scattering.gap == "empty" and not arguments.json:
         say("note", 'scattering.gap = "empty" has no steady state: the shortest waves are taken to scatter in the gap')
+    if config.scattering.gap == "resonance" and not arguments.json:
+        say("note", 'scattering.gap = "resonance" is not known to the closure: e(k > k_max) = e(k_max) is taken')
     keep_programs(arguments)
     if arguments.header:
         return _header(arguments, config, cell, momenta)

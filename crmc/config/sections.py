@@ -11,6 +11,8 @@ from crmc.config.quantity import Momentum, Quantity
 from crmc.units import CodeUnits
 
 _MOMENTUM_LIMIT = 1e12  # m_p c; far above any cosmic ray of the Galaxy
+#: Width Delta mu of the resonance over dB/B, measured on orbits (experiment qlt).
+BROADENING = 0.8
 #: Steps are counted by a 32-bit integer.
 _MOST_STEPS = 2**31 - 1
 _MOST_RECORDS = 10**6
@@ -274,11 +276,15 @@ class Scattering(Section):
         description="constant only; co_moving: each hemisphere meets the wave it moves with; "
         "forward: all particles meet waves of velocity +v_A",
     )
-    gap: Literal["empty", "edge", "broadened"] = Field(
+    gap: Literal["empty", "edge", "broadened", "resonance"] = Field(
         "empty",
         description="spectrum only; what scatters in the 90-degree gap |p_par| < m Omega0/k_max; empty: no wave; "
         "edge: waves beyond k_max as strong as those at k_max, which pass all the energy that they take on to the gas; "
-        "broadened: the last bin, which takes the energy: results depend on waves.bins",
+        "broadened: the last bin, which takes the energy: results depend on waves.bins; "
+        "resonance: all waves, by a resonance that they broaden themselves (on the mesh)",
+    )
+    broadening: Real = Field(
+        BROADENING, gt=0, le=100, description="resonance only; width Delta mu of the resonance over dB/B of all waves"
     )
 
     @model_validator(mode="after")
@@ -291,6 +297,9 @@ class Scattering(Section):
         rule, remedy = f'is only used with scattering.model = "{other}"', "remove it or change the model"
         if not constant and self.frequency is not None:
             raise wrong("scattering.frequency", f"{self.frequency!r} s-1", rule, remedy)
+        if self.gap != "resonance" and self.broadening != BROADENING:
+            rule = 'is only used with scattering.gap = "resonance"'
+            raise wrong("scattering.broadening", self.broadening, rule, "remove it or change the gap")
         if constant and self.gap != "empty":
             raise wrong("scattering.gap", self.gap, rule, f'{remedy}; frame = "forward" has no gap')
         if not constant and self.frame != "co_moving":

@@ -132,7 +132,7 @@ def averages_of(config: Config, quantities: Sequence[str], solver: str = "monte-
     steps as `run.run` takes, or up to a row more.  Replicas are the caller's: each has all of
     run.markers.  Raises ConfigError for a solver that does not exist.
     """
-    require_solver(solver)
+    require_solver(solver, config)
     config = config.alone
     with jax.enable_x64(True):
         _, demand = begin(config)

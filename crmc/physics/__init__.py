@@ -1,6 +1,7 @@
 """State of the cosmic rays, waves, gas and field, and the operators that act on it, common to all solvers.
 
-The names exported here are those that experiments build on: the steady state of both drives, markers at t = 0, moments.
+The names exported here are those that experiments build on: the steady state of both drives, markers at t = 0, moments,
+and the spectrum with the resonance that it broadens.
 
 Conventions of all docstrings of this wing: an argument is stated as `name: meaning, (shape) [unit]`; a scalar has shape
 (); no unit means a pure number; [code] are the units of `crmc.units`.  N is the number of markers, K that of the
@@ -18,6 +19,8 @@ from crmc.physics.equilibrium import (
 from crmc.physics.markers import initial_markers, unit_square
 from crmc.physics.moments import Moments, ensemble_moments
 from crmc.physics.parameters import Model, Parameters
+from crmc.physics.resonance import broadened
+from crmc.physics.spectrum import SpectrumGrid, make_grid
 from crmc.physics.state import State
 from crmc.physics.waves import MOMENTA
 
@@ -26,11 +29,14 @@ __all__ = [
     "Model",
     "Moments",
     "Parameters",
+    "SpectrumGrid",
     "State",
+    "broadened",
     "ensemble_moments",
     "equilibrium_spectrum",
     "growth_of_slope",
     "initial_markers",
+    "make_grid",
     "steady_departure",
     "steady_drift",
     "steady_growth",

@@ -19,18 +19,20 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from crmc.physics import balance
 from crmc.physics.flow import Stretch
 from crmc.physics.initial import Harmonics, Tabulated
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.spectrum import SIGNS
-from crmc.theory import combined_flux, growth_times_power_combined
+from crmc.theory import growth_times_power_combined
 from crmc.theory.moments import resonant_nodes
 from crmc.theory.quadrature import gauss_legendre
 
 #: Iterations of the balance; nodes in ln k of its integrals; nodes in mu of the drift's integral, in each hemisphere.
 _ITERATIONS, _NODES, _COSINES = 400, 2000, 256
-#: Numbers of momenta and of cosines in a hemisphere at which f is tabulated.
-_TABLED = (512, 512)
+#: Numbers of momenta and of cosines in a hemisphere at which f is tabulated; of momenta where a resonance is broadened,
+#: which leaves f without kinks.
+_TABLED, _TABLED_SMOOTH = (512, 512), 128
 
 
 def _lengths(
@@ -102,7 +104,10 @@ def equilibrium_spectrum(
         return jnp.maximum(jnp.where(driven, e * jnp.sqrt(jnp.where(driven, ratio, 1.0)), 0.0), parameters.seed)
 
     driven = jnp.max(weight, axis=-2) > 0.0
-    return jax.lax.fori_loop(0, _ITERATIONS, iterate, jnp.where(driven, 1.0, parameters.seed))
+    e = jax.lax.fori_loop(0, _ITERATIONS, iterate, jnp.where(driven, 1.0, parameters.seed))
+    if not model.broadens:
+        return e
+    return balance.broadened_balance(parameters, amplitude, model, _lengths(parameters, model, tau_B), e)
 
 
 class _Drives(NamedTuple):
@@ -110,11 +115,19 @@ class _Drives(NamedTuple):
 
     length: L of the gradient, () [code]; tau_B: timescale of the expansion, () [code]; both infinite without the drive.
     e: wave power of each branch and bin, (2, 2, bins).
+    spread: Delta mu of the resonance, (); None where the waves do not broaden it.
     """
 
     length: jax.Array | float
     tau_B: jax.Array | float
     e: jax.Array
+    spread: jax.Array | None
+
+
+def _drives(parameters: Parameters, model: Model, tau_B: jax.Array | float | None, e: jax.Array) -> _Drives:
+    """Return the drives of a run and waves of a given power."""
+    spread = balance.spread(parameters, e) if model.broadens else None
+    return _Drives(*_lengths(parameters, model, tau_B), e, spread)
 
 
 def _tilt(
@@ -126,26 +139,21 @@ def _tilt(
     h: index of the hemisphere, where the cosine is SIGNS[h] mu; p: momentum, (...) [m_p c]; mu: 0 < mu < 1, (...);
     p and mu are broadcast.
     """
-    background, v = parameters.background, p / jnp.sqrt(1.0 + p**2)
-    f0, slope = background.density(amplitude, p), background.slope(amplitude, p)
-    e = jnp.einsum("...j,dj->d...", parameters.grid.resonant(p * mu), drives.e[:, h])
-    total = e[0] + e[1]
-    diffusion = 0.5 * parameters.nu_coefficient / jnp.sqrt(1.0 + p**2) * total
-    flux = combined_flux(SIGNS[h] * mu, f0, slope, v, drives.length, drives.tau_B) / (1.0 - mu**2)
-    return flux / diffusion - (e[0] - e[1]) / total * parameters.alfven_speed / v * slope
-
-
-def _lowest(parameters: Parameters) -> jax.Array:
-    """Return ln of a hundredth of the narrowest gap in mu, (); f does not vary below."""
-    return jnp.log(0.01 * jnp.minimum(parameters.grid.x_gap / parameters.background.momentum_max, 1.0))
+    signed = SIGNS[h] * mu
+    if drives.spread is not None:
+        e = balance.met(parameters, drives.e, drives.spread, p, signed)
+    else:
+        e = jnp.einsum("...j,dj->d...", parameters.grid.resonant(p * mu), drives.e[:, h])
+    return balance.slope_of(parameters, amplitude, (drives.length, drives.tau_B), e, p, signed)
 
 
 def _cosines(parameters: Parameters) -> tuple[jax.Array, jax.Array]:
-    """Return Gauss-Legendre nodes in ln mu from `_lowest` to 0, as mu, and their weights, (cosines,)."""
+    """Return Gauss-Legendre nodes in ln mu from `balance.lowest` to 0, as mu, and their weights, (cosines,)."""
     nodes, weights = gauss_legendre(_COSINES)
-    low = _lowest(parameters)
+    low = balance.lowest(parameters)
     mu = jnp.exp(0.5 * low * (1.0 - nodes))
-    return mu, -0.5 * low * weights * mu
+    # The first node stands for all below it.
+    return mu, (-0.5 * low * weights * mu).at[0].add(jnp.exp(low))
 
 
 @partial(jax.jit, static_argnames="model")
@@ -159,7 +167,7 @@ def steady_drift(
     """
     p, dp = parameters.background.quadrature()
     p, (mu, dmu) = p[:, None], _cosines(parameters)
-    drives = _Drives(*_lengths(parameters, model, tau_B), e)
+    drives = _drives(parameters, model, tau_B, e)
     tilt = _tilt(parameters, amplitude, drives, 0, p, mu) + _tilt(parameters, amplitude, drives, 1, p, mu)
     current = p**3 / jnp.sqrt(1.0 + p**2) * dp[:, None] * 0.5 * (1.0 - mu**2) * tilt * dmu
     return jnp.sum(current) / parameters.background.moments(amplitude, jnp.ones(())).number
@@ -206,7 +214,7 @@ def steady_growth_at(
     x: jax.Array,
 ) -> jax.Array:
     """Return `growth_at` of the steady f that given waves maintain; arguments as in `growth_at`."""
-    drives = _Drives(*_lengths(parameters, model, tau_B), e)
+    drives = _drives(parameters, model, tau_B, e)
     return growth_at(parameters, amplitude, partial(_tilt, parameters, amplitude, drives), x)
 
 
@@ -231,7 +239,9 @@ def steady_growth(
     rate Gamma_d.  If they are alone at their k and helicity, waves of the other direction grow at 2 Gamma_0 - Gamma_d,
     where Gamma_0 < 0 is the rate for isotropic f.
     """
-    drives = _Drives(*_lengths(parameters, model, tau_B), e)
+    drives = _drives(parameters, model, tau_B, e)
+    if model.broadens:
+        return balance.steady_rates(parameters, amplitude, (drives.length, drives.tau_B), e)
     return growth_of_slope(parameters, amplitude, partial(_tilt, parameters, amplitude, drives))
 
 
@@ -244,12 +254,13 @@ def steady_departure(
     The integral over mu of df/dmu of `steady_drift`, by the midpoint rule in ln |mu|.  The waves must scatter down to
     mu = 0.
     """
-    background, drives = parameters.background, _Drives(*_lengths(parameters, model, tau_B), e)
-    low = _lowest(parameters)
+    background, drives = parameters.background, _drives(parameters, model, tau_B, e)
+    low = balance.lowest(parameters)
     step = -low / _TABLED[1]
     face = jnp.exp(low + step * jnp.arange(_TABLED[1] + 1))
     middle = jnp.exp(low + step * (jnp.arange(_TABLED[1]) + 0.5))
-    p = jnp.geomspace(background.momentum_min, background.momentum_max, _TABLED[0])[:, None]
+    momenta = _TABLED_SMOOTH if model.broadens else _TABLED[0]
+    p = jnp.geomspace(background.momentum_min, background.momentum_max, momenta)[:, None]
     slopes = jnp.stack([_tilt(parameters, amplitude, drives, h, p, middle) for h in (0, 1)])
     # From mu = 0 outwards; below the first node f does not vary.
     rises = jnp.concatenate([slopes[..., :1] * face[0], slopes * jnp.diff(face)], axis=-1)

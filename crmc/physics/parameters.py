@@ -48,6 +48,7 @@ class Parameters:
     heating, cooling: volumetric rates of the gas at b = 1, proportional to n and n^2, () [code].
     seed: floor of the wave power of each branch and bin, ().
     scattering_frequency: nu of the constant model, () [code].
+    broadening: width Delta mu of the resonance over dB/B, ().
     gradient: 1/L of the imposed gradient df/ds = -f/L, () [code].
     gradient_end: time at which the gradient vanishes, () [code].
     cadence: intervals in steps.
@@ -69,6 +70,7 @@ class Parameters:
     cooling: jax.Array
     seed: jax.Array
     scattering_frequency: jax.Array
+    broadening: jax.Array
     gradient: jax.Array
     gradient_end: jax.Array
     cadence: Cadence
@@ -91,6 +93,7 @@ class Model:
     balance_energy: whether energy conservation is restored after each step by a correction of the weights.
     inject: whether there is an isotropic source; gradient: whether there is an imposed gradient.
     crossing: whether waves also scatter particles in the 90-degree gap, so that they cross it.
+    broadens: whether the waves broaden the resonance by which they scatter (`resonance`).
     coarse_grain: whether weights are coarse-grained; functional: whether the growth functional is sampled.
     functional_parts: number of parts of the ensemble that samples take in turn.
     layout: division of the markers among devices and blocks, on which no result depends.
@@ -106,6 +109,7 @@ class Model:
     inject: bool = False
     gradient: bool = False
     crossing: bool = False
+    broadens: bool = False
     coarse_grain: bool = False
     functional: bool = True
     functional_parts: int = 1

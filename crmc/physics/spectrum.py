@@ -15,6 +15,7 @@ Particles of |p_par'| < m Omega0/k_max resonate with none of these waves.  What 
                 they take is the heat of the gas and grows no bin.  Splines end at k_max with a free value
     broadened   the splines as they are two knots below k_max; the energy grows the last bins, whose width therefore
                 matters
+    resonance   nothing beyond k_max, but waves broaden the resonance of each other (`crmc.physics.resonance`)
 
 Because Omega0 falls with B while k stays, everything is tabulated in the scaled momenta
 x = |p_par'|/(m c b) = Omega0(0)/(k c) and P = p'/(m c b), in which the grid is fixed.  Both are pure numbers, and
@@ -34,7 +35,7 @@ import numpy as np
 from crmc.theory.distribution import Real
 
 #: What scatters particles in the 90-degree gap.
-Gap = Literal["empty", "edge", "broadened"]
+Gap = Literal["empty", "edge", "broadened", "resonance"]
 #: Signs along the direction and helicity axes.
 SIGNS = np.array([1.0, -1.0])
 #: Rows in ln P of the scattering tables, and their cells between the gap and p'.
@@ -195,7 +196,7 @@ def make_grid(
         range needs some margin.
     gap: model of the 90-degree gap, see above.
     """
-    edge, filled = (jnp.asarray(float(x)) for x in (gap == "edge", gap != "empty"))
+    edge, filled = (jnp.asarray(float(x)) for x in (gap == "edge", gap in ("edge", "broadened")))
     return _grid(k_min, k_max, bins, momentum_min, momentum_max, edge, filled)
 
 

@@ -84,6 +84,7 @@ def shape_of(config: Config) -> Shape:
         inject=injects,
         gradient=config.drift.gradient_length is not None,
         crossing=config.scattering.gap != "empty",
+        broadens=config.scattering.gap == "resonance",
     )
     mode = config.expansion.mode
     expands = config.expansion.drives or (mode in ("injection", "pressure_balance") and injects)
@@ -242,6 +243,7 @@ def _parameters(config: Config, shape: Shape, background: Background, tau_B: jax
         "seed": config.waves.seed_level,
         "scattering_frequency": (0.0 if config.scattering.frequency is None else config.scattering.frequency)
         * units.time,
+        "broadening": config.scattering.broadening,
         "gradient": gradient(config),
         "gradient_end": math.inf if isinstance(until := config.drift.switch_off, str) else until / units.time,
     }

@@ -5,9 +5,12 @@ from __future__ import annotations
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 
 from crmc.config.config import Config
-from crmc.config.errors import ConfigError, did_you_mean, show
+from crmc.config.errors import ConfigError, did_you_mean, show, wrong
+from crmc.physics.balance import spread
+from crmc.physics.initial import Tabulated
 from crmc.physics.layout import Layout
 from crmc.physics.state import State
 from crmc.setup.arrays import Start, complete, markers_of, time_step
@@ -39,7 +42,7 @@ def build(
     Small arrays are float64 whatever the precision of JAX where it is called.  Raises ValueError for a mesh that is
     too small, and ConfigError for a solver that does not exist.
     """
-    require_solver(solver)
+    require_solver(solver, config)
     with jax.enable_x64(True):
         return _build(config.alone, schedule, solver, layout, cells)[0]
 
@@ -48,7 +51,7 @@ def build_replicas(
     config: Config, schedule: Schedule | None = None, *, solver: str = MONTE_CARLO.name, layout: Layout | None = None
 ) -> tuple[Setup, list[State]]:
     """Return the setup of a run whose replicas share the markers, and the initial state of each; the mesh has one."""
-    require_solver(solver)
+    require_solver(solver, config)
     with jax.enable_x64(True):
         setup, start = _build(config, schedule, solver, layout, CELLS)
         states = [setup.state]
@@ -58,10 +61,25 @@ def build_replicas(
         return setup, states
 
 
-def require_solver(name: str) -> None:
-    """Raise ConfigError unless there is a solver called ``name``."""
+def require_solver(name: str, config: Config) -> None:
+    """Raise ConfigError unless there is a solver called ``name`` that can run ``config``."""
     if name not in SOLVERS:
         raise ConfigError(f"solver {show(name)}: there is no such solver; {did_you_mean(name, SOLVERS)}")
+    if config.scattering.gap == "resonance" and name != FOKKER_PLANCK.name:
+        remedy = f'run it with --solver {FOKKER_PLANCK.name}, or set scattering.gap = "edge"'
+        raise wrong("scattering.gap", "resonance", "is not known to markers", remedy)
+
+
+def _require_steady(config: Config, start: Start) -> None:
+    """Raise ConfigError for a start in a steady state that there is not, as the resonance is too narrow to cross."""
+    if config.scattering.gap != "resonance" or not isinstance(start.departure, Tabulated):
+        return
+    if bool(jnp.max(jnp.abs(start.departure.ratio)) < 1.0):
+        return
+    width, p = float(spread(start.parameters, start.e)), config.cosmic_rays.momentum_min
+    rule = f"needs particles that cross 90 degrees, and the resonance of these waves is {width:.2g} wide in mu"
+    remedy = f'raise waves.k_max towards 1/(momentum_min Delta mu) = {1.0 / (p * width):.3g}, or use start = "given"'
+    raise wrong("cosmic_rays.start", "equilibrium", rule, remedy)
 
 
 def _build(
@@ -69,6 +87,7 @@ def _build(
 ) -> tuple[Setup, Start]:
     """Return what `build` does and the start of the run; JAX must be in 64-bit mode."""
     start, demand = begin(config)
+    _require_steady(config, start)
     schedule = schedule or demand.schedule(demand.steps)
     model, dt = demand.model, time_step(config, schedule.steps)
     if solver == FOKKER_PLANCK.name:

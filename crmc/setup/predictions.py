@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from crmc.physics.balance import spread
 from crmc.physics.damping import DampingRates, NonlinearLandau
 from crmc.physics.equilibrium import steady_drift
 from crmc.physics.flow import Stretch
@@ -59,6 +60,7 @@ _TABLE = {
     "scattering_eq57": ("s-1", "estimate of nu x anisotropy factor", "eq. 57"),
     "anisotropy_constant_nu": ("", "steady Delta P/P_c of constant nu, v = c", "eqs. 21, 42"),
     "gap_mu_p_min": ("", "half-width in mu of the 90-degree gap at momentum_min", "eq. 12"),
+    "resonance_width": ("", "standard deviation Delta mu of the resonance, waves in balance", "experiment qlt"),
     "gap_mu_p1": ("", "half-width in mu of the 90-degree gap at p = 1 m_p c", "eq. 12"),
 }
 for _p in MOMENTA:
@@ -192,7 +194,9 @@ def _drift_values(config: Config, shape: Shape) -> tuple[dict[str, float], Start
     if model.scattering == "forward":
         carried, diffusing = abs(carried), _constant_drift(config, start)
     elif model.crossing and start.predicted is not None:
-        diffusing = float(steady_drift(parameters, amplitude, model, tau_B, start.predicted)) - carried
+        drift = float(steady_drift(parameters, amplitude, model, tau_B, start.predicted))
+        # A resonance that does not reach across 90 degrees leaves no steady state.
+        diffusing = drift - carried if abs(drift) < 1.0 else None
     if diffusing is not None:
         values["drift_velocity"] = (carried + diffusing) * SPEED_OF_LIGHT
         if tau_B is None:
@@ -205,7 +209,7 @@ def _drift_values(config: Config, shape: Shape) -> tuple[dict[str, float], Start
 def _scattering_values(config: Config, arguments: tuple, start: Start | None) -> dict[str, float]:
     """Return nu and mean free path at `MOMENTA` and the width of the gap, by name.
 
-    arguments: those of `_steady_arguments`; start: that of a run with a gradient.
+    arguments: those of `_steady_arguments`; start: that of a run with a gradient or a broadened resonance.
     """
     units = config.code_units
     if start is not None and start.predicted is not None:
@@ -218,6 +222,8 @@ def _scattering_values(config: Config, arguments: tuple, start: Start | None) ->
         if nu > 0.0:
             values[f"scattering_frequency_p{p:g}"] = nu * units.gyrofrequency
             values[f"mean_free_path_p{p:g}"] = p / math.hypot(1.0, p) / nu * units.time * SPEED_OF_LIGHT / PARSEC
+    if start is not None and start.predicted is not None and config.scattering.gap == "resonance":
+        values["resonance_width"] = float(spread(start.parameters, start.predicted))
     if config.scattering.model == "spectrum":
         for name, p in (("p_min", config.cosmic_rays.momentum_min), ("p1", 1.0)):
             values[f"gap_mu_{name}"] = min(1.0 / (config.waves.k_max * p), 1.0)
@@ -246,6 +252,8 @@ def predict(config: Config) -> dict[str, dict]:
         if shape.model.gradient:
             drift, start = _drift_values(config, shape)
             values |= drift
+        elif shape.model.broadens and shape.predicts:
+            start = start_of(config, shape)
         values |= _scattering_values(config, arguments, start)
     keys = ("unit", "description", "source")
     rows = {name: row for name, row in _TABLE.items() if name in values}

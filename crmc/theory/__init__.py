@@ -86,6 +86,7 @@ from crmc.theory.moments import (
 from crmc.theory.scattering import (
     SCATTERING,
     DiffusionTensor,
+    broadened_scattering,
     co_moving_tensor,
     diffusion_tensor,
     mean_free_path,
@@ -203,6 +204,7 @@ __all__ = [
     "scattering_eq57",
     "scattering_eq60",
     "scattering_excess",
+    "broadened_scattering",
     "scattering_frequency",
     "scattering_landau",
     "scattering_linear",

@@ -1,6 +1,6 @@
 """Measure what the model of the 90-degree gap, k_max and the number of bins do to drift and to expansion.
 
-python experiments/gap/gap.py [--parts bins,k_max,markers] [--figure FILE.png]
+python experiments/gap/gap.py [--parts bins,k_max,markers,resonance] [--figure FILE.png]
 
 `drift` and `linear_damping` run on the mesh; three of the points also run by markers.
 """
@@ -44,13 +44,28 @@ class Point(NamedTuple):
         return crmc.load_config(self.experiment, [*changes, f"cosmic_rays.start={start}", *overrides])
 
 
+class Strength(NamedTuple):
+    """Waves made stronger than those of `drift` by a gradient that is as much steeper: its length [pc]."""
+
+    length: float
+
+    @property
+    def overrides(self) -> tuple[str, str]:
+        """Keys of the config; the run is shorter than light crosses the length."""
+        return f"drift.gradient_length={self.length} pc", f"run.duration={self.length * 8e6:.4g} s"
+
+
 BY_BINS = [Point(DRIFT, gap, USUAL_K_MAX, n) for gap in ("edge", "broadened") for n in BINS]
 BY_BINS += [Point(EXPANSION, gap, USUAL_K_MAX, n) for gap in COLOURS for n in BINS]
 #: Down a gradient an empty gap has no steady drift, and one point shows the rest.
 BY_K_MAX = [Point(DRIFT, "empty", USUAL_K_MAX, USUAL_BINS), *(Point(DRIFT, "edge", k, USUAL_BINS) for k in K_MAX)]
 BY_K_MAX += [Point(EXPANSION, gap, k, USUAL_BINS) for gap in ("empty", "edge") for k in K_MAX]
 BY_MARKERS = [Point(DRIFT, "edge", k, 13) for k in (5.0, USUAL_K_MAX)] + [Point(EXPANSION, "edge", USUAL_K_MAX, 13)]
-PARTS = ("bins", "k_max", "markers")
+#: k_max [Omega0/c] with a resonance that the waves broaden, strengths of the waves, and runs of it on the mesh.
+K_BROAD, BINS_PER_E_FOLD = (20.0, 40.0, 80.0, 300.0, 1000.0, 2700.0), 2.6
+STRENGTHS = (Strength(1000.0), Strength(10.0), Strength(0.3), Strength(0.1))
+BY_RESONANCE = [Point(DRIFT, "resonance", k, USUAL_BINS) for k in (1000.0, 2000.0)]
+PARTS = ("bins", "k_max", "markers", "resonance")
 
 
 class Result(NamedTuple):
@@ -153,6 +168,23 @@ def table(rows: list[tuple[Point, Result]]) -> str:
     return "\n".join(lines)
 
 
+def broadened_table() -> str:
+    """Return kappa L^-1 of the balance with a broadened resonance, in the unit of table: of each strength and k_max."""
+    heads = ("L [pc]", "Delta mu", *(f"k_max = {k:g}" for k in K_BROAD))
+    lines = [f"| {' | '.join(heads)} |", "| --- " * len(heads) + "|"]
+    for strength in STRENGTHS:
+        kappa, width = [], 0.0
+        for k in K_BROAD:
+            bins = round(BINS_PER_E_FOLD * np.log(k / 0.0485))
+            overrides = [f"waves.k_max={k}", f"waves.bins={bins}", "scattering.gap=resonance", *strength.overrides]
+            theory = crmc.predict(crmc.load_config(DRIFT, [*overrides, "cosmic_rays.start=given"]))
+            width = theory["resonance_width"]["value"]
+            value = theory["diffusivity"]["value"] if "diffusivity" in theory else float("nan")
+            kappa.append(shown(value * 1e-28 * 1000.0 / strength.length, 0.0))
+        lines.append(f"| {strength.length:g} | {width:.2g} | {' | '.join(kappa)} |")
+    return "\n".join(lines)
+
+
 def draw(path: str) -> None:
     """Draw the parts on the mesh, and save the figure."""
     matplotlib.use("Agg")
@@ -206,7 +238,10 @@ def main() -> None:
     parser.add_argument("--figure", help="file of the figure, which needs the parts bins and k_max")
     arguments = parser.parse_args()
     for part in arguments.parts.split(","):
-        if part == "markers":
+        if part == "resonance":
+            print(f"{broadened_table()}\n", flush=True)
+            rows = [(p, on_the_mesh(p)) for p in BY_RESONANCE]
+        elif part == "markers":
             rows = [(p, averaged(p, solver)) for p in BY_MARKERS for solver in ("monte-carlo", MESH)]
         else:
             rows = [(p, on_the_mesh(p)) for p in (BY_BINS if part == "bins" else BY_K_MAX)]

@@ -82,6 +82,8 @@ def test_octaves_of_the_deposit_cover_every_config() -> None:
         (["waves.start_level=1e-14"], True),
         (["waves.start_level=0.99e-14"], False),
         (["scattering.model=constant", "scattering.frequency=0 1/s", "scattering.frame=forward"], True),
+        (["scattering.gap=resonance", "scattering.broadening=1.2"], True),
+        (["scattering.gap=edge", "scattering.broadening=1.2"], False),
         (["drift.gradient_length=-1 kpc", "drift.switch_off=1e9 s"], True),
     ],
 )

@@ -82,6 +82,7 @@ def parameters_of(rays, coefficients="exact", nu_dt=3.0):
         cooling=zero,
         seed=jnp.asarray(1e-12),
         scattering_frequency=zero,
+        broadening=zero,
         gradient=zero,
         gradient_end=zero,
         cadence=Cadence(*(jnp.asarray(x) for x in (1, 15, 8))),

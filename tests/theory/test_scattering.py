@@ -86,3 +86,19 @@ def test_diffusivity_is_the_integral_of_the_inverse_scattering():
     assert theory.parallel_diffusivity(0.4, 0.9) == pytest.approx(expected, rel=1e-9)
     cut = [quad(lambda s: 1 - math.exp(2 * s), -low, 0)[0] for low in (10.0, 20.0)]  # int_cut^1 (1 - mu^2)/mu dmu
     assert cut[1] - cut[0] == pytest.approx(10.0, rel=1e-6)
+
+
+def test_broadened_scattering_fills_the_gap():
+    """Flat waves of both helicities up to k_max, nothing beyond: nu/nu_0 = [erfc((g - mu)/s) + erfc((g + mu)/s)]/2.
+
+    g = 1/(p k_max), s = sqrt(2) widths; with one helicity the other half is missing.  To 1e-3 of nu_0.
+    """
+    p, k_max, width = 3.0, 10.0, 0.02
+    mu = np.array([-0.05, 0.0, 0.01, 0.04, 0.2])
+    gap, scale = 1.0 / (p * k_max), math.sqrt(2.0) * width
+    own, other = ([0.5 * math.erfc((gap - s * m) / scale) for m in mu] for s in (1, -1))
+    full = theory.scattering_frequency(p, 1e-6)
+    for both, want in ((1.0, np.add(own, other)), (0.0, np.array(own))):
+        e = lambda k, h, both=both: 1e-6 * (k < k_max) * np.where(h > 0, 1.0, both)  # noqa: E731
+        found = np.asarray(theory.broadened_scattering(p, mu, width, e)) / full
+        np.testing.assert_allclose(found, want, atol=1e-3)

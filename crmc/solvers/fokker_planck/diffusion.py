@@ -22,6 +22,7 @@ import jax
 import jax.numpy as jnp
 
 from crmc.physics.parameters import Model, Parameters
+from crmc.physics.resonance import Broadened, broadened, spread_of
 from crmc.physics.spectrum import SIGNS, SpectrumGrid
 from crmc.solvers.fokker_planck.mesh import Mesh, log_derivative
 
@@ -39,6 +40,7 @@ class Faces:
     conductance: kappa/nu x weight y^3 d ln y dmu of the face, (2, n_p, n_mu - 1) [(m_p c)^3]
     frequency_per_e: nu/e of a spectrum, nu_coefficient Omega0 b/gamma, (n_p, 1) [Omega0]
     resonance: p_par'/(b l_par), whose sign is the helicity and whose modulus is 1/k, (2, n_p, n_mu - 1) [m_p c]
+    scaled: p/(b l_par), (n_p, 1) [m_p c]
     beyond: part of the power at a face that goes to waves beyond k_max that no bin stands for, (2, n_p, n_mu - 1)
     slope: dF0/d ln y, (n_p, 1) [code]
     momentum: V p, (2, n_p, 1) [code]
@@ -50,6 +52,7 @@ class Faces:
     conductance: jax.Array
     frequency_per_e: jax.Array
     resonance: jax.Array
+    scaled: jax.Array
     beyond: jax.Array
     slope: jax.Array
     momentum: jax.Array
@@ -81,6 +84,7 @@ def faces(mesh: Mesh, parameters: Parameters, amplitude: jax.Array) -> Faces:
         conductance=0.5 * boost2 * measure,
         frequency_per_e=parameters.nu_coefficient * b / gamma,
         resonance=resonance(mesh.inner),
+        scaled=p / unit,
         # A face stands for all between the middles of the two cells.
         beyond=parameters.grid.beyond(between[..., :-1], between[..., 1:]),
         slope=parameters.background.slope(amplitude, mesh.y)[:, None],
@@ -97,6 +101,16 @@ def spline_weights(grid: SpectrumGrid, at: Faces) -> jax.Array:
     return jnp.where(helicity[..., None], basis[:, None], 0.0)
 
 
+def broadened_weights(parameters: Parameters, at: Faces, e: jax.Array) -> Broadened:
+    """Return the weights of every face, (2, faces), where waves broaden the resonance.
+
+    e: wave power of each branch and bin, which sets the width, (2, 2, bins)
+    """
+    spread = at.scaled * spread_of(parameters.grid, e, parameters.broadening)
+    flat = jnp.broadcast_to(spread, at.resonance.shape[1:]).ravel()
+    return broadened(parameters.grid, at.resonance.reshape(2, -1), flat)
+
+
 def splines(grid: SpectrumGrid, resonance: jax.Array) -> jax.Array:
     """Return S_j(ln k) at k = 1/|p_par'|, (..., bins), finite at 90 degrees.
 
@@ -105,14 +119,31 @@ def splines(grid: SpectrumGrid, resonance: jax.Array) -> jax.Array:
     return grid.resonant(jnp.maximum(jnp.abs(resonance), 1e-3 * grid.x_gap))
 
 
-def spectrum_coefficient(at: Faces, basis: jax.Array, e: jax.Array) -> jax.Array:
-    """Return kappa x weight of each face for the waves of a spectrum, (2, n_p, n_mu - 1) [code].
+def power_met(basis: jax.Array | Broadened, e: jax.Array) -> jax.Array:
+    """Return the power of the waves of each direction that scatter at every face, (2, faces).
 
-    basis: from `spline_weights`
+    basis: from `spline_weights` or `broadened_weights`
     e: wave power of each branch and bin, (2, 2, bins)
     """
-    power = jnp.einsum("dhfj,dhj->df", basis, e).reshape(at.resonance.shape)
-    return at.conductance * at.frequency_per_e * power
+    return basis.power(e) if isinstance(basis, Broadened) else jnp.einsum("dhfj,dhj->df", basis, e)
+
+
+def taken(basis: jax.Array | Broadened, amount: jax.Array) -> jax.Array:
+    """Return the sum over faces of the weight of each bin times an amount, (2, 2, bins): the transpose of `power_met`.
+
+    basis: as there
+    amount: of each direction at each face, (2, faces)
+    """
+    return basis.taken(amount) if isinstance(basis, Broadened) else jnp.einsum("df,dhfj->dhj", amount, basis)
+
+
+def spectrum_coefficient(at: Faces, basis: jax.Array | Broadened, e: jax.Array) -> jax.Array:
+    """Return kappa x weight of each face for the waves of a spectrum, (2, n_p, n_mu - 1) [code].
+
+    basis: as for `power_met`
+    e: wave power of each branch and bin, (2, 2, bins)
+    """
+    return at.conductance * at.frequency_per_e * power_met(basis, e).reshape(at.resonance.shape)
 
 
 def constant_coefficient(at: Faces, parameters: Parameters, model: Model) -> jax.Array:

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from crmc.physics.parameters import Parameters
+from crmc.physics.resonance import broadened, spread_of
 from crmc.physics.spectrum import SIGNS
 from crmc.physics.state import State
 from crmc.physics.waves import wave_velocities
@@ -46,10 +47,11 @@ def _cubic(position: np.ndarray, segments: list[tuple[int, int]]) -> tuple[np.nd
     return value, slope
 
 
-def mesh_functional(state: State, parameters: Parameters) -> jax.Array:
+def mesh_functional(state: State, parameters: Parameters, broadens: bool = False) -> jax.Array:
     """Return 2 Gamma_j E_j/e_j of f = F0 + df, (2, 2, bins + 1) [code].
 
     The last entry is the power into waves beyond k_max that no bin stands for, per e of the last bin.
+    broadens: whether the waves broaden the resonance
     """
     n_p, n_mu = state.markers.rise.shape
     grid, background, at, half = parameters.grid, parameters.background, state.stretch, n_mu // 2
@@ -84,13 +86,22 @@ def mesh_functional(state: State, parameters: Parameters) -> jax.Array:
     gamma = jnp.sqrt(1.0 + p**2)
     measure = 0.5 * length * weights[:, None] * y**3 * 0.5 * spread
     slope = background.slope(state.amplitude, y)
-    rates = []
+    rates: list[jax.Array] = []
+    powers, places = [], []
     for V in wave_velocities(state, parameters):
         a, boost2 = V * gamma / p, 1.0 / (1.0 - V**2)
         kappa = 0.5 * parameters.nu_coefficient * at.b / gamma * boost2 * (1.0 - mu**2)
         power = at.density * V * p * measure * kappa * (a * (along + slope) + (1.0 - a * (mu + tilt)) * in_place)
         x, low, high = (jnp.sqrt(boost2) * (p * cosine - V * gamma) / at.resonance for cosine in (mu, *halves))
+        if broadens:
+            powers.append(power.ravel())
+            places.append(x.ravel())
+            continue
         basis, beyond = splines(grid, x), grid.beyond(low, high)[..., None]
         basis = jnp.concatenate([(1.0 - beyond) * basis, beyond], axis=-1)
-        rates.append([jnp.einsum("pm,pmj->j", jnp.where(h * x > 0.0, power, 0.0), basis) for h in SIGNS])
-    return jnp.stack([jnp.stack(rate) for rate in rates])
+        rates.append(jnp.stack([jnp.einsum("pm,pmj->j", jnp.where(h * x > 0.0, power, 0.0), basis) for h in SIGNS]))
+    if not broadens:
+        return jnp.stack(rates)
+    spread = p / at.resonance * spread_of(grid, state.e, parameters.broadening)
+    shares = broadened(grid, jnp.stack(places), jnp.broadcast_to(spread, mu.shape).ravel())
+    return jnp.pad(shares.taken(jnp.stack(powers)), ((0, 0), (0, 0), (0, 1)))

@@ -23,6 +23,7 @@ import jax.numpy as jnp
 from crmc.physics import gradient, tube
 from crmc.physics.moments import moment_functions, total
 from crmc.physics.parameters import Model, Parameters
+from crmc.physics.resonance import Broadened
 from crmc.physics.spectrum import wave_energy_unit
 from crmc.physics.state import State
 from crmc.physics.waves import damp, pass_on
@@ -65,15 +66,15 @@ def step(state: State, parameters: Parameters, model: Model) -> tuple[State, Tal
     state = apply_gradient(state, parameters, model, half)
     state = tube.apply_sources(state, parameters, model, half)
     if model.scattering == "spectrum" and model.functional:
-        tally = _with_functional(state, tally, parameters)
+        tally = _with_functional(state, tally, parameters, model)
     return dataclasses.replace(state, step=state.step + 1), tally._replace(damped=tally.damped + damped + damped_too)
 
 
-def _with_functional(state: State, tally: Tally, parameters: Parameters) -> Tally:
+def _with_functional(state: State, tally: Tally, parameters: Parameters, model: Model) -> Tally:
     """Return the tally with a sample of the growth functional where one is due, at the end of each interval."""
     every = parameters.cadence.functional_every
     due = state.step % every == every - 1
-    functional = jax.lax.cond(due, lambda: mesh_functional(state, parameters), lambda: tally.functional)
+    functional = jax.lax.cond(due, lambda: mesh_functional(state, parameters, model.broadens), lambda: tally.functional)
     return tally._replace(functional=functional, samples=jnp.where(due, 1.0, 0.0))
 
 
@@ -182,7 +183,7 @@ def exchange(state: State, parameters: Parameters, model: Model, log_ratio: jax.
     dt, a, start, e = parameters.dt, _STAGE, state.markers.excess, state.e
     mesh = _mesh(state, parameters)
     at = diffusion.faces(mesh, parameters, state.amplitude)
-    basis = diffusion.spline_weights(parameters.grid, at) if model.scattering == "spectrum" else None
+    basis = _weights(at, parameters, model, e)
     source = _sources(state, parameters, model, log_ratio) / dt
     unit = wave_energy_unit(parameters.grid, parameters.alfven_speed, state.b)
     grows = basis is not None and model.evolve_waves
@@ -219,6 +220,18 @@ def exchange(state: State, parameters: Parameters, model: Model, log_ratio: jax.
     return _grown(after, to_e * gain[..., :-1], parameters, unit), tally._replace(damped=passed)
 
 
+def _weights(at: diffusion.Faces, parameters: Parameters, model: Model, e: jax.Array) -> jax.Array | Broadened | None:
+    """Return the weights of all bins at every face, None for a constant nu.
+
+    The width of a broadened resonance is that of the waves as the step begins, in both stages.
+    """
+    if model.scattering != "spectrum":
+        return None
+    if model.broadens:
+        return diffusion.broadened_weights(parameters, at, e)
+    return diffusion.spline_weights(parameters.grid, at)
+
+
 def _later(growth: jax.Array) -> jax.Array:
     """Return the wave power of the second stage relative to that of the first, (2, 2, bins).
 
@@ -233,13 +246,13 @@ def _later(growth: jax.Array) -> jax.Array:
     return 1.0 + (0.5 * growth + beyond) / _STAGE
 
 
-def _per_bin(basis: jax.Array | None, beyond: jax.Array, power: jax.Array, e: jax.Array) -> jax.Array:
+def _per_bin(basis: jax.Array | Broadened | None, beyond: jax.Array, power: jax.Array, e: jax.Array) -> jax.Array:
     """Return the power given to each bin, face by face in proportion to e_j S_j, and to waves beyond k_max.
 
     The latter come last, (2, 2, bins + 1) [code].
 
-    basis: from `diffusion.spline_weights`; None for a constant nu, which knows no bins: all goes to the first bin of
-        each direction's first branch
+    basis: from `_weights`; None for a constant nu, which knows no bins: all goes to the first bin of each direction's
+        first branch
     beyond: part of the power at each face that waves beyond k_max take, (2, n_p, n_mu - 1)
     power: power given to the waves at each face, (2, n_p, n_mu - 1) [code]
     e: wave power of each branch and bin, (2, 2, bins)
@@ -247,11 +260,14 @@ def _per_bin(basis: jax.Array | None, beyond: jax.Array, power: jax.Array, e: ja
     if basis is None:
         return jnp.zeros((2, 2, e.shape[-1] + 1)).at[:, 0, 0].set(jnp.sum(power, axis=(1, 2)))
     flat, past = ((x * power).reshape(2, -1) for x in (1.0 - beyond, beyond))
-    total_e = jnp.einsum("dhfj,dhj->df", basis, e)
+    total_e = diffusion.power_met(basis, e)
     share = jnp.where(total_e > 0.0, flat / jnp.where(total_e > 0.0, total_e, 1.0), 0.0)
+    found = e * diffusion.taken(basis, share)
+    if isinstance(basis, Broadened):
+        return jnp.pad(found, ((0, 0), (0, 0), (0, 1)))
     # Below k_max the splines sum to one.
     last = jnp.einsum("df,dhf->dh", past, jnp.sum(basis, axis=-1))
-    return jnp.append(e * jnp.einsum("df,dhfj->dhj", share, basis), last[..., None], axis=-1)
+    return jnp.append(found, last[..., None], axis=-1)
 
 
 def _peak(parameters: Parameters, model: Model, state: State) -> jax.Array:
