@@ -180,6 +180,7 @@ def test_plot_of_a_result_in_memory(written: tuple[Path, crmc.Outcome], tmp_path
     ]
 
 
+@pytest.mark.full
 def test_sweep_is_that_of_the_command_line(config: crmc.Config, tmp_path: Path) -> None:
     """Oracle: the file of `crmc sweep` with the same options."""
     over, path, output = "expansion.timescale=3.7e12 s,7.4e12 s", tmp_path / "small.toml", tmp_path / "sweep.nc"

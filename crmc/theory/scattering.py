@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -95,8 +96,8 @@ def scattering_frequency(p: Real, e: Real, coefficients: str = "exact") -> Real:
 
 
 def broadened_scattering(
-    p: Real, mu: Real, width: Real, power: Callable[[np.ndarray, np.ndarray], np.ndarray], coefficients: str = "exact"
-) -> np.ndarray:
+    p: Real, mu: Real, width: Real, power: Callable[[jax.Array, jax.Array], jax.Array], coefficients: str = "exact"
+) -> Real:
     """Return nu of waves that broaden their resonance, the mean of eq. 30 over a Gaussian in mu, (...) [code].
 
     nu(p, mu) = pi (Omega0/gamma) int e_h(k = m Omega0/(p |x|)) G(x - mu) dx with h = sign(x): a particle near 90
@@ -108,9 +109,9 @@ def broadened_scattering(
     """
     z = np.linspace(-6.0, 6.0, 4001)
     share = np.exp(-0.5 * z**2)
-    x = np.asarray(mu)[..., None] + width * z
-    k = 1.0 / np.maximum(p * np.abs(x), 1e-300)
-    return np.asarray(scattering_frequency(p, power(k, np.sign(x)) @ (share / share.sum()), coefficients))
+    x = jnp.asarray(mu)[..., None] + width * z
+    k = 1.0 / jnp.maximum(p * jnp.abs(x), 1e-300)
+    return scattering_frequency(p, power(k, jnp.sign(x)) @ jnp.asarray(share / share.sum()), coefficients)
 
 
 def mean_free_path(p: Real, nu: Real) -> Real:

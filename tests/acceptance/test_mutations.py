@@ -35,7 +35,9 @@ def test_the_named_test_exists(name):
     tree = ast.parse((ROOT / "tests" / file).read_text(encoding="utf-8"))
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     assert function in functions
-    assert ("[" in name) == any("parametrize" in ast.dump(line) for line in functions[function].decorator_list)
+    marks = [ast.dump(line) for line in functions[function].decorator_list]
+    assert ("[" in name) == any("parametrize" in mark for mark in marks)
+    assert not any("full" in mark for mark in marks if "parametrize" not in mark), "the script would not run it"
 
 
 def test_a_text_that_is_gone_or_ambiguous_stops_the_check():

@@ -183,6 +183,7 @@ def test_errors_count_common_noise() -> None:
     assert np.isnan(mean_of(x[:1]).stderr)
 
 
+@pytest.mark.full
 def test_command(config: Config, tmp_path: Path, capsys: pytest.CaptureFixture, few: Slopes) -> None:
     """JSON has what the library gives, for every average and key, with errors, units and axes."""
     path = tmp_path / "small.toml"

@@ -141,6 +141,7 @@ def test_displacements_at_every_lag():
     assert abs(resonant.value - 1.0) < SURE * resonant.stderr < 0.06
 
 
+@pytest.mark.full
 def test_running_estimate_has_a_plateau():
     """dB/B = 0.01: D from neighbouring lags, 1 to 8 gyrations, is theory's at each within 4.9 errors of 2 %."""
     found, mu = alone((1, 1)), cosines((1, 1))

@@ -22,7 +22,7 @@ from crmc.solvers.monte_carlo.solver import MONTE_CARLO
 TOLERANCE = 1e-9
 #: No multiple of any number of devices or blocks here, so that some have markers without weight.
 COUNT = 1003
-LAYOUTS = [Layout(1, 100), Layout(8, 8192)]
+LAYOUTS = [Layout(1, 100), pytest.param(Layout(8, 8192), marks=pytest.mark.full)]
 MODES = {
     "pressure_balance": {
         "expansion": {"mode": "pressure_balance"},

@@ -108,10 +108,7 @@ def _without_the_functional(monkeypatch):
 @pytest.mark.parametrize(
     "mode",
     # The others leave out what these have.
-    [
-        x if x in ("pressure_balance", "injection", "co_moving", "flow") else pytest.param(x, marks=pytest.mark.full)
-        for x in MODES
-    ],
+    [x if x in ("pressure_balance", "co_moving", "flow") else pytest.param(x, marks=pytest.mark.full) for x in MODES],
 )
 def test_the_ledger_closes(mode):
     """CR + waves + gas + field + radiated + work - injected is constant over 400 steps to 1e-11 of what moved."""

@@ -49,7 +49,7 @@ def test_spectrum_adds_up_to_the_number() -> None:
     assert float((data.momentum_spectrum * (high - low)).sum()) == pytest.approx(want, rel=1e-12)
 
 
-@pytest.mark.parametrize("solver", ["monte-carlo", "fokker-planck"])
+@pytest.mark.parametrize("solver", [pytest.param("monte-carlo", marks=pytest.mark.full), "fokker-planck"])
 def test_a_run_writes_it_where_it_is_asked_for(solver: str) -> None:
     """Its number is n_c of the last row, and its P2 the anisotropy, of which a half is above 2 m_p c in this run.
 

@@ -100,7 +100,7 @@ def assert_same_numbers(one: xr.Dataset, other: xr.Dataset, tolerance: float) ->
 # ---- equal to single runs -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("place", [(0, 0), (1, 1)])
+@pytest.mark.parametrize("place", [pytest.param((0, 0), marks=pytest.mark.full), (1, 1)])
 def test_points_are_the_runs_they_stand_for(
     swept: Counted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: tuple[int, int]
 ) -> None:
@@ -221,6 +221,7 @@ def test_table_has_a_line_per_point(swept: Counted) -> None:
 # ---- points that fail, interrupts ---------------------------------------------------------
 
 
+@pytest.mark.full
 def test_failing_point(swept: Counted, config: Path, tmp_path: Path) -> None:
     """Cooling that empties the gas half-way, and one that is NaN throughout, leave the third point as it was."""
     output = tmp_path / "sweep.nc"

@@ -94,6 +94,10 @@ DERIVATIVES = {
     "diffusivity_anisotropy": (lambda x: theory.diffusivity_anisotropy(0.1, x, 1.0), 2.0),
     "path_anisotropy": (lambda x: theory.path_anisotropy(0.1, x, 1.0), 2.0),
     "scattering_eq57": (lambda x: theory.scattering_eq57(0.1, x), 2.0),
+    "broadened_scattering": (
+        lambda x: theory.broadened_scattering(2.0, 0.2, x, lambda k, h: (2.0 + h) / (1.0 + k**2)),
+        0.15,
+    ),
     "scattering_excess": (lambda x: theory.scattering_excess(x, 0.1, 2.0), 0.4),
     "landau_damping_estimate": (lambda x: theory.landau_damping_estimate(x, 0.1), 2.0),
     "growth_estimate": (lambda x: theory.growth_estimate(x, 1.0, 0.1, 2.0, index=4.7), 2.0),

@@ -121,6 +121,7 @@ def test_isotropic_flow_leaves_f_isotropic():
     assert float(jnp.max(jnp.abs(m.excess / (m.volume * f0)))) < 1e-13
 
 
+@pytest.mark.full
 def test_flat_start_relaxes_to_the_equilibrium():
     """A flat spectrum and the equilibrium one, 20 % apart after a while, end within 1 % of each other."""
     setup = prepared(**SLOW)
