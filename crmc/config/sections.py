@@ -11,6 +11,8 @@ from crmc.config.quantity import Momentum, Quantity
 from crmc.units import CodeUnits
 
 _MOMENTUM_LIMIT = 1e12  # m_p c; far above any cosmic ray of the Galaxy
+#: Largest momentum over a cut-off.
+_MOST_CUTOFFS = 30.0
 #: Width Delta mu of the resonance over dB/B, measured on orbits (experiment qlt).
 BROADENING = 0.8
 #: Steps are counted by a 32-bit integer.
@@ -74,10 +76,6 @@ class Plasma(Section):
         return CodeUnits(self.magnetic_field, self.ion_density)
 
 
-#: Largest momentum in units of a cut-off.
-_MOST_CUTOFFS = 30.0
-
-
 class CosmicRays(Section):
     """The cosmic rays at t = 0; momenta in m_p c."""
 
@@ -136,7 +134,7 @@ class CosmicRays(Section):
     def _cutoff_leaves_cosmic_rays(self) -> CosmicRays:
         if self.cutoff_momentum is not None and self.momentum_max > _MOST_CUTOFFS * self.cutoff_momentum:
             rule = (
-                f"leaves nothing at cosmic_rays.momentum_max ({self.momentum_max:g}), more than {_MOST_CUTOFFS:g} times"
+                f"leaves nothing at cosmic_rays.momentum_max ({self.momentum_max:g}), over {_MOST_CUTOFFS:g} times it"
             )
             raise wrong("cosmic_rays.cutoff_momentum", self.cutoff_momentum, rule, "raise it or lower momentum_max")
         return self
