@@ -2,10 +2,10 @@
 
 Phi is a sum of components c_k (p_t^2 + y^2)^(-a/2) exp(-y/p_c) in the comoving momentum y = p rho^{-1/3}, with the
 density rho of what moves with the tube relative to t = 0, b = B/B0 in a tube of constant length. A power law with a
-turnover is one component; a kappa distribution (Bai et al. 2019) is one with a = 2 (kappa + 1) and p_t^2 = kappa p0^2,
-both without a cut-off unless one is given. Isotropic
-adiabatic change leaves y as it is; an isotropic source only changes the amplitudes c_k. Normalisation is that of
-Zweibel (2020): n_c = int f p^2 dp dmu (the 2 pi is inside f). K is the number of components.
+turnover is one component; a kappa distribution (Bai et al. 2019) is one with a = 2 (kappa + 1) and p_t^2 = kappa p0^2.
+Without a cut-off p_c is infinite. Isotropic adiabatic change leaves y as it is; an isotropic source only changes the
+amplitudes c_k. Normalisation is that of Zweibel (2020): n_c = int f p^2 dp dmu (the 2 pi is inside f). K is the number
+of components.
 """
 
 from __future__ import annotations

@@ -179,7 +179,8 @@ def results_page() -> str:
 
 _DISTRIBUTION = """\
 With `run.distribution = true`, over `p` [m_p c] and `mu` = p_par/p, the middles of cells equal in ln p and in mu; not
-in sweeps. A cell holds its mean: the sum of `momentum_spectrum` times the widths in p is the number of cosmic rays.
+in sweeps. A cell holds its mean: the sum of `momentum_spectrum` times the widths in p is the number of cosmic rays, but
+for those that have left the comoving momenta of t = 0, which are in no cell.
 
 | name | dimensions | unit | meaning |
 | --- | --- | --- | --- |"""

@@ -146,7 +146,7 @@ def streaming(seeds: int) -> list[Growth]:
 def anisotropic_growth(x: np.ndarray, xi: float, *, printed: bool = False) -> np.ndarray:
     """Return the growth rate of f(p_par^2 + xi^2 p_perp^2), kappa 1.75, n_c/n_i 1e-4, p0 = 300 v_A m [Omega0].
 
-    (1/2)(n_c/n_i)(|1 - xi^2|/xi^2 m Omega0/(k v_A m) - 1) Q2(x), slow particles; printed: with a further 1/xi^2.
+    (1/2)(n_c/n_i)(|1 - xi^2|/xi^2 Omega0/(k v_A) - 1) Q2(x), slow particles; printed: with a further 1/xi^2.
     """
     with jax.enable_x64(True):
         shape = np.asarray(crmc.theory.kappa_q2(jnp.asarray(x), 1.75))

@@ -74,7 +74,7 @@ def test_boxes() -> None:
 
 @pytest.mark.full
 def test_gap_takes_the_growth_of_short_waves() -> None:
-    """On the mesh: 3 % of theory from 1e-8, and from 1e-6 with an edge; less than 0.6 at x = 2.9 from 1e-6 without."""
+    """On the mesh: 4 % of theory from 1e-8, and from 1e-6 with an edge; less than 0.6 at x = 2.9 from 1e-6 without."""
     ratio = {}
     for gap in ("empty", "edge"):
         for level in (1e-6, 1e-8):

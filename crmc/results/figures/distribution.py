@@ -40,7 +40,7 @@ def _map(figure: Figure, axes: Axes, result: Drawn, anisotropy: np.ndarray) -> N
     """Draw f/<f> - 1 over p and mu, with the 90-degree gap of the waves."""
     p, mu = result.data["p"].values, result.data["mu"].values
     # A few cells of the noisiest momenta would otherwise take all the colours.
-    size = float(np.quantile(np.abs(anisotropy), 0.98)) or 1.0
+    size = float(np.nanquantile(np.abs(anisotropy), 0.98)) or 1.0
     drawn = axes.pcolormesh(p, mu, anisotropy.T, cmap="RdBu_r", vmin=-size, vmax=size, shading="nearest")
     figure.colorbar(drawn, ax=axes, label=r"$f/\langle f\rangle_\mu - 1$", extend="both")
     if result.k_max is not None and result.get("wave_power", WAVE) is not None:
