@@ -22,10 +22,11 @@ from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
 from crmc.results.averages import RATES, interval_weights
 from crmc.results.variables import in_units
-from crmc.setup.arrays import Shape, complete, markers_of, shape_of, start_of, time_step
+from crmc.setup.arrays import complete, markers_of, start_of, time_step
 from crmc.setup.build import require_solver
 from crmc.setup.mesh import cells_of, model_on_mesh, steps_on_mesh
 from crmc.setup.schedule import Schedule, begin, cadence_of, scheduled
+from crmc.setup.shape import Shape, shape_of
 from crmc.solvers.diagnostics import row_of
 from crmc.solvers.fokker_planck.solver import FOKKER_PLANCK
 from crmc.solvers.registry import SOLVERS

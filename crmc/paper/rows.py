@@ -98,7 +98,8 @@ class Example:
 def example() -> Example:
     """Return the paper's example, from its printed numbers and the momentum range of halo."""
     from crmc.config.config import load_config
-    from crmc.setup.arrays import background_of, shape_of
+    from crmc.setup.arrays import background_of
+    from crmc.setup.shape import shape_of
 
     field = math.sqrt(8.0 * math.pi * INPUTS["magnetic_pressure"])
     hydrogen = INPUTS["balance"] / INPUTS["heating_per_atom"]

@@ -94,4 +94,4 @@ def _at_centres(grid: SpectrumGrid, e: jax.Array) -> jax.Array:
 
     e: wave power of each bin, (..., bins).
     """
-    return e @ grid.basis(1.0 / grid.centres).T
+    return e @ grid.basis_centre.T

@@ -65,18 +65,15 @@ def _power(
     drives = _lengths(parameters, model, tau_B)
     k_max = None if model.crossing else 1.0 / parameters.grid.x_gap
 
-    def branch(d: float, h: float) -> jax.Array:
-        return growth_times_power_combined(
-            1.0 / x,
-            parameters.background,
-            amplitude,
-            parameters.alfven_speed,
-            *drives,
-            branch=(d, h),
-            k_max=k_max,
-        )
-
-    return jnp.stack([jnp.stack([branch(d, h) for h in SIGNS]) for d in SIGNS])
+    return growth_times_power_combined(
+        1.0 / x,
+        parameters.background,
+        amplitude,
+        parameters.alfven_speed,
+        *drives,
+        branch=(SIGNS[:, None, None], SIGNS[:, None]),
+        k_max=k_max,
+    )
 
 
 @partial(jax.jit, static_argnames="model")

@@ -75,6 +75,7 @@ class SpectrumGrid:
     basis_deposit: S_j in the middle of the part of each cell below x_top, (bins, DEPOSIT_CELLS).
     basis_low: S_j that scatter below x_gap, zero with an empty gap, (bins,).
     centres: k at the centre of each bin, where ln k is its mean over S_j, (bins,).
+    basis_centre: S_j at the centre of each bin, (centres, bins).
     """
 
     log_k_min: jax.Array
@@ -94,6 +95,7 @@ class SpectrumGrid:
     basis_deposit: jax.Array
     basis_low: jax.Array
     centres: jax.Array
+    basis_centre: jax.Array
 
     @property
     def bins(self) -> int:
@@ -220,9 +222,6 @@ def _grid(
     x_low = (1.0 - filled) * x_gap
     log_k_top = jnp.where(filled > 0.0, log_k_min + bins * knot, jnp.inf)
 
-    def resonant(x: jax.Array) -> jax.Array:
-        return _basis(jnp.minimum(-jnp.log(x), log_k_top), log_k_min, knot, bins, edge)
-
     low = jnp.log(jnp.maximum(momentum_min, 1.02 * x_low))
     row_step = (jnp.log(momentum_max) - low) / (ROWS - 1)
     top = jnp.minimum(jnp.exp(low + row_step * jnp.arange(ROWS)), x_top)
@@ -231,6 +230,12 @@ def _grid(
     octave, part = np.divmod(np.arange(DEPOSIT_CELLS + 1), CELLS_PER_OCTAVE)
     x_deposit = x_gap * (2.0**octave * (1.0 + part / CELLS_PER_OCTAVE))
     middle = 0.5 * (x_deposit[:-1] + jnp.clip(x_deposit[1:], x_deposit[:-1], jnp.maximum(x_top, x_deposit[:-1])))
+    log_centre = log_k_min + knot * _with_last(jnp.arange(bins) + 1.5, bins - _LAST_CENTRES, edge)
+    # All of the splines at once, which is traced once.
+    places = (x_mid, middle, jnp.reshape(0.5 * x_gap, 1))
+    met = jnp.minimum(-jnp.log(jnp.concatenate([x.ravel() for x in places])), log_k_top)
+    basis = _basis(jnp.append(met, log_centre), log_k_min, knot, bins, edge)
+    mid, deposit, gap, centre = jnp.split(basis, np.cumsum([x.size for x in places]))
     return SpectrumGrid(
         log_k_min=log_k_min,
         knot=knot,
@@ -244,11 +249,12 @@ def _grid(
         row_step=row_step,
         top=top,
         x_mid=x_mid,
-        basis_mid=jnp.moveaxis(resonant(x_mid), -1, 0),
+        basis_mid=mid.T.reshape(bins, *x_mid.shape),
         x_deposit=x_deposit,
-        basis_deposit=resonant(middle).T,
-        basis_low=resonant(0.5 * x_gap),
-        centres=jnp.exp(log_k_min + knot * _with_last(jnp.arange(bins) + 1.5, bins - _LAST_CENTRES, edge)),
+        basis_deposit=deposit.T,
+        basis_low=gap[0],
+        centres=jnp.exp(log_centre),
+        basis_centre=centre,
     )
 
 

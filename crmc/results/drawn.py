@@ -14,9 +14,10 @@ from crmc.config.config import Config, parse_config
 from crmc.config.errors import ConfigError
 from crmc.machine.platforms import require_platform
 from crmc.results.dataset import ADVICE
-from crmc.setup.arrays import Shape, shape_of, start_of
+from crmc.setup.arrays import start_of
 from crmc.setup.growth import growth_of
 from crmc.setup.predictions import predict
+from crmc.setup.shape import Shape, shape_of
 
 
 class Drawn(NamedTuple):
@@ -117,7 +118,7 @@ def _balance(config: Config, shape: Shape) -> np.ndarray | None:
         start = start_of(config, shape)
         assert start.predicted is not None
         grid = start.parameters.grid
-        return np.einsum("kj,dhj->dhk", grid.basis(1.0 / grid.centres), start.predicted)
+        return np.einsum("kj,dhj->dhk", grid.basis_centre, start.predicted)
 
 
 def _growth(config: Config, k: np.ndarray) -> np.ndarray | None:

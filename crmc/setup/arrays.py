@@ -1,14 +1,12 @@
 """Turn the numbers of a config into parameters and an initial state in code units.
 
-All conversions from cgs are here.  The numbers of a config may be traced arrays of JAX, and every function but
-`shape_of` is differentiable with respect to them.  Decisions that depend on the sign of a number, or on whether it is
-given at all, are made beforehand from plain numbers by `shape_of`.
+The numbers of a config may be traced arrays of JAX, and every function is differentiable with respect to them.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import math
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -17,36 +15,22 @@ import numpy as np
 
 from crmc import theory
 from crmc.config.config import Config
-from crmc.physics.damping import ION_NEUTRAL_COLLISIONS, DampingRates
+from crmc.physics.damping import DampingRates
 from crmc.physics.equilibrium import equilibrium_spectrum, steady_departure
 from crmc.physics.initial import Departure, Harmonics
 from crmc.physics.markers import Markers, drawn_markers, markers_at
 from crmc.physics.parameters import Cadence, Model, Parameters
-from crmc.physics.spectrum import make_grid
+from crmc.physics.spectrum import Gap, make_grid
 from crmc.physics.state import State, zero_books
 from crmc.physics.tube import total_pressure
-from crmc.setup.flow import flow_of, momentum_range
-from crmc.theory.distribution import Background
-from crmc.units import SPEED_OF_LIGHT, CodeUnits
+from crmc.setup.flow import momentum_range
+from crmc.setup.numbers import Numbers, Rays, damping_numbers, numbers_of, rays_of
+from crmc.setup.shape import Shape
+from crmc.theory.distribution import Background, Real
+from crmc.units import CodeUnits
 
 #: Factor by which the tables reach beyond the momenta of the config, and most e-foldings of B that widen them further.
 _MARGIN, _MOST_FOLDINGS = 1.05, 3.0
-
-_amplitude_for_pressure = jax.jit(Background.amplitude_for_pressure)
-_anisotropy_of_zeta = jax.jit(theory.anisotropy_of_zeta)
-
-
-class Shape(NamedTuple):
-    """Static decisions that follow from the numbers of a config.
-
-    model: switches of the run, before `schedule.scheduled` sets its intervals.
-    expands: whether tau_B is known at t = 0, or tau_eff of a flow.
-    predicts: whether the balance of growth and damping is known at t = 0.
-    """
-
-    model: Model
-    expands: bool
-    predicts: bool
 
 
 class Start(NamedTuple):
@@ -69,44 +53,36 @@ class Start(NamedTuple):
     predicted: jax.Array | None
 
 
-def shape_of(config: Config) -> Shape:
-    """Return the static decisions of ``config``, whose numbers must be plain ones."""
-    constant = config.scattering.model == "constant"
-    injects = config.injection.pressure_rate > 0.0
-    model = Model(
-        expansion=config.expansion.mode,
-        scattering=config.scattering.frame if constant else "spectrum",
-        estimator=config.run.estimator,
-        nonlinear_landau=config.damping.nonlinear_landau,
-        evolve_waves=config.waves.evolve,
-        adiabatic_waves=config.waves.adiabatic,
-        balance_energy=config.run.balance_energy,
-        inject=injects,
-        gradient=config.drift.gradient_length is not None,
-        crossing=config.scattering.gap != "empty",
-        broadens=config.scattering.gap == "resonance",
-    )
-    mode = config.expansion.mode
-    expands = config.expansion.drives or (mode in ("injection", "pressure_balance") and injects)
-    driven = expands or model.gradient
-    return Shape(model, expands, driven and config.damping.active and not constant)
-
-
 def start_of(config: Config, shape: Shape) -> Start:
     """Return everything that a run of ``config`` starts from but its markers and its time step."""
-    units = config.code_units
-    background, amplitude = background_of(config, shape)
-    tau_B = expansion_time(config, shape)
-    parameters = _parameters(config, shape, background, tau_B)
-    predicted = None
+    numbers, waves = numbers_of(config, shape), config.waves
+    steady = waves.start == "equilibrium", config.cosmic_rays.start == "equilibrium"
+    found = _start(numbers, shape, waves.bins, config.scattering.gap, *steady)
+    return Start(config.code_units, found[0], numbers.tau_B, *found[1:])
+
+
+@partial(jax.jit, static_argnames=("shape", "bins", "gap", "steady_waves", "steady_rays"))
+def _start(
+    numbers: Numbers, shape: Shape, bins: int, gap: Gap, steady_waves: bool, steady_rays: bool
+) -> tuple[Parameters, jax.Array, jax.Array, Departure, jax.Array | None]:
+    """Return parameters, amplitude, e, departure and predicted of a `Start`.
+
+    bins, gap: of the spectrum; steady_waves, steady_rays: whether waves and cosmic rays start in the steady state.
+    """
+    background, amplitude = _background(numbers.rays)
+    parameters = _parameters(numbers, bins, gap, background)
+    tau_B, predicted = numbers.tau_B, None
     if shape.predicts:
         predicted = equilibrium_spectrum(parameters, amplitude, shape.model, tau_B)
-    e = _initial_spectrum(config, predicted)
-    if config.cosmic_rays.start == "equilibrium":
-        departure: Departure = steady_departure(parameters, amplitude, shape.model, tau_B, e)
+    e = predicted if steady_waves else jnp.full((2, 2, bins), numbers.level)
+    assert e is not None
+    departure: Departure
+    if steady_rays:
+        departure = steady_departure(parameters, amplitude, shape.model, tau_B, e)
     else:
-        departure = _harmonics(config, background, amplitude)
-    return Start(units, parameters, tau_B, amplitude, e, departure, predicted)
+        drift, anisotropy = (jnp.asarray(x, jnp.float64) for x in numbers.harmonics)
+        departure = Harmonics(drift, anisotropy / theory.anisotropy_of_zeta(background, amplitude))
+    return parameters, amplitude, e, departure, predicted
 
 
 def time_step(config: Config, steps: int) -> jax.Array:
@@ -156,142 +132,55 @@ def background_of(config: Config, shape: Shape) -> tuple[Background, jax.Array]:
 
     K = 1, or 2 with injection: the second component starts empty and receives the injected cosmic rays.
     """
-    units = config.code_units
-    rays = config.cosmic_rays
-    index, turnover = rays.index, rays.turnover_momentum
-    if rays.spectrum == "kappa":
-        assert rays.kappa is not None
-        index, turnover = 2.0 * (rays.kappa + 1.0), rays.kappa**0.5 * turnover
-    shapes, pressures = [(index, turnover)], [rays.pressure / units.energy_density]
-    if shape.model.inject:
-        shapes.append((config.injection_index, turnover))
-        pressures.append(0.0)
-    indices, turnovers = (jnp.stack([jnp.asarray(x, jnp.float64) for x in row]) for row in zip(*shapes, strict=True))
-    cutoff = None
-    if rays.cutoff_momentum is not None:
-        # What is injected has none.
-        cutoffs = [rays.cutoff_momentum] + ([math.inf] if shape.model.inject else [])
-        cutoff = jnp.stack([jnp.asarray(x, jnp.float64) for x in cutoffs])
-    ends = jnp.asarray(rays.momentum_min), jnp.asarray(rays.momentum_max)
-    background = Background(indices, turnovers, *ends, cutoff)
-    return background, _amplitude_for_pressure(background, jnp.stack([jnp.asarray(x) for x in pressures]))
+    return _background(rays_of(config, shape))
 
 
-def expansion_time(config: Config, shape: Shape) -> jax.Array | float | None:
-    """Return the expansion time tau_B at t = 0, () [code]; negative in compression, None without expansion.
+@jax.jit
+def _background(rays: Rays) -> tuple[Background, jax.Array]:
+    """Return what `background_of` does."""
 
-    Prescribed, tau_eff = 1/(div u - 3 bb:grad u) of a flow, or by eq. 3 from the injected pressure.
-    """
-    units = config.code_units
-    if not shape.expands:
-        return None
-    plasma = config.plasma
-    if (flow := flow_of(config)) is not None:
-        return 1.0 / flow.drive(0.0)
-    if config.expansion.mode == "prescribed":
-        assert config.expansion.timescale is not None
-        return config.expansion.timescale * units.gyrofrequency
-    magnetic = plasma.magnetic_field**2 / (8.0 * math.pi)
-    seconds = theory.expansion_time(
-        config.injection.pressure_rate,
-        plasma.gas_pressure,
-        config.cosmic_rays.pressure,
-        magnetic,
-        plasma.adiabatic_index,
-    )
-    return seconds * units.gyrofrequency
+    def array(row: list[Real]) -> jax.Array:
+        return jnp.stack([jnp.asarray(x, jnp.float64) for x in row])
+
+    low, high = (jnp.asarray(x, jnp.float64) for x in rays.ends)
+    cutoff = None if rays.cutoffs is None else array(rays.cutoffs)
+    background = Background(array(rays.indices), array(rays.turnovers), low, high, cutoff)
+    return background, background.amplitude_for_pressure(array(rays.pressures))
 
 
-def gradient(config: Config) -> jax.Array | float:
-    """Return 1/L of the imposed gradient, () [code]; 0 without one."""
-    units = config.code_units
-    length = config.drift.gradient_length
-    return 0.0 if length is None else units.time * SPEED_OF_LIGHT / length
-
-
-def _parameters(config: Config, shape: Shape, background: Background, tau_B: jax.Array | float | None) -> Parameters:
-    """Return the parameters of a run; dt and the external pressure, which are set later, are 0,
-    and every interval is one step."""
-    units = config.code_units
-    plasma, rays = config.plasma, config.cosmic_rays
-    printed = config.waves.coefficients == "printed"
+def _parameters(numbers: Numbers, bins: int, gap: Gap, background: Background) -> Parameters:
+    """Return the parameters of a run; every interval is one step."""
     # A field that falls by b moves the scaled momenta p/b up by 1/b at most.
-    fall, duration, flow = jnp.ones(()), config.run.duration * units.gyrofrequency, flow_of(config)
+    fall, flow, tau_B = jnp.ones(()), numbers.flow, numbers.tau_B
     if tau_B is not None and flow is None:
-        fall = jnp.exp(jnp.minimum(duration / tau_B, _MOST_FOLDINGS))
-    low, high = (jnp.minimum(fall, 1.0), jnp.maximum(fall, 1.0)) if flow is None else momentum_range(flow, duration)
-    grid = make_grid(
-        config.waves.k_min,
-        config.waves.k_max,
-        config.waves.bins,
-        rays.momentum_min / _MARGIN * low,
-        rays.momentum_max * _MARGIN * high,
-        gap=config.scattering.gap,
-    )
-    rate = 1.0 / tau_B if tau_B is not None and config.expansion.given else 0.0
-    scalars = {
-        "dt": 0.0,
-        "alfven_speed": units.alfven_speed,
-        "nu_coefficient": 1.0 if printed else math.pi,
-        "growth_coefficient": 0.5 * math.pi if printed else 1.0,
-        "expansion_rate": rate,
-        "injection_rate": config.injection.pressure_rate / units.power_density,
-        "external_pressure": 0.0,
-        "adiabatic_index": plasma.adiabatic_index,
-        "heating": plasma.background_heating / units.power_density,
-        "cooling": plasma.cooling / units.power_density,
-        "seed": config.waves.seed_level,
-        "scattering_frequency": (0.0 if config.scattering.frequency is None else config.scattering.frequency)
-        * units.time,
-        "broadening": config.scattering.broadening,
-        "gradient": gradient(config),
-        "gradient_end": math.inf if isinstance(until := config.drift.switch_off, str) else until / units.time,
-    }
+        fall = jnp.exp(jnp.minimum(numbers.duration / tau_B, _MOST_FOLDINGS))
+    low, high = jnp.minimum(fall, 1.0), jnp.maximum(fall, 1.0)
+    if flow is not None:
+        low, high = momentum_range(flow, numbers.duration)
+    ends = background.momentum_min / _MARGIN * low, background.momentum_max * _MARGIN * high
     return Parameters(
-        **{name: jnp.asarray(value, jnp.float64) for name, value in scalars.items()},
+        **{name: jnp.asarray(value, jnp.float64) for name, value in numbers.scalars.items()},
         cadence=Cadence(*(jnp.ones((), jnp.int64) for _ in Cadence._fields)),
-        damping=damping_of(config),
+        damping=_damping_rates(numbers.damping),
         background=background,
-        grid=grid,
+        grid=make_grid(*numbers.wavenumbers, bins, *ends, gap=gap),
         flow=flow,
     )
 
 
 def damping_of(config: Config) -> DampingRates:
     """Return the coefficients of every damping mechanism, () each [code]."""
-    units = config.code_units
-    damping, temperature = config.damping, config.plasma.temperature
-    neutral = 0.5 * ION_NEUTRAL_COLLISIONS * damping.ion_neutral_density * (temperature / 1e4) ** 0.4
-    epsilon = damping.turbulent_dissipation * units.time / SPEED_OF_LIGHT**2
-    rates = {
-        "linear": damping.linear * units.time,
-        "ion_neutral": neutral * units.time,
-        "thermal_speed": units.thermal_speed(temperature),
-        "turbulent": _root(epsilon / units.alfven_speed),
-    }
-    return DampingRates(**{name: jnp.asarray(value, jnp.float64) for name, value in rates.items()})
+    return _damping_rates(damping_numbers(config))
 
 
-def _root(x: jax.Array | float) -> jax.Array:
+@jax.jit
+def _damping_rates(numbers: dict[str, Real]) -> DampingRates:
+    """Return what `damping_of` does, from `numbers.damping_numbers`."""
+    rates = {name: jnp.asarray(value, jnp.float64) for name, value in numbers.items()}
+    return DampingRates(**(rates | {"turbulent": _root(rates["turbulent"])}))
+
+
+def _root(x: jax.Array) -> jax.Array:
     """Return sqrt(x), with derivative 0 at x = 0."""
     # The derivative of sqrt at 0 is infinite; that of a mechanism which is switched off must not be.
-    present = jnp.asarray(x) > 0.0
-    return jnp.where(present, jnp.sqrt(jnp.where(present, x, 1.0)), 0.0)
-
-
-def _initial_spectrum(config: Config, predicted: jax.Array | None) -> jax.Array:
-    """Return the wave power at t = 0, (2, 2, bins): that in balance, or the same level in every bin."""
-    level = config.waves.seed_level if config.waves.start_level is None else config.waves.start_level
-    e = jnp.full((2, 2, config.waves.bins), jnp.asarray(level, jnp.float64))
-    if config.waves.start != "equilibrium":
-        return e
-    assert predicted is not None
-    return predicted
-
-
-def _harmonics(config: Config, background: Background, amplitude: jax.Array) -> Harmonics:
-    """Return f - F0 at t = 0 for the drift velocity and the pressure anisotropy of the config."""
-    units = config.code_units
-    rays = config.cosmic_rays
-    zeta = rays.anisotropy / _anisotropy_of_zeta(background, amplitude)
-    return Harmonics(jnp.asarray(rays.drift_velocity * units.alfven_speed), jnp.asarray(zeta))
+    return jnp.where(x > 0.0, jnp.sqrt(jnp.where(x > 0.0, x, 1.0)), 0.0)

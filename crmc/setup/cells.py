@@ -9,7 +9,8 @@ from crmc.closure.cell import Cell, kappa_spectrum
 from crmc.closure.solve import accept
 from crmc.config.config import Config
 from crmc.config.errors import wrong
-from crmc.setup.arrays import expansion_time, shape_of
+from crmc.setup.numbers import expansion_time
+from crmc.setup.shape import shape_of
 
 
 def cell_of(config: Config, cut: float = 100.0) -> Cell:

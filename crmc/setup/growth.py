@@ -13,7 +13,8 @@ from crmc.config.config import Config
 from crmc.physics.equilibrium import harmonic_growth_at, steady_growth_at
 from crmc.physics.initial import Harmonics
 from crmc.physics.parameters import Model, Parameters
-from crmc.setup.arrays import shape_of, start_of
+from crmc.setup.arrays import start_of
+from crmc.setup.shape import shape_of
 
 #: Wavenumbers of a table, and those among which the fastest growth is looked for.
 _SHOWN, _LOOKED = 9, 512

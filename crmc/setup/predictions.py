@@ -14,8 +14,10 @@ from crmc.physics.balance import spread
 from crmc.physics.damping import DampingRates, NonlinearLandau
 from crmc.physics.equilibrium import steady_drift
 from crmc.physics.flow import Stretch
+from crmc.physics.parameters import Model
 from crmc.physics.waves import MOMENTA, mean_scattering
-from crmc.setup.arrays import Shape, Start, background_of, damping_of, expansion_time, shape_of, start_of
+from crmc.setup.arrays import Start, start_of
+from crmc.setup.shape import shape_of
 from crmc.theory import (
     anisotropy_of_zeta,
     drift_of_frame,
@@ -69,19 +71,16 @@ for _p in MOMENTA:
     _TABLE[f"mean_free_path_p{_p:g}"] = ("pc", f"v/({_nu}", "eqs. 30, 42")
 
 
-def _steady_arguments(config: Config) -> tuple[Any, ...]:
+def _steady_arguments(config: Config, start: Start) -> tuple[Any, ...]:
     """Return background, amplitude, v_A and |tau_B| at t = 0 [code]; tau_B is None without expansion."""
-    units = config.code_units
-    shape = shape_of(config)
-    background, amplitude = background_of(config, shape)
-    tau_B = expansion_time(config, shape)
-    return background, amplitude, units.alfven_speed, None if tau_B is None else abs(tau_B)
+    tau_B = None if start.tau_B is None else abs(start.tau_B)
+    return start.parameters.background, start.amplitude, config.code_units.alfven_speed, tau_B
 
 
-def _mean_nu(config: Config, arguments: tuple) -> np.ndarray:
+def _mean_nu(config: Config, arguments: tuple, damping: DampingRates) -> np.ndarray:
     """Return the steady scattering frequency int_0^1 nu dmu at each of `MOMENTA` [code]; 0 where it is not known.
 
-    arguments: those of `_steady_arguments`.
+    arguments: those of `_steady_arguments`; damping: coefficients of its mechanisms.
     """
     units, waves = config.code_units, config.waves
     if config.scattering.model == "constant":
@@ -90,7 +89,7 @@ def _mean_nu(config: Config, arguments: tuple) -> np.ndarray:
     local = config.damping.active and config.damping.nonlinear_landau != "cumulative"
     if arguments[-1] is None or not local:
         return np.zeros(MOMENTA.shape)
-    band, damping = (waves.k_min, waves.k_max), damping_of(config)
+    band = waves.k_min, waves.k_max
     static = config.damping.nonlinear_landau, waves.coefficients, config.scattering.gap != "empty"
     return np.asarray(_balanced_nu(MOMENTA, band, arguments, damping, *static))
 
@@ -149,7 +148,7 @@ def _heating_values(config: Config, arguments: tuple) -> dict[str, float]:
     heat = {}
     drifts = config.drift.gradient_length is not None
     if not (drifts or (constant and config.scattering.frame == "forward")):
-        heat["heating_exact"] = power(*arguments)
+        heat["heating_exact"] = power(*arguments, math.inf)
         heat["heating_ultrarelativistic"] = heating_ultrarelativistic(pressure, *scales)
         heat["heating_bound"] = heating_bound(pressure, *scales)
     if not (drifts or constant or config.scattering.gap != "empty"):
@@ -174,13 +173,12 @@ def _constant_drift(config: Config, start: Start) -> float:
     return float(jnp.sum(kappa * number) / jnp.sum(number) * start.parameters.gradient)
 
 
-def _drift_values(config: Config, shape: Shape) -> tuple[dict[str, float], Start]:
-    """Return the predictions that need a gradient, by name, and the start of a run of ``config``."""
+def _drift_values(config: Config, model: Model, start: Start) -> dict[str, float]:
+    """Return the predictions that need a gradient, by name."""
     units = config.code_units
-    start = start_of(config, shape)
     parameters, amplitude = start.parameters, start.amplitude
-    background, v_alfven, model = parameters.background, units.alfven_speed, shape.model
-    length, tau_B = 1.0 / float(parameters.gradient), expansion_time(config, shape)
+    background, v_alfven = parameters.background, units.alfven_speed
+    length, tau_B = 1.0 / float(parameters.gradient), start.tau_B
     pressure = config.cosmic_rays.pressure / units.energy_density
     heat = {"heating_drift": heating_drift(-pressure / abs(length), v_alfven)}
     arguments = (background, amplitude, v_alfven, length, np.inf if tau_B is None else tau_B)
@@ -203,27 +201,28 @@ def _drift_values(config: Config, shape: Shape) -> tuple[dict[str, float], Start
             values["diffusivity"] = diffusing * length * units.time * SPEED_OF_LIGHT**2
     if tau_B is not None and background.cutoff is None:
         values["sign_change"] = float(sign_change(1.0, -background.index[0], 1.0, length, tau_B))
-    return values, start
+    return values
 
 
-def _scattering_values(config: Config, arguments: tuple, start: Start | None) -> dict[str, float]:
+def _scattering_values(config: Config, arguments: tuple, start: Start, by_bins: bool) -> dict[str, float]:
     """Return nu and mean free path at `MOMENTA` and the width of the gap, by name.
 
-    arguments: those of `_steady_arguments`; start: that of a run with a gradient or a broadened resonance.
+    arguments: those of `_steady_arguments`; by_bins: whether nu is that of the bins in balance, not that of every k.
     """
     units = config.code_units
-    if start is not None and start.predicted is not None:
+    predicted = start.predicted if by_bins else None
+    if predicted is not None:
         still = Stretch(jnp.ones(()))
-        nus = np.array([mean_scattering(start.predicted, start.parameters, still, p) for p in MOMENTA.tolist()])
+        nus = np.array([mean_scattering(predicted, start.parameters, still, p) for p in MOMENTA.tolist()])
     else:
-        nus = _mean_nu(config, arguments)
+        nus = _mean_nu(config, arguments, start.parameters.damping)
     values = {}
     for p, nu in zip(MOMENTA.tolist(), nus.tolist(), strict=True):
         if nu > 0.0:
             values[f"scattering_frequency_p{p:g}"] = nu * units.gyrofrequency
             values[f"mean_free_path_p{p:g}"] = p / math.hypot(1.0, p) / nu * units.time * SPEED_OF_LIGHT / PARSEC
-    if start is not None and start.predicted is not None and config.scattering.gap == "resonance":
-        values["resonance_width"] = float(spread(start.parameters, start.predicted))
+    if predicted is not None and config.scattering.gap == "resonance":
+        values["resonance_width"] = float(spread(start.parameters, predicted))
     if config.scattering.model == "spectrum":
         for name, p in (("p_min", config.cosmic_rays.momentum_min), ("p1", 1.0)):
             values[f"gap_mu_{name}"] = min(1.0 / (config.waves.k_max * p), 1.0)
@@ -239,22 +238,19 @@ def predict(config: Config) -> dict[str, dict]:
     """
     units = config.code_units
     with jax.enable_x64(True):
-        arguments = _steady_arguments(config)
+        shape = shape_of(config)
+        model, start = shape.model, start_of(config, shape)
+        arguments = _steady_arguments(config, start)
         background, amplitude, v_alfven, tau_B = arguments
         values = {"alfven_speed": v_alfven, "gyrofrequency": units.gyrofrequency}
-        values["cr_density_ratio"] = jax.jit(Background.moments)(background, amplitude, jnp.ones(())).number
+        values["cr_density_ratio"] = jax.jit(Background.moments)(background, amplitude, np.ones(())).number
         values["cooling"] = config.plasma.cooling
         # A closed form of power laws.
-        if (index := float(background.index[0])) > 2.0 and background.cutoff is None:
+        if (index := float(np.asarray(background.index)[0])) > 2.0 and background.cutoff is None:
             values["threshold"] = threshold_anisotropy(index, v_alfven)
         values |= _heating_values(config, arguments) if tau_B is not None else {}
-        start, shape = None, shape_of(config)
-        if shape.model.gradient:
-            drift, start = _drift_values(config, shape)
-            values |= drift
-        elif shape.model.broadens and shape.predicts:
-            start = start_of(config, shape)
-        values |= _scattering_values(config, arguments, start)
+        values |= _drift_values(config, model, start) if model.gradient else {}
+        values |= _scattering_values(config, arguments, start, model.gradient or model.broadens)
     keys = ("unit", "description", "source")
     rows = {name: row for name, row in _TABLE.items() if name in values}
     return {n: {"value": float(values[n]), **dict(zip(keys, row, strict=True))} for n, row in rows.items()}

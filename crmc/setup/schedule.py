@@ -14,7 +14,8 @@ import numpy as np
 from crmc import theory
 from crmc.config.config import Config
 from crmc.physics.parameters import MOST_REFINED, Cadence, Model, Parameters
-from crmc.setup.arrays import Start, shape_of, start_of
+from crmc.setup.arrays import Start, start_of
+from crmc.setup.shape import shape_of
 from crmc.units import CodeUnits
 
 #: Growth from the seed overshoots its final level; the automatic step leaves room for it.

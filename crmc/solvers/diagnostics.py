@@ -81,7 +81,6 @@ def _waves(
     functional: as in `row_of`
     """
     grid = parameters.grid
-    centre = 1.0 / grid.centres
     if functional is None:
         empty = jnp.full_like(state.e, jnp.nan)
         nu = jnp.where(model.scattering == "none", 0.0, parameters.scattering_frequency) * jnp.ones(3)
@@ -89,7 +88,7 @@ def _waves(
     unit = wave_energy_unit(grid, parameters.alfven_speed, state.b)
     rate = _sampled(tally, parameters, functional)[..., :-1] / (2.0 * unit)
     damping = parameters.damping.rate(grid, state.e, state.stretch, model.nonlinear_landau, parameters.nu_coefficient)
-    power = jnp.einsum("dhj,kj->dhk", state.e, grid.basis(centre))
+    power = jnp.einsum("dhj,kj->dhk", state.e, grid.basis_centre)
     nu = jnp.stack([mean_scattering(state.e, parameters, state.stretch, p) for p in MOMENTA])
     return {"wave_power": power, "growth_rate": rate, "damping_rate": damping} | _scattering(nu)
 

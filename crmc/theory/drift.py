@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from crmc.theory.distribution import Background, Real
 from crmc.theory.growth import GROWTH
@@ -122,7 +123,7 @@ def resonant_flux(
     amplitude: jax.Array,
     length: Real,
     tau_B: Real,
-    helicity: Real,
+    helicity: Real | np.ndarray,
     *,
     k_max: Real | None = None,
 ) -> jax.Array:
@@ -132,7 +133,7 @@ def resonant_flux(
     damp them, and where waves of both directions are strong, each is damped by what the other leaves of A: they do not
     coexist.
     k: wavenumber, (...) [code]; background: F0; amplitude: c_k, (K,) [code]; length: L, () [code];
-    tau_B: expansion time, () [code]; helicity: h = +-1;
+    tau_B: expansion time, () [code]; helicity: h = +-1, which is broadcast with k;
     k_max: end of a spectrum whose gap nothing crosses, () [code], None: no such gap.
     """
     p1 = 1.0 / jnp.asarray(k, float)
@@ -141,7 +142,8 @@ def resonant_flux(
     mu_c = None if k_max is None else jnp.minimum(1.0 / (k_max * p), mu)
     v = p / jnp.sqrt(1.0 + p**2)
     f0, slope = background.density(amplitude, p), background.slope(amplitude, p)
-    return jnp.sum(p**2 * combined_flux(helicity * mu, f0, slope, v, length, tau_B, mu_c) * dp, axis=-1)
+    signed = jnp.asarray(helicity)[..., None] * mu
+    return jnp.sum(p**2 * combined_flux(signed, f0, slope, v, length, tau_B, mu_c) * dp, axis=-1)
 
 
 def growth_times_power_combined(
@@ -152,7 +154,7 @@ def growth_times_power_combined(
     length: Real,
     tau_B: Real,
     *,
-    branch: tuple[Real, Real] = (1, 1),
+    branch: tuple[Real | np.ndarray, Real | np.ndarray] = (1, 1),
     k_max: Real | None = None,
     coefficients: str = "exact",
 ) -> jax.Array:
@@ -161,8 +163,8 @@ def growth_times_power_combined(
     (2 x growth/scattering coefficient)(p1/v_A) max(d N_h(k), 0) with N_h of `resonant_flux` and e = 8 pi k W_M/B^2;
     `growth_times_power` for length = inf.
     k: wavenumber, (...) [code]; background: F0; amplitude: c_k, (K,) [code]; v_alfven: v_A, () [c];
-    length: L, () [code]; tau_B: expansion time, () [code]; branch: direction d and helicity h, each +-1;
-    k_max: end of a spectrum whose gap nothing crosses, () [code], None: no such gap;
+    length: L, () [code]; tau_B: expansion time, () [code]; branch: direction d and helicity h, each +-1,
+    which are broadcast with k; k_max: end of a spectrum whose gap nothing crosses, () [code], None: no such gap;
     coefficients: "exact" or "printed", any other word raises KeyError.
     """
     direction, helicity = branch
@@ -197,5 +199,6 @@ def heating_combined(
     dx = jnp.concatenate([below * weight, span * weight * above])
     # Where nothing is left below, no node may be at k = inf.
     x = jnp.maximum(x, 1e-9 * background.momentum_min)
-    fluxes = [resonant_flux(1.0 / x, background, amplitude, length, tau_B, h, k_max=k_max) for h in (1, -1)]
-    return v_alfven * sum(jnp.sum(jnp.abs(flux) * dx) for flux in fluxes)
+    both = np.array([[1.0], [-1.0]])
+    flux = resonant_flux(1.0 / x, background, amplitude, length, tau_B, both, k_max=k_max)
+    return v_alfven * jnp.sum(jnp.abs(flux) * dx)

@@ -23,7 +23,7 @@ SURROUNDINGS = (
     Mutation(
         "no-pi",
         "nu without its pi (eq. 30 as printed)",
-        "setup/arrays.py",
+        "setup/numbers.py",
         '"nu_coefficient": 1.0 if printed else math.pi,',
         '"nu_coefficient": 1.0,',
         (FREQUENCY,),

@@ -9,8 +9,9 @@ from support.closure_cases import WIM
 
 import crmc
 from crmc.closure.scales import in_code_units
-from crmc.setup.arrays import damping_of, gradient
+from crmc.setup.arrays import damping_of
 from crmc.setup.cells import cell_of
+from crmc.setup.numbers import gradient
 
 
 def test_as_in_a_run() -> None:

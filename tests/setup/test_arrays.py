@@ -1,4 +1,4 @@
-"""From a config to arrays: conversions from cgs by hand, static decisions, markers, and derivatives."""
+"""From a config to arrays: background, waves, state and markers at the start, and derivatives."""
 
 import math
 
@@ -7,74 +7,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.integrate import quad
-from support.run_cases import driven, small
+from support.by_hand import FIELD, GAS, INJECTION, OMEGA, PRESSURE, UNIT
+from support.run_cases import small
 
 from crmc.physics.markers import unit_square
-from crmc.setup.arrays import complete, expansion_time, markers_of, shape_of, start_of, time_step
-
-# cgs, written out here: the conversions must not come from the code under test.
-C, M_P, ELECTRON_CHARGE, BOLTZMANN = 2.99792458e10, 1.67262192e-24, 4.80320471e-10, 1.380649e-16
-KPC = 3.0856775814913673e21
-FIELD, DENSITY, PRESSURE, GAS, TAU = 1e-6, 1.3233e-3, 8.2e-14, 3.2e-13, 3.7e12
-OMEGA, UNIT = ELECTRON_CHARGE * FIELD / (M_P * C), DENSITY * M_P * C**2
-INJECTION = {
-    "expansion__mode": "injection",
-    "expansion__timescale": None,
-    "injection__pressure_rate": "1.67e-25 erg/(cm3 s)",
-    "waves__start": "seed",
-}
+from crmc.setup.arrays import complete, markers_of, start_of, time_step
+from crmc.setup.shape import shape_of
 
 
 def start(config):
     """The start of a run of ``config``."""
     return start_of(config, shape_of(config))
-
-
-def test_scalars_in_code_units():
-    """Rates over Omega0, pressures over n_i m_p c^2, speeds over c: by hand to 1e-6."""
-    config = driven(
-        plasma__cooling="3e-28 erg/(cm3 s)",
-        plasma__background_heating="1e-28 erg/(cm3 s)",
-        injection__pressure_rate="2e-27 erg/(cm3 s)",
-        drift__switch_off="5e8 s",
-        damping__ion_neutral_density="1e-4 cm-3",
-        damping__turbulent_dissipation="1e-4 erg/(g s)",
-    )
-    found = start(config).parameters
-    power = UNIT * OMEGA
-    alfven = FIELD / math.sqrt(4.0 * math.pi * DENSITY * M_P) / C
-    want = {
-        "alfven_speed": alfven,
-        "expansion_rate": 1.0 / (TAU * OMEGA),
-        "cooling": 3e-28 / power,
-        "heating": 1e-28 / power,
-        "injection_rate": 2e-27 / power,
-        "gradient": C / OMEGA / (30.0 * KPC),
-        "gradient_end": 5e8 * OMEGA,
-        "seed": 1e-14,
-        "nu_coefficient": math.pi,
-        "growth_coefficient": 1.0,
-        "adiabatic_index": 5.0 / 3.0,
-        "scattering_frequency": 0.0,
-        "dt": 0.0,
-        "external_pressure": 0.0,
-    }
-    for name, value in want.items():
-        assert float(getattr(found, name)) == pytest.approx(value, rel=1e-6), name
-    damping = found.damping
-    assert float(damping.linear) == pytest.approx(1e-11 / OMEGA, rel=1e-6)
-    # nu_in/2 with nu_in = 8.4e-9 n_n (T/1e4 K)^0.4 s^-1.
-    assert float(damping.ion_neutral) == pytest.approx(4.2e-13 * 110.0**0.4 / OMEGA, rel=1e-6)
-    assert float(damping.thermal_speed) == pytest.approx(math.sqrt(BOLTZMANN * 1.1e6 / M_P) / C, rel=1e-6)
-    # (epsilon/v_A)^(1/2) with Gamma_d = (epsilon k/v_A)^(1/2) at k = Omega0/c.
-    turbulent = math.sqrt(1e-4 * OMEGA / C / (alfven * C)) / OMEGA
-    assert float(damping.turbulent) == pytest.approx(turbulent, rel=1e-6)
-
-
-def test_printed_coefficients():
-    """nu without its pi and growth pi/2 times as fast: eqs. 30 and 15 as printed."""
-    found = start(small(waves__coefficients="printed")).parameters
-    assert (float(found.nu_coefficient), float(found.growth_coefficient)) == (1.0, 0.5 * math.pi)
 
 
 @pytest.mark.parametrize(("spectrum", "cutoff"), [("power_law", math.inf), ("power_law", 5.0), ("kappa", math.inf)])
@@ -101,47 +44,6 @@ def test_injection_adds_an_empty_component():
     np.testing.assert_allclose(background.index, [4.7, 4.2])
     np.testing.assert_allclose(background.turnover, [1.0, 1.0])
     np.testing.assert_array_equal(background.cutoff, [20.0, np.inf])
-
-
-@pytest.mark.parametrize("mode", ["injection", "pressure_balance"])
-def test_expansion_time_of_an_injection(mode):
-    """Eq. 3 by hand: tau_B = (5/3 P_g + 4/3 P_c + 2 B^2/8 pi)/Pdot, to 1e-6; not a prescribed rate."""
-    config = small(**INJECTION | {"expansion__mode": mode})
-    want = (5.0 / 3.0 * GAS + 4.0 / 3.0 * PRESSURE + FIELD**2 / (4.0 * math.pi)) / 1.67e-25
-    found = start(config)
-    assert float(found.tau_B) == pytest.approx(want * OMEGA, rel=1e-6)
-    assert float(found.parameters.expansion_rate) == 0.0
-
-
-@pytest.mark.parametrize("timescale", [3.7e12, -3.7e12])
-def test_prescribed_expansion_time(timescale):
-    """As it is, negative in compression; None without expansion."""
-    config = small(expansion__timescale=f"{timescale} s")
-    assert float(start(config).tau_B) == pytest.approx(timescale * OMEGA, rel=1e-6)
-    still = small(expansion__mode="none", expansion__timescale=None, waves__start="seed")
-    assert expansion_time(still, shape_of(still)) is None
-
-
-@pytest.mark.parametrize(
-    ("overrides", "expands", "predicts"),
-    [
-        ({}, True, True),
-        ({"expansion__mode": "none", "expansion__timescale": None, "waves__start": "seed"}, False, False),
-        ({"waves__start": "seed", "damping__linear": "0 1/s"}, True, False),
-        (INJECTION, True, True),
-        (
-            {"scattering__model": "constant", "scattering__frequency": "1e-9 1/s", "waves__start": "seed"},
-            True,
-            False,
-        ),
-    ],
-)
-def test_static_decisions(overrides, expands, predicts):
-    """An expansion is known, and a balance with it, unless there is no damping or no spectrum."""
-    shape = shape_of(small(**overrides))
-    assert (shape.expands, shape.predicts) == (expands, predicts)
-    assert shape.model.inject == ("injection__pressure_rate" in overrides)
-    assert shape.model.scattering == ("co_moving" if "scattering__model" in overrides else "spectrum")
 
 
 def test_waves_at_the_start():

@@ -17,9 +17,11 @@ from crmc.config.keys import replaced
 from crmc.physics.flow import Steady
 from crmc.runs.outcome import DONE, INTERRUPTED
 from crmc.runs.run import run
-from crmc.setup.arrays import expansion_time, shape_of, start_of
+from crmc.setup.arrays import start_of
 from crmc.setup.build import build
 from crmc.setup.flow import flow_of, momentum_range
+from crmc.setup.numbers import expansion_time
+from crmc.setup.shape import shape_of
 from crmc.solvers.fokker_planck.solver import FOKKER_PLANCK
 
 TAU = 1e11

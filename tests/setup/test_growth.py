@@ -45,7 +45,8 @@ def test_anisotropy_and_drift() -> None:
     assert np.all(found.rate[0, 0] > 0.0) and np.all(found.rate[1, 1] > 0.0)
     assert np.all(found.rate[0, 1] < 0.0) and np.all(found.rate[1, 0] < 0.0)
     with jax.enable_x64(True):
-        from crmc.setup.arrays import shape_of, start_of
+        from crmc.setup.arrays import start_of
+        from crmc.setup.shape import shape_of
 
         start = start_of(config, shape_of(config))
         for d, h in ((1, 1), (1, -1), (-1, 1), (-1, -1)):

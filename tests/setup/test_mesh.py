@@ -8,9 +8,10 @@ import pytest
 from support.run_cases import driven, small
 
 from crmc.physics.parameters import Model
-from crmc.setup.arrays import shape_of, start_of
+from crmc.setup.arrays import start_of
 from crmc.setup.mesh import CELLS, cells_of, model_on_mesh, schedule_on_mesh, steps_on_mesh
 from crmc.setup.schedule import Schedule
+from crmc.setup.shape import shape_of
 
 AUTO = {"run__time_step": "auto", "run__scattering_per_step": 0.2}
 

@@ -12,8 +12,9 @@ from crmc import theory
 from crmc.config.config import parse_config
 from crmc.physics.flow import Stretch
 from crmc.physics.waves import mean_scattering
-from crmc.setup.arrays import shape_of, start_of
+from crmc.setup.arrays import start_of
 from crmc.setup.predictions import predict
+from crmc.setup.shape import shape_of
 from crmc.units import PARSEC, SPEED_OF_LIGHT
 
 
