@@ -31,6 +31,8 @@ from crmc.units import CodeUnits
 
 #: Factor by which the tables reach beyond the momenta of the config, and most e-foldings of B that widen them further.
 _MARGIN, _MOST_FOLDINGS = 1.05, 3.0
+#: Switches of a `Model` that decide about the start.
+_SWITCHES = ("nonlinear_landau", "gradient", "crossing", "broadens")
 
 
 class Start(NamedTuple):
@@ -57,28 +59,31 @@ def start_of(config: Config, shape: Shape) -> Start:
     """Return everything that a run of ``config`` starts from but its markers and its time step."""
     numbers, waves = numbers_of(config, shape), config.waves
     steady = waves.start == "equilibrium", config.cosmic_rays.start == "equilibrium"
-    found = _start(numbers, shape, waves.bins, config.scattering.gap, *steady)
+    # With these switches alone, runs that differ in others share the program.
+    model = Model(**{name: getattr(shape.model, name) for name in _SWITCHES})
+    found = _start(numbers, model, waves.bins, config.scattering.gap, shape.predicts, *steady)
     return Start(config.code_units, found[0], numbers.tau_B, *found[1:])
 
 
-@partial(jax.jit, static_argnames=("shape", "bins", "gap", "steady_waves", "steady_rays"))
+@partial(jax.jit, static_argnames=("model", "bins", "gap", "predicts", "steady_waves", "steady_rays"))
 def _start(
-    numbers: Numbers, shape: Shape, bins: int, gap: Gap, steady_waves: bool, steady_rays: bool
+    numbers: Numbers, model: Model, bins: int, gap: Gap, predicts: bool, steady_waves: bool, steady_rays: bool
 ) -> tuple[Parameters, jax.Array, jax.Array, Departure, jax.Array | None]:
     """Return parameters, amplitude, e, departure and predicted of a `Start`.
 
-    bins, gap: of the spectrum; steady_waves, steady_rays: whether waves and cosmic rays start in the steady state.
+    model: `_SWITCHES`; bins, gap: of the spectrum; predicts: as in `Shape`; steady_waves, steady_rays: whether waves and
+    cosmic rays start in the steady state.
     """
     background, amplitude = _background(numbers.rays)
     parameters = _parameters(numbers, bins, gap, background)
     tau_B, predicted = numbers.tau_B, None
-    if shape.predicts:
-        predicted = equilibrium_spectrum(parameters, amplitude, shape.model, tau_B)
+    if predicts:
+        predicted = equilibrium_spectrum(parameters, amplitude, model, tau_B)
     e = predicted if steady_waves else jnp.full((2, 2, bins), numbers.level)
     assert e is not None
     departure: Departure
     if steady_rays:
-        departure = steady_departure(parameters, amplitude, shape.model, tau_B, e)
+        departure = steady_departure(parameters, amplitude, model, tau_B, e)
     else:
         drift, anisotropy = (jnp.asarray(x, jnp.float64) for x in numbers.harmonics)
         departure = Harmonics(drift, anisotropy / theory.anisotropy_of_zeta(background, amplitude))

@@ -2,6 +2,7 @@
 
 python experiments/errors/errors.py --seeds 16 --json errors.json      # all shipped experiments with waves
 python experiments/errors/errors.py halo --seeds 4 --set run.markers=16384
+python experiments/errors/errors.py halo --set run.seed=16 --json errors.json --add       # more seeds of what it holds
 
 A ratio is the standard deviation over seeds of an average, divided by the root mean square of the errors that the runs
 state for it.  Of `seeds` independent runs of R replicas it is 1 to 1/sqrt(2 (seeds - 1)), and the stated error of a
@@ -59,6 +60,24 @@ def _seed_level(data: xr.Dataset) -> float:
     return float(tomllib.loads(data.attrs["config"])["waves"]["seed_level"])
 
 
+def pooled(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Return what `ratios` finds in two sets of other seeds, taken together.
+
+    Means are weighted by seeds, variances by their degrees of freedom; medians over bins are taken for such variances.
+    """
+    counts = np.array([one["seeds"], other["seeds"]])
+    found: dict[str, Any] = {"seeds": int(counts.sum())}
+    for name in one.keys() & other.keys() - {"seeds"}:
+        rows = {key: np.array([x[name][key] for x in (one, other)]) for key in one[name]}
+        joined = {key: float(np.sqrt(np.average(rows[key] ** 2, weights=counts - 1))) for key in rows if key != "mean"}
+        if "mean" in rows:
+            stated = np.sqrt(np.average((rows["scatter"] / rows["ratio"]) ** 2, weights=counts))
+            joined = {"scatter": joined["scatter"], "ratio": joined["scatter"] / float(stated)}
+            joined["mean"] = float(np.average(rows["mean"], weights=counts))
+        found[name] = joined
+    return found
+
+
 def table(found: dict[str, dict[str, Any]]) -> str:
     """Return the ratios as a Markdown table, one column per experiment."""
     rows = sorted({row for one in found.values() for row in one if row != "seeds"})
@@ -77,13 +96,17 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=16, help="runs of each experiment (16)")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key of the configs")
     parser.add_argument("--json", type=Path, help="file for means, scatters and ratios")
+    parser.add_argument("--add", action="store_true", help="pool with what the file holds of other seeds")
     arguments = parser.parse_args()
     found: dict[str, dict[str, Any]] = {}
+    if arguments.add:
+        found = json.loads(arguments.json.read_text(encoding="utf-8"))
     for name in arguments.experiments:
         outcome = crmc.sweep(crmc.load_config(name, arguments.set), seeds=arguments.seeds, quiet=True)
         if outcome.exit_code != 0 or outcome.data is None:
             raise SystemExit(f"{name}: {outcome.message}")
-        found[name] = ratios(outcome.data)
+        new = ratios(outcome.data)
+        found[name] = pooled(found[name], new) if arguments.add and name in found else new
         print(table({name: found[name]}), "\n", flush=True)
         if arguments.json:
             arguments.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

@@ -38,3 +38,22 @@ def test_scatter_of_driven_bins_is_what_runs_state(found, name):
     """The median over the driven bins, which lies between the ratios of single ones."""
     assert found[name]["bins"] >= 8
     assert LOW < found[name]["ratio"] < HIGH
+
+
+def test_pooled_sets_of_seeds():
+    """Oracle: numpy on all seeds of both sets of equal mean; scatter, ratio and mean to rounding."""
+    values = np.random.default_rng(0).normal(5.0, 2.0, 30)
+    values[12:] += values[:12].mean() - values[12:].mean()
+    stated = np.full(30, 1.5)
+
+    def of(part):
+        scatter = values[part].std(ddof=1)
+        one = {"mean": values[part].mean(), "scatter": scatter, "ratio": scatter / np.sqrt(np.mean(stated[part] ** 2))}
+        return {"seeds": len(values[part]), "x": one}
+
+    both = errors.pooled(of(slice(12)), of(slice(12, 30)))
+    scatter = np.sqrt(np.sum((values - values.mean()) ** 2) / 28)
+    assert both["seeds"] == 30
+    assert both["x"]["mean"] == pytest.approx(values.mean(), rel=1e-12)
+    assert both["x"]["scatter"] == pytest.approx(scatter, rel=1e-12)
+    assert both["x"]["ratio"] == pytest.approx(scatter / 1.5, rel=1e-12)
