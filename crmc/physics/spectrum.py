@@ -50,11 +50,8 @@ def bspline(u: jax.Array) -> jax.Array:
 
     u: distance from its first knot in knot spacings, (...).
     """
-    rise = 0.5 * u**2
-    middle = -(u**2) + 3.0 * u - 1.5
-    fall = 0.5 * (3.0 - u) ** 2
-    inside = jnp.where(u < 1.0, rise, jnp.where(u < 2.0, middle, fall))
-    return jnp.where((u > 0.0) & (u < 3.0), inside, 0.0)
+    from_middle = jnp.abs(u - 1.5)
+    return 0.5 * jnp.maximum(1.5 - from_middle, 0.0) ** 2 - 1.5 * jnp.maximum(0.5 - from_middle, 0.0) ** 2
 
 
 @jax.tree_util.register_dataclass

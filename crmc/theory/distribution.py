@@ -141,6 +141,6 @@ class Background:
 
         pressure: P_c of each component, (K,) [n_i m_p c^2].
         """
-        one = jnp.eye(self.index.shape[0])
-        unit = jnp.stack([self.moments(row, jnp.ones(())).pressure for row in one])
-        return pressure / unit
+        y, dy = self.quadrature()
+        # P_c of `moments` of each component with c_k = 1.
+        return pressure / (2.0 / 3.0 * (y**4 / jnp.sqrt(1.0 + y**2) * dy) @ self.shape(y))
