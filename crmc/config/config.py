@@ -13,13 +13,13 @@ from typing import Annotated, Any
 
 from pydantic import Field, Strict, ValidationError, model_validator
 
+from crmc.config.cosmic_rays import CosmicRays
 from crmc.config.errors import ConfigError
 from crmc.config.expansion import Expansion
 from crmc.config.files import apply_overrides, format_toml, is_study, read_source
 from crmc.config.quantity import Quantity
 from crmc.config.rules import check_all
 from crmc.config.sections import (
-    CosmicRays,
     Damping,
     Drift,
     Injection,

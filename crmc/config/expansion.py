@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import bisect
 import math
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, Strict, model_validator
 
+from crmc.config.columns import in_place_of_file
 from crmc.config.errors import wrong
-from crmc.config.history import COLUMNS, MOST_ROWS, read_history
 from crmc.config.quantity import Quantities, Quantity
-from crmc.config.sections import Real, Section
+from crmc.config.sections import Column, Real, Section
 
+#: Names of columns beside the time.
+COLUMNS = ("scale", "field", "along", "across")
 #: Keys that only some laws use, by expansion.mode, or expansion.history of a flow.
 _POWERS = ("power_along", "power_across")
 _USES: dict[str, tuple[str, ...]] = {
@@ -34,8 +35,6 @@ _NEEDS = {
 }
 #: Steps of the markers in a period; most steps that the nodes of a table ask for.
 _STEPS_PER_PERIOD, _MOST_TABLE_STEPS = 128, 10_000
-
-Column = Annotated[tuple[Annotated[float, Strict(), Field(gt=0, le=1e30)], ...] | None, Field(max_length=MOST_ROWS)]
 
 
 class Expansion(Section):
@@ -95,17 +94,8 @@ class Expansion(Section):
     @classmethod
     def _table_of_a_file(cls, data: Any) -> Any:
         """Put the columns of a file in its place: a config says all of itself."""
-        if not isinstance(data, dict) or not isinstance(data.get("file"), str):
-            return data
-        given = [name for name in ("times", *COLUMNS) if data.get(name) is not None]
-        if given:
-            raise wrong(f"expansion.{given[0]}", "(a table)", "is given beside expansion.file", "remove one of the two")
-        try:
-            columns = read_history(Path(data["file"]))
-        except ValueError as error:
-            rule, _, remedy = str(error).rpartition("; ")
-            raise wrong("expansion.file", data["file"], rule, remedy) from None
-        return {name: value for name, value in data.items() if name != "file"} | columns
+        keys = {"time": "times"} | {name: name for name in COLUMNS}
+        return in_place_of_file(data, "expansion", keys, "time [s], time [Myr]")
 
     @model_validator(mode="after")
     def _keys_belong_to_the_law(self) -> Expansion:

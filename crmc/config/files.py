@@ -136,10 +136,11 @@ def read_source(source: str | Path, overrides: Iterable[str] = ()) -> dict[str, 
 
 
 def _located(data: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Return a config's data with the file of its history, given relative to the config, as a path from here."""
-    table = data.get("expansion")
-    if isinstance(table, dict) and isinstance(table.get("file"), str):
-        table["file"] = str(folder / table["file"])
+    """Return a config's data with the files of its tables, given relative to the config, as paths from here."""
+    for section in ("expansion", "cosmic_rays"):
+        table = data.get(section)
+        if isinstance(table, dict) and isinstance(table.get("file"), str):
+            table["file"] = str(folder / table["file"])
     return data
 
 

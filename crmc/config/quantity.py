@@ -230,3 +230,25 @@ class Momentum(Quantity):
     def format(self, value: float | str) -> float | str:  # type: ignore[override]
         """Return the number in m_p c, as a file holds it."""
         return value
+
+
+@dataclasses.dataclass(frozen=True)
+class Momenta(Momentum):
+    """Annotation of a field that reads a list of momenta of protons and stores them in m_p c."""
+
+    @property
+    def remedy(self) -> str:
+        """Advice for messages: the forms of a valid list."""
+        return 'write a list of numbers in m_p c, or of texts such as "10 GeV/c", "5 GV" (rigidity) or "3 GeV"'
+
+    def parse(self, value: object) -> tuple[float, ...] | None:  # type: ignore[override]
+        """Return the momenta in m_p c that a list means; ValueError with rule and remedy."""
+        if value is None:
+            return None
+        if not isinstance(value, (list, tuple)) or not value:
+            raise ValueError(f"must be a list; {self.remedy}")
+        return tuple(float(super(Momenta, self).parse(x)) for x in value)
+
+    def format(self, value: tuple[float, ...]) -> list[float]:  # type: ignore[override]
+        """Return the numbers in m_p c, as a file holds them."""
+        return list(value)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 
+from crmc.config.cosmic_rays import CosmicRays
 from crmc.config.errors import wrong
 from crmc.config.expansion import Expansion
 from crmc.config.sections import (
-    CosmicRays,
     Damping,
     Drift,
     Injection,
@@ -61,7 +61,7 @@ def check_source(expansion: Expansion, rays: CosmicRays, injection: Injection) -
         remedy = 'give a rate such as "1.67e-25 erg/(cm3 s)", or change the mode'
         raise wrong("injection.pressure_rate", shown, rule, remedy)
     if rate > 0 and injection.index is None and rays.index is None:
-        rule = 'needs injection.index where cosmic_rays.spectrum = "kappa"'
+        rule = f'needs injection.index where cosmic_rays.spectrum = "{rays.spectrum}"'
         raise wrong("injection.pressure_rate", shown, rule, "add index = 4.3 to [injection]")
 
 
@@ -113,8 +113,9 @@ def check_temperature(plasma: Plasma) -> None:
 def check_precision(rays: CosmicRays, injection: Injection, run: Run) -> None:
     """Require that the smallest F0 of the momentum range is a number that the precision can hold."""
     indices = [rays.index, injection.index, None if rays.kappa is None else 2.0 * (rays.kappa + 1.0)]
-    steepest = max(index for index in indices if index is not None)
+    steepest = max((index for index in indices if index is not None), default=0.0)
     fall = steepest * math.log10(math.hypot(rays.turnover_momentum, rays.momentum_max))
+    fall = fall if rays.f0 is None else max(fall, math.log10(max(rays.f0) / min(rays.f0)))
     fall += 0.0 if rays.cutoff_momentum is None else rays.momentum_max / rays.cutoff_momentum * math.log10(math.e)
     if run.precision == "float32" and fall > _LOWEST_POWER:
         rule = f"cannot hold F0 at cosmic_rays.momentum_max ({rays.momentum_max:g} m_p c), 1e-{fall:.0f} of that at 1"

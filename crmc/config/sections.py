@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, model_validator
 
+from crmc.config.columns import MOST_ROWS
 from crmc.config.errors import wrong
-from crmc.config.quantity import Momentum, Quantity
+from crmc.config.quantity import Quantity
 from crmc.units import CodeUnits
 
-_MOMENTUM_LIMIT = 1e12  # m_p c; far above any cosmic ray of the Galaxy
-#: Largest momentum over a cut-off.
-_MOST_CUTOFFS = 30.0
 #: Width Delta mu of the resonance over dB/B, measured on orbits (experiment qlt).
 BROADENING = 0.8
 #: Steps are counted by a 32-bit integer.
@@ -41,6 +39,7 @@ def _replicas(value: object) -> object:
 Real = Annotated[float, Strict()]
 Whole = Annotated[int, BeforeValidator(_whole), Strict()]
 Flag = Annotated[bool, Strict()]
+Column = Annotated[tuple[Annotated[float, Strict(), Field(gt=0, le=1e30)], ...] | None, Field(max_length=MOST_ROWS)]
 
 
 class Section(BaseModel):
@@ -74,88 +73,6 @@ class Plasma(Section):
     def code_units(self) -> CodeUnits:
         """Code units, which the magnetic field and the ion density fix; traced numbers stay traced."""
         return CodeUnits(self.magnetic_field, self.ion_density)
-
-
-class CosmicRays(Section):
-    """The cosmic rays at t = 0; momenta in m_p c."""
-
-    pressure: Annotated[float, Quantity("erg cm-3", "8.2e-14 erg/cm3")] = Field(
-        description="pressure P_c [erg cm-3] of the momentum range simulated"
-    )
-    spectrum: Literal["power_law", "kappa"] = Field(
-        "power_law",
-        description="power_law: f0 ~ (p^2 + turnover_momentum^2)^(-index/2); "
-        "kappa: f0 ~ (1 + p^2/(kappa turnover_momentum^2))^(-kappa-1)",
-    )
-    index: Annotated[float | None, Strict()] = Field(
-        None, gt=0, le=20, description="index a of a power law f0 ~ p^-a (default 4.7)"
-    )
-    kappa: Annotated[float | None, Strict()] = Field(
-        None,
-        gt=0.5,
-        le=100,
-        description="kappa of a kappa distribution (required there, forbidden elsewhere)",
-    )
-    turnover_momentum: Annotated[float, Momentum(highest=_MOMENTUM_LIMIT)] = Field(
-        0.0, description="turnover momentum, p0 of a kappa distribution [m_p c]"
-    )
-    cutoff_momentum: Annotated[float | None, Momentum(lowest=1e-6, highest=_MOMENTUM_LIMIT)] = Field(
-        None, description="momentum p_c of a factor exp(-p/p_c) of f0, none by default [m_p c]"
-    )
-    momentum_min: Annotated[float, Momentum(lowest=1e-6, highest=_MOMENTUM_LIMIT)] = Field(
-        0.5, description="lowest momentum simulated [m_p c]"
-    )
-    momentum_max: Annotated[float, Momentum(lowest=1e-6, highest=_MOMENTUM_LIMIT)] = Field(
-        100.0, description="highest momentum simulated [m_p c]"
-    )
-    start: Literal["given", "equilibrium"] = Field(
-        "given",
-        description="f at t = 0; given: anisotropy and drift_velocity; equilibrium: what waves.start = equilibrium "
-        "keeps up against gradient and expansion",
-    )
-    anisotropy: Real = Field(0.0, gt=-0.5, lt=0.5, description="initial pressure anisotropy Delta P/P_c")
-    drift_velocity: Real = Field(0.0, ge=-1e6, le=1e6, description="initial bulk drift v_D in units of v_A")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _default_index(cls, data: Any) -> Any:
-        if isinstance(data, dict) and data.get("spectrum", "power_law") == "power_law" and data.get("index") is None:
-            return {**data, "index": 4.7}
-        return data
-
-    @model_validator(mode="after")
-    def _momenta_are_not_empty(self) -> CosmicRays:
-        if self.momentum_min >= self.momentum_max:
-            rule = f"must be less than cosmic_rays.momentum_max ({self.momentum_max:g})"
-            raise wrong("cosmic_rays.momentum_min", self.momentum_min, rule, "lower it or raise momentum_max")
-        return self
-
-    @model_validator(mode="after")
-    def _cutoff_leaves_cosmic_rays(self) -> CosmicRays:
-        if self.cutoff_momentum is not None and self.momentum_max > _MOST_CUTOFFS * self.cutoff_momentum:
-            rule = (
-                f"leaves nothing at cosmic_rays.momentum_max ({self.momentum_max:g}), over {_MOST_CUTOFFS:g} times it"
-            )
-            raise wrong("cosmic_rays.cutoff_momentum", self.cutoff_momentum, rule, "raise it or lower momentum_max")
-        return self
-
-    @model_validator(mode="after")
-    def _spectrum_has_its_keys(self) -> CosmicRays:
-        if self.spectrum != "kappa":
-            if self.kappa is not None:
-                rule = 'is only used with spectrum = "kappa"'
-                raise wrong("cosmic_rays.kappa", self.kappa, rule, "remove it or change the spectrum")
-            return self
-        if self.kappa is None:
-            rule = "needs cosmic_rays.kappa, which is missing"
-            raise wrong("cosmic_rays.spectrum", "kappa", rule, "add kappa = 1.25")
-        if self.index is not None:
-            raise wrong("cosmic_rays.index", self.index, 'is not used with spectrum = "kappa"', "remove it")
-        if self.turnover_momentum <= 0:
-            rule = 'must be greater than 0 with spectrum = "kappa" (it is p0)'
-            remedy = "give p0 in m_p c, such as turnover_momentum = 1.0"
-            raise wrong("cosmic_rays.turnover_momentum", self.turnover_momentum, rule, remedy)
-        return self
 
 
 class Injection(Section):

@@ -115,7 +115,8 @@ def whole_population() -> tuple[Background, jax.Array]:
 
     The second part is its amplitude at P_c = 1, (1,) [code].
     """
-    background = Background(*(jnp.asarray(x, float) for x in ([INPUTS["index"]], [1e6], 1e3, 1e13)))
+    index, turnover, low, high = (jnp.asarray(x, float) for x in ([INPUTS["index"]], [1e6], 1e3, 1e13))
+    background = Background(index, turnover, low, high)
     return background, jax.jit(Background.amplitude_for_pressure)(background, jnp.ones(1))
 
 

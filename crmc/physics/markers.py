@@ -29,7 +29,7 @@ import numpy as np
 
 from crmc.physics.flow import Stretch
 from crmc.physics.initial import Departure, Harmonics
-from crmc.theory.distribution import Background, relative_change, relative_rise
+from crmc.theory.distribution import Background, Course
 
 if TYPE_CHECKING:
     from scipy.stats import qmc
@@ -79,11 +79,9 @@ class Markers:
 
     def weighing(self, background: Background, amplitude: jax.Array) -> Weighing:
         """Return the constant parts of these markers' weights, from which the weight at any later momentum follows."""
-        dtype = self.rise.dtype
-        y2 = self.birth_momentum[..., None] ** 2
-        pt2, a = background.turnover.astype(dtype) ** 2, background.index.astype(dtype)
-        parts = self.volume[..., None] * background.shape(self.birth_momentum) * amplitude.astype(dtype)
-        return Weighing(parts, y2 / (pt2 + y2), -0.5 * a, background.in_cutoffs(self.birth_momentum))
+        shape = background.shape(self.birth_momentum)
+        parts = self.volume[..., None] * shape * amplitude.astype(self.rise.dtype)
+        return Weighing(parts, background.course(self.birth_momentum))
 
     def weight(self, background: Background, amplitude: jax.Array) -> jax.Array:
         """Return the full weight W, (N,) float64 [n_i].
@@ -100,14 +98,11 @@ class Markers:
 class Weighing(NamedTuple):
     """Constant parts of the markers' weights.
 
-    parts: V F0(y0) of each component, (N, K) [n_i]; share: y0^2/(p_t^2 + y0^2), (N, K); exponent: -a/2, (K,);
-    cut: y0/p_c, (N, K), None without a cut-off.
+    parts: V F0(y0) of each component, (N, K) [n_i]; course: how F0 changes from y0 on.
     """
 
     parts: jax.Array
-    share: jax.Array
-    exponent: jax.Array
-    cut: jax.Array | None = None
+    course: Course
 
     def full(self, markers: Markers) -> jax.Array:
         """Return the full weight W, (N,) float64 [n_i]."""
@@ -116,13 +111,13 @@ class Weighing(NamedTuple):
 
     def control(self, markers: Markers) -> jax.Array:
         """Return w = excess - V [F0(y) - F0(y0)], the difference without cancellation, (N,) [n_i]."""
-        relative = relative_change(self.share, self.exponent, markers.rise, self.cut)
+        relative = jnp.expm1(self.course.log_change(markers.rise))
         return markers.excess - jnp.sum(self.parts * relative, axis=-1)
 
     def envelope(self, markers: Markers) -> jax.Array:
         """Return V F0(y), (N,) [n_i]."""
-        change = self.exponent * jnp.log(1.0 + self.share * markers.rise[..., None])
-        change = change if self.cut is None else change - self.cut * relative_rise(markers.rise)[..., None]
+        # Of F0 itself a small change needs no digits, and this logarithm is the faster one.
+        change = self.course.log_change(markers.rise, lambda x: jnp.log(1.0 + x))
         return jnp.sum(self.parts * jnp.exp(change), axis=-1)
 
     def estimated(self, markers: Markers, estimator: Literal["delta_f", "full_f"]) -> jax.Array:

@@ -71,8 +71,8 @@ def _start(
 ) -> tuple[Parameters, jax.Array, jax.Array, Departure, jax.Array | None]:
     """Return parameters, amplitude, e, departure and predicted of a `Start`.
 
-    model: `_SWITCHES`; bins, gap: of the spectrum; predicts: as in `Shape`; steady_waves, steady_rays: whether waves and
-    cosmic rays start in the steady state.
+    model: `_SWITCHES`; bins, gap: of the spectrum; predicts: as in `Shape`;
+    steady_waves, steady_rays: whether waves and cosmic rays start in the steady state.
     """
     background, amplitude = _background(numbers.rays)
     parameters = _parameters(numbers, bins, gap, background)
@@ -149,7 +149,7 @@ def _background(rays: Rays) -> tuple[Background, jax.Array]:
 
     low, high = (jnp.asarray(x, jnp.float64) for x in rays.ends)
     cutoff = None if rays.cutoffs is None else array(rays.cutoffs)
-    background = Background(array(rays.indices), array(rays.turnovers), low, high, cutoff)
+    background = Background(array(rays.indices), array(rays.turnovers), low, high, cutoff, rays.factor)
     return background, background.amplitude_for_pressure(array(rays.pressures))
 
 

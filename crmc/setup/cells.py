@@ -33,6 +33,9 @@ def cell_of(config: Config, cut: float = 100.0) -> Cell:
         rule = "is a cut-off, which the closure of power laws and kappa distributions does not know"
         remedy = "leave it out, or lower momentum_max"
         raise wrong("cosmic_rays.cutoff_momentum", rays.cutoff_momentum, rule, remedy)
+    if rays.spectrum == "table":
+        rule = "is not known to the closure, which takes power laws and kappa distributions"
+        raise wrong("cosmic_rays.spectrum", "table", rule, 'use spectrum = "power_law" with the index near 1 m_p c')
     index, turnover = rays.index, rays.turnover_momentum
     if rays.spectrum == "kappa":
         assert rays.kappa is not None

@@ -10,6 +10,7 @@ import math
 from typing import NamedTuple
 
 import jax
+import numpy as np
 
 from crmc import theory
 from crmc.config.config import Config
@@ -18,14 +19,19 @@ from crmc.physics.flow import Flow
 from crmc.setup.flow import flow_of
 from crmc.setup.shape import Shape
 from crmc.theory.distribution import Real
+from crmc.theory.tabulated import TabulatedFactor, hermite_factor
 from crmc.units import SPEED_OF_LIGHT
+
+#: Nodes of a tabulated factor of f0: rows of a table may lie anywhere between them.
+_NODES = 2049
 
 
 class Rays(NamedTuple):
     """Background F0 in numbers, which but for the ends are those of every component.
 
     indices: spectral indices a; turnovers: p_t [m_p c]; ends: momentum_min and momentum_max [m_p c];
-    cutoffs: p_c [m_p c], None where no component has one; pressures: P_c [code].
+    cutoffs: p_c [m_p c], None where no component has one; pressures: P_c [code];
+    factor: a tabulated factor of the first component, None without one.
     """
 
     indices: list[Real]
@@ -33,6 +39,7 @@ class Rays(NamedTuple):
     ends: tuple[Real, Real]
     cutoffs: list[Real] | None
     pressures: list[Real]
+    factor: TabulatedFactor | None = None
 
 
 class Numbers(NamedTuple):
@@ -75,20 +82,38 @@ def numbers_of(config: Config, shape: Shape) -> Numbers:
 def rays_of(config: Config, shape: Shape) -> Rays:
     """Return the background in numbers; with injection its second component is that of the injected cosmic rays."""
     rays = config.cosmic_rays
-    index, turnover = rays.index, rays.turnover_momentum
+    index, turnover, factor = rays.index, rays.turnover_momentum, None
     if rays.spectrum == "kappa":
         assert rays.kappa is not None
         index, turnover = 2.0 * (rays.kappa + 1.0), rays.kappa**0.5 * turnover
+    elif rays.spectrum == "table":
+        assert rays.momenta is not None and rays.f0 is not None
+        index, factor = _tabulated(np.log(rays.momenta), np.log(rays.f0))
     assert index is not None
     pressure = rays.pressure / config.code_units.energy_density
     cutoffs: list[Real] | None = None if rays.cutoff_momentum is None else [rays.cutoff_momentum]
-    found = Rays([index], [turnover], (rays.momentum_min, rays.momentum_max), cutoffs, [pressure])
+    found = Rays([index], [turnover], (rays.momentum_min, rays.momentum_max), cutoffs, [pressure], factor)
     if not shape.model.inject:
         return found
     assert config.injection_index is not None
     # What is injected has no cut-off.
     cutoffs = None if cutoffs is None else [*cutoffs, math.inf]
-    return Rays([index, config.injection_index], [turnover, turnover], found.ends, cutoffs, [pressure, 0.0])
+    return Rays([index, config.injection_index], [turnover, turnover], found.ends, cutoffs, [pressure, 0.0], factor)
+
+
+def _tabulated(log_p: np.ndarray, log_f0: np.ndarray) -> tuple[float, TabulatedFactor]:
+    """Return the mean index of a tabulated f0 and its factor: f0 over p^-index, of mean 1 in ln p.
+
+    log_p, log_f0: rows of the table, joined by monotone cubics (Fritsch & Butland 1984).
+    """
+    # scipy.interpolate takes a while to load, and commands that need no table do without it.
+    from scipy.interpolate import PchipInterpolator
+
+    curve = PchipInterpolator(log_p, log_f0)
+    node = np.linspace(log_p[0], log_p[-1], _NODES)
+    index = -float((log_f0[-1] - log_f0[0]) / (log_p[-1] - log_p[0]))
+    rest = curve(node) + index * node
+    return index, hermite_factor(log_p[0], log_p[-1], rest - rest.mean(), curve(node, 1) + index)
 
 
 def expansion_time(config: Config, shape: Shape) -> jax.Array | float | None:

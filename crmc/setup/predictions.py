@@ -199,7 +199,7 @@ def _drift_values(config: Config, model: Model, start: Start) -> dict[str, float
         values["drift_velocity"] = (carried + diffusing) * SPEED_OF_LIGHT
         if tau_B is None:
             values["diffusivity"] = diffusing * length * units.time * SPEED_OF_LIGHT**2
-    if tau_B is not None and background.cutoff is None:
+    if tau_B is not None and background.power_laws:
         values["sign_change"] = float(sign_change(1.0, -background.index[0], 1.0, length, tau_B))
     return values
 
@@ -246,7 +246,7 @@ def predict(config: Config) -> dict[str, dict]:
         values["cr_density_ratio"] = jax.jit(Background.moments)(background, amplitude, np.ones(())).number
         values["cooling"] = config.plasma.cooling
         # A closed form of power laws.
-        if (index := float(np.asarray(background.index)[0])) > 2.0 and background.cutoff is None:
+        if (index := float(np.asarray(background.index)[0])) > 2.0 and background.power_laws:
             values["threshold"] = threshold_anisotropy(index, v_alfven)
         values |= _heating_values(config, arguments) if tau_B is not None else {}
         values |= _drift_values(config, model, start) if model.gradient else {}

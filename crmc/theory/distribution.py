@@ -3,20 +3,23 @@
 Phi is a sum of components c_k (p_t^2 + y^2)^(-a/2) exp(-y/p_c) in the comoving momentum y = p rho^{-1/3}, with the
 density rho of what moves with the tube relative to t = 0, b = B/B0 in a tube of constant length. A power law with a
 turnover is one component; a kappa distribution (Bai et al. 2019) is one with a = 2 (kappa + 1) and p_t^2 = kappa p0^2.
-Without a cut-off p_c is infinite. Isotropic adiabatic change leaves y as it is; an isotropic source only changes the
-amplitudes c_k. Normalisation is that of Zweibel (2020): n_c = int f p^2 dp dmu (the 2 pi is inside f). K is the number
-of components.
+Without a cut-off p_c is infinite. A tabulated spectrum is a power law times a tabulated factor. Isotropic adiabatic
+change leaves y as it is; an isotropic source only changes the amplitudes c_k. Normalisation is that of Zweibel (2020):
+n_c = int f p^2 dp dmu (the 2 pi is inside f). K is the number of components.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from typing import NamedTuple, TypeAlias
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from crmc.theory.quadrature import gauss_legendre
+from crmc.theory.tabulated import TabulatedFactor
 
 #: A real number or an array of such.  Closed forms take either; of Python numbers alone most return a Python number.
 Real: TypeAlias = jax.Array | float
@@ -25,15 +28,38 @@ Real: TypeAlias = jax.Array | float
 _QUADRATURE_NODES = 96
 
 
-def relative_change(share: jax.Array, exponent: jax.Array, rise: jax.Array, cut: jax.Array | None = None) -> jax.Array:
-    """Return the relative change of (p_t^2 + y^2)^exponent exp(-y/p_c) as y^2 grows by the factor 1 + rise, (..., K).
+class Course(NamedTuple):
+    """What the change of F0 with y depends on, of each component, from a first momentum y0 on.
 
-    A change of 1e-5 keeps its digits in float32.
-    share: y^2/(p_t^2 + y^2), (..., K); exponent: of each component, (K,); rise: relative change of y^2, (...);
-    cut: y/p_c, (..., K), None without a cut-off.
+    share: y0^2/(p_t^2 + y0^2), (..., K); exponent: -a/2, (K,);
+    cut: y0/p_c, (..., K), None without a cut-off;
+    factor: the tabulated factor of the first component, and log_start: ln y0, (...); None without one.
     """
-    change = exponent * jnp.log1p(share * rise[..., None])
-    return jnp.expm1(change if cut is None else change - cut * relative_rise(rise)[..., None])
+
+    share: jax.Array
+    exponent: jax.Array
+    cut: jax.Array | None = None
+    factor: TabulatedFactor | None = None
+    log_start: jax.Array | None = None
+
+    def log_change(self, rise: jax.Array, log1p: Callable[[jax.Array], jax.Array] = jnp.log1p) -> jax.Array:
+        """Return the change of the logarithm of each component as y^2 grows by the factor 1 + rise, (..., K).
+
+        A change of 1e-5 keeps its digits in float32, with ``log1p`` as it is.
+        rise: relative change of y^2, (...).
+        """
+        change = self.exponent * log1p(self.share * rise[..., None])
+        if self.cut is not None:
+            change = change - self.cut * relative_rise(rise)[..., None]
+        if self.factor is not None and self.log_start is not None:
+            bend = self.factor.change(self.log_start, 0.5 * log1p(rise))
+            change = change + bend[..., None] * _first(self.exponent.shape[0], change.dtype)
+        return change
+
+
+def _first(count: int, dtype: Any) -> np.ndarray:
+    """Return 1 for the first of ``count`` components and 0 for the others, (count,)."""
+    return (np.arange(count) == 0).astype(dtype)
 
 
 def relative_rise(rise: jax.Array) -> jax.Array:
@@ -60,6 +86,7 @@ class Background:
     index: spectral index a, (K,); turnover: turnover momentum p_t, (K,) [m_p c];
     momentum_min, momentum_max: range of the markers and of every quadrature, () [m_p c];
     cutoff: p_c, (K,) [m_p c], infinite for a component without a cut-off; None where none has one.
+    factor: a tabulated factor of the first component; None without one.
     The amplitudes change under injection and belong to the state; each method takes them as
     amplitude: c_k, (K,) [code].
     """
@@ -69,16 +96,24 @@ class Background:
     momentum_min: jax.Array
     momentum_max: jax.Array
     cutoff: jax.Array | None = None
+    factor: TabulatedFactor | None = None
+
+    @property
+    def power_laws(self) -> bool:
+        """Whether every component is a power law above its turnover."""
+        return self.cutoff is None and self.factor is None
 
     def shape(self, y: jax.Array) -> jax.Array:
-        """Return (p_t^2 + y^2)^(-a/2) exp(-y/p_c) of every component, (..., K).
+        """Return (p_t^2 + y^2)^(-a/2) exp(-y/p_c), times the factor, of every component, (..., K).
 
         y: comoving momentum, (...) [m_p c].
         """
-        cut, y = self.in_cutoffs(y), y[..., None]
-        pt, a = self.turnover.astype(y.dtype), self.index.astype(y.dtype)
-        exponent = -0.5 * a * jnp.log(pt**2 + y**2)
-        return jnp.exp(exponent if cut is None else exponent - cut)
+        pt, a, cut = self.turnover.astype(y.dtype), self.index.astype(y.dtype), self.in_cutoffs(y)
+        exponent = -0.5 * a * jnp.log(pt**2 + y[..., None] ** 2)
+        exponent = exponent if cut is None else exponent - cut
+        if self.factor is not None:
+            exponent = exponent + self.factor.at(jnp.log(y))[..., None] * _first(a.shape[0], y.dtype)
+        return jnp.exp(exponent)
 
     def in_cutoffs(self, y: jax.Array) -> jax.Array | None:
         """Return y/p_c of every component, (..., K), or None; y: comoving momentum, (...) [m_p c]."""
@@ -99,16 +134,23 @@ class Background:
         pt, a = self.turnover.astype(y.dtype), self.index.astype(y.dtype)
         y2, cut = y[..., None] ** 2, self.in_cutoffs(y)
         steepness = -a * y2 / (pt**2 + y2)
-        return ((steepness if cut is None else steepness - cut) * self.shape(y)) @ amplitude.astype(y.dtype)
+        steepness = steepness if cut is None else steepness - cut
+        if self.factor is not None:
+            steepness = steepness + self.factor.slope(jnp.log(y))[..., None] * _first(a.shape[0], y.dtype)
+        return (steepness * self.shape(y)) @ amplitude.astype(y.dtype)
+
+    def course(self, y0: jax.Array) -> Course:
+        """Return what the change of F0 from given momenta on depends on; y0: comoving momentum, (...) [m_p c]."""
+        pt, a, y2 = self.turnover.astype(y0.dtype), self.index.astype(y0.dtype), y0[..., None] ** 2
+        start = None if self.factor is None else jnp.log(y0)
+        return Course(y2 / (pt**2 + y2), -0.5 * a, self.in_cutoffs(y0), self.factor, start)
 
     def change(self, amplitude: jax.Array, y0: jax.Array, rise: jax.Array) -> jax.Array:
         """Return F0(y) - F0(y0) without cancellation, (...) [code].
 
         amplitude: c_k, (K,) [code]; y0: comoving momentum before, (...) [m_p c]; rise: (y/y0)^2 - 1 of any size, (...).
         """
-        pt, a = self.turnover.astype(y0.dtype), self.index.astype(y0.dtype)
-        y2 = y0[..., None] ** 2
-        relative = relative_change(y2 / (pt**2 + y2), -0.5 * a, rise, self.in_cutoffs(y0))
+        relative = jnp.expm1(self.course(y0).log_change(rise))
         return (self.shape(y0) * relative) @ amplitude.astype(y0.dtype)
 
     def quadrature(self) -> tuple[jax.Array, jax.Array]:

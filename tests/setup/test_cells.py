@@ -47,3 +47,11 @@ def test_no_balance(source, options, words) -> None:
     with pytest.raises(crmc.ConfigError, match=words) as caught:
         cell_of(crmc.load_config(source, options))
     assert str(caught.value).isprintable()
+
+
+def test_no_table() -> None:
+    """A tabulated spectrum is refused by name."""
+    keys = {"index": None, "turnover_momentum": 0.0, "spectrum": "table", "momenta": [0.5, 100.0], "f0": [1.0, 1e-9]}
+    config = crmc.load_config("linear_damping").with_overrides({f"cosmic_rays.{k}": v for k, v in keys.items()})
+    with pytest.raises(crmc.ConfigError, match='cosmic_rays.spectrum = "table"'):
+        cell_of(config)

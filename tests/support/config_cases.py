@@ -71,7 +71,8 @@ BAD_WITHIN: list[Case] = [
     (["cosmic_rays.pressure=0 erg/cm3"], "cosmic_rays.pressure", "greater than 0"),
     (["cosmic_rays.index=0"], "cosmic_rays.index", "greater than 0"),
     (["cosmic_rays.index=steep"], "cosmic_rays.index", "plain number"),
-    (["cosmic_rays.kappa=1.25"], "cosmic_rays.kappa", "only used with spectrum"),
+    (["cosmic_rays.kappa=1.25"], "cosmic_rays.kappa", "is not used with spectrum"),
+    (["cosmic_rays.spectrum=table", "cosmic_rays.index="], "cosmic_rays.spectrum", 'file = "spectrum.csv"'),
     (["cosmic_rays.spectrum=kappa", "cosmic_rays.index="], "cosmic_rays.spectrum", "cosmic_rays.kappa"),
     (["cosmic_rays.spectrum=kappa", "cosmic_rays.kappa=2"], "cosmic_rays.index", "not used"),
     (

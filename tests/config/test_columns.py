@@ -1,10 +1,16 @@
-"""Histories in CSV files: columns, units, and what is refused with its line."""
+"""Tables in CSV files: columns, units, and what is refused with its line."""
 
 from pathlib import Path
 
 import pytest
 
-from crmc.config.history import COLUMNS, read_history
+from crmc.config.columns import read_columns
+from crmc.config.expansion import COLUMNS
+
+
+def read_history(path: Path) -> dict:
+    """Columns of the history of a flow."""
+    return read_columns(path, "time", "time [s], time [Myr]", COLUMNS)
 
 
 def read(tmp_path: Path, text: str) -> dict:
@@ -17,16 +23,16 @@ def read(tmp_path: Path, text: str) -> dict:
 def test_columns_and_units(tmp_path: Path) -> None:
     """Comments are passed over, names are read in any case, and times keep their unit."""
     found = read(tmp_path, "# from a code\nTime [Myr], field [uG],along\n0,1.5,1\n2.5,1.0,1.1\n")
-    assert found == {"times": ["0.0 Myr", "2.5 Myr"], "field": [1.5, 1.0], "along": [1.0, 1.1]}
-    assert set(found) - {"times"} <= set(COLUMNS)
+    assert found == {"time": ["0.0 Myr", "2.5 Myr"], "field": [1.5, 1.0], "along": [1.0, 1.1]}
+    assert set(found) - {"time"} <= set(COLUMNS)
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "no column of times"),
+        ("", "no column time"),
         ("time,scale\n0,1\n", "with a unit"),
-        ("scale\n1\n", "no column of times"),
+        ("scale\n1\n", "no column time"),
         ("time [s],pressure\n0,1\n", "'pressure'"),
         ("time [s],scale,scale\n0,1,1\n", "two columns"),
         ("time [s],scale\n0,1\n1\n", "line 3"),
