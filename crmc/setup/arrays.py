@@ -17,6 +17,7 @@ import numpy as np
 
 from crmc import theory
 from crmc.config.config import Config
+from crmc.physics.bands import make_bands
 from crmc.physics.damping import ION_NEUTRAL_COLLISIONS, DampingRates
 from crmc.physics.equilibrium import equilibrium_spectrum, steady_departure
 from crmc.physics.initial import Departure, Harmonics
@@ -32,6 +33,7 @@ from crmc.units import SPEED_OF_LIGHT, CodeUnits
 #: Factor by which the tables reach beyond the momenta of the config, and most e-foldings of B that widen them further.
 _MARGIN, _MOST_FOLDINGS = 1.05, 3.0
 
+_bands = jax.jit(make_bands)
 _amplitude_for_pressure = jax.jit(Background.amplitude_for_pressure)
 _anisotropy_of_zeta = jax.jit(theory.anisotropy_of_zeta)
 
@@ -133,6 +135,9 @@ def complete(
         books=zero_books(),
     )
     parameters = dataclasses.replace(start.parameters, dt=dt, cadence=cadence)
+    if model.broadens and markers.rise.ndim == 1:
+        grid = parameters.grid
+        parameters = dataclasses.replace(parameters, bands=_bands(grid, grid.row_momentum[-1]))
     external = total_pressure(state, parameters, model)
     return dataclasses.replace(parameters, external_pressure=external), state
 
@@ -254,6 +259,7 @@ def _parameters(config: Config, shape: Shape, background: Background, tau_B: jax
         background=background,
         grid=grid,
         flow=flow,
+        bands=None,
     )
 
 
