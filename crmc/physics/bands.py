@@ -36,13 +36,15 @@ class Bands(NamedTuple):
 
     low: ln of the least width in x, (); step: spacing of the bands in ln width, ().
     x: nodes, the first of which is 0, (NODES + 1,).
-    weight: w_hj at each node, of the helicity h that the hemisphere resonates with and of the other one,
-        (BANDS, NODES + 1, 2, bins).
+    cell: cell between two nodes in which each cell of the grid's rows has its centre, (ROWS, CELLS), int32.
+    weight: w_hj of the helicity h that the hemisphere resonates with, then of the other one, at each node of each band,
+        (2 bins, BANDS (NODES + 1)).
     """
 
     low: jax.Array
     step: jax.Array
     x: jax.Array
+    cell: jax.Array
     weight: jax.Array
 
     @property
@@ -66,8 +68,9 @@ class Bands(NamedTuple):
 
         e: wave power of each helicity and bin, (..., 2, bins)
         """
-        own, other = self.weight[:, :, 0], self.weight[:, :, 1]
-        return jnp.tensordot(e, own, (-1, -1)) + jnp.tensordot(jnp.flip(e, axis=-2), other, (-1, -1))
+        # Flat products: small matrices times a large one, which is read once.
+        both = jnp.concatenate([e, jnp.flip(e, axis=-2)], axis=-1)
+        return (both @ self.weight).reshape(*e.shape[:-1], BANDS, NODES + 1)
 
     def shared(self, e: jax.Array, amount: jax.Array, floor: jax.Array) -> jax.Array:
         """Return sum_n H_n Psi_hj(x_n), what all bins take of amounts per unit e_hj, (..., 2, bins).
@@ -78,14 +81,14 @@ class Bands(NamedTuple):
         floor: least power that counts, of a shape that broadcasts with (..., 2, BANDS, NODES)
         """
         # By parts: each cell serves all that lies above it.
-        above = jnp.flip(jnp.cumsum(jnp.flip(amount, axis=-1), axis=-1), axis=-1) * jnp.diff(self.x)
+        above = jax.lax.cumsum(amount, axis=amount.ndim - 1, reverse=True) * jnp.diff(self.x)
         power = self.power(e)
         power = 0.5 * (power[..., 1:] + power[..., :-1])
         lit = power > floor
         share = 0.5 * jnp.where(lit, above / jnp.where(lit, power, 1.0), 0.0)
         ends = [(0, 0)] * (share.ndim - 1)
         share = jnp.pad(share, [*ends, (1, 0)]) + jnp.pad(share, [*ends, (0, 1)])
-        own, other = (jnp.tensordot(share, self.weight[:, :, i], ((-2, -1), (0, 1))) for i in range(2))
+        own, other = jnp.split(share.reshape(*e.shape[:-1], -1) @ self.weight.T, 2, axis=-1)
         dark = jnp.sum(jnp.where(lit, 0.0, above), axis=(-3, -2, -1)) / jnp.sum(e, axis=(-2, -1))
         return own + jnp.flip(other, axis=-2) + dark[..., None, None]
 
@@ -104,5 +107,6 @@ def make_bands(grid: SpectrumGrid, momentum_max: Real) -> Bands:
     def band(width: jax.Array) -> jax.Array:
         return broadened(grid, x[None], width).matrix()[0]
 
-    widths = jnp.exp(low + step * jnp.arange(BANDS))
-    return Bands(low, step, x, jax.lax.map(band, widths))
+    weight = jax.lax.map(band, jnp.exp(low + step * jnp.arange(BANDS)))
+    cell = jnp.clip(jnp.searchsorted(x, jax.lax.stop_gradient(grid.x_mid)) - 1, 0, NODES - 1)
+    return Bands(low, step, x, cell.astype(jnp.int32), jnp.moveaxis(weight, (2, 3), (0, 1)).reshape(2 * grid.bins, -1))

@@ -95,7 +95,7 @@ def _scatter_spectrum(
     markers, histograms, (work, sums) = _passed(model, (before, shared, noise, sizes))
     state = tube.add_work(dataclasses.replace(state, markers=markers), before.stretch, work)
     kicking, V = state.e, wave_velocities(state, parameters)
-    own, mirrored = (kicking * _gain(parameters, kicking, V, x, state.b) for x in histograms)
+    own, mirrored = (kicking * x for x in _gains(parameters, kicking, V, histograms, state.b, imaged))
     offered = 0.5 * ((1.0 + kept) * own + (1.0 - kept) * mirrored)
     own, mirrored = (gain_beyond(parameters.grid, V, x.reshape(2, 2, -1), state.b) for x in histograms)
     # The waves at k_max tell how long those beyond it remember.
@@ -123,14 +123,21 @@ def _node_sizes(before: State, spread: jax.Array, parameters: Parameters, to: St
     return sizes_in_bands(bands, spread, background, amplitude, to)
 
 
-def _gain(parameters: Parameters, e: jax.Array, V: jax.Array, histogram: jax.Array, b: jax.Array) -> jax.Array:
-    """Return the energy density given to each bin by kicks, divided by its e_j, (2, 2, bins) [code].
+def _gains(
+    parameters: Parameters, e: jax.Array, V: jax.Array, histograms: jax.Array, b: jax.Array, imaged: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Return the energy density given to each bin by kicks and by images, divided by its e_j, (2, 2, bins) [code] each.
 
-    e, V, histogram, b: as for `kick_gain`
+    e, V, b: as for `kick_gain`; histograms: of kicks and images; imaged: whether there are images, ()
     """
-    if parameters.bands is None:
-        return kick_gain(parameters.grid, e, V, histogram, b)
-    return gain_in_bands(parameters.bands, e, V, histogram, b, parameters.seed)
+    bands, (kicks, images) = parameters.bands, histograms
+    if bands is None:
+        return kick_gain(parameters.grid, e, V, kicks, b), kick_gain(parameters.grid, e, V, images, b)
+
+    def gain(histogram: jax.Array) -> jax.Array:
+        return gain_in_bands(bands, e, V, histogram, b, parameters.seed)
+
+    return gain(kicks), jax.lax.cond(imaged, gain, lambda _: jnp.zeros_like(e), images)
 
 
 def _passed(model: Model, arguments: tuple) -> tuple[Markers, jax.Array, tuple]:

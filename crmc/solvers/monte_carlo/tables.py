@@ -199,10 +199,9 @@ def power_on_rows(grid: SpectrumGrid, bands: Bands, e: jax.Array, spread: jax.Ar
     band, share = bands.position(grid.row_momentum * spread)
     power = bands.power(e)
     power = power[..., band, :] + share[:, None] * (power[..., band + 1, :] - power[..., band, :])
-    node = jnp.clip(jnp.searchsorted(bands.x, jax.lax.stop_gradient(grid.x_mid)) - 1, 0, bands.x.size - 2)
-    part = (grid.x_mid - bands.x[node]) / (bands.x[node + 1] - bands.x[node])
-    rows = jnp.arange(ROWS)[:, None]
-    low, high = power[..., rows, node], power[..., rows, node + 1]
+    cell, rows = bands.cell, jnp.arange(ROWS)[:, None]
+    part = (grid.x_mid - bands.x[cell]) / (bands.x[cell + 1] - bands.x[cell])
+    low, high = power[..., rows, cell], power[..., rows, cell + 1]
     return low + jnp.clip(part, 0.0, 1.0) * (high - low)
 
 

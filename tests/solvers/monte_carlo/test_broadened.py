@@ -1,27 +1,35 @@
 """Markers in waves that broaden the resonance: diffusion and growth across 90 degrees, energy, and a run."""
 
+import dataclasses
 import functools
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from support.broadened_cases import OVERRIDES
 from support.growth_cases import gauss_words
 from support.kick_cases import every_word, frame_of
 from support.marker_cases import background
 
+from crmc.config.config import load_config
 from crmc.physics.bands import make_bands
 from crmc.physics.flow import Stretch
 from crmc.physics.markers import Markers
+from crmc.physics.noise import run_key, step_noise
 from crmc.physics.resonance import broadened
 from crmc.physics.spectrum import make_grid
+from crmc.setup.build import build
 from crmc.solvers.monte_carlo.deposits import add_deposits, deposits_in_bands, empty_histogram, gain_in_bands
 from crmc.solvers.monte_carlo.functional import functional_growth, resonant_histogram, wave_frame_weight
 from crmc.solvers.monte_carlo.kernel import energy_change, make_lookup, spectrum_kick, wave_frame
+from crmc.solvers.monte_carlo.step import step
 from crmc.solvers.monte_carlo.tables import bare_metric, compressed, power_on_rows
 from crmc.theory import broadened_scattering
 
-BINS, SPREAD, SEED, SLOPE = 7, 0.08, jnp.asarray(1e-12), 0.1
+BINS, SPREAD, SEED = 7, 0.08, jnp.asarray(1e-12)
+#: df/dmu over F0 in each hemisphere, unequal: what feeds the wrong helicity shows.
+SLOPES = 0.1, 0.03
 ONE = jnp.asarray(1.0)
 #: Uneven powers of both helicities, apart by three.
 E = 1e-4 * np.random.default_rng(3).uniform(0.5, 1.5, (2, BINS)) * np.array([[1.0], [0.3]])
@@ -91,14 +99,14 @@ def test_deposits_sum_to_the_energy_of_kicks():
 
 @functools.cache
 def streaming():
-    """Markers of F0 (1 + SLOPE mu) on a lattice, and the power that f gives to each bin per e_j by quadrature."""
+    """Markers of F0 (1 + SLOPES mu) on a lattice, and the power that f gives to each bin per e_j by quadrature."""
     grid, rays, amplitude = made()[0], background(0.5, 5.0), jnp.ones(1)
     rows, columns = 64, 1024
     step = np.log(10.0) / rows
     p = np.repeat(0.5 * np.exp(step * (np.arange(rows) + 0.5)), columns)
     mu = np.tile((np.arange(columns) + 0.5) * 2.0 / columns - 1.0, rows)
     volume = p**3 * step * 2.0 / columns
-    weight = volume * np.asarray(rays.density(amplitude, jnp.asarray(p))) * SLOPE
+    weight = volume * np.asarray(rays.density(amplitude, jnp.asarray(p))) * np.where(mu > 0.0, *SLOPES)
     m = Markers(*(jnp.asarray(x) for x in (p, p * mu, 0.0 * p, volume, weight * mu)))
     power = 0.5 * np.pi / np.hypot(1.0, p) * p * (1.0 - mu**2) * weight
     found = jax.jit(lambda x, width, power: broadened(grid, x[None], width).taken(power[None])[0])
@@ -132,3 +140,49 @@ def test_kicks_and_functional_feed_the_waves_as_they_scatter():
     told = np.asarray(functional(m))
     assert told.shape == (2, BINS + 1) and not told[:, -1].any()
     np.testing.assert_allclose(told[:, :-1], want, atol=0.02 * want.max())
+
+
+@functools.cache
+def ready():
+    """A run of few markers, the waves of `broadened_cases` from their balance, and a function that takes steps."""
+    setup = build(load_config("drift", [*OVERRIDES, "run.markers=512", "run.precision=float64"]))
+    model = dataclasses.replace(setup.model, functional=False, coarse_grain=False)
+
+    def steps(wider, count):
+        parameters = dataclasses.replace(setup.parameters, broadening=wider * setup.parameters.broadening)
+
+        def take(carry, _):
+            state, imbalance = carry
+            state, tally = step(state, step_noise(run_key(0), state.step), parameters, model)
+            return (state, imbalance + tally.imbalance), tally.absolute_exchange
+
+        return jax.lax.scan(take, (setup.state, jnp.zeros(())), length=count)
+
+    return setup, steps
+
+
+@pytest.mark.full
+def test_energy_balances_in_a_run():
+    """Two steps: the particles lose what the waves gain, to 1e-12 of what they exchange."""
+    setup, steps = ready()
+    (state, imbalance), exchanged = jax.jit(steps, static_argnums=1)(jnp.ones(()), 2)
+    assert abs(float(imbalance)) < 1e-12 * float(jnp.sum(exchanged)) and float(jnp.min(exchanged)) > 0.0
+    assert (np.asarray(state.e[0]) != np.asarray(setup.state.e[0])).all()
+
+
+@pytest.mark.full
+def test_derivatives_of_a_step():
+    """Of ln e after two steps to the width: forward is the difference quotient to 1e-3, reverse is forward to 1e-8."""
+    setup, steps = ready()
+
+    def power(wider):
+        return jnp.sum(jnp.log(steps(wider, 2)[0][0].e[0]) - jnp.log(setup.state.e[0]))
+
+    one, h = jnp.ones(()), 1e-4
+    _, forward = jax.jit(lambda x: jax.jvp(power, (x,), (one,)))(one)
+    reverse = jax.jit(jax.grad(power))(one)
+    value = jax.jit(power)
+    quotient = (float(value(one + h)) - float(value(one - h))) / (2.0 * h)
+    assert abs(quotient) > 1e-7
+    assert float(forward) == pytest.approx(quotient, rel=1e-3)
+    assert float(reverse) == pytest.approx(float(forward), rel=1e-8)
