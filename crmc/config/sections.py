@@ -196,7 +196,7 @@ class Scattering(Section):
         description="spectrum only; what scatters in the 90-degree gap |p_par| < m Omega0/k_max; empty: no wave; "
         "edge: waves beyond k_max as strong as those at k_max, which pass all the energy that they take on to the gas; "
         "broadened: the last bin, which takes the energy: results depend on waves.bins; "
-        "resonance: all waves, by a resonance that they broaden themselves (on the mesh)",
+        "resonance: all waves, by a resonance that they broaden themselves",
     )
     broadening: Real = Field(
         BROADENING, gt=0, le=100, description="resonance only; width Delta mu of the resonance over dB/B of all waves"

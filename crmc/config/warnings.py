@@ -22,7 +22,7 @@ def warnings(config: Config, solver: str = "") -> list[str]:
     solver: name of the solver that will run the config; empty if it is not known.
     """
     return [
-        *_resonance_warnings(config, solver),
+        *_resonance_warnings(config),
         *_wave_warnings(config),
         *_drift_warnings(config),
         *_plasma_warnings(config),
@@ -42,7 +42,7 @@ def _shears(config: Config) -> tuple[float, float]:
     return min(shears), max(shears)
 
 
-def _resonance_warnings(config: Config, solver: str) -> list[str]:
+def _resonance_warnings(config: Config) -> list[str]:
     waves, rays = config.waves, config.cosmic_rays
     if config.scattering.model != "spectrum":
         return []
@@ -67,8 +67,6 @@ def _resonance_warnings(config: Config, solver: str) -> list[str]:
             'scattering.gap = "broadened": the last bin takes the power of all particles in the gap, so that '
             f'diffusivity and drift depend on waves.bins = {waves.bins}; "edge" converges with the number of bins'
         )
-    if config.scattering.gap == "resonance" and solver != "fokker-planck":
-        found.append('scattering.gap = "resonance": is not known to markers; run it with --solver fokker-planck')
     if config.scattering.gap == "edge" and waves.evolve and not config.damping.active:
         found.append(
             'scattering.gap = "edge": counts on damping, which turns into heat what waves beyond k_max take; '

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 import jax
 
+from crmc.physics.bands import Bands
 from crmc.physics.damping import DampingRates, NonlinearLandau
 from crmc.physics.flow import Flow
 from crmc.physics.layout import Layout
@@ -56,6 +57,7 @@ class Parameters:
     background: shapes of F0.
     grid: geometry of the spectrum.
     flow: history of the lengths of the tube in the flow mode; None in all others.
+    bands: weights by which waves scatter markers where they broaden the resonance; None where they do not.
     """
 
     dt: jax.Array
@@ -78,6 +80,7 @@ class Parameters:
     background: Background
     grid: SpectrumGrid
     flow: Flow | None = None
+    bands: Bands | None = None
 
 
 @dataclasses.dataclass(frozen=True)

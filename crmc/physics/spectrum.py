@@ -63,14 +63,16 @@ class SpectrumGrid:
     width: int S_j dln k, h but in the last two bins of an edge, (bins,).
     edge: 1 where splines end at k_max with a free value and waves beyond it are as strong, else 0, ().
     x_gap, x_top: scaled momenta resonant with k_max and k_min, (); no wave scatters outside (x_gap, x_top).
-    x_low: lower end of the range that is scattered, x_gap with an empty gap, else 0, ().
-    log_k_top: ln k above which particles meet waves as strong as those of this k, infinite with an empty gap, ().
+    x_low, x_high: ends of the range that is scattered: x_gap with an empty gap, else 0, and x_top, or more than any x
+        where waves broaden the resonance, ().
+    log_k_top: ln k above which particles meet waves as strong as those of this k, infinite where there are none
+        beyond k_max, ().
     row_start: ln P of the first row, (); row_step: spacing of the rows in ln P, ().
-    top: upper end min(P, x_top) of the scattering range of each row, (ROWS,).
+    top: upper end min(P, x_high) of the scattering range of each row, (ROWS,).
     x_mid: x at the cell centres of each row, (ROWS, CELLS); basis_mid: S_j there, (bins, ROWS, CELLS).
     x_deposit: nodes of the deposit, x_gap 2^n (1 + m/CELLS_PER_OCTAVE), (DEPOSIT_CELLS + 1,).
     basis_deposit: S_j in the middle of the part of each cell below x_top, (bins, DEPOSIT_CELLS).
-    basis_low: S_j that scatter below x_gap, zero with an empty gap, (bins,).
+    basis_low: S_j that scatter below x_gap, zero where there are no waves beyond k_max, (bins,).
     centres: k at the centre of each bin, where ln k is its mean over S_j, (bins,).
     basis_centre: S_j at the centre of each bin, (centres, bins).
     """
@@ -82,6 +84,7 @@ class SpectrumGrid:
     x_gap: jax.Array
     x_top: jax.Array
     x_low: jax.Array
+    x_high: jax.Array
     log_k_top: jax.Array
     row_start: jax.Array
     row_step: jax.Array
@@ -195,33 +198,43 @@ def make_grid(
         range needs some margin.
     gap: model of the 90-degree gap, see above.
     """
-    edge, filled = (jnp.asarray(float(x)) for x in (gap == "edge", gap in ("edge", "broadened")))
-    return _grid(k_min, k_max, bins, momentum_min, momentum_max, edge, filled)
+    kinds = gap == "edge", gap in ("edge", "broadened"), gap == "resonance"
+    return _grid(k_min, k_max, bins, momentum_min, momentum_max, *(jnp.asarray(float(x)) for x in kinds))
 
 
 #: Integrals of the last two of the splines with a triple knot at k_max, in knot spacings, and the distances of their
 #: centres from k_max.
 _LAST_WIDTHS, _LAST_CENTRES = np.array([2.0, 1.0]) / 3.0, np.array([0.75, 0.25])
+#: A scaled momentum beyond all others, which float32 holds.
+_BEYOND = 1e30
 
 
 @functools.partial(jax.jit, static_argnames="bins")
 def _grid(
-    k_min: Real, k_max: Real, bins: int, momentum_min: Real, momentum_max: Real, edge: jax.Array, filled: jax.Array
+    k_min: Real,
+    k_max: Real,
+    bins: int,
+    momentum_min: Real,
+    momentum_max: Real,
+    edge: jax.Array,
+    filled: jax.Array,
+    wide: jax.Array,
 ) -> SpectrumGrid:
     """Return the grid of `make_grid`.
 
-    edge: 1 with gap = "edge", else 0, (); filled: 0 with an empty gap, else 1, ().
+    edge, filled, wide: 1 with gap = "edge", where waves beyond k_max scatter, and with gap = "resonance", else 0, ().
     """
     log_k_min = jnp.log(jnp.asarray(k_min))
     # Without an edge all splines vanish at k_max.
     knot = jnp.log(k_max / k_min) / (bins + 2.0 * (1.0 - edge))
     x_gap, x_top = 1.0 / jnp.asarray(k_max), 1.0 / jnp.asarray(k_min)
-    x_low = (1.0 - filled) * x_gap
+    x_low = (1.0 - filled - wide) * x_gap
+    x_high = jnp.where(wide > 0.0, _BEYOND, x_top)
     log_k_top = jnp.where(filled > 0.0, log_k_min + bins * knot, jnp.inf)
 
     low = jnp.log(jnp.maximum(momentum_min, 1.02 * x_low))
     row_step = (jnp.log(momentum_max) - low) / (ROWS - 1)
-    top = jnp.minimum(jnp.exp(low + row_step * jnp.arange(ROWS)), x_top)
+    top = jnp.minimum(jnp.exp(low + row_step * jnp.arange(ROWS)), x_high)
     span = (top - x_low)[:, None]
     x_mid = x_low + span * range_fraction((jnp.arange(CELLS) + 0.5) / CELLS)
     octave, part = np.divmod(np.arange(DEPOSIT_CELLS + 1), CELLS_PER_OCTAVE)
@@ -241,6 +254,7 @@ def _grid(
         x_gap=x_gap,
         x_top=x_top,
         x_low=x_low,
+        x_high=x_high,
         log_k_top=log_k_top,
         row_start=low,
         row_step=row_step,

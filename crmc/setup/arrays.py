@@ -15,6 +15,7 @@ import numpy as np
 
 from crmc import theory
 from crmc.config.config import Config
+from crmc.physics.bands import make_bands
 from crmc.physics.damping import DampingRates
 from crmc.physics.equilibrium import equilibrium_spectrum, steady_departure
 from crmc.physics.initial import Departure, Harmonics
@@ -33,6 +34,8 @@ from crmc.units import CodeUnits
 _MARGIN, _MOST_FOLDINGS = 1.05, 3.0
 #: Switches of a `Model` that decide about the start.
 _SWITCHES = ("nonlinear_landau", "gradient", "crossing", "broadens")
+
+_bands = jax.jit(make_bands)
 
 
 class Start(NamedTuple):
@@ -114,6 +117,9 @@ def complete(
         books=zero_books(),
     )
     parameters = dataclasses.replace(start.parameters, dt=dt, cadence=cadence)
+    if model.broadens and markers.rise.ndim == 1:
+        grid = parameters.grid
+        parameters = dataclasses.replace(parameters, bands=_bands(grid, grid.row_momentum[-1]))
     external = total_pressure(state, parameters, model)
     return dataclasses.replace(parameters, external_pressure=external), state
 
@@ -170,6 +176,7 @@ def _parameters(numbers: Numbers, bins: int, gap: Gap, background: Background) -
         background=background,
         grid=make_grid(*numbers.wavenumbers, bins, *ends, gap=gap),
         flow=flow,
+        bands=None,
     )
 
 

@@ -62,12 +62,9 @@ def build_replicas(
 
 
 def require_solver(name: str, config: Config) -> None:
-    """Raise ConfigError unless there is a solver called ``name`` that can run ``config``."""
+    """Raise ConfigError unless there is a solver called ``name``."""
     if name not in SOLVERS:
         raise ConfigError(f"solver {show(name)}: there is no such solver; {did_you_mean(name, SOLVERS)}")
-    if config.scattering.gap == "resonance" and name != FOKKER_PLANCK.name:
-        remedy = f'run it with --solver {FOKKER_PLANCK.name}, or set scattering.gap = "edge"'
-        raise wrong("scattering.gap", "resonance", "is not known to markers", remedy)
 
 
 def _require_steady(config: Config, start: Start) -> None:

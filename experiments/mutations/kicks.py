@@ -24,6 +24,8 @@ CROSSING_PATH = "solvers/monte_carlo/test_gap.py::test_paths_do_not_jump_at_90_d
 CROSSING_ENERGY = "solvers/monte_carlo/test_gap.py::test_deposit_sums_to_the_energy_of_kicks_across_the_gap[broadened]"
 EDGE_ENERGY = "solvers/monte_carlo/test_gap.py::test_deposit_sums_to_the_energy_of_kicks_across_the_gap[edge]"
 EDGE_FUNCTIONAL = "solvers/monte_carlo/test_gap.py::test_growth_functional_down_to_90_degrees[edge]"
+BROADENED = "solvers/monte_carlo/test_broadened.py::test_diffusion_is_that_of_the_resonance"
+BROADENED_GROWTH = "solvers/monte_carlo/test_broadened.py::test_kicks_and_functional_feed_the_waves_as_they_scatter"
 EDGE_BOOKS = "physics/test_tube.py::test_the_ledger_closes[flow]"
 
 KICKS = (
@@ -79,16 +81,16 @@ KICKS = (
         "kicks-without-f0",
         "growth by the weights before the kick alone, without the part of F0",
         "solvers/monte_carlo/scatter.py",
-        "deposits(grid, kick, 0.5 * (weight + after), unit)",
-        "deposits(grid, kick, weight, unit)",
+        "deposited(kick, 0.5 * (weight + after))",
+        "deposited(kick, weight)",
         (ISOTROPIC,),
     ),
     Mutation(
         "kicks-f0-twice",
         "growth by the weights after the kick alone, with twice the part of F0",
         "solvers/monte_carlo/scatter.py",
-        "deposits(grid, kick, 0.5 * (weight + after), unit)",
-        "deposits(grid, kick, after, unit)",
+        "deposited(kick, 0.5 * (weight + after))",
+        "deposited(kick, after)",
         (ISOTROPIC,),
     ),
     Mutation(
@@ -309,5 +311,21 @@ KICKS = (
         "    return found + per_power[..., None] * grid.basis_low\n",
         "    return found\n",
         (CROSSING_ENERGY,),
+    ),
+    Mutation(
+        "resonance-of-one-helicity",
+        "a broadened resonance reaches across 90 degrees, but meets the same helicity there",
+        "physics/bands.py",
+        "jnp.concatenate([e, jnp.flip(e, axis=-2)], axis=-1)",
+        "jnp.concatenate([e, e], axis=-1)",
+        (BROADENED,),
+    ),
+    Mutation(
+        "resonance-feeds-one-helicity",
+        "what a broadened resonance takes across 90 degrees feeds the other helicity",
+        "physics/bands.py",
+        "        return own + jnp.flip(other, axis=-2) + dark[..., None, None]\n",
+        "        return own + other + dark[..., None, None]\n",
+        (BROADENED_GROWTH,),
     ),
 )

@@ -36,7 +36,6 @@ from crmc.config.warnings import warnings
             'set scattering.frame = "forward"',
         ),
         (["scattering.gap=broadened"], '"edge" converges'),
-        (["scattering.gap=resonance"], "not known to markers"),
         (["scattering.gap=edge", "damping.linear="], "counts on damping"),
         (["drift.gradient_length=0.1 pc", "scattering.gap=edge"], "pile up exponentially"),
     ],

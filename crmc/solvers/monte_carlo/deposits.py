@@ -7,6 +7,9 @@ A kick q -> q' changes a marker's energy by gamma_w V s (q' - q).  With ``Psi_j(
 
 which sums to the particles' loss.  There is no separate F0 term: for a symmetric kernel the F0 part of the deposit
 vanishes in expectation, and wbar holds what is left of it without bias.
+
+Where waves broaden the resonance, Psi depends on p', too: deposits are kept in bands of P Delta mu (`physics.bands`),
+shared linearly between two of them, and both helicities take of each hemisphere.
 """
 
 from __future__ import annotations
@@ -19,36 +22,40 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from crmc.physics import bands as banded
+from crmc.physics.bands import Bands
 from crmc.physics.exact import in_two_parts, rounded
 from crmc.physics.flow import Stretch
 from crmc.physics.spectrum import CELLS_PER_OCTAVE, DEPOSIT_CELLS, DEPOSIT_OCTAVES, SIGNS, SpectrumGrid
 from crmc.solvers.monte_carlo.kernel import Kick
-from crmc.solvers.monte_carlo.tables import deposited, deposited_beyond
+from crmc.solvers.monte_carlo.tables import deposited, deposited_beyond, metric_floor
 from crmc.theory.distribution import Background
 
 
-def _deposit_position(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _deposit_position(
+    x: jax.Array, octaves: int = DEPOSIT_OCTAVES, per_octave: int = CELLS_PER_OCTAVE
+) -> tuple[jax.Array, jax.Array]:
     """Return the deposit cell of ``x`` and the weight, linear in q, of its upper node, (N,) each.
 
-    The nodes are the numbers whose mantissa has log2(CELLS_PER_OCTAVE) bits: a float's own bits tell its cell.
+    The nodes are the numbers whose mantissa has log2(per_octave) bits: a float's own bits tell its cell.
     x: q in units of the first node, (N,)
     """
     dtype = x.dtype
     kind, exponent_of_one = (np.uint32, 127) if dtype == jnp.float32 else (np.uint64, 1023)
     mantissa = jnp.finfo(dtype).nmant
-    shift, one = kind(mantissa - CELLS_PER_OCTAVE.bit_length() + 1), kind(exponent_of_one << mantissa)
-    x = jnp.clip(x, 1.0, 2.0**DEPOSIT_OCTAVES * (1.0 - float(jnp.finfo(dtype).eps)))
+    shift, one = kind(mantissa - per_octave.bit_length() + 1), kind(exponent_of_one << mantissa)
+    x = jnp.clip(x, 1.0, 2.0**octaves * (1.0 - float(jnp.finfo(dtype).eps)))
     bits = jax.lax.bitcast_convert_type(jax.lax.stop_gradient(x), kind)
     cell = ((bits - one) >> shift).astype(jnp.int32)
     node = jax.lax.bitcast_convert_type((bits >> shift) << shift, dtype)
     # 2^-n from the exponent of 2^n.
     inverse = (kind(2 * exponent_of_one) - (bits >> kind(mantissa))) << kind(mantissa)
-    return cell, (x - node) * jax.lax.bitcast_convert_type(inverse, dtype) * CELLS_PER_OCTAVE
+    return cell, (x - node) * jax.lax.bitcast_convert_type(inverse, dtype) * per_octave
 
 
-def empty_histogram() -> jax.Array:
-    """Return the histogram of no deposits, (2 helicities, DEPOSIT_CELLS + 1), float64."""
-    return jnp.zeros((2, DEPOSIT_CELLS + 1))
+def empty_histogram(*, in_bands: bool = False) -> jax.Array:
+    """Return the histogram of no deposits, (2 helicities, DEPOSIT_CELLS + 1), float64; (2, BANDS, NODES) in bands."""
+    return jnp.zeros((2, banded.BANDS, banded.NODES) if in_bands else (2, DEPOSIT_CELLS + 1))
 
 
 class Deposit(NamedTuple):
@@ -83,6 +90,28 @@ def deposits(grid: SpectrumGrid, kick: Kick, weight: jax.Array, unit: jax.Array)
     return at(kick.q, weight), at(kick.frame.q, -weight)
 
 
+def deposits_in_bands(
+    bands: Bands, spread: jax.Array, kick: Kick, weight: jax.Array, unit: jax.Array
+) -> tuple[Deposit, ...]:
+    """Return `deposits` where waves broaden the resonance, each shared between two bands of p'.
+
+    spread: Delta mu, (); weight, unit: as there
+    """
+    dtype = kick.q.dtype
+    band, share = bands.position(kick.frame.momentum * (spread / unit).astype(dtype))
+    parts = (band * banded.NODES, 1.0 - share), ((band + 1) * banded.NODES, share)
+
+    def at(q: jax.Array, weight: jax.Array) -> list[Deposit]:
+        base = jnp.where(kick.frame.sign * q < 0.0, banded.BANDS * banded.NODES, 0)
+        x = jnp.abs(q) * (1.0 / (bands.x[1] * unit)).astype(dtype)
+        cell, upper = _deposit_position(x, banded.OCTAVES, banded.PER_OCTAVE)
+        weight = weight * jnp.minimum(x, 1.0)
+        found = ((first, weight * part) for first, part in parts)
+        return [Deposit(base + first + cell, mine - mine * upper, mine * upper) for first, mine in found]
+
+    return *at(kick.q, weight), *at(kick.frame.q, -weight)
+
+
 def node_sizes(grid: SpectrumGrid, background: Background, amplitude: jax.Array, at: Stretch) -> jax.Array:
     """Return the sizes of the deposits of both helicities at every node, (2 (DEPOSIT_CELLS + 1),) [code].
 
@@ -92,8 +121,7 @@ def node_sizes(grid: SpectrumGrid, background: Background, amplitude: jax.Array,
     """
     y, dy = background.quadrature()
     weights = 2.0 * background.density(amplitude, y) * y**2 * dy
-    farthest = jnp.maximum(1.0 / at.along(), jnp.sqrt(at.b))
-    least = grid.x_gap * at.resonance * 2.0 ** np.arange(DEPOSIT_OCTAVES) / (2.0 * farthest)
+    least = grid.x_gap * at.resonance * 2.0 ** np.arange(DEPOSIT_OCTAVES) / (2.0 * _farthest(at))
     # Down to the last node of the quadrature below, and all in the first octave, which holds what is below it.
     counts = (jnp.append(y[1:], jnp.inf) >= least[:, None]) | (np.arange(DEPOSIT_OCTAVES) == 0)[:, None]
     size = jnp.sum(jnp.where(counts, weights, 0.0), axis=-1)
@@ -101,13 +129,40 @@ def node_sizes(grid: SpectrumGrid, background: Background, amplitude: jax.Array,
     return jnp.concatenate([nodes, nodes])
 
 
+def _farthest(at: Stretch) -> jax.Array:
+    """Return the largest factor by which p may have grown since birth, ()."""
+    return jnp.maximum(1.0 / at.along(), jnp.sqrt(at.b))
+
+
+def sizes_in_bands(
+    bands: Bands, spread: jax.Array, background: Background, amplitude: jax.Array, at: Stretch
+) -> jax.Array:
+    """Return `node_sizes` of deposits in bands, (2 BANDS NODES,) [code]: p must be that of the band below, too.
+
+    spread: Delta mu, (); amplitude, at: as there
+    """
+    y, dy = background.quadrature()
+    weights = 2.0 * background.density(amplitude, y) * y**2 * dy
+    to_birth = at.resonance / (2.0 * _farthest(at))
+    octaves = jnp.append(0.0, bands.x[1] * 2.0 ** np.arange(1, banded.OCTAVES)) * to_birth
+    # The first two bands hold all that are narrower.
+    momenta = jnp.append(jnp.zeros(2), bands.width[1:-1]) / spread * to_birth
+    # Sums over all y above each node of the quadrature, and what lies below the first one.
+    above = jnp.append(jnp.flip(jnp.cumsum(jnp.flip(weights))), 0.0)
+    place = jnp.searchsorted(y, jnp.maximum(octaves, momenta[:, None]))
+    size = above[jnp.maximum(place - 1, 0)]
+    nodes = jnp.concatenate([jnp.repeat(size, banded.PER_OCTAVE, axis=-1), size[:, -1:]], axis=-1).ravel()
+    return jnp.concatenate([nodes, nodes])
+
+
 def add_deposits(histogram: jax.Array, found: Sequence[Deposit], sizes: jax.Array) -> jax.Array:
     """Return ``histogram`` with the deposits ``found`` added, in its shape [code].
 
-    histogram: (2, DEPOSIT_CELLS + 1), or two of them, (2, 2, DEPOSIT_CELLS + 1), whose sum has more digits
+    histogram: from `empty_histogram`, or two of them, (2, ...), whose sum has more digits
     sizes: expected sums of all weights at every node, for which additions are exact, from `node_sizes`
     """
-    count, nodes = math.prod(histogram.shape[:-2]), 2 * (DEPOSIT_CELLS + 1)
+    nodes = sizes.shape[0]
+    count = math.prod(histogram.shape) // nodes
     flat = histogram.reshape(-1)
     for one in found:
         # Of the lower node for both: multiples of its quantum are multiples of the next one's.
@@ -136,6 +191,17 @@ def gain_beyond(grid: SpectrumGrid, V: jax.Array, histogram: jax.Array, b: jax.A
     V, histogram: as for `kick_gain`
     """
     return _lost(V, b) * deposited_beyond(grid, histogram)
+
+
+def gain_in_bands(
+    bands: Bands, e: jax.Array, V: jax.Array, histogram: jax.Array, b: jax.Array, seed: jax.Array
+) -> jax.Array:
+    """Return `kick_gain` of deposits in bands, (2, 2, bins) [code].
+
+    histogram: from `add_deposits` for each direction, (2, 2, BANDS, NODES) [code]; seed: floor of e; the rest as there
+    """
+    lost = _lost(V, b)[..., None, None] * histogram
+    return bands.shared(e, lost, metric_floor(seed))
 
 
 def _lost(V: jax.Array, b: jax.Array) -> jax.Array:

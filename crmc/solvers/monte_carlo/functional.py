@@ -20,6 +20,7 @@ from crmc.physics.flow import Stretch
 from crmc.physics.linear import solve_positive
 from crmc.physics.markers import Markers
 from crmc.physics.parameters import Parameters
+from crmc.physics.resonance import broadened, spread_of
 from crmc.physics.spectrum import SIGNS, SpectrumGrid
 from crmc.physics.state import State
 from crmc.physics.waves import wave_velocities
@@ -74,7 +75,7 @@ def resonant_histogram(
     """
     dtype = frame.q.dtype
     x, P = (q / at.resonance.astype(dtype) for q in (jnp.abs(frame.q), frame.momentum))
-    low, top = grid.x_low.astype(dtype), jnp.minimum(P, grid.x_top.astype(dtype))
+    low, top = grid.x_low.astype(dtype), jnp.minimum(P, grid.x_high.astype(dtype))
     active = (x > low) & (x < top)
     shift, unit = (grid.x_gap - grid.x_low).astype(dtype), grid.x_gap.astype(dtype)
     place = jnp.log(jnp.where(active, (x + shift) / unit, 1.0)) / jnp.log(jnp.where(active, (top + shift) / unit, 2.0))
@@ -196,7 +197,7 @@ def _places(grid: SpectrumGrid, P: jax.Array, cell: jax.Array) -> jax.Array:
     cell: places in a row, (n,)
     """
     shift = grid.x_gap - grid.x_low
-    x = grid.x_gap * ((jnp.minimum(P, grid.x_top) + shift) / grid.x_gap) ** (cell / HISTOGRAM_CELLS) - shift
+    x = grid.x_gap * ((jnp.minimum(P, grid.x_high) + shift) / grid.x_gap) ** (cell / HISTOGRAM_CELLS) - shift
     return jnp.maximum(x, 1e-3 * grid.x_gap)
 
 
@@ -218,6 +219,7 @@ def functional_growth(
     V: jax.Array,
     at: Stretch,
     nu_coefficient: jax.Array,
+    spread: jax.Array | None = None,
 ) -> jax.Array:
     """Return the power that f gives to each bin of one direction, divided by e_j, (2, bins + 1) [code].
 
@@ -228,6 +230,7 @@ def functional_growth(
     degrees; F0 and D are integrated over each row by quadrature.
 
     histogram: from `resonant_histogram`
+    spread: Delta mu of the resonance, (); None where the waves do not broaden it
     """
     node, share = gauss_legendre(_ROW_NODES)
     start, step = _rows(grid, background, at)
@@ -243,25 +246,33 @@ def functional_growth(
     rule = np.ones(HISTOGRAM_CELLS)
     rule[-2:] += -1.0 / 24.0, 1.0 / 6.0
     flux = measure * _diffusion(P, x, at, nu_coefficient) * rule
+    gamma = 1.0 / jnp.sqrt(1.0 - V**2)
+    if spread is not None:
+        signs = SIGNS[:, None, None, None]
+        power = gamma * V * signs * difference[:, :, None] * flux
+        places, widths = jnp.broadcast_arrays(signs * x, P * spread)
+        found = broadened(grid, places.reshape(1, -1), widths.ravel()).taken(power.reshape(1, -1))[0]
+        return jnp.pad(found, ((0, 0), (0, 1)))
     # A face stands for all between the middles of the two cells.
     beyond = grid.beyond(_places(grid, P, cell - 0.5), _places(grid, P, cell + 0.5))[..., None]
     basis = jnp.concatenate([(1.0 - beyond) * grid.resonant(x), beyond], axis=-1)
-    gamma = 1.0 / jnp.sqrt(1.0 - V**2)
     return gamma * V * SIGNS[:, None] * jnp.einsum("hrc,rmc,rmcj->hj", difference, flux, basis)
 
 
-def functional_rates(state: State, histogram: jax.Array, parameters: Parameters) -> jax.Array:
+def functional_rates(state: State, histogram: jax.Array, parameters: Parameters, broadens: bool = False) -> jax.Array:
     """Return 2 Gamma_j E_j/e_j by the functional at the F0 and field of ``state``, (2, 2, bins + 1) [code].
 
     The last entry is that of `functional_growth`.
 
     histogram: sum of any number of results of `samples.functional_sample`
+    broadens: whether the waves broaden the resonance; its width is that of the waves of ``state``
     """
     velocity = wave_velocities(state, parameters)
-    fixed = parameters.grid, parameters.background, state.amplitude
-    return jnp.stack(
-        [
-            functional_growth(*fixed, histogram[d], velocity[d], state.stretch, parameters.nu_coefficient)
-            for d in range(2)
-        ]
-    )
+    grid, at, to_nu = parameters.grid, state.stretch, parameters.nu_coefficient
+    spread = spread_of(grid, state.e, parameters.broadening) if broadens else None
+
+    def rates(d: int) -> jax.Array:
+        fixed = grid, parameters.background, state.amplitude, histogram[d]
+        return functional_growth(*fixed, velocity[d], at, to_nu, spread)
+
+    return jnp.stack([rates(d) for d in range(2)])

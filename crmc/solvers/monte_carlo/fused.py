@@ -75,7 +75,7 @@ class Kicks(NamedTuple):
 
 
 #: Fields of the spectrum's grid that a kick needs.
-GRID = ("x_low", "x_top", "x_gap", "row_start", "row_step")
+GRID = ("x_low", "x_high", "x_gap", "row_start", "row_step")
 
 
 @jax.tree_util.register_static

@@ -313,7 +313,7 @@ def spectrum_kick(
         bits = jnp.where(frame.sign < 0.0, ~bits, bits)
     o, u = uniform_pair(bits, dtype)
     q_low = (grid.x_low * unit).astype(dtype)
-    q_top = jnp.minimum(frame.momentum, (grid.x_top * unit).astype(dtype))
+    q_top = jnp.minimum(frame.momentum, (grid.x_high * unit).astype(dtype))
     active = (frame.q > q_low) & (frame.q < q_top)
     above, below = (jnp.where(active, x, 1.0) for x in (frame.q - q_low, q_top - frame.q))
     c = jnp.sqrt(6.0 * nu_dt * lookup.reference[direction]).astype(dtype) * jax.lax.rsqrt(frame.energy)

@@ -15,16 +15,21 @@ from crmc.physics.flow import Stretch
 from crmc.physics.markers import Markers
 from crmc.physics.moments import Sizes, expected_sizes, moment_functions
 from crmc.physics.parameters import Model, Parameters
+from crmc.physics.resonance import spread_of
 from crmc.physics.state import State
 from crmc.physics.waves import damp, grow, pass_on, wave_velocities
 from crmc.solvers.monte_carlo import fused, kernel
 from crmc.solvers.monte_carlo.deposits import (
+    Deposit,
     add_deposits,
     deposits,
+    deposits_in_bands,
     empty_histogram,
     gain_beyond,
+    gain_in_bands,
     kick_gain,
     node_sizes,
+    sizes_in_bands,
 )
 from crmc.solvers.monte_carlo.images import share_of_kicks
 from crmc.solvers.monte_carlo.tables import Metric, compressed, metric_of
@@ -83,15 +88,16 @@ def _scatter_spectrum(
 
     kept, imaged = share_of_kicks(before, parameters, model)
     size = expected_sizes(parameters.background, before.amplitude, to.density)
-    nodes = node_sizes(parameters.grid, parameters.background, before.amplitude, to)
-    shared = parameters, lookup, order, nu_dt, to, imaged, nodes
+    spread = spread_of(parameters.grid, state.e, parameters.broadening)
+    nodes = _node_sizes(before, spread, parameters, to)
+    shared = parameters, lookup, order, nu_dt, to, imaged, nodes, spread
     sizes = tube.work_sizes(before, parameters), _exchange_sizes(size, state, parameters)
     markers, histograms, (work, sums) = _passed(model, (before, shared, noise, sizes))
     state = tube.add_work(dataclasses.replace(state, markers=markers), before.stretch, work)
     kicking, V = state.e, wave_velocities(state, parameters)
-    own, mirrored = (kicking * kick_gain(parameters.grid, kicking, V, x, state.b) for x in histograms)
+    own, mirrored = (kicking * x for x in _gains(parameters, kicking, V, histograms, state.b, imaged))
     offered = 0.5 * ((1.0 + kept) * own + (1.0 - kept) * mirrored)
-    own, mirrored = (gain_beyond(parameters.grid, V, x, state.b) for x in histograms)
+    own, mirrored = (gain_beyond(parameters.grid, V, x.reshape(2, 2, -1), state.b) for x in histograms)
     # The waves at k_max tell how long those beyond it remember.
     last = kept[..., -1]
     beyond = 0.5 * ((1.0 + last) * own + (1.0 - last) * mirrored)
@@ -106,8 +112,36 @@ def _scatter_spectrum(
     return state, tally, _correction(sums, imbalance / state.density), metric
 
 
+def _node_sizes(before: State, spread: jax.Array, parameters: Parameters, to: Stretch) -> jax.Array:
+    """Return the sizes of the deposits at every node of the histogram, (nodes,) [code].
+
+    spread: Delta mu of the waves, ()
+    """
+    background, amplitude, bands = parameters.background, before.amplitude, parameters.bands
+    if bands is None:
+        return node_sizes(parameters.grid, background, amplitude, to)
+    return sizes_in_bands(bands, spread, background, amplitude, to)
+
+
+def _gains(
+    parameters: Parameters, e: jax.Array, V: jax.Array, histograms: jax.Array, b: jax.Array, imaged: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Return the energy density given to each bin by kicks and by images, divided by its e_j, (2, 2, bins) [code] each.
+
+    e, V, b: as for `kick_gain`; histograms: of kicks and images; imaged: whether there are images, ()
+    """
+    bands, (kicks, images) = parameters.bands, histograms
+    if bands is None:
+        return kick_gain(parameters.grid, e, V, kicks, b), kick_gain(parameters.grid, e, V, images, b)
+
+    def gain(histogram: jax.Array) -> jax.Array:
+        return gain_in_bands(bands, e, V, histogram, b, parameters.seed)
+
+    return gain(kicks), jax.lax.cond(imaged, gain, lambda _: jnp.zeros_like(e), images)
+
+
 def _passed(model: Model, arguments: tuple) -> tuple[Markers, jax.Array, tuple]:
-    """Return markers, histograms of kicks and images, (2, 2, 2, DEPOSIT_CELLS + 1), and sums of a pass.
+    """Return markers, histograms of kicks and images, (2, 2, *empty_histogram().shape), and sums of a pass.
 
     By the fused kernel where it applies.
     arguments: state before, what `_kick_block` shares, random key or words, and sizes of the terms
@@ -115,7 +149,7 @@ def _passed(model: Model, arguments: tuple) -> tuple[Markers, jax.Array, tuple]:
     before, shared, noise, sizes = arguments
     # The weights of float64 markers have more digits than one sum keeps.
     parts = 2 if before.markers.rise.dtype == jnp.float64 else 1
-    zeros = jnp.zeros((2, 2, parts, *empty_histogram().shape))
+    zeros = jnp.zeros((2, 2, parts, *empty_histogram(in_bands=model.broadens).shape))
 
     def plain(arguments: tuple) -> tuple:
         state, shared, noise, zeros, sizes = arguments
@@ -133,14 +167,20 @@ def _kick_block(model: Model, state: State, shared: tuple, words: jax.Array, his
     """Expand and kick one block of markers by both directions' waves; see `pass_over`.
 
     shared: parameters, lookup, order of the directions, nu dt of a particle at rest per unit e, deformation at the
-        kicks, whether the mirror images of the kicks are wanted (`images`), and the sizes of the deposits at every node
+        kicks, whether the mirror images of the kicks are wanted (`images`), sizes of the deposits at every node, and
+        Delta mu
     histograms: those of kicks and of images for each direction, (2, 2, ...)
     """
-    parameters, lookup, order, nu_dt, to, imaged, sizes = shared
+    parameters, lookup, order, nu_dt, to, imaged, sizes, spread = shared
     grid, weighing = parameters.grid, state.markers.weighing(parameters.background, state.amplitude)
     full = weighing.full(state.markers)
     state, work = tube.carry(state, full, to)
     V, unit = wave_velocities(state, parameters), state.resonance
+
+    def deposited(kick: kernel.Kick, weight: jax.Array) -> tuple[Deposit, ...]:
+        if parameters.bands is None:
+            return deposits(grid, kick, weight, unit)
+        return deposits_in_bands(parameters.bands, spread, kick, weight, unit)
 
     def kick_by(i: jax.Array, carry: tuple) -> tuple:
         state, weight, exchanged, histograms = carry
@@ -150,7 +190,7 @@ def _kick_block(model: Model, state: State, shared: tuple, words: jax.Array, his
         kick = kernel.spectrum_kick(grid, lookup, frame, unit, nu_dt, bits, direction=direction, across=model.crossing)
         moved = kernel.after_kick(state, kick)
         after = weighing.estimated(moved.markers, model.estimator)
-        found = held(deposits(grid, kick, 0.5 * (weight + after), unit), state.step >= 0)
+        found = held(deposited(kick, 0.5 * (weight + after)), state.step >= 0)
         histograms = histograms.at[image, direction].set(add_deposits(histograms[image, direction], found, sizes))
         kicked = moved, after, _added(exchanged, full, kernel.energy_change(kick))
         # An image is only looked at.

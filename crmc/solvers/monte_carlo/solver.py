@@ -34,7 +34,9 @@ def observe(state: State, tally: Tally, count: jax.Array, parameters: Parameters
 
     count: number of steps in ``tally``
     """
-    functional = functional_rates(state, tally.functional, parameters) if model.scattering == "spectrum" else None
+    functional = None
+    if model.scattering == "spectrum":
+        functional = functional_rates(state, tally.functional, parameters, model.broadens)
     return row_of(state, tally, count, parameters, model, functional)
 
 

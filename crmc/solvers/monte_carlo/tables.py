@@ -9,8 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from crmc.physics.bands import Bands
 from crmc.physics.parameters import Parameters
-from crmc.physics.spectrum import CELLS, SIGNS, SpectrumGrid, range_fraction, range_slope
+from crmc.physics.resonance import spread_of
+from crmc.physics.spectrum import CELLS, ROWS, SIGNS, SpectrumGrid, range_fraction, range_slope
 from crmc.physics.state import State
 from crmc.physics.waves import wave_velocities
 
@@ -99,6 +101,14 @@ class Metric(NamedTuple):
     gamma: jax.Array
 
 
+def metric_floor(seed: jax.Array) -> jax.Array:
+    """Return the least power that scatters, which keeps the metric finite where the splines vanish, ().
+
+    seed: floor of e, ()
+    """
+    return 1e-3 * seed
+
+
 def bare_metric(
     grid: SpectrumGrid,
     e: jax.Array,
@@ -106,18 +116,23 @@ def bare_metric(
     unit: jax.Array,
     seed: jax.Array,
     dtype: np.dtype | type = np.float64,
+    power: jax.Array | None = None,
 ) -> Metric:
     """Return the metric for the waves of one direction or of several; leading axes (...) are the directions.
 
     e: wave power of each helicity and bin, (..., 2, bins)
     wave_velocity: signed phase velocity d v_A, (...) [c]
     unit: momentum of x = 1, `Stretch.resonance`, () [m_p c]
-    seed: floor of e; where the splines vanish, the metric is kept finite by 1e-3 of it
+    seed: floor of e, for `metric_floor`
     dtype: of the integrand; its integral is float64
+    power: what scatters at the centres of the cells where it is not that of the splines, (..., 2, ROWS, CELLS)
     """
     reference = jnp.max(e, axis=(-2, -1))
-    power = jnp.tensordot((e / reference[..., None, None]).astype(dtype), grid.basis_mid.astype(dtype), 1)
-    floor = (1e-3 * seed / reference).astype(dtype)[..., None, None, None]
+    if power is None:
+        power = jnp.tensordot((e / reference[..., None, None]).astype(dtype), grid.basis_mid.astype(dtype), 1)
+    else:
+        power = (power / reference[..., None, None, None]).astype(dtype)
+    floor = (metric_floor(seed) / reference).astype(dtype)[..., None, None, None]
     P = grid.row_momentum
     t = (jnp.arange(CELLS) + 0.5) / CELLS
     span = (grid.top - grid.x_low)[:, None]
@@ -142,7 +157,7 @@ def compressed(grid: SpectrumGrid, metric: Metric, nu_dt: jax.Array) -> Scatteri
     """
     interval = jnp.sqrt(6.0 * nu_dt * metric.reference[..., None, None, None] / metric.gamma[:, None])
     shift = interval * pole_shift((metric.from_pole / interval).astype(metric.fast.dtype))
-    reaches = (grid.x_top >= grid.row_momentum)[:, None]
+    reaches = (grid.x_high >= grid.row_momentum)[:, None]
     y = jnp.where(reaches, shift, 0.0) - metric.from_pole
     # Y = 0 where diffusion is fast: a float32 Y has its digits there, not at the ends where e -> 0 and Y is huge.
     return ScatteringTable(y - jnp.sum(metric.fast * y[..., 1:], axis=-1, keepdims=True), metric.reference)
@@ -175,7 +190,25 @@ def deposited_beyond(grid: SpectrumGrid, histogram: jax.Array) -> jax.Array:
     return grid.edge * grid.x_gap * jnp.sum(histogram, axis=-1)
 
 
+def power_on_rows(grid: SpectrumGrid, bands: Bands, e: jax.Array, spread: jax.Array) -> jax.Array:
+    """Return the power that scatters at the centres of the cells of all rows, (..., 2, ROWS, CELLS).
+
+    bands: weights of waves that broaden the resonance; e: wave power of each helicity and bin, (..., 2, bins)
+    spread: Delta mu, ()
+    """
+    band, share = bands.position(grid.row_momentum * spread)
+    power = bands.power(e)
+    power = power[..., band, :] + share[:, None] * (power[..., band + 1, :] - power[..., band, :])
+    cell, rows = bands.cell, jnp.arange(ROWS)[:, None]
+    part = (grid.x_mid - bands.x[cell]) / (bands.x[cell + 1] - bands.x[cell])
+    low, high = power[..., rows, cell], power[..., rows, cell + 1]
+    return low + jnp.clip(part, 0.0, 1.0) * (high - low)
+
+
 def metric_of(state: State, parameters: Parameters) -> Metric:
     """Return the metric of both directions' waves, stacked on a leading axis, in the precision of the markers."""
-    V, dtype = wave_velocities(state, parameters), state.markers.rise.dtype
-    return bare_metric(parameters.grid, state.e, V, state.resonance, parameters.seed, dtype)
+    V, dtype, grid = wave_velocities(state, parameters), state.markers.rise.dtype, parameters.grid
+    if (bands := parameters.bands) is None:
+        return bare_metric(grid, state.e, V, state.resonance, parameters.seed, dtype)
+    power = power_on_rows(grid, bands, state.e, spread_of(grid, state.e, parameters.broadening))
+    return bare_metric(grid, state.e, V, state.resonance, parameters.seed, dtype, power)

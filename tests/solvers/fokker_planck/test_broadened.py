@@ -56,9 +56,7 @@ def test_narrow_resonance_is_that_of_an_empty_gap():
     assert (np.asarray(sharp)[0, gap] == 0.0).all() and (np.asarray(wide)[0, gap] > 0.0).all()
 
 
-def test_markers_refuse_it_and_so_does_a_start_that_cannot_cross():
-    """One line that names the key, for markers, and for the waves of the experiment, too weak to cross 90 degrees."""
-    with pytest.raises(ConfigError, match='scattering.gap = "resonance".*not known to markers.*--solver fokker-planck'):
-        build(load_config("drift", OVERRIDES))
+def test_a_start_that_cannot_cross_is_refused():
+    """One line that names the key, for the waves of the experiment, too weak to cross 90 degrees."""
     with pytest.raises(ConfigError, match='cosmic_rays.start = "equilibrium".*cross 90 degrees.*raise waves.k_max'):
         build(load_config("drift", OVERRIDES[:2]), solver=FOKKER_PLANCK.name, cells=(12, 64))
