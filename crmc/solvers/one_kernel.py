@@ -25,9 +25,13 @@ from jax.extend import core
 #: Most entries of a tile in a product of matrices; more are summed part by part.
 _TILE = 1 << 14
 _ELEMENTWISE = frozenset(
-    "abs acos add add_any and asin atan bitcast_convert_type cbrt ceil convert_element_type cos div eq exp exp2 expm1 "
-    "floor ge gt integer_pow is_finite le log log1p lt max min mul ne neg not or pow rem rsqrt shift_left "
-    "shift_right_arithmetic shift_right_logical sign sin sqrt square stop_gradient sub tan tanh xor".split()
+    """abs acos add add_any and asin atan bitcast_convert_type cbrt ceil convert_element_type cos div eq exp exp2 expm1
+    floor ge gt integer_pow is_finite le log log1p lt max min mul ne neg not or pow rem rsqrt shift_left
+    shift_right_arithmetic shift_right_logical sign sin sqrt square stop_gradient sub tan tanh xor""".split()  # noqa: SIM905
+)
+_MOVING = frozenset(("reshape", "squeeze", "transpose", "rev", "slice", "dynamic_slice"))
+_OTHERS = frozenset(
+    ("stack", "cond", "select_n", "clamp", "iota", "broadcast_in_dim", "concatenate", "pad", "dot_general", "copy", "copy_p")
 )
 #: Operations that hold a function, by the name of the parameter that is it.
 _CALLS = {"jit": "jaxpr", "pjit": "jaxpr", "closed_call": "call_jaxpr", "custom_jvp_call": "call_jaxpr"}
@@ -207,7 +211,7 @@ def _operation(name: str, equation: Any, found: Sequence[_Value], scratch: _Scra
         return _Value(shape, reduce(masked, axis=tuple(params["axes"])))
     if name == "broadcast_in_dim":
         return _broadcast(found[0], shape, params["broadcast_dimensions"])
-    if name in ("concatenate", "pad"):
+    if name in ("concatenate", "stack", "pad"):
         return _joined(name, found, shape, params, scratch)
     if name == "dot_general":
         return _product(found[0], found[1], shape, params, aval.dtype, scratch)
@@ -237,7 +241,9 @@ def _moved(name: str, found: Sequence[_Value], shape: tuple[int, ...], params: A
         if x._tile is not None and shape:
             return _Value(shape, tile=jnp.reshape(x._tile, tuple(map(_width, shape))))
         strides = iter([s for n, s in zip(x.shape, x.view(scratch).strides, strict=True) if n != 1])
-        return _Value(shape, view=x.view(scratch)._replace(strides=tuple(0 if n == 1 else next(strides) for n in shape)))
+        return _Value(
+            shape, view=x.view(scratch)._replace(strides=tuple(0 if n == 1 else next(strides) for n in shape))
+        )
     view = x.view(scratch)
     offset, strides = view.offset, list(view.strides)
     if name == "transpose":
@@ -266,13 +272,18 @@ def _joined(name: str, found: Sequence[_Value], shape: tuple[int, ...], params: 
         array, starts = found[0], tuple(low for low, _, _ in margins)
         result, parts = jnp.broadcast_to(found[1].tile(), tuple(map(_width, shape))), [(array, starts)]
     else:
-        axis, begin, parts, result = params["dimension"], 0, [], None
+        axis, begin, parts, result = params["axis" if name == "stack" else "dimension"], 0, [], None
+        if name == "stack":
+            single = (*shape[:axis], 1, *shape[axis + 1 :])
+            found = [_moved("reshape", [x], single, {}, scratch) for x in found]
         for x in found:
             parts.append((x, tuple(begin if i == axis else 0 for i in range(len(shape)))))
             begin += x.shape[axis]
+    result_shape = tuple(map(_width, shape))
     for x, starts in parts:
         index = [_iota(shape, i) - start for i, start in enumerate(starts)]
-        tile = x.in_memory(scratch).at(index)
+        one = math.prod(x.shape) == 1
+        tile = jnp.broadcast_to(x.tile(), result_shape) if one else x.in_memory(scratch).at(index)
         inside = jnp.full(tile.shape, True)
         for i, n in zip(index, x.shape, strict=True):
             inside = inside & (i >= 0) & (i < n)
@@ -280,9 +291,7 @@ def _joined(name: str, found: Sequence[_Value], shape: tuple[int, ...], params: 
     return _Value(shape, tile=result)
 
 
-def _product(
-    left: _Value, right: _Value, shape: tuple[int, ...], params: Any, dtype: Any, scratch: _Scratch
-) -> _Value:
+def _product(left: _Value, right: _Value, shape: tuple[int, ...], params: Any, dtype: Any, scratch: _Scratch) -> _Value:
     """Return a product of matrices or tensors: entries multiplied, and summed over what is contracted."""
     (contracted, contracted_right), (batch, batch_right) = params["dimension_numbers"]
     free = [i for i in range(len(left.shape)) if i not in (*contracted, *batch)]
@@ -315,8 +324,7 @@ def _product(
 
 def supported(function: Callable[..., Any], *arguments: Any) -> bool:
     """Return whether `in_one_kernel` can run a function of arrays or of their shapes."""
-    known = _ELEMENTWISE | set(_CALLS) | set(_REDUCTIONS) | {"cond", "select_n", "clamp", "iota", "broadcast_in_dim"}
-    known |= set("concatenate pad dot_general reshape squeeze transpose rev slice dynamic_slice copy copy_p".split())
+    known = _ELEMENTWISE | _MOVING | _OTHERS | set(_CALLS) | set(_REDUCTIONS)
 
     def fits(jaxpr: Any) -> bool:
         inner = [x for e in jaxpr.eqns for p in e.params.values() for x in (p if isinstance(p, tuple) else (p,))]
@@ -328,13 +336,14 @@ def supported(function: Callable[..., Any], *arguments: Any) -> bool:
 
 
 def in_one_kernel(
-    function: Callable[..., Any], *arguments: Any, count: int | None = None, axis: int = 0, warps: int = 4, name: str
+    name: str, function: Callable[..., Any], *arguments: Any, count: int | None = None, axis: int = 0, warps: int = 4
 ) -> Any:
     """Return ``function(*arguments)``, made by one kernel.
 
+    name: of the kernel
     count: if given, the kernel has so many programs, and the function takes the number of one, () int32, first; results
         of all are stacked along ``axis``
-    warps: of a program; name: of the kernel
+    warps: of a program
     """
     interpret = jax.default_backend() == "cpu"
     numbers = () if count is None else (jax.ShapeDtypeStruct((), jnp.int32),)

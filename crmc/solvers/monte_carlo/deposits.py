@@ -119,6 +119,27 @@ def add_deposits(histogram: jax.Array, found: Sequence[Deposit], sizes: jax.Arra
     return flat.reshape(histogram.shape)
 
 
+def deposits_taken(grid: SpectrumGrid, e: jax.Array, histograms: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return the deposits given to each bin per unit e_j, (2, 2, 2, bins), and beyond k_max, (2, 2, 2).
+
+    By the kicks and by their mirror images.
+    e: wave power that made the kicks, (2, 2, bins)
+    histograms: from `add_deposits` for kicks and images and each direction, (2, 2, 2, DEPOSIT_CELLS + 1) [code]
+    """
+    found = jnp.stack([deposited(grid, e, x) for x in histograms])
+    return found, jnp.stack([deposited_beyond(grid, x) for x in histograms])
+
+
+def branch_taken(i: jax.Array, grid: SpectrumGrid, e: jax.Array, histograms: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return entry i of what `deposits_taken` returns, of 8 in their order, (bins,) and ().
+
+    e, histograms: as there, (4, bins) and (8, DEPOSIT_CELLS + 1)
+    """
+    histogram = jax.lax.dynamic_index_in_dim(histograms, i, keepdims=False)
+    own = jax.lax.dynamic_index_in_dim(e, i & 3, keepdims=False)
+    return deposited(grid, own, histogram), deposited_beyond(grid, histogram)
+
+
 def kick_gain(grid: SpectrumGrid, e: jax.Array, V: jax.Array, histogram: jax.Array, b: jax.Array) -> jax.Array:
     """Return the energy density given to each bin by the kicks, divided by its e_j, (2, 2, bins) [code].
 
@@ -127,7 +148,7 @@ def kick_gain(grid: SpectrumGrid, e: jax.Array, V: jax.Array, histogram: jax.Arr
     histogram: from `add_deposits` for each direction, (2, 2, DEPOSIT_CELLS + 1) [code]
     b: B/B0, (); its square is density times unit
     """
-    return _lost(V, b)[..., None] * deposited(grid, e, histogram)
+    return lost_per_deposit(V, b)[..., None] * deposited(grid, e, histogram)
 
 
 def gain_beyond(grid: SpectrumGrid, V: jax.Array, histogram: jax.Array, b: jax.Array) -> jax.Array:
@@ -135,10 +156,10 @@ def gain_beyond(grid: SpectrumGrid, V: jax.Array, histogram: jax.Array, b: jax.A
 
     V, histogram: as for `kick_gain`
     """
-    return _lost(V, b) * deposited_beyond(grid, histogram)
+    return lost_per_deposit(V, b) * deposited_beyond(grid, histogram)
 
 
-def _lost(V: jax.Array, b: jax.Array) -> jax.Array:
+def lost_per_deposit(V: jax.Array, b: jax.Array) -> jax.Array:
     """Return the energy density that particles of each helicity lose per deposit, (2, 2) [code]."""
     gamma = 1.0 / jnp.sqrt(1.0 - V**2)
     return -(gamma * V * b * b)[:, None] * SIGNS

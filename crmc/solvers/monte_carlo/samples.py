@@ -12,6 +12,7 @@ kicks and is thrown away in the end.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -69,14 +70,19 @@ def _sample_size(state: State, model: Model) -> int:
 
 
 def functional_of(
-    sample: Sample, start: Stretch, state: State, metric: Metric, parameters: Parameters, model: Model
+    sample: Sample,
+    start: Stretch,
+    state: State,
+    metric: Callable[[], Metric],
+    parameters: Parameters,
+    model: Model,
 ) -> jax.Array:
     """Return the `functional_sample` of a step, or zeros where none is due, (2, *functional.histogram_shape()).
 
     sample: markers at the start of the step, from `take_sample`
     start: deformation of the tube at the start of the step, half a step before the kicks
     state: state after the kicks
-    metric: that of the waves that kicked; those of ``state`` have grown by the kicks
+    metric: returns that of the waves that kicked; those of ``state`` have grown by the kicks
     """
     size = _sample_size(state, model)
     shares = excerpt(model.layout, state.markers, sample.start, size)
@@ -86,7 +92,7 @@ def functional_of(
         parallel, rise = joined(model.layout, sample.changing)
         before = dataclasses.replace(after, parallel_momentum=parallel, rise=rise)
         before = markers.expand(before, start, state.stretch)
-        return functional_sample(before, after, state, metric, parameters, model, start)
+        return functional_sample(before, after, state, metric(), parameters, model, start)
 
     return jax.lax.cond(sample.due, measured, lambda: jnp.zeros((2, *functional.histogram_shape())))
 

@@ -3,55 +3,41 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from crmc.physics import tube
-from crmc.physics.ensemble import held, pass_over
+from crmc.physics.ensemble import held, pass_over, spread
 from crmc.physics.flow import Stretch
 from crmc.physics.markers import Markers
-from crmc.physics.moments import Sizes, expected_sizes, moment_functions
+from crmc.physics.moments import expected_sizes, moment_functions
 from crmc.physics.parameters import Model, Parameters
+from crmc.physics.spectrum import SpectrumGrid
 from crmc.physics.state import State
-from crmc.physics.waves import damp, grow, pass_on, wave_velocities
-from crmc.solvers.monte_carlo import fused, kernel
-from crmc.solvers.monte_carlo.deposits import (
-    add_deposits,
-    deposits,
-    empty_histogram,
-    gain_beyond,
-    kick_gain,
-    node_sizes,
+from crmc.physics.waves import wave_velocities
+from crmc.solvers.monte_carlo import fused, fused_settle, kernel
+from crmc.solvers.monte_carlo.deposits import add_deposits, branch_taken, deposits, deposits_taken, empty_histogram
+from crmc.solvers.monte_carlo.exchange import (
+    Correction,
+    Exchange,
+    Ready,
+    after_kicks,
+    after_settling,
+    before_kicks,
+    correction_of,
+    exchange_sizes,
+    order_of,
+    supplied_sizes,
+    tally_of,
 )
-from crmc.solvers.monte_carlo.images import share_of_kicks
 from crmc.solvers.monte_carlo.tables import Metric, compressed, metric_of
-from crmc.solvers.tally import Tally, empty_tally
-
-
-class Exchange(NamedTuple):
-    """Sums over markers and kicks of a step, per unit length of tube; before the sum an entry (N,) for each marker.
-
-    exchanged, absolute: W d eps and |W d eps|, W the full weight [code]
-    envelope: V F0 after the kicks, times 1, eps and eps^2 [code]
-    """
-
-    exchanged: jax.Array
-    absolute: jax.Array
-    envelope: tuple[jax.Array, jax.Array, jax.Array]
-
-
-class Correction(NamedTuple):
-    """A change of each marker's weight by eta V F0(y) (eps - mean).
-
-    eta: strength [1/(m_p c^2)]
-    mean: mean kinetic energy of F0's markers [m_p c^2]
-    """
-
-    eta: jax.Array
-    mean: jax.Array
+from crmc.solvers.one_kernel import in_one_kernel, supported
+from crmc.solvers.tally import Tally
+from crmc.theory.distribution import Background
 
 
 def scatter(
@@ -73,60 +59,77 @@ def scatter(
 
 def _scatter_spectrum(
     state: State, noise: jax.Array, parameters: Parameters, model: Model, to: Stretch
-) -> tuple[State, Tally, Correction, Metric | None]:
+) -> tuple[State, Tally, Correction, Callable[[], Metric] | None]:
     """Kick by the waves of the spectrum; see `scatter`."""
-    before = state
-    state = tube.change_surroundings(state, parameters, model, to)
-    nu_dt = parameters.nu_coefficient * to.b * parameters.dt
-    metric, order = metric_of(state, parameters), _order(state)
-    lookup = kernel.make_lookup(compressed(parameters.grid, metric, nu_dt), state.markers.rise.dtype)
-
-    kept, imaged = share_of_kicks(before, parameters, model)
-    size = expected_sizes(parameters.background, before.amplitude, to.density)
-    nodes = node_sizes(parameters.grid, parameters.background, before.amplitude, to)
-    shared = parameters, lookup, order, nu_dt, to, imaged, nodes
-    sizes = tube.work_sizes(before, parameters), _exchange_sizes(size, state, parameters)
-    markers, histograms, (work, sums) = _passed(model, (before, shared, noise, sizes))
-    state = tube.add_work(dataclasses.replace(state, markers=markers), before.stretch, work)
-    kicking, V = state.e, wave_velocities(state, parameters)
-    own, mirrored = (kicking * kick_gain(parameters.grid, kicking, V, x, state.b) for x in histograms)
-    offered = 0.5 * ((1.0 + kept) * own + (1.0 - kept) * mirrored)
-    own, mirrored = (gain_beyond(parameters.grid, V, x, state.b) for x in histograms)
-    # The waves at k_max tell how long those beyond it remember.
-    last = kept[..., -1]
-    beyond = 0.5 * ((1.0 + last) * own + (1.0 - last) * mirrored)
-    state, damped = damp(state, parameters, model, 0.5 * parameters.dt)
-    state, gain = grow(state, offered, parameters, model)
-    state, passed = pass_on(state, beyond, parameters, model)
-    damped, gain = damped + passed, gain + beyond
-    imbalance = -state.density * sums.exchanged - jnp.sum(gain)
-    tally = _tally(state, kicking, sums)._replace(
-        gain=gain, damped=damped, peak=nu_dt * jnp.max(metric.reference), imbalance=imbalance
-    )
-    return state, tally, _correction(sums, imbalance / state.density), metric
+    before, few = state, partial(_together, model)
+    bare = dataclasses.replace(before, markers=None)  # type: ignore[arg-type]
+    ready = few("before_kicks", partial(before_kicks, model), bare, parameters, to)
+    kicking = dataclasses.replace(ready.state, markers=before.markers)
+    metric = None if fused.applies(model) else metric_of(kicking, parameters)
+    markers, histograms, sums = _passed(model, before, ready, to, noise, metric, parameters)
+    taken = _taken(model, parameters.grid, ready.state.e, histograms)
+    after = few("after_kicks", partial(after_kicks, model), ready, before.stretch, taken, sums, parameters)
+    state, tally, correction = after
+    state = dataclasses.replace(state, markers=markers)
+    return state, tally, correction, lambda: metric_of(kicking, parameters) if metric is None else metric
 
 
-def _passed(model: Model, arguments: tuple) -> tuple[Markers, jax.Array, tuple]:
+def _together(model: Model, name: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Return ``function(*arguments)``, all small arrays, by one kernel on a GPU if the kernel can make it."""
+    if not fused.few(model) or not supported(function, *arguments):
+        return function(*arguments)
+    return fused.with_twin(lambda x: in_one_kernel(name, function, *x), lambda x: function(*x), arguments)
+
+
+def _taken(model: Model, grid: SpectrumGrid, e: jax.Array, histograms: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return `deposits_taken`, on a GPU by one kernel."""
+    if not fused.few(model):
+        return deposits_taken(grid, e, histograms)
+
+    def kernel(x: tuple) -> tuple[jax.Array, jax.Array]:
+        grid, e, histograms = x
+        flat = grid, e.reshape(4, -1), histograms.reshape(8, -1)
+        found, beyond = in_one_kernel("deposits", branch_taken, *flat, count=8, warps=16)
+        return found.reshape(2, *e.shape), beyond.reshape(2, 2, 2)
+
+    return fused.with_twin(kernel, lambda x: deposits_taken(*x), (grid, e, histograms))
+
+
+def _passed(
+    model: Model,
+    before: State,
+    ready: Ready,
+    to: Stretch,
+    noise: jax.Array,
+    metric: Metric | None,
+    parameters: Parameters,
+) -> tuple[Markers, jax.Array, Any]:
     """Return markers, histograms of kicks and images, (2, 2, 2, DEPOSIT_CELLS + 1), and sums of a pass.
 
-    By the fused kernel where it applies.
-    arguments: state before, what `_kick_block` shares, random key or words, and sizes of the terms
+    By the fused kernel where it applies, which finds the metric itself and whose sums are in parts (`fused.parts`).
     """
-    before, shared, noise, sizes = arguments
     # The weights of float64 markers have more digits than one sum keeps.
     parts = 2 if before.markers.rise.dtype == jnp.float64 else 1
     zeros = jnp.zeros((2, 2, parts, *empty_histogram().shape))
 
     def plain(arguments: tuple) -> tuple:
-        state, shared, noise, zeros, sizes = arguments
+        before, ready, to, noise, metric, parameters = arguments
         noise = jax.random.wrap_key_data(noise) if noise.dtype == jnp.uint32 else noise
+        if metric is None:
+            metric = metric_of(dataclasses.replace(ready.state, markers=before.markers), parameters)
+        lookup = kernel.make_lookup(compressed(parameters.grid, metric, ready.nu_dt), before.markers.rise.dtype)
+        shared = parameters, lookup, ready.order, ready.nu_dt, to, ready.imaged > 0, ready.nodes
         body = partial(_kick_block, model)
-        markers, histograms, sums = pass_over(model.layout, body, state, shared, noise, zeros, sizes)
+        markers, histograms, sums = pass_over(model.layout, body, before, shared, noise, zeros, ready.sizes)
         return markers, jnp.sum(histograms, axis=2), sums
 
+    def twin(arguments: tuple) -> tuple:
+        markers, histograms, sums = plain(arguments)
+        return markers, histograms, fused.as_parts(model, before.markers, sums)
+
     drawn = jax.random.key_data(noise) if jnp.issubdtype(noise.dtype, jax.dtypes.prng_key) else noise
-    given = before, shared, drawn, zeros, sizes
-    return fused.with_twin(partial(fused.pass_over, model), plain, given) if fused.applies(model) else plain(given)
+    given = before, ready, to, drawn, metric, parameters
+    return fused.with_twin(partial(fused.pass_over, model), twin, given) if fused.applies(model) else plain(given)
 
 
 def _kick_block(model: Model, state: State, shared: tuple, words: jax.Array, histograms: jax.Array) -> tuple:
@@ -177,7 +180,7 @@ def _scatter_constant(
     """
     co_moving, before = model.scattering == "co_moving", state
     state = tube.change_surroundings(state, parameters, model, to)
-    order = _order(state) if co_moving else jnp.zeros(1, jnp.int64)
+    order = order_of(state) if co_moving else jnp.zeros(1, jnp.int64)
 
     def body(state: State, shared: tuple, words: jax.Array, histograms: tuple) -> tuple:
         parameters, order, to = shared
@@ -200,32 +203,16 @@ def _scatter_constant(
         return _moved(state.markers), histograms, (work, tuple(share), sums)
 
     size = expected_sizes(parameters.background, before.amplitude, to.density)
-    exchange = _exchange_sizes(size, state, parameters)
+    exchange = exchange_sizes(size, state, parameters)
     sizes = tube.work_sizes(before, parameters), (exchange.exchanged,) * order.size, exchange
     markers, _, (work, share, sums) = pass_over(model.layout, body, before, (parameters, order, to), noise, (), sizes)
     state = tube.add_work(dataclasses.replace(state, markers=markers), before.stretch, work)
     books = dataclasses.replace(state.books, radiated=state.books.radiated - sums.exchanged)
-    tally = _tally(state, state.e, sums)._replace(
+    tally = tally_of(state, state.e, sums)._replace(
         gain=jnp.zeros((2, 2)).at[order, 0].set(-state.density * jnp.stack(share)),
         peak=parameters.scattering_frequency * parameters.dt,
     )
-    return dataclasses.replace(state, books=books), tally, _correction(sums, jnp.zeros(())), None
-
-
-def _exchange_sizes(size: Sizes, state: State, parameters: Parameters) -> Exchange:
-    """Return the sizes of the terms of `Exchange`: |d eps| is at most about 2 v_A p, and p < 1 + eps.
-
-    state: at the field of the kicks
-    """
-    speed = jnp.max(jnp.abs(wave_velocities(state, parameters)))
-    exchanged = speed * (size.number + size.energy)
-    return Exchange(exchanged, exchanged, (size.number, size.energy, size.square))
-
-
-def _order(state: State) -> jax.Array:
-    """Return the numbers of the directions in the order in which they kick in this step, (2,)."""
-    first = state.step % 2
-    return jnp.stack([first, 1 - first])
+    return dataclasses.replace(state, books=books), tally, correction_of(sums, jnp.zeros(())), None
 
 
 def _moved(m: Markers) -> dict[str, jax.Array]:
@@ -261,21 +248,6 @@ def _exchange(state: State, full: jax.Array, control: jax.Array, exchanged: tupl
     return Exchange(*exchanged, envelope=(envelope, envelope * eps, envelope * eps * eps))
 
 
-def _tally(state: State, kicking: jax.Array, sums: Exchange) -> Tally:
-    """Return a tally with the sums of a step over the markers.
-
-    kicking: wave power that scattered, (2, 2, bins)
-    """
-    return empty_tally(kicking, jnp.zeros(()))._replace(absolute_exchange=state.density * sums.absolute)
-
-
-def _correction(sums: Exchange, missing: jax.Array) -> Correction:
-    """Return the correction that gives the particles the energy ``missing`` per unit length of tube [code]."""
-    number, energy, square = sums.envelope
-    mean = energy / number
-    return Correction(missing / (square - energy * mean), mean)
-
-
 def settle(
     state: State, tally: Tally, correction: Correction, parameters: Parameters, model: Model, to: Stretch
 ) -> tuple[State, Tally]:
@@ -289,34 +261,78 @@ def settle(
     to: deformation of the tube at the end of the step
     """
     balanced = model.balance_energy and model.scattering == "spectrum"
-
-    def body(state: State, shared: tuple, words: None, histograms: tuple) -> tuple:
-        parameters, correction, to = shared
-        m = state.markers
-        supplied: tuple = ()
-        weighing = m.weighing(parameters.background, state.amplitude)
-        full = weighing.full(m)
-        if balanced:
-            eps = moment_functions(state)[1]
-            envelope = weighing.envelope(m).astype(jnp.float64)
-            change = (correction.eta * envelope * (eps - correction.mean)).astype(m.excess.dtype)
-            state = dataclasses.replace(state, markers=dataclasses.replace(m, excess=m.excess + change))
-            full, supplied = full + change, (change.astype(jnp.float64) * eps, envelope * eps)
-        state, work = tube.carry(state, full, to)
-        return tube.moved(state) | {"excess": state.markers.excess}, histograms, (work, supplied)
-
     if not balanced and model.expansion == "none":
         return state, tally
-    sizes = tube.work_sizes(state, parameters), _supplied_sizes(state, correction, parameters) if balanced else ()
-    markers, _, (work, supplied) = pass_over(model.layout, body, state, (parameters, correction, to), sizes=sizes)
-    if balanced:
-        given, energy = (state.density * x for x in supplied)
-        tally = tally._replace(imbalance=tally.imbalance - given, correction=jnp.abs(given) / energy)
-    moved = tube.add_work(tube.change_surroundings(state, parameters, model, to), state.stretch, work)
+    bare = dataclasses.replace(state, markers=None)  # type: ignore[arg-type]
+    of_sizes = partial(_settled_sizes, balanced)
+    sizes = _together(model, "sizes", of_sizes, bare, correction, parameters)
+    given = state, parameters, correction, to, sizes
+    plain = partial(_settled_plain, model, balanced)
+    if fused.applies(model):
+
+        def twin(arguments: tuple) -> tuple[Markers, jax.Array]:
+            markers, sums = plain(arguments)
+            return markers, fused.as_parts(model, markers, sums, fused_settle.programs)
+
+        markers, sums = fused.with_twin(partial(_settled_fused, model, balanced), twin, given)
+    else:
+        markers, sums = plain(given)
+    after = partial(after_settling, model)
+    moved, tally = _together(model, "after_settling", after, bare, tally, sums, sizes, parameters, to)
     return dataclasses.replace(moved, markers=markers), tally
 
 
-def _supplied_sizes(state: State, correction: Correction, parameters: Parameters) -> tuple[jax.Array, jax.Array]:
-    """Return the sizes of eta V F0 (eps - mean) eps and V F0 eps, the terms of `settle`."""
-    size = expected_sizes(parameters.background, state.amplitude, state.density)
-    return jnp.abs(correction.eta) * (size.square + jnp.abs(correction.mean) * size.energy), size.energy
+def _settled_sizes(balanced: bool, state: State, correction: Correction, parameters: Parameters) -> tuple:
+    """Return the sizes of the sums of `settle`'s pass."""
+    return tube.work_sizes(state, parameters), supplied_sizes(state, correction, parameters) if balanced else ()
+
+
+def _settled(
+    balanced: bool, state: State, background: Background, correction: Correction, to: Stretch
+) -> tuple[dict[str, jax.Array], tuple]:
+    """Return the fields of markers that `settle` changes, and the terms of work and of supplied energy."""
+    m = state.markers
+    supplied: tuple = ()
+    weighing = m.weighing(background, state.amplitude)
+    full = weighing.full(m)
+    if balanced:
+        eps = moment_functions(state)[1]
+        envelope = weighing.envelope(m).astype(jnp.float64)
+        change = (correction.eta * envelope * (eps - correction.mean)).astype(m.excess.dtype)
+        state = dataclasses.replace(state, markers=dataclasses.replace(m, excess=m.excess + change))
+        full, supplied = full + change, (change.astype(jnp.float64) * eps, envelope * eps)
+    state, work = tube.carry(state, full, to)
+    return tube.moved(state) | {"excess": state.markers.excess}, (work, supplied)
+
+
+def _settled_plain(model: Model, balanced: bool, arguments: tuple) -> tuple[Markers, tuple]:
+    """Return the markers after `settle`, and the sums."""
+    state, parameters, correction, to, sizes = arguments
+
+    def body(state: State, shared: tuple, words: None, histograms: tuple) -> tuple:
+        parameters, correction, to = shared
+        changes, terms = _settled(balanced, state, parameters.background, correction, to)
+        return changes, histograms, terms
+
+    markers, _, sums = pass_over(model.layout, body, state, (parameters, correction, to), sizes=sizes)
+    return markers, sums
+
+
+def _settled_fused(model: Model, balanced: bool, arguments: tuple) -> tuple[Markers, jax.Array]:
+    """Return what `_settled_plain` does, by one kernel and with the sums in parts."""
+    state, parameters, correction, to, sizes = arguments
+    nothing: Any = None
+
+    def body(markers: Markers, small: tuple) -> tuple[dict[str, jax.Array], tuple]:
+        (amplitude, start), *rest = small
+        bare = State(jnp.zeros((), jnp.int32), markers, amplitude, nothing, start.b, nothing, nothing, start.length)
+        return _settled(balanced, bare, *rest)
+
+    def local(markers: Markers, shared: tuple) -> tuple[dict[str, jax.Array], jax.Array]:
+        return fused_settle.over_markers("settle", body, markers, *shared)
+
+    # Without the ends of the momenta, which the kernel does not need.
+    background = dataclasses.replace(parameters.background, momentum_min=nothing, momentum_max=nothing)
+    shared = ((state.amplitude, state.stretch), background, correction, to), sizes
+    changes, sums = spread(model.layout, local, state.markers, shared)
+    return dataclasses.replace(state.markers, **changes), sums

@@ -14,7 +14,6 @@ from crmc.physics import gradient, tube
 from crmc.physics.flow import Stretch
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
-from crmc.physics.waves import damp
 from crmc.solvers.monte_carlo.coarse_graining import coarse_grain
 from crmc.solvers.monte_carlo.samples import functional_of, take_sample
 from crmc.solvers.monte_carlo.scatter import scatter, settle
@@ -63,10 +62,9 @@ def _scattered(
     if sample is not None and metric is not None:
         functional = functional_of(sample, start, state, metric, parameters, model)
         tally = tally._replace(functional=functional, samples=sample.due.astype(jnp.float64))
-    state, damped = damp(state, parameters, model, 0.5 * parameters.dt)
     # Where the end depends on what the step does, it can be found only after all weights are right.
     end = tube.next_field(state, parameters, model, 1.0) if tube.known_ahead(model) else state.stretch
     state, tally = settle(state, tally, correction, parameters, model, end)
     if not tube.known_ahead(model):
         state = tube.expand(state, parameters, model, 1.0)
-    return state, tally._replace(damped=tally.damped + damped)
+    return state, tally
