@@ -31,7 +31,19 @@ _ELEMENTWISE = frozenset(
 )
 _MOVING = frozenset(("reshape", "squeeze", "transpose", "rev", "slice", "dynamic_slice"))
 _OTHERS = frozenset(
-    ("stack", "cond", "select_n", "clamp", "iota", "broadcast_in_dim", "concatenate", "pad", "dot_general", "copy", "copy_p")
+    (
+        "stack",
+        "cond",
+        "select_n",
+        "clamp",
+        "iota",
+        "broadcast_in_dim",
+        "concatenate",
+        "pad",
+        "dot_general",
+        "copy",
+        "copy_p",
+    )
 )
 #: Operations that hold a function, by the name of the parameter that is it.
 _CALLS = {"jit": "jaxpr", "pjit": "jaxpr", "closed_call": "call_jaxpr", "custom_jvp_call": "call_jaxpr"}

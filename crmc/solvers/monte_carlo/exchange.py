@@ -40,10 +40,12 @@ class Correction(NamedTuple):
 
     eta: strength [1/(m_p c^2)]
     mean: mean kinetic energy of F0's markers [m_p c^2]
+    sizes: sizes of the terms of work, and of supplied energy where energies are balanced, of `settle`
     """
 
     eta: jax.Array
     mean: jax.Array
+    sizes: tuple
 
 
 class Ready(NamedTuple):
@@ -120,7 +122,8 @@ def after_kicks(
         gain=gain, damped=damped, peak=ready.nu_dt * jnp.max(kicking), imbalance=imbalance
     )
     state, damped = damp(state, parameters, model, 0.5 * parameters.dt)
-    return state, tally._replace(damped=tally.damped + damped), correction_of(exchange, imbalance / state.density)
+    correction = correction_of(exchange, imbalance / state.density, state, parameters, model)
+    return state, tally._replace(damped=tally.damped + damped), correction
 
 
 def after_settling(
@@ -155,12 +158,6 @@ def exchange_sizes(size: Sizes, state: State, parameters: Parameters) -> Exchang
     return Exchange(exchanged, exchanged, (size.number, size.energy, size.square))
 
 
-def supplied_sizes(state: State, correction: Correction, parameters: Parameters) -> tuple[jax.Array, jax.Array]:
-    """Return the sizes of eta V F0 (eps - mean) eps and V F0 eps, the terms of `settle`."""
-    size = expected_sizes(parameters.background, state.amplitude, state.density)
-    return jnp.abs(correction.eta) * (size.square + jnp.abs(correction.mean) * size.energy), size.energy
-
-
 def order_of(state: State) -> jax.Array:
     """Return the numbers of the directions in the order in which they kick in this step, (2,)."""
     first = state.step % 2
@@ -175,8 +172,22 @@ def tally_of(state: State, kicking: jax.Array, sums: Exchange) -> Tally:
     return empty_tally(kicking, jnp.zeros(()))._replace(absolute_exchange=state.density * sums.absolute)
 
 
-def correction_of(sums: Exchange, missing: jax.Array) -> Correction:
-    """Return the correction that gives the particles the energy ``missing`` per unit length of tube [code]."""
+def is_balanced(model: Model) -> bool:
+    """Return whether weights are corrected so that the energies of particles and waves balance."""
+    return model.balance_energy and model.scattering == "spectrum"
+
+
+def correction_of(sums: Exchange, missing: jax.Array, state: State, parameters: Parameters, model: Model) -> Correction:
+    """Return the correction that gives the particles the energy ``missing`` per unit length of tube [code].
+
+    The terms of supplied energy are eta V F0 (eps - mean) eps and V F0 eps.
+    """
     number, energy, square = sums.envelope
     mean = energy / number
-    return Correction(missing / (square - energy * mean), mean)
+    eta = missing / (square - energy * mean)
+    work = tube.work_sizes(state, parameters)
+    if not is_balanced(model):
+        return Correction(eta, mean, (work, ()))
+    size = expected_sizes(parameters.background, state.amplitude, state.density)
+    supplied = jnp.abs(eta) * (size.square + jnp.abs(mean) * size.energy), size.energy
+    return Correction(eta, mean, (work, supplied))

@@ -32,7 +32,7 @@ from crmc.physics.spectrum import CELLS, DEPOSIT_CELLS, ROWS
 from crmc.physics.state import State
 from crmc.solvers.monte_carlo import kernel, tables
 from crmc.solvers.monte_carlo.deposits import Deposit, deposits
-from crmc.solvers.one_kernel import in_one_kernel
+from crmc.solvers.one_kernel import in_one_kernel, supported
 from crmc.theory.distribution import Background
 
 #: Markers that a program holds at a time, its warps, most programs, and most copies of the histograms.
@@ -127,6 +127,13 @@ def few(model: Model) -> bool:
     return applies(model) and jax.default_backend() == "gpu"
 
 
+def together(model: Model, name: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Return ``function(*arguments)``, all of them small arrays, on a GPU by one kernel if one kernel can make it."""
+    if not few(model) or not supported(function, *arguments):
+        return function(*arguments)
+    return with_twin(lambda x: in_one_kernel(name, function, *x), lambda x: function(*x), arguments)
+
+
 def programs(count: int) -> int:
     """Return the number of programs for so many markers."""
     return min(_PROGRAMS, pl.cdiv(count, BLOCK))
@@ -209,6 +216,7 @@ def pass_over_kicks(
     small, shape = jax.tree.flatten(jax.tree.map(jnp.atleast_1d, kicks))
     fields = [getattr(markers, name) for name in _FIELDS]
     operands = (*small, *words, table, *fields, jnp.zeros(copies * _ENTRIES))
+    before = len(small) + len(words) + 1
     run = pl.pallas_call(
         partial(
             _kernel,
@@ -227,7 +235,7 @@ def pass_over_kicks(
             jax.ShapeDtypeStruct((copies * _ENTRIES,), jnp.float64),
             jax.ShapeDtypeStruct((number * terms,), jnp.float64),
         ],
-        input_output_aliases={len(operands) - 1: 2},
+        input_output_aliases={before + 1: 0, before + 2: 1, len(operands) - 1: 2},
         interpret=interpret,
         compiler_params=None if interpret else triton.CompilerParams(num_warps=_WARPS, num_stages=1),
         name="kicks",

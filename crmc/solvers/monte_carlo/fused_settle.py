@@ -43,6 +43,7 @@ def over_markers(
     changed = sorted(jax.eval_shape(body, markers, shapes)[0])
     flat, sized = jax.tree.leaves(small), jax.tree.leaves(sizes)
     fields = [getattr(markers, field) for field in _FIELDS]
+    before, names = len(flat) + len(sized), list(_FIELDS)
     run = pl.pallas_call(
         partial(_kernel, body=body, shapes=shapes, changed=changed, count=count, terms=len(sized)),
         grid=(number,),
@@ -50,6 +51,7 @@ def over_markers(
             *(jax.ShapeDtypeStruct((count,), dtype) for _ in changed),
             jax.ShapeDtypeStruct((number * len(sized),), jnp.float64),
         ],
+        input_output_aliases={before + names.index(field): i for i, field in enumerate(changed)},
         interpret=interpret,
         compiler_params=None if interpret else triton.CompilerParams(num_warps=_WARPS, num_stages=1),
         name=name,

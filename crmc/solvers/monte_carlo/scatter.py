@@ -30,12 +30,12 @@ from crmc.solvers.monte_carlo.exchange import (
     before_kicks,
     correction_of,
     exchange_sizes,
+    is_balanced,
     order_of,
-    supplied_sizes,
     tally_of,
 )
 from crmc.solvers.monte_carlo.tables import Metric, compressed, metric_of
-from crmc.solvers.one_kernel import in_one_kernel, supported
+from crmc.solvers.one_kernel import in_one_kernel
 from crmc.solvers.tally import Tally
 from crmc.theory.distribution import Background
 
@@ -61,7 +61,7 @@ def _scatter_spectrum(
     state: State, noise: jax.Array, parameters: Parameters, model: Model, to: Stretch
 ) -> tuple[State, Tally, Correction, Callable[[], Metric] | None]:
     """Kick by the waves of the spectrum; see `scatter`."""
-    before, few = state, partial(_together, model)
+    before, few = state, partial(fused.together, model)
     bare = dataclasses.replace(before, markers=None)  # type: ignore[arg-type]
     ready = few("before_kicks", partial(before_kicks, model), bare, parameters, to)
     kicking = dataclasses.replace(ready.state, markers=before.markers)
@@ -72,13 +72,6 @@ def _scatter_spectrum(
     state, tally, correction = after
     state = dataclasses.replace(state, markers=markers)
     return state, tally, correction, lambda: metric_of(kicking, parameters) if metric is None else metric
-
-
-def _together(model: Model, name: str, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Return ``function(*arguments)``, all small arrays, by one kernel on a GPU if the kernel can make it."""
-    if not fused.few(model) or not supported(function, *arguments):
-        return function(*arguments)
-    return fused.with_twin(lambda x: in_one_kernel(name, function, *x), lambda x: function(*x), arguments)
 
 
 def _taken(model: Model, grid: SpectrumGrid, e: jax.Array, histograms: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -212,7 +205,8 @@ def _scatter_constant(
         gain=jnp.zeros((2, 2)).at[order, 0].set(-state.density * jnp.stack(share)),
         peak=parameters.scattering_frequency * parameters.dt,
     )
-    return dataclasses.replace(state, books=books), tally, correction_of(sums, jnp.zeros(())), None
+    state = dataclasses.replace(state, books=books)
+    return state, tally, correction_of(sums, jnp.zeros(()), state, parameters, model), None
 
 
 def _moved(m: Markers) -> dict[str, jax.Array]:
@@ -260,13 +254,11 @@ def settle(
     tally, correction: from `scatter`
     to: deformation of the tube at the end of the step
     """
-    balanced = model.balance_energy and model.scattering == "spectrum"
+    balanced = is_balanced(model)
     if not balanced and model.expansion == "none":
         return state, tally
     bare = dataclasses.replace(state, markers=None)  # type: ignore[arg-type]
-    of_sizes = partial(_settled_sizes, balanced)
-    sizes = _together(model, "sizes", of_sizes, bare, correction, parameters)
-    given = state, parameters, correction, to, sizes
+    given, sizes = (state, parameters, correction, to), correction.sizes
     plain = partial(_settled_plain, model, balanced)
     if fused.applies(model):
 
@@ -278,13 +270,8 @@ def settle(
     else:
         markers, sums = plain(given)
     after = partial(after_settling, model)
-    moved, tally = _together(model, "after_settling", after, bare, tally, sums, sizes, parameters, to)
+    moved, tally = fused.together(model, "after_settling", after, bare, tally, sums, sizes, parameters, to)
     return dataclasses.replace(moved, markers=markers), tally
-
-
-def _settled_sizes(balanced: bool, state: State, correction: Correction, parameters: Parameters) -> tuple:
-    """Return the sizes of the sums of `settle`'s pass."""
-    return tube.work_sizes(state, parameters), supplied_sizes(state, correction, parameters) if balanced else ()
 
 
 def _settled(
@@ -307,20 +294,21 @@ def _settled(
 
 def _settled_plain(model: Model, balanced: bool, arguments: tuple) -> tuple[Markers, tuple]:
     """Return the markers after `settle`, and the sums."""
-    state, parameters, correction, to, sizes = arguments
+    state, parameters, correction, to = arguments
 
     def body(state: State, shared: tuple, words: None, histograms: tuple) -> tuple:
         parameters, correction, to = shared
         changes, terms = _settled(balanced, state, parameters.background, correction, to)
         return changes, histograms, terms
 
-    markers, _, sums = pass_over(model.layout, body, state, (parameters, correction, to), sizes=sizes)
+    shared, sizes = (parameters, correction, to), correction.sizes
+    markers, _, sums = pass_over(model.layout, body, state, shared, sizes=sizes)
     return markers, sums
 
 
 def _settled_fused(model: Model, balanced: bool, arguments: tuple) -> tuple[Markers, jax.Array]:
     """Return what `_settled_plain` does, by one kernel and with the sums in parts."""
-    state, parameters, correction, to, sizes = arguments
+    state, parameters, correction, to = arguments
     nothing: Any = None
 
     def body(markers: Markers, small: tuple) -> tuple[dict[str, jax.Array], tuple]:
@@ -333,6 +321,7 @@ def _settled_fused(model: Model, balanced: bool, arguments: tuple) -> tuple[Mark
 
     # Without the ends of the momenta, which the kernel does not need.
     background = dataclasses.replace(parameters.background, momentum_min=nothing, momentum_max=nothing)
-    shared = ((state.amplitude, state.stretch), background, correction, to), sizes
+    one = Correction(correction.eta, correction.mean, ())
+    shared = ((state.amplitude, state.stretch), background, one, to), correction.sizes
     changes, sums = spread(model.layout, local, state.markers, shared)
     return dataclasses.replace(state.markers, **changes), sums

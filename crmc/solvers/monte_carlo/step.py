@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +16,7 @@ from crmc.physics import gradient, tube
 from crmc.physics.flow import Stretch
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
+from crmc.solvers.monte_carlo import fused
 from crmc.solvers.monte_carlo.coarse_graining import coarse_grain
 from crmc.solvers.monte_carlo.samples import functional_of, take_sample
 from crmc.solvers.monte_carlo.scatter import scatter, settle
@@ -28,18 +31,13 @@ def step(state: State, noise: jax.Array, parameters: Parameters, model: Model) -
 
     noise: key of the step's random words, from `noise.step_noise`
     """
-    half = 0.5 * parameters.dt
-    state = tube.apply_sources(state, parameters, model, half)
-    state = gradient.apply_gradient(state, parameters, model, half)
-    middle = tube.next_field(state, parameters, model, 0.5)
+    state, middle, end = _aside(model, "opening", _opening, state, parameters)
     if model.scattering == "none":
         state = tube.change_field(state, parameters, model, middle)
         state, tally = tube.expand(state, parameters, model, 1.0), empty_tally(state.e, jnp.zeros(()))
     else:
-        state, tally = _scattered(state, noise, parameters, model, middle)
-    state = gradient.apply_gradient(state, parameters, model, half)
-    state = tube.apply_sources(state, parameters, model, half)
-    state = dataclasses.replace(state, step=state.step + 1)
+        state, tally = _scattered(state, noise, parameters, model, middle, end)
+    (state,) = _aside(model, "closing", _closing, state, parameters)
     if model.coarse_grain:
         due = state.step % parameters.cadence.coarse_grain_every == 0
         excess = jax.lax.cond(due, lambda: coarse_grain(state, parameters, model), lambda: state.markers.excess)
@@ -47,14 +45,44 @@ def step(state: State, noise: jax.Array, parameters: Parameters, model: Model) -
     return state, tally
 
 
+def _opening(model: Model, state: State, parameters: Parameters) -> tuple[State, Stretch, Stretch]:
+    """Return the state after half a step of sources and gradient, and the tube's deformations at the kicks and the end.
+
+    Where the end depends on what the step does, it is not known yet: that at the kicks stands for it.
+    """
+    half = 0.5 * parameters.dt
+    state = tube.apply_sources(state, parameters, model, half)
+    state = gradient.apply_gradient(state, parameters, model, half)
+    middle = tube.next_field(state, parameters, model, 0.5)
+    end = tube.next_field(state, parameters, model, 1.0) if tube.known_ahead(model) else middle
+    return state, middle, end
+
+
+def _closing(model: Model, state: State, parameters: Parameters) -> tuple[State]:
+    """Return the state, whose step this ends, after half a step of gradient and sources."""
+    half = 0.5 * parameters.dt
+    state = gradient.apply_gradient(state, parameters, model, half)
+    state = tube.apply_sources(state, parameters, model, half)
+    return (dataclasses.replace(state, step=state.step + 1),)
+
+
+def _aside(model: Model, name: str, function: Callable[..., tuple], state: State, parameters: Parameters) -> tuple:
+    """Return ``function(model, state, parameters)``, by one kernel on a GPU where it leaves the markers as they are."""
+    if model.inject or model.gradient or not tube.known_ahead(model):
+        return function(model, state, parameters)
+    bare = dataclasses.replace(state, markers=None)  # type: ignore[arg-type]
+    after, *others = fused.together(model, name, partial(function, model), bare, parameters)
+    return dataclasses.replace(after, markers=state.markers), *others
+
+
 def _scattered(
-    state: State, noise: jax.Array, parameters: Parameters, model: Model, middle: Stretch
+    state: State, noise: jax.Array, parameters: Parameters, model: Model, middle: Stretch, end: Stretch
 ) -> tuple[State, Tally]:
     """Return the state after expansion and damping by halves around the kicks, and the tally.
 
     The tally holds a sample of the growth functional where one is due.
     noise: as in `step`
-    middle: deformation of the tube in the middle of the step, where markers are kicked
+    middle: deformation of the tube in the middle of the step, where markers are kicked; end: at its end, if known
     """
     start, sampled = state.stretch, model.scattering == "spectrum" and model.functional
     sample = take_sample(state, parameters, model) if sampled else None
@@ -62,9 +90,9 @@ def _scattered(
     if sample is not None and metric is not None:
         functional = functional_of(sample, start, state, metric, parameters, model)
         tally = tally._replace(functional=functional, samples=sample.due.astype(jnp.float64))
+    ahead = tube.known_ahead(model)
+    state, tally = settle(state, tally, correction, parameters, model, end if ahead else state.stretch)
     # Where the end depends on what the step does, it can be found only after all weights are right.
-    end = tube.next_field(state, parameters, model, 1.0) if tube.known_ahead(model) else state.stretch
-    state, tally = settle(state, tally, correction, parameters, model, end)
-    if not tube.known_ahead(model):
+    if not ahead:
         state = tube.expand(state, parameters, model, 1.0)
     return state, tally
