@@ -134,6 +134,14 @@ def together(model: Model, name: str, function: Callable[..., Any], *arguments: 
     return with_twin(lambda x: in_one_kernel(name, function, *x), lambda x: function(*x), arguments)
 
 
+def in_turn(model: Model, first: Any, state: State) -> tuple[Any, State]:
+    """Return both; where kernels change the markers in place, ``first`` is made of them before that.
+
+    Without it XLA would copy them.
+    """
+    return jax.lax.optimization_barrier((first, state)) if few(model) else (first, state)
+
+
 def programs(count: int) -> int:
     """Return the number of programs for so many markers."""
     return min(_PROGRAMS, pl.cdiv(count, BLOCK))
@@ -156,12 +164,13 @@ def pass_over(model: Model, arguments: tuple) -> tuple[Markers, jax.Array, jax.A
     """
     before, ready, to, noise, _, parameters = arguments
     dtype, background, grid = before.markers.rise.dtype, parameters.background, parameters.grid
-    table = (grid, ready.state.e, ready.velocity, to.resonance, parameters.seed, ready.nu_dt)
-    rows = partial(tables.row_pairs, dtype=dtype)
+    given = (grid, ready.state.e, ready.velocity, to.resonance, parameters.seed)
     if few(model):
-        pairs = in_one_kernel("tables", rows, *table, count=ROWS, axis=2)
+        rows = partial(tables.row_pairs, dtype=dtype)
+        pairs = in_one_kernel("tables", rows, *given, ready.nu_dt, count=ROWS, axis=2).reshape(-1)
     else:
-        pairs = jax.vmap(rows, (0, *(None,) * len(table)), out_axes=2)(jnp.arange(ROWS), *table)
+        metric = tables.bare_metric(*given, dtype)
+        pairs = kernel.make_lookup(tables.compressed(grid, metric, ready.nu_dt), dtype).pairs
     kicks = Kicks(
         before.stretch,
         to,
@@ -196,7 +205,7 @@ def pass_over(model: Model, arguments: tuple) -> tuple[Markers, jax.Array, jax.A
         return changes, tuple(sums)
 
     key, words = (noise, None) if noise.dtype == jnp.uint32 else (None, noise)
-    changes, (histograms, sums) = spread(model.layout, local, (before.markers, words), (pairs.reshape(-1), kicks, key))
+    changes, (histograms, sums) = spread(model.layout, local, (before.markers, words), (pairs, kicks, key))
     return dataclasses.replace(before.markers, **changes), histograms, sums
 
 

@@ -59,19 +59,20 @@ def scatter(
 
 def _scatter_spectrum(
     state: State, noise: jax.Array, parameters: Parameters, model: Model, to: Stretch
-) -> tuple[State, Tally, Correction, Callable[[], Metric] | None]:
+) -> tuple[State, Tally, Correction, Metric | None]:
     """Kick by the waves of the spectrum; see `scatter`."""
     before, few = state, partial(fused.together, model)
     bare = dataclasses.replace(before, markers=None)  # type: ignore[arg-type]
     ready = few("before_kicks", partial(before_kicks, model), bare, parameters, to)
-    kicking = dataclasses.replace(ready.state, markers=before.markers)
-    metric = None if fused.applies(model) else metric_of(kicking, parameters)
+    metric = None
+    if not fused.applies(model):
+        metric = metric_of(dataclasses.replace(ready.state, markers=before.markers), parameters)
     markers, histograms, sums = _passed(model, before, ready, to, noise, metric, parameters)
     taken = _taken(model, parameters.grid, ready.state.e, histograms)
     after = few("after_kicks", partial(after_kicks, model), ready, before.stretch, taken, sums, parameters)
     state, tally, correction = after
     state = dataclasses.replace(state, markers=markers)
-    return state, tally, correction, lambda: metric_of(kicking, parameters) if metric is None else metric
+    return state, tally, correction, metric
 
 
 def _taken(model: Model, grid: SpectrumGrid, e: jax.Array, histograms: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -86,9 +86,11 @@ def _scattered(
     """
     start, sampled = state.stretch, model.scattering == "spectrum" and model.functional
     sample = take_sample(state, parameters, model) if sampled else None
+    sample, state = fused.in_turn(model, sample, state)
     state, tally, correction, metric = scatter(state, noise, parameters, model, middle)
-    if sample is not None and metric is not None:
-        functional = functional_of(sample, start, state, metric, parameters, model)
+    if sample is not None:
+        functional = functional_of(sample, start, state, tally.power, metric, parameters, model)
+        functional, state = fused.in_turn(model, functional, state)
         tally = tally._replace(functional=functional, samples=sample.due.astype(jnp.float64))
     ahead = tube.known_ahead(model)
     state, tally = settle(state, tally, correction, parameters, model, end if ahead else state.stretch)
