@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +21,8 @@ import numpy as np
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import triton
 from jax.extend import core
+
+from crmc.solvers.tiles import Nothing, Scratch, Value, View, inside, iota, place, row_major, store, width, widths
 
 #: Most entries of a tile in a product of matrices; more are summed part by part.
 _TILE = 1 << 14
@@ -54,124 +56,14 @@ _REDUCTIONS: dict[str, tuple[Callable[..., jax.Array], float]] = {
 }
 
 
-def _width(n: int) -> int:
-    """Return the power of two to which an axis of n entries is filled up."""
-    return 1 << max(n - 1, 0).bit_length()
-
-
-class _View(NamedTuple):
-    """Entries of an array in memory, flat: entry (i, j, ...) lies at offset + i strides[0] + j strides[1] + ..."""
-
-    ref: Any
-    offset: Any
-    strides: tuple[int, ...]
-
-
-class _Value:
-    """An array of the function: in registers, filled up; in memory; or both."""
-
-    def __init__(self, shape: tuple[int, ...], tile: jax.Array | None = None, view: _View | None = None):
-        """Hold ``tile``, whose axes are filled up to powers of two, or ``view``."""
-        self.shape, self._tile, self._view = shape, tile, view
-
-    def tile(self) -> jax.Array:
-        """Return the entries in registers."""
-        if self._tile is None:
-            self._tile = self.at([_iota(self.shape, axis) for axis in range(len(self.shape))])
-        return self._tile
-
-    def at(self, index: Sequence[jax.Array]) -> jax.Array:
-        """Return the entries in memory at indices of each axis, the last one in place of those beyond."""
-        assert self._view is not None
-        place = self._view.offset
-        for i, n, stride in zip(index, self.shape, self._view.strides, strict=True):
-            place = place + jnp.clip(i, 0, n - 1) * np.int32(stride)
-        return self._view.ref[place]
-
-    def in_memory(self, scratch: _Scratch) -> _Value:
-        """Return the array in memory, where its entries can be read by other threads."""
-        if self._view is None:
-            assert self._tile is not None
-            self._view = scratch.keep(self.shape, self._tile)
-        return self
-
-    def view(self, scratch: _Scratch) -> _View:
-        """Return where the array lies in memory."""
-        view = self.in_memory(scratch)._view
-        assert view is not None
-        return view
-
-
-def _iota(shape: tuple[int, ...], axis: int) -> jax.Array:
-    """Return the index along an axis, in the shape to which ``shape`` is filled up."""
-    return jax.lax.broadcasted_iota(jnp.int32, tuple(map(_width, shape)), axis)
-
-
-def _inside(shape: tuple[int, ...]) -> jax.Array:
-    """Return where a tile has entries, not filling."""
-    inside = jnp.asarray(True)
-    for axis, n in enumerate(shape):
-        if n != _width(n):
-            inside = inside & (_iota(shape, axis) < n)
-    return jnp.broadcast_to(inside, tuple(map(_width, shape)))
-
-
-def _row_major(shape: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(math.prod(shape[i + 1 :]) for i in range(len(shape)))
-
-
-def _place(shape: tuple[int, ...], offset: Any, strides: Sequence[int]) -> jax.Array:
-    """Return the place of every entry of a tile."""
-    place = jnp.full(tuple(map(_width, shape)), offset, jnp.int32)
-    for axis, stride in enumerate(strides):
-        place = place + _iota(shape, axis) * np.int32(stride)
-    return place
-
-
-class _Scratch:
-    """Memory of one program for what moves between its threads, by type: references, or None while it is measured."""
-
-    def __init__(self, refs: dict[Any, Any] | None, sizes: dict[Any, int], program: Any, interpret: bool):
-        self.refs, self.sizes, self.program, self.interpret = refs, sizes, program, interpret
-        self.used: dict[Any, int] = {}
-
-    def keep(self, shape: tuple[int, ...], tile: jax.Array) -> _View:
-        """Store a tile and return where it lies."""
-        kind, start = tile.dtype, self.used.get(tile.dtype, 0)
-        self.used[kind] = start + math.prod(shape)
-        if self.refs is None:
-            return _View(_Nothing(kind), 0, _row_major(shape))
-        offset = self.program * np.int32(self.sizes[kind]) + np.int32(start)
-        _store(self.refs[kind], _place(shape, offset, _row_major(shape)), tile, shape)
-        if not self.interpret:
-            triton.debug_barrier()
-        return _View(self.refs[kind], offset, _row_major(shape))
-
-
-class _Nothing:
-    """Stands for a reference while the need of memory is measured."""
-
-    def __init__(self, kind: Any):
-        self.kind = kind
-
-    def __getitem__(self, place: jax.Array) -> jax.Array:
-        return jnp.zeros(jnp.shape(place), self.kind)
-
-
-def _store(ref: Any, place: jax.Array, tile: jax.Array, shape: tuple[int, ...]) -> None:
-    if shape:
-        triton.store(ref.at[place], tile, mask=_inside(shape))
-    else:
-        triton.store(ref.at[place], tile)
-
-
-def _evaluate(jaxpr: core.Jaxpr, inputs: Sequence[_Value], scratch: _Scratch) -> list[_Value]:
+def _evaluate(jaxpr: core.Jaxpr, inputs: Sequence[Value], scratch: Scratch) -> list[Value]:
     """Carry out the operations of ``jaxpr`` on values; return its results."""
-    known: dict[Any, _Value] = dict(zip(jaxpr.invars, inputs, strict=True))
+    known: dict[Any, Value] = dict(zip(jaxpr.invars, inputs, strict=True))
 
-    def read(x: Any) -> _Value:
+    def read(x: Any) -> Value:
         if isinstance(x, core.Literal):
-            return _Value(x.aval.shape, tile=jnp.full(tuple(map(_width, x.aval.shape)), x.val, x.aval.dtype))
+            aval: Any = x.aval
+            return Value(aval.shape, tile=jnp.full(widths(aval.shape), x.val, aval.dtype))
         return known[x]
 
     for equation in jaxpr.eqns:
@@ -180,7 +72,7 @@ def _evaluate(jaxpr: core.Jaxpr, inputs: Sequence[_Value], scratch: _Scratch) ->
             inner = equation.params[_CALLS[name]]
             inner, consts = getattr(inner, "jaxpr", inner), getattr(inner, "consts", ())
             # What inner functions hold themselves are numbers.
-            constants = [_Value((), tile=jnp.asarray(x)) for x in consts]
+            constants = [Value((), tile=jnp.asarray(x)) for x in consts]
             results = _evaluate(inner, [*constants, *found] if constants else found, scratch)
         elif name == "cond":
             results = _either(equation.params["branches"], found, scratch)
@@ -190,37 +82,37 @@ def _evaluate(jaxpr: core.Jaxpr, inputs: Sequence[_Value], scratch: _Scratch) ->
     return [read(x) for x in jaxpr.outvars]
 
 
-def _either(branches: Sequence[Any], found: Sequence[_Value], scratch: _Scratch) -> list[_Value]:
+def _either(branches: Sequence[Any], found: Sequence[Value], scratch: Scratch) -> list[Value]:
     """Return the results of the branch that counts; both are made."""
     one, other = (_evaluate(branch.jaxpr, found[1:], scratch) for branch in branches)
     second = found[0].tile() != 0
     return [
-        _Value(x.shape, jnp.where(jnp.broadcast_to(second, x.tile().shape), y.tile(), x.tile()))
+        Value(x.shape, jnp.where(jnp.broadcast_to(second, x.tile().shape), y.tile(), x.tile()))
         for x, y in zip(one, other, strict=True)
     ]
 
 
-def _operation(name: str, equation: Any, found: Sequence[_Value], scratch: _Scratch) -> _Value:
+def _operation(name: str, equation: Any, found: Sequence[Value], scratch: Scratch) -> Value:
     """Return the result of one operation on values."""
     aval, params = equation.outvars[0].aval, equation.params
-    shape, widths = aval.shape, tuple(map(_width, aval.shape))
+    shape, filled = aval.shape, widths(aval.shape)
     if name in ("stop_gradient", "copy", "copy_p"):
         return found[0]
     if name in _ELEMENTWISE:
         tiles = [x.tile() for x in found]
-        return _Value(shape, equation.primitive.bind(*tiles, **params))
+        return Value(shape, equation.primitive.bind(*tiles, **params))
     if name == "select_n":
         which, no, yes = (x.tile() for x in found)
-        return _Value(shape, jnp.where(jnp.broadcast_to(which, widths), yes, no))
+        return Value(shape, jnp.where(jnp.broadcast_to(which, filled), yes, no))
     if name == "clamp":
-        low, x, high = (jnp.broadcast_to(y.tile(), widths) for y in found)
-        return _Value(shape, jnp.minimum(jnp.maximum(low, x), high))
+        low, x, high = (jnp.broadcast_to(y.tile(), filled) for y in found)
+        return Value(shape, jnp.minimum(jnp.maximum(low, x), high))
     if name == "iota":
-        return _Value(shape, _iota(shape, params["dimension"]).astype(aval.dtype))
+        return Value(shape, iota(shape, params["dimension"]).astype(aval.dtype))
     if name in _REDUCTIONS:
         reduce, nothing = _REDUCTIONS[name]
-        masked = jnp.where(_inside(found[0].shape), found[0].tile(), jnp.asarray(nothing, aval.dtype))
-        return _Value(shape, reduce(masked, axis=tuple(params["axes"])))
+        masked = jnp.where(inside(found[0].shape), found[0].tile(), jnp.asarray(nothing, aval.dtype))
+        return Value(shape, reduce(masked, axis=tuple(params["axes"])))
     if name == "broadcast_in_dim":
         return _broadcast(found[0], shape, params["broadcast_dimensions"])
     if name in ("concatenate", "stack", "pad"):
@@ -230,32 +122,30 @@ def _operation(name: str, equation: Any, found: Sequence[_Value], scratch: _Scra
     return _moved(name, found, shape, params, scratch)
 
 
-def _broadcast(x: _Value, shape: tuple[int, ...], axes: Sequence[int]) -> _Value:
+def _broadcast(x: Value, shape: tuple[int, ...], axes: Sequence[int]) -> Value:
     """Return x with its axes at ``axes`` of ``shape``."""
-    if x._tile is None and x._view is not None:
+    if x.registers is None and x.memory is not None:
         strides = [0] * len(shape)
-        for axis, n, stride in zip(axes, x.shape, x._view.strides, strict=True):
+        for axis, n, stride in zip(axes, x.shape, x.memory.strides, strict=True):
             strides[axis] = stride if n == shape[axis] else 0
-        return _Value(shape, view=x._view._replace(strides=tuple(strides)))
-    widths, tile = tuple(map(_width, shape)), x.tile()
+        return Value(shape, view=x.memory._replace(strides=tuple(strides)))
+    tile = x.tile()
     between = tuple(tile.shape[axes.index(i)] if i in axes else 1 for i in range(len(shape)))
-    return _Value(shape, jnp.broadcast_to(jnp.reshape(tile, between) if x.shape else tile, widths))
+    return Value(shape, jnp.broadcast_to(jnp.reshape(tile, between) if x.shape else tile, widths(shape)))
 
 
-def _moved(name: str, found: Sequence[_Value], shape: tuple[int, ...], params: Any, scratch: _Scratch) -> _Value:
+def _moved(name: str, found: Sequence[Value], shape: tuple[int, ...], params: Any, scratch: Scratch) -> Value:
     """Return the result of an operation that only moves entries."""
     x = found[0]
     if name in ("reshape", "squeeze"):
-        kept = [n for n in x.shape if n != 1]
-        if kept != [n for n in shape if n != 1]:
-            x = _Value(x.shape, tile=x.tile())
-            return _Value(shape, view=x.view(scratch)._replace(strides=_row_major(shape)))
-        if x._tile is not None and shape:
-            return _Value(shape, tile=jnp.reshape(x._tile, tuple(map(_width, shape))))
-        strides = iter([s for n, s in zip(x.shape, x.view(scratch).strides, strict=True) if n != 1])
-        return _Value(
-            shape, view=x.view(scratch)._replace(strides=tuple(0 if n == 1 else next(strides) for n in shape))
-        )
+        if [n for n in x.shape if n != 1] != [n for n in shape if n != 1]:
+            x = Value(x.shape, tile=x.tile())
+            return Value(shape, view=x.view(scratch)._replace(strides=row_major(shape)))
+        if x.registers is not None and shape:
+            return Value(shape, tile=jnp.reshape(x.registers, widths(shape)))
+        view = x.view(scratch)
+        steps = [s for n, s in zip(x.shape, view.strides, strict=True) if n != 1]
+        return Value(shape, view=view._replace(strides=tuple(0 if n == 1 else steps.pop(0) for n in shape)))
     view = x.view(scratch)
     offset, strides = view.offset, list(view.strides)
     if name == "transpose":
@@ -264,25 +154,25 @@ def _moved(name: str, found: Sequence[_Value], shape: tuple[int, ...], params: A
         for axis in params["dimensions"]:
             offset, strides[axis] = offset + (x.shape[axis] - 1) * strides[axis], -strides[axis]
     elif name == "slice":
-        steps = params["strides"] or (1,) * len(shape)
+        every = params["strides"] or (1,) * len(shape)
         offset = offset + sum(a * s for a, s in zip(params["start_indices"], strides, strict=True))
-        strides = [s * step for s, step in zip(strides, steps, strict=True)]
+        strides = [s * step for s, step in zip(strides, every, strict=True)]
     elif name == "dynamic_slice":
         for start, n, size, stride in zip(found[1:], x.shape, shape, strides, strict=True):
             if n != size:
                 offset = offset + jnp.clip(start.tile().astype(jnp.int32), 0, n - size) * np.int32(stride)
     else:
         raise NotImplementedError(name)
-    return _Value(shape, view=_View(view.ref, offset, tuple(strides)))
+    return Value(shape, view=View(view.ref, offset, tuple(strides)))
 
 
-def _joined(name: str, found: Sequence[_Value], shape: tuple[int, ...], params: Any, scratch: _Scratch) -> _Value:
+def _joined(name: str, found: Sequence[Value], shape: tuple[int, ...], params: Any, scratch: Scratch) -> Value:
     """Return arrays one after another, or one array with a margin."""
     if name == "pad":
         margins = params["padding_config"]
         assert all(step == 0 for _, _, step in margins)
         array, starts = found[0], tuple(low for low, _, _ in margins)
-        result, parts = jnp.broadcast_to(found[1].tile(), tuple(map(_width, shape))), [(array, starts)]
+        result, parts = jnp.broadcast_to(found[1].tile(), widths(shape)), [(array, starts)]
     else:
         axis, begin, parts, result = params["axis" if name == "stack" else "dimension"], 0, [], None
         if name == "stack":
@@ -291,47 +181,46 @@ def _joined(name: str, found: Sequence[_Value], shape: tuple[int, ...], params: 
         for x in found:
             parts.append((x, tuple(begin if i == axis else 0 for i in range(len(shape)))))
             begin += x.shape[axis]
-    result_shape = tuple(map(_width, shape))
+    filled = widths(shape)
     for x, starts in parts:
-        index = [_iota(shape, i) - start for i, start in enumerate(starts)]
+        index = [iota(shape, i) - start for i, start in enumerate(starts)]
         one = math.prod(x.shape) == 1
-        tile = jnp.broadcast_to(x.tile(), result_shape) if one else x.in_memory(scratch).at(index)
-        inside = jnp.full(tile.shape, True)
+        tile = jnp.broadcast_to(x.tile(), filled) if one else x.in_memory(scratch).at(index)
+        own = jnp.full(tile.shape, True)
         for i, n in zip(index, x.shape, strict=True):
-            inside = inside & (i >= 0) & (i < n)
-        result = tile if result is None else jnp.where(inside, tile, result)
-    return _Value(shape, tile=result)
+            own = own & (i >= 0) & (i < n)
+        result = tile if result is None else jnp.where(own, tile, result)
+    return Value(shape, tile=result)
 
 
-def _product(left: _Value, right: _Value, shape: tuple[int, ...], params: Any, dtype: Any, scratch: _Scratch) -> _Value:
+def _product(left: Value, right: Value, shape: tuple[int, ...], params: Any, dtype: Any, scratch: Scratch) -> Value:
     """Return a product of matrices or tensors: entries multiplied, and summed over what is contracted."""
     (contracted, contracted_right), (batch, batch_right) = params["dimension_numbers"]
     free = [i for i in range(len(left.shape)) if i not in (*contracted, *batch)]
     free_right = [i for i in range(len(right.shape)) if i not in (*contracted_right, *batch_right)]
     terms = [left.shape[i] for i in contracted]
     count = math.prod(terms)
-    width = _width(count)
-    part = max(1, min(width, _TILE // max(1, math.prod(map(_width, shape)))))
+    part = max(1, min(width(count), _TILE // max(1, math.prod(widths(shape)))))
     whole = (*shape, part)
 
-    def entries(x: _Value, own: Sequence[int], summed: Sequence[int], first: int, start: int) -> jax.Array:
+    def entries(x: Value, own: Sequence[int], summed: Sequence[int], first: int, start: int) -> jax.Array:
         index: list[Any] = [None] * len(x.shape)
         for axis, i in enumerate(own):
-            index[i] = _iota(whole, axis if axis < len(batch) else axis + first)
-        number = jnp.minimum(_iota(whole, len(shape)) + start, count - 1)
+            index[i] = iota(whole, axis if axis < len(batch) else axis + first)
+        number = jnp.minimum(iota(whole, len(shape)) + start, count - 1)
         for i, n in zip(reversed(list(summed)), reversed(terms), strict=True):
             index[i], number = number % n, number // n
         return x.in_memory(scratch).at(index).astype(dtype)
 
-    total = jnp.zeros(tuple(map(_width, shape)), dtype)
+    total = jnp.zeros(widths(shape), dtype)
     for start in range(0, count, part):
         one = entries(left, [*batch, *free], contracted, 0, start)
         other = entries(right, [*batch_right, *free_right], contracted_right, len(free), start)
         product = one * other
         if start + part > count:
-            product = jnp.where(_iota(whole, len(shape)) + start < count, product, jnp.zeros_like(product))
+            product = jnp.where(iota(whole, len(shape)) + start < count, product, jnp.zeros_like(product))
         total = total + jnp.sum(product, axis=-1)
-    return _Value(shape, tile=total)
+    return Value(shape, tile=total)
 
 
 def supported(function: Callable[..., Any], *arguments: Any) -> bool:
@@ -357,69 +246,75 @@ def in_one_kernel(
         of all are stacked along ``axis``
     warps: of a program
     """
-    interpret = jax.default_backend() == "cpu"
-    numbers = () if count is None else (jax.ShapeDtypeStruct((), jnp.int32),)
-    closed, shapes = jax.make_jaxpr(function, return_shape=True)(*numbers, *arguments)
-    operands = [*closed.consts, *jax.tree.leaves(arguments)]
-    jaxpr = closed.jaxpr
-    invars = jaxpr.invars[len(numbers) :]
-    given = dict(zip([*jaxpr.constvars, *invars], operands, strict=True))
-    # Without programs, what a function hands through needs no copy.
-    through = [x if isinstance(x, core.Var) and x in given and count is None else None for x in jaxpr.outvars]
-    made = [x.aval for x, old in zip(jaxpr.outvars, through, strict=True) if old is None]
-    results = [x for x, old in zip(jaxpr.outvars, through, strict=True) if old is None]
-    del results
-
-    def evaluate(program: Any, refs: Sequence[Any], scratch: _Scratch) -> list[_Value]:
-        values = [
-            _Value(jnp.shape(x), view=_View(ref, np.int32(0), _row_major(jnp.shape(x))))
-            for x, ref in zip(operands, refs, strict=True)
-        ]
-        first = [] if count is None else [_Value((), tile=program)]
-        constants = len(jaxpr.constvars)
-        plain = jaxpr.replace(constvars=(), invars=[*jaxpr.constvars, *jaxpr.invars])
-        found = _evaluate(plain, [*values[:constants], *first, *values[constants:]], scratch)
-        return [x for x, old in zip(found, through, strict=True) if old is None]
-
-    def measure() -> list[jax.Array]:
-        scratch = _Scratch(None, {}, None, interpret)
-        found = evaluate(jnp.zeros((), jnp.int32), [_Nothing(jnp.result_type(x)) for x in operands], scratch)
-        sizes.update(scratch.used)
-        return [x.tile() for x in found]
-
-    sizes: dict[Any, int] = {}
-    jax.eval_shape(measure)
-    programs, kinds = 1 if count is None else count, list(sizes)
-
-    def kernel(*refs: Any) -> None:
-        program = pl.program_id(0)
-        inputs, outputs = refs[: len(operands)], refs[len(operands) :]
-        scratch = _Scratch(dict(zip(kinds, outputs[len(made) :], strict=True)), sizes, program, interpret)
-        for x, ref in zip(evaluate(program, inputs, scratch), outputs, strict=False):
-            strides, offset = list(_row_major(x.shape)), np.int32(0)
-            if count is not None:
-                stacked = _row_major((*x.shape[:axis], count, *x.shape[axis:]))
-                offset, strides = program * np.int32(stacked[axis]), [*stacked[:axis], *stacked[axis + 1 :]]
-            _store(ref, _place(x.shape, offset, strides), x.tile().astype(ref.dtype), x.shape)
-
-    def stored(kind: Any) -> Any:
-        return jnp.int32 if kind == jnp.bool_ else kind
-
-    outs = [jax.ShapeDtypeStruct((math.prod(x.shape) * programs,), stored(x.dtype)) for x in made]
-    outs += [jax.ShapeDtypeStruct((sizes[kind] * programs,), stored(kind)) for kind in kinds]
+    program = _Program(function, arguments, count, axis, interpret=jax.default_backend() == "cpu")
+    programs, options = 1 if count is None else count, triton.CompilerParams(num_warps=warps, num_stages=1)
+    outs = [(math.prod(x.shape), jnp.int32 if x.dtype == jnp.bool_ else x.dtype) for x in program.made]
+    outs += [(size, kind) for kind, size in program.sizes.items()]
     found = pl.pallas_call(
-        kernel,
+        program,
         grid=(programs,),
-        out_shape=outs,
-        interpret=interpret,
-        compiler_params=None if interpret else triton.CompilerParams(num_warps=warps, num_stages=1),
+        out_shape=[jax.ShapeDtypeStruct((size * programs,), kind) for size, kind in outs],
+        interpret=program.interpret,
+        compiler_params=None if program.interpret else options,
         name=name,
-    )(*(jnp.reshape(x, (-1,)) for x in operands))
+    )(*(jnp.reshape(x, (-1,)) for x in program.operands))
+    made = (jnp.reshape(x, program.stacked(y.shape)).astype(y.dtype) for x, y in zip(found, program.made, strict=False))
+    leaves = [next(made) if old is None else old for old in program.through]
+    return jax.tree.unflatten(program.tree, leaves)
 
-    def shaped(x: jax.Array, aval: Any) -> jax.Array:
-        shape = aval.shape if count is None else (*aval.shape[:axis], count, *aval.shape[axis:])
-        return jnp.reshape(x, shape).astype(aval.dtype)
 
-    new = iter([shaped(x, aval) for x, aval in zip(found, made, strict=False)])
-    leaves = [next(new) if old is None else given[old] for old in through]
-    return jax.tree.unflatten(jax.tree.structure(shapes), leaves)
+class _Program:
+    """The kernel of a function: what it reads and makes, and how.
+
+    operands: arrays that it reads; made: shapes of what it makes; through: for every result the operand that it is, or
+    None; tree: structure of the results; sizes: memory that one program needs for what moves between its threads, by
+    type
+    """
+
+    def __init__(self, function: Callable[..., Any], arguments: Any, count: int | None, axis: int, interpret: bool):
+        numbers = () if count is None else (jax.ShapeDtypeStruct((), jnp.int32),)
+        closed, shapes = jax.make_jaxpr(function, return_shape=True)(*numbers, *arguments)
+        self.count, self.axis, self.interpret, self.tree = count, axis, interpret, jax.tree.structure(shapes)
+        jaxpr, self.constants = closed.jaxpr, len(closed.consts)
+        self.operands = [*closed.consts, *jax.tree.leaves(arguments)]
+        given = dict(zip([*jaxpr.constvars, *jaxpr.invars[len(numbers) :]], self.operands, strict=True))
+        # Without programs, what a function hands through needs no copy.
+        through = count is None
+        self.through = [given.get(x) if through and isinstance(x, core.Var) else None for x in jaxpr.outvars]
+        self.made = [x.aval for x, old in zip(jaxpr.outvars, self.through, strict=True) if old is None]
+        self.jaxpr = jaxpr.replace(constvars=(), invars=[*jaxpr.constvars, *jaxpr.invars])
+        self.sizes: dict[Any, int] = {}
+        jax.eval_shape(self._measure)
+
+    def stacked(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of the results of all programs."""
+        return shape if self.count is None else (*shape[: self.axis], self.count, *shape[self.axis :])
+
+    def _results(self, number: Any, refs: Sequence[Any], scratch: Scratch) -> list[Value]:
+        """Carry out the function in the program of a number; return what it makes."""
+        shapes = map(jnp.shape, self.operands)
+        values = [Value(x, view=View(ref, np.int32(0), row_major(x))) for x, ref in zip(shapes, refs, strict=True)]
+        if self.count is not None:
+            values.insert(self.constants, Value((), tile=number))
+        found = _evaluate(self.jaxpr, values, scratch)
+        return [x for x, old in zip(found, self.through, strict=True) if old is None]
+
+    def _measure(self) -> list[jax.Array]:
+        """Note the memory that one program needs; nothing is computed."""
+        scratch = Scratch(None, {}, None, self.interpret)
+        refs = [Nothing(jnp.result_type(x)) for x in self.operands]
+        found = [x.tile() for x in self._results(jnp.zeros((), jnp.int32), refs, scratch)]
+        self.sizes = scratch.used
+        return found
+
+    def __call__(self, *refs: Any) -> None:
+        """Be the kernel: read from references, write to references."""
+        number = pl.program_id(0)
+        inputs, outputs = refs[: len(self.operands)], refs[len(self.operands) :]
+        own = dict(zip(self.sizes, outputs[len(self.made) :], strict=True))
+        scratch = Scratch(own, self.sizes, number, self.interpret)
+        for x, ref in zip(self._results(number, inputs, scratch), outputs, strict=False):
+            strides, offset = list(row_major(self.stacked(x.shape))), jnp.int32(0)
+            if self.count is not None:
+                offset = number * np.int32(strides.pop(self.axis))
+            store(ref, place(x.shape, offset, strides), x.tile().astype(ref.dtype), x.shape)

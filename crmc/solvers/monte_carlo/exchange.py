@@ -7,6 +7,7 @@ at the kicks; sums: as a pass returns them, a tree of (), or their parts, (parts
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -127,17 +128,25 @@ def after_kicks(
 
 
 def after_settling(
-    model: Model, state: State, tally: Tally, sums: Any, sizes: Any, parameters: Parameters, to: Stretch
+    model: Model,
+    closing: Callable[[State, Parameters], State] | None,
+    state: State,
+    tally: Tally,
+    sums: Any,
+    sizes: Any,
+    parameters: Parameters,
+    to: Stretch,
 ) -> tuple[State, Tally]:
     """Return the state and the tally after `settle` has changed the markers.
 
-    state: before the expansion to ``to``; sizes: of the sums of that pass, as a tree
+    closing: what follows; state: before the expansion to ``to``; sizes: of the sums of that pass, as a tree
     """
     work, supplied = summed(sums, sizes)
     if supplied:
         given, energy = (state.density * x for x in supplied)
         tally = tally._replace(imbalance=tally.imbalance - given, correction=jnp.abs(given) / energy)
-    return tube.add_work(tube.change_surroundings(state, parameters, model, to), state.stretch, work), tally
+    moved = tube.add_work(tube.change_surroundings(state, parameters, model, to), state.stretch, work)
+    return moved if closing is None else closing(moved, parameters), tally
 
 
 def summed(sums: Any, sizes: Any) -> Any:

@@ -27,7 +27,7 @@ from crmc.physics.layout import _AXIS
 from crmc.physics.markers import Markers
 from crmc.physics.moments import moment_functions
 from crmc.physics.noise import word_pair
-from crmc.physics.parameters import Model
+from crmc.physics.parameters import Model, Parameters
 from crmc.physics.spectrum import CELLS, DEPOSIT_CELLS, ROWS
 from crmc.physics.state import State
 from crmc.solvers.monte_carlo import kernel, tables
@@ -50,7 +50,7 @@ class Kicks(NamedTuple):
     nu_dt: as for `kernel.spectrum_kick`, ()
     reference: e_ref of both directions, (2,)
     grid: values of `GRID`, () each
-    amplitude, spectral_index, turnover: those of the components of F0, (K,)
+    amplitude, spectral_index, turnover, cutoff: those of the components of F0, (K,); cutoff None without any
     nodes: expected sizes of the deposits at every node, (2 (DEPOSIT_CELLS + 1),)
     sizes: expected sizes of every term, () each
     order: numbers of the directions in the order in which they kick, (2,) integer
@@ -67,6 +67,7 @@ class Kicks(NamedTuple):
     amplitude: jax.Array
     spectral_index: jax.Array
     turnover: jax.Array
+    cutoff: jax.Array | None
     nodes: jax.Array
     sizes: tuple[jax.Array, ...]
     order: jax.Array
@@ -100,10 +101,7 @@ class _Tables:
 
 
 def applies(model: Model) -> bool:
-    """Return whether the kernel makes the kicks of a model: chosen by its layout, without scattering in the gap.
-
-    It knows no cut-off of F0 either, which `crmc run` does not let it meet.
-    """
+    """Return whether the kernel makes the kicks of a model: chosen by its layout, without scattering in the gap."""
     return model.layout.kernel == "fused" and not model.crossing
 
 
@@ -134,6 +132,15 @@ def together(model: Model, name: str, function: Callable[..., Any], *arguments: 
     return with_twin(lambda x: in_one_kernel(name, function, *x), lambda x: function(*x), arguments)
 
 
+def aside(
+    model: Model, name: str, function: Callable[[State, Parameters], tuple], state: State, parameters: Parameters
+) -> tuple:
+    """Return ``function(state, parameters)``, which leaves the markers as they are; see `together`."""
+    bare = dataclasses.replace(state, markers=None)  # type: ignore[arg-type]
+    after, *others = together(model, name, function, bare, parameters)
+    return dataclasses.replace(after, markers=state.markers), *others
+
+
 def in_turn(model: Model, first: Any, state: State) -> tuple[Any, State]:
     """Return both; where kernels change the markers in place, ``first`` is made of them before that.
 
@@ -145,6 +152,11 @@ def in_turn(model: Model, first: Any, state: State) -> tuple[Any, State]:
 def programs(count: int) -> int:
     """Return the number of programs for so many markers."""
     return min(_PROGRAMS, pl.cdiv(count, BLOCK))
+
+
+def _copies(count: int) -> int:
+    """Return the number of copies of the histograms for so many markers."""
+    return min(_COPIES, programs(count))
 
 
 def as_parts(model: Model, markers: Markers, sums: Any, programs: Callable[[int], int] = programs) -> jax.Array:
@@ -165,12 +177,19 @@ def pass_over(model: Model, arguments: tuple) -> tuple[Markers, jax.Array, jax.A
     before, ready, to, noise, _, parameters = arguments
     dtype, background, grid = before.markers.rise.dtype, parameters.background, parameters.grid
     given = (grid, ready.state.e, ready.velocity, to.resonance, parameters.seed)
+    entries = _copies(before.markers.rise.shape[0] // model.layout.devices) * _ENTRIES
     if few(model):
         rows = partial(tables.row_pairs, dtype=dtype)
-        pairs = in_one_kernel("tables", rows, *given, ready.nu_dt, count=ROWS, axis=2).reshape(-1)
+
+        def row(i: jax.Array, *given: Any) -> tuple[jax.Array, jax.Array]:
+            # With its share of the empty histograms.
+            return rows(i, *given), jnp.zeros((1, 1, pl.cdiv(entries, ROWS)))
+
+        pairs, empty = in_one_kernel("tables", row, *given, ready.nu_dt, count=ROWS, axis=2)
     else:
         metric = tables.bare_metric(*given, dtype)
         pairs = kernel.make_lookup(tables.compressed(grid, metric, ready.nu_dt), dtype).pairs
+        empty = jnp.zeros(entries)
     kicks = Kicks(
         before.stretch,
         to,
@@ -181,6 +200,7 @@ def pass_over(model: Model, arguments: tuple) -> tuple[Markers, jax.Array, jax.A
         before.amplitude,
         background.index,
         background.turnover,
+        background.cutoff,
         ready.nodes,
         tuple(jax.tree.leaves(ready.sizes)),
         ready.order,
@@ -189,7 +209,7 @@ def pass_over(model: Model, arguments: tuple) -> tuple[Markers, jax.Array, jax.A
     )
 
     def local(ensemble: tuple, shared: tuple) -> tuple[dict[str, jax.Array], tuple]:
-        (markers, words), (table, kicks, key) = ensemble, shared
+        (markers, words), (table, kicks, empty, key) = ensemble, shared
         count, layout = markers.rise.shape[0], model.layout
         if layout.devices > 1:
             kicks = kicks._replace(begin=(jax.lax.axis_index(_AXIS) * count).astype(jnp.int32))
@@ -199,32 +219,41 @@ def pass_over(model: Model, arguments: tuple) -> tuple[Markers, jax.Array, jax.A
             halves,
             table,
             kicks,
+            empty,
             full_f=model.estimator == "full_f",
             interpret=jax.default_backend() == "cpu",
         )
         return changes, tuple(sums)
 
     key, words = (noise, None) if noise.dtype == jnp.uint32 else (None, noise)
-    changes, (histograms, sums) = spread(model.layout, local, (before.markers, words), (pairs, kicks, key))
+    shared = pairs.reshape(-1), kicks, empty.reshape(-1), key
+    changes, (histograms, sums) = spread(model.layout, local, (before.markers, words), shared)
     return dataclasses.replace(before.markers, **changes), histograms, sums
 
 
 def pass_over_kicks(
-    markers: Markers, words: tuple[jax.Array, ...], table: jax.Array, kicks: Kicks, *, full_f: bool, interpret: bool
+    markers: Markers,
+    words: tuple[jax.Array, ...],
+    table: jax.Array,
+    kicks: Kicks,
+    empty: jax.Array,
+    *,
+    full_f: bool,
+    interpret: bool,
 ) -> tuple[dict[str, jax.Array], jax.Array, jax.Array]:
     """Return the changed fields of the markers, histograms (2, 2, 2, DEPOSIT_CELLS + 1), and sums (programs, terms).
 
     words: data of the step's random key, (2,) uint32, alone; or the words of both directions, (N,) uint32 each
-    table: the ``pairs`` of the look-up of both directions
+    table: the ``pairs`` of the look-up of both directions; empty: zeros for all copies of the histograms, or more
     full_f: whether the estimator sums full weights
     interpret: whether to interpret the kernel, where there is no GPU
     """
     count, dtype, terms = markers.rise.shape[0], markers.rise.dtype, len(kicks.sizes)
     number = programs(count)
-    copies, turns = min(_COPIES, number), pl.cdiv(pl.cdiv(count, BLOCK), number)
+    copies, turns = _copies(count), pl.cdiv(pl.cdiv(count, BLOCK), number)
     small, shape = jax.tree.flatten(jax.tree.map(jnp.atleast_1d, kicks))
     fields = [getattr(markers, name) for name in _FIELDS]
-    operands = (*small, *words, table, *fields, jnp.zeros(copies * _ENTRIES))
+    operands = (*small, *words, table, *fields, empty)
     before = len(small) + len(words) + 1
     run = pl.pallas_call(
         partial(
@@ -241,7 +270,7 @@ def pass_over_kicks(
         out_shape=[
             jax.ShapeDtypeStruct((count,), dtype),
             jax.ShapeDtypeStruct((count,), dtype),
-            jax.ShapeDtypeStruct((copies * _ENTRIES,), jnp.float64),
+            jax.ShapeDtypeStruct(empty.shape, jnp.float64),
             jax.ShapeDtypeStruct((number * terms,), jnp.float64),
         ],
         input_output_aliases={before + 1: 0, before + 2: 1, len(operands) - 1: 2},
@@ -250,7 +279,7 @@ def pass_over_kicks(
         name="kicks",
     )
     moved, risen, histograms, sums = run(*operands)
-    histograms = jnp.sum(histograms.reshape(copies, 2, 2, 2, DEPOSIT_CELLS + 1), axis=0)
+    histograms = jnp.sum(histograms[: copies * _ENTRIES].reshape(copies, 2, 2, 2, DEPOSIT_CELLS + 1), axis=0)
     return {"parallel_momentum": moved, "rise": risen}, histograms, sums.reshape(number, terms)
 
 
@@ -321,7 +350,8 @@ def _stepped(
     estimator: Any = "full_f" if full_f else "delta_f"
     grid: Any = SimpleNamespace(**{name: x[0] for name, x in zip(GRID, small.grid, strict=True)})
     nothing: Any = None
-    background = Background(small.spectral_index[...], small.turnover[...], nothing, nothing)
+    cutoff = None if small.cutoff is None else small.cutoff[...]
+    background = Background(small.spectral_index[...], small.turnover[...], nothing, nothing, cutoff)
     weighing = markers.weighing(background, small.amplitude[...])
     state = State(first, markers, nothing, nothing, start.b, nothing, nothing, start.length)
     full = weighing.full(markers)

@@ -244,7 +244,13 @@ def _exchange(state: State, full: jax.Array, control: jax.Array, exchanged: tupl
 
 
 def settle(
-    state: State, tally: Tally, correction: Correction, parameters: Parameters, model: Model, to: Stretch
+    state: State,
+    tally: Tally,
+    correction: Correction,
+    parameters: Parameters,
+    model: Model,
+    to: Stretch,
+    closing: Callable[[State, Parameters], State] | None = None,
 ) -> tuple[State, Tally]:
     """Correct the weights so that the particles lost exactly what the waves gained, then expand to ``to``.
 
@@ -254,10 +260,11 @@ def settle(
 
     tally, correction: from `scatter`
     to: deformation of the tube at the end of the step
+    closing: what follows and leaves the markers as they are
     """
     balanced = is_balanced(model)
     if not balanced and model.expansion == "none":
-        return state, tally
+        return state if closing is None else closing(state, parameters), tally
     bare = dataclasses.replace(state, markers=None)  # type: ignore[arg-type]
     given, sizes = (state, parameters, correction, to), correction.sizes
     plain = partial(_settled_plain, model, balanced)
@@ -270,7 +277,7 @@ def settle(
         markers, sums = fused.with_twin(partial(_settled_fused, model, balanced), twin, given)
     else:
         markers, sums = plain(given)
-    after = partial(after_settling, model)
+    after = partial(after_settling, model, closing)
     moved, tally = fused.together(model, "after_settling", after, bare, tally, sums, sizes, parameters, to)
     return dataclasses.replace(moved, markers=markers), tally
 

@@ -31,13 +31,18 @@ def step(state: State, noise: jax.Array, parameters: Parameters, model: Model) -
 
     noise: key of the step's random words, from `noise.step_noise`
     """
-    state, middle, end = _aside(model, "opening", _opening, state, parameters)
+    alone = not (model.inject or model.gradient) and tube.known_ahead(model)
+    opening, closing = partial(_opening, model), partial(_closing, model)
+    state, middle, end = (
+        fused.aside(model, "opening", opening, state, parameters) if alone else opening(state, parameters)
+    )
     if model.scattering == "none":
         state = tube.change_field(state, parameters, model, middle)
         state, tally = tube.expand(state, parameters, model, 1.0), empty_tally(state.e, jnp.zeros(()))
+        state = closing(state, parameters)
     else:
-        state, tally = _scattered(state, noise, parameters, model, middle, end)
-    (state,) = _aside(model, "closing", _closing, state, parameters)
+        state, tally = _scattered(state, noise, parameters, model, middle, end, closing if alone else None)
+        state = state if alone else closing(state, parameters)
     if model.coarse_grain:
         due = state.step % parameters.cadence.coarse_grain_every == 0
         excess = jax.lax.cond(due, lambda: coarse_grain(state, parameters, model), lambda: state.markers.excess)
@@ -58,31 +63,29 @@ def _opening(model: Model, state: State, parameters: Parameters) -> tuple[State,
     return state, middle, end
 
 
-def _closing(model: Model, state: State, parameters: Parameters) -> tuple[State]:
+def _closing(model: Model, state: State, parameters: Parameters) -> State:
     """Return the state, whose step this ends, after half a step of gradient and sources."""
     half = 0.5 * parameters.dt
     state = gradient.apply_gradient(state, parameters, model, half)
     state = tube.apply_sources(state, parameters, model, half)
-    return (dataclasses.replace(state, step=state.step + 1),)
-
-
-def _aside(model: Model, name: str, function: Callable[..., tuple], state: State, parameters: Parameters) -> tuple:
-    """Return ``function(model, state, parameters)``, by one kernel on a GPU where it leaves the markers as they are."""
-    if model.inject or model.gradient or not tube.known_ahead(model):
-        return function(model, state, parameters)
-    bare = dataclasses.replace(state, markers=None)  # type: ignore[arg-type]
-    after, *others = fused.together(model, name, partial(function, model), bare, parameters)
-    return dataclasses.replace(after, markers=state.markers), *others
+    return dataclasses.replace(state, step=state.step + 1)
 
 
 def _scattered(
-    state: State, noise: jax.Array, parameters: Parameters, model: Model, middle: Stretch, end: Stretch
+    state: State,
+    noise: jax.Array,
+    parameters: Parameters,
+    model: Model,
+    middle: Stretch,
+    end: Stretch,
+    closing: Callable[[State, Parameters], State] | None,
 ) -> tuple[State, Tally]:
     """Return the state after expansion and damping by halves around the kicks, and the tally.
 
     The tally holds a sample of the growth functional where one is due.
     noise: as in `step`
     middle: deformation of the tube in the middle of the step, where markers are kicked; end: at its end, if known
+    closing: what ends the step, if it leaves the markers as they are
     """
     start, sampled = state.stretch, model.scattering == "spectrum" and model.functional
     sample = take_sample(state, parameters, model) if sampled else None
@@ -93,7 +96,7 @@ def _scattered(
         functional, state = fused.in_turn(model, functional, state)
         tally = tally._replace(functional=functional, samples=sample.due.astype(jnp.float64))
     ahead = tube.known_ahead(model)
-    state, tally = settle(state, tally, correction, parameters, model, end if ahead else state.stretch)
+    state, tally = settle(state, tally, correction, parameters, model, end if ahead else state.stretch, closing)
     # Where the end depends on what the step does, it can be found only after all weights are right.
     if not ahead:
         state = tube.expand(state, parameters, model, 1.0)
