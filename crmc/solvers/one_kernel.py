@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -223,6 +224,37 @@ def _product(left: Value, right: Value, shape: tuple[int, ...], params: Any, dty
     return Value(shape, tile=total)
 
 
+@partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+def with_twin(fused: Callable[..., Any], plain: Callable[..., Any], arguments: Any) -> Any:
+    """Return ``fused(arguments)``, whose derivative is that of ``plain``: the kernel itself has none.
+
+    fused, plain: functions of equal results that hold no arrays; arguments: pytree of arrays.
+    """
+    return fused(arguments)
+
+
+@with_twin.defjvp
+def _with_twin_jvp(fused: Callable[..., Any], plain: Callable[..., Any], primals: tuple, tangents: tuple) -> tuple:
+    """Differentiate the plain twin."""
+    return fused(*primals), jax.jvp(plain, primals, tangents)[1]
+
+
+def on_gpu() -> bool:
+    """Return whether programs are compiled for a GPU."""
+    return jax.default_backend() == "gpu"
+
+
+def together(one: bool, name: str, function: Callable[..., Any], *arguments: Any, over: bool = False) -> Any:
+    """Return ``function(*arguments)``, all of them small arrays, by one kernel if ``one`` is true and one can make it.
+
+    Derivatives are those of the function itself.
+    over: as for `in_one_kernel`
+    """
+    if not one or not supported(function, *arguments):
+        return function(*arguments)
+    return with_twin(lambda x: in_one_kernel(name, function, *x, over=over), lambda x: function(*x), arguments)
+
+
 def supported(function: Callable[..., Any], *arguments: Any) -> bool:
     """Return whether `in_one_kernel` can run a function of arrays or of their shapes."""
     known = _ELEMENTWISE | _MOVING | _OTHERS | set(_CALLS) | set(_REDUCTIONS)
@@ -237,7 +269,13 @@ def supported(function: Callable[..., Any], *arguments: Any) -> bool:
 
 
 def in_one_kernel(
-    name: str, function: Callable[..., Any], *arguments: Any, count: int | None = None, axis: int = 0, warps: int = 4
+    name: str,
+    function: Callable[..., Any],
+    *arguments: Any,
+    count: int | None = None,
+    axis: int = 0,
+    warps: int = 16,
+    over: bool = False,
 ) -> Any:
     """Return ``function(*arguments)``, made by one kernel.
 
@@ -245,8 +283,9 @@ def in_one_kernel(
     count: if given, the kernel has so many programs, and the function takes the number of one, () int32, first; results
         of all are stacked along ``axis``
     warps: of a program
+    over: whether results, a tree like the first argument, may take its place in memory
     """
-    program = _Program(function, arguments, count, axis, interpret=jax.default_backend() == "cpu")
+    program = _Program(function, arguments, count, axis, over, interpret=jax.default_backend() == "cpu")
     programs, options = 1 if count is None else count, triton.CompilerParams(num_warps=warps, num_stages=1)
     outs = [(math.prod(x.shape), jnp.int32 if x.dtype == jnp.bool_ else x.dtype) for x in program.made]
     outs += [(size, kind) for kind, size in program.sizes.items()]
@@ -254,6 +293,7 @@ def in_one_kernel(
         program,
         grid=(programs,),
         out_shape=[jax.ShapeDtypeStruct((size * programs,), kind) for size, kind in outs],
+        input_output_aliases=program.aliases,
         interpret=program.interpret,
         compiler_params=None if program.interpret else options,
         name=name,
@@ -266,12 +306,14 @@ def in_one_kernel(
 class _Program:
     """The kernel of a function: what it reads and makes, and how.
 
-    operands: arrays that it reads; made: shapes of what it makes; through: for every result the operand that it is, or
-    None; tree: structure of the results; sizes: memory that one program needs for what moves between its threads, by
-    type
+    operands: arrays that it reads; made: shapes of what it makes; aliases: number of an operand -> of what is made in
+    its place; through: for every result the operand that it is, or None; tree: structure of the results; sizes: memory
+    that one program needs for what moves between its threads, by type
     """
 
-    def __init__(self, function: Callable[..., Any], arguments: Any, count: int | None, axis: int, interpret: bool):
+    def __init__(
+        self, function: Callable[..., Any], arguments: Any, count: int | None, axis: int, over: bool, interpret: bool
+    ):
         numbers = () if count is None else (jax.ShapeDtypeStruct((), jnp.int32),)
         closed, shapes = jax.make_jaxpr(function, return_shape=True)(*numbers, *arguments)
         self.count, self.axis, self.interpret, self.tree = count, axis, interpret, jax.tree.structure(shapes)
@@ -283,6 +325,10 @@ class _Program:
         self.through = [given.get(x) if through and isinstance(x, core.Var) else None for x in jaxpr.outvars]
         self.made = [x.aval for x, old in zip(jaxpr.outvars, self.through, strict=True) if old is None]
         self.jaxpr = jaxpr.replace(constvars=(), invars=[*jaxpr.constvars, *jaxpr.invars])
+        first = jax.tree.leaves(arguments[0]) if over else []
+        made = [i for i, old in enumerate(self.through) if old is None]
+        fits = [i < len(first) and jnp.shape(first[i]) == self.made[n].shape for n, i in enumerate(made)]
+        self.aliases = {self.constants + i: n for n, i in enumerate(made) if fits[n]}
         self.sizes: dict[Any, int] = {}
         jax.eval_shape(self._measure)
 
@@ -313,8 +359,13 @@ class _Program:
         inputs, outputs = refs[: len(self.operands)], refs[len(self.operands) :]
         own = dict(zip(self.sizes, outputs[len(self.made) :], strict=True))
         scratch = Scratch(own, self.sizes, number, self.interpret)
-        for x, ref in zip(self._results(number, inputs, scratch), outputs, strict=False):
+        found = self._results(number, inputs, scratch)
+        tiles = [x.tile() for x in found]
+        if self.aliases and not self.interpret:
+            # No thread writes before all have read.
+            triton.debug_barrier()
+        for x, tile, ref in zip(found, tiles, outputs, strict=False):
             strides, offset = list(row_major(self.stacked(x.shape))), jnp.int32(0)
             if self.count is not None:
                 offset = number * np.int32(strides.pop(self.axis))
-            store(ref, place(x.shape, offset, strides), x.tile().astype(ref.dtype), x.shape)
+            store(ref, place(x.shape, offset, strides), tile.astype(ref.dtype), x.shape)

@@ -32,7 +32,7 @@ from crmc.physics.spectrum import CELLS, DEPOSIT_CELLS, ROWS
 from crmc.physics.state import State
 from crmc.solvers.monte_carlo import kernel, tables
 from crmc.solvers.monte_carlo.deposits import Deposit, deposits
-from crmc.solvers.one_kernel import in_one_kernel, supported
+from crmc.solvers.one_kernel import in_one_kernel, on_gpu, together
 from crmc.theory.distribution import Background
 
 #: Markers that a program holds at a time, its warps, most programs, and most copies of the histograms.
@@ -105,31 +105,9 @@ def applies(model: Model) -> bool:
     return model.layout.kernel == "fused" and not model.crossing
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0, 1))
-def with_twin(fused: Callable[..., Any], plain: Callable[..., Any], arguments: Any) -> Any:
-    """Return ``fused(arguments)``, whose derivative is that of ``plain``: the kernel itself has none.
-
-    fused, plain: functions of equal results that hold no arrays; arguments: pytree of arrays.
-    """
-    return fused(arguments)
-
-
-@with_twin.defjvp
-def _with_twin_jvp(fused: Callable[..., Any], plain: Callable[..., Any], primals: tuple, tangents: tuple) -> tuple:
-    """Differentiate the plain twin."""
-    return fused(*primals), jax.jvp(plain, primals, tangents)[1]
-
-
 def few(model: Model) -> bool:
     """Return whether functions of small arrays run as one kernel each (`one_kernel`): on a GPU, with the kernel."""
-    return applies(model) and jax.default_backend() == "gpu"
-
-
-def together(model: Model, name: str, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Return ``function(*arguments)``, all of them small arrays, on a GPU by one kernel if one kernel can make it."""
-    if not few(model) or not supported(function, *arguments):
-        return function(*arguments)
-    return with_twin(lambda x: in_one_kernel(name, function, *x), lambda x: function(*x), arguments)
+    return applies(model) and on_gpu()
 
 
 def aside(
@@ -137,7 +115,7 @@ def aside(
 ) -> tuple:
     """Return ``function(state, parameters)``, which leaves the markers as they are; see `together`."""
     bare = dataclasses.replace(state, markers=None)  # type: ignore[arg-type]
-    after, *others = together(model, name, function, bare, parameters)
+    after, *others = together(few(model), name, function, bare, parameters)
     return dataclasses.replace(after, markers=state.markers), *others
 
 

@@ -35,7 +35,7 @@ from crmc.solvers.monte_carlo.exchange import (
     tally_of,
 )
 from crmc.solvers.monte_carlo.tables import Metric, compressed, metric_of
-from crmc.solvers.one_kernel import in_one_kernel
+from crmc.solvers.one_kernel import in_one_kernel, together, with_twin
 from crmc.solvers.tally import Tally
 from crmc.theory.distribution import Background
 
@@ -61,7 +61,7 @@ def _scatter_spectrum(
     state: State, noise: jax.Array, parameters: Parameters, model: Model, to: Stretch
 ) -> tuple[State, Tally, Correction, Metric | None]:
     """Kick by the waves of the spectrum; see `scatter`."""
-    before, few = state, partial(fused.together, model)
+    before, few = state, partial(together, fused.few(model))
     bare = dataclasses.replace(before, markers=None)  # type: ignore[arg-type]
     ready = few("before_kicks", partial(before_kicks, model), bare, parameters, to)
     metric = None
@@ -86,7 +86,7 @@ def _taken(model: Model, grid: SpectrumGrid, e: jax.Array, histograms: jax.Array
         found, beyond = in_one_kernel("deposits", branch_taken, *flat, count=8, warps=16)
         return found.reshape(2, *e.shape), beyond.reshape(2, 2, 2)
 
-    return fused.with_twin(kernel, lambda x: deposits_taken(*x), (grid, e, histograms))
+    return with_twin(kernel, lambda x: deposits_taken(*x), (grid, e, histograms))
 
 
 def _passed(
@@ -123,7 +123,7 @@ def _passed(
 
     drawn = jax.random.key_data(noise) if jnp.issubdtype(noise.dtype, jax.dtypes.prng_key) else noise
     given = before, ready, to, drawn, metric, parameters
-    return fused.with_twin(partial(fused.pass_over, model), twin, given) if fused.applies(model) else plain(given)
+    return with_twin(partial(fused.pass_over, model), twin, given) if fused.applies(model) else plain(given)
 
 
 def _kick_block(model: Model, state: State, shared: tuple, words: jax.Array, histograms: jax.Array) -> tuple:
@@ -274,11 +274,11 @@ def settle(
             markers, sums = plain(arguments)
             return markers, fused.as_parts(model, markers, sums, fused_settle.programs)
 
-        markers, sums = fused.with_twin(partial(_settled_fused, model, balanced), twin, given)
+        markers, sums = with_twin(partial(_settled_fused, model, balanced), twin, given)
     else:
         markers, sums = plain(given)
     after = partial(after_settling, model, closing)
-    moved, tally = fused.together(model, "after_settling", after, bare, tally, sums, sizes, parameters, to)
+    moved, tally = together(fused.few(model), "after_settling", after, bare, tally, sums, sizes, parameters, to)
     return dataclasses.replace(moved, markers=markers), tally
 
 
