@@ -81,6 +81,7 @@ def test_after_kicks() -> None:
     assert_same(moved(*arguments), jax.jit(ending)(*arguments))
 
 
+@pytest.mark.full
 def test_deposits_of_one_branch() -> None:
     """Program i of 8 finds what branch i takes of kicks or images, to round-off: a program in one kernel, too."""
     _, parameters, _, needed = ready()

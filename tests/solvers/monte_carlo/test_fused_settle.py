@@ -36,10 +36,11 @@ def settled(setup: Any, kernel: str, eta: float) -> Any:
     return run(state, tally, correction, parameters)
 
 
-@pytest.mark.parametrize("cutoff", [None, "30"])
+@pytest.mark.parametrize("cutoff", [None, pytest.param("30", marks=pytest.mark.full)])
 def test_twins(cutoff: str | None) -> None:
-    """Markers, books and tally of both agree to round-off of float64, and twice the kernel gives the same bits.
+    """Markers, books and tally of both agree, and twice the kernel gives the same bits.
 
+    To 1e-13, sums to 1e-11: the kernel's have 46 bits of their expected size, and what is left of them is small.
     With a cut-off of F0 at p = 30 and without.  Without the correction, weights and supplied energy would be off by as
     much as they change.
     """
@@ -49,7 +50,7 @@ def test_twins(cutoff: str | None) -> None:
     one, other = (settled(setup, kernel, 1e-3) for kernel in ("fused", "plain"))
     for x, y in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
         x, y = np.asarray(x), np.asarray(y)
-        np.testing.assert_allclose(x, y, rtol=0.0, atol=1e-13 * np.max(np.abs(y), initial=0.0))
+        np.testing.assert_allclose(x, y, rtol=0.0, atol=(1e-13 if x.shape else 1e-11) * np.max(np.abs(y), initial=0.0))
     change = np.asarray(one[0].markers.excess - setup.state.markers.excess)
     assert np.mean(change != 0.0) > 0.9 and float(one[1].correction) > 1e-4
     again = settled(setup, "fused", 1e-3)
