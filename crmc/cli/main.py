@@ -159,8 +159,6 @@ def _layout(arguments: argparse.Namespace, config: Config) -> Layout:
     kicks = arguments.solver == "monte-carlo" and scattering.model == "spectrum" and scattering.gap == "empty"
     if arguments.kernel == "fused" and not kicks:
         raise ConfigError("--kernel fused: kicks markers by the waves of a spectrum with an empty gap; leave it out")
-    if arguments.kernel == "fused" and config.cosmic_rays.cutoff_momentum is not None:
-        raise ConfigError("--kernel fused: knows no cosmic_rays.cutoff_momentum; leave it out")
     if arguments.kernel == "fused" and config.cosmic_rays.spectrum == "table":
         raise ConfigError('--kernel fused: knows no cosmic_rays.spectrum = "table"; leave it out')
     from crmc.machine.devices import choose_layout, join, offer_cores

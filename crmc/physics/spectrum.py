@@ -104,8 +104,8 @@ class SpectrumGrid:
 
     @property
     def row_momentum(self) -> jax.Array:
-        """Scaled momentum P of each row of the tables, (ROWS,)."""
-        return jnp.exp(self.row_start + self.row_step * jnp.arange(ROWS))
+        """Scaled momentum P of each row of the tables, (ROWS,), or of each of the rows that ``top`` has."""
+        return jnp.exp(self.row_start + self.row_step * jnp.arange(self.top.shape[0]))
 
     def basis(self, x: jax.Array) -> jax.Array:
         """Return S_j at ln k = -ln x, (..., bins); zero outside of the spectrum.

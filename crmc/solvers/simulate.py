@@ -24,6 +24,7 @@ import jax.numpy as jnp
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.phase_space import PhaseSpace
 from crmc.physics.state import State
+from crmc.solvers.one_kernel import on_gpu
 from crmc.solvers.tally import Tally, combine
 
 #: A row of results in code units, by the names of the variables of a result.
@@ -54,7 +55,7 @@ class Solver:
     ) -> tuple[State, Tally]:
         """Take one step and add its tally to ``tally``."""
         state, part = self.step(state, key, parameters, model)
-        return state, combine(tally, part)
+        return state, combine(tally, part, one=model.layout.kernel == "fused" and on_gpu())
 
     def __post_init__(self) -> None:
         # One object for good: JAX finds what it has traced by the identity of a function, and a method is another one

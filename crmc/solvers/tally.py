@@ -7,6 +7,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from crmc.solvers.one_kernel import together
+
 
 class Tally(NamedTuple):
     """Energies exchanged in a number of steps, per volume.
@@ -35,16 +37,22 @@ class Tally(NamedTuple):
     peak: jax.Array
 
 
-def combine(a: Tally, b: Tally) -> Tally:
-    """Return the tally of two consecutive spans of steps."""
-    summed = {name: getattr(a, name) + getattr(b, name) for name in Tally._fields if name != "functional"}
+def combine(a: Tally, b: Tally, one: bool = False) -> Tally:
+    """Return the tally of two consecutive spans of steps; all but the samples by one kernel if ``one`` is true."""
     shape = jnp.broadcast_shapes(a.functional.shape, b.functional.shape)
     # Few steps have a sample, which is far larger than all else.
-    summed["functional"] = jax.lax.cond(
+    functional = jax.lax.cond(
         b.samples > 0.0, lambda: a.functional + b.functional, lambda: jnp.broadcast_to(a.functional, shape)
     )
+    rest = [x._replace(functional=None) for x in (a, b)]  # type: ignore[arg-type]
+    return together(one, "tally", _combined, *rest, over=True)._replace(functional=functional)
+
+
+def _combined(a: Tally, b: Tally) -> Tally:
+    """Return `combine` for all but the samples."""
+    summed = {name: getattr(a, name) + getattr(b, name) for name in Tally._fields if name != "functional"}
     summed |= {"correction": jnp.maximum(a.correction, b.correction), "peak": jnp.maximum(a.peak, b.peak)}
-    return Tally(**summed)
+    return Tally(**summed, functional=None)  # type: ignore[arg-type]
 
 
 def empty_tally(power: jax.Array, functional: jax.Array) -> Tally:

@@ -72,7 +72,7 @@ KICKS = (
     Mutation(
         "frequency-of-field",
         "Omega0 of the kicks does not follow B",
-        "solvers/monte_carlo/scatter.py",
+        "solvers/monte_carlo/exchange.py",
         "    nu_dt = parameters.nu_coefficient * to.b * parameters.dt\n",
         "    nu_dt = parameters.nu_coefficient * parameters.dt\n",
         (ISOTROPIC,),
@@ -104,7 +104,7 @@ KICKS = (
     Mutation(
         "images-unused",
         "growth by the kicks alone, however weak the waves",
-        "solvers/monte_carlo/scatter.py",
+        "solvers/monte_carlo/exchange.py",
         "0.5 * ((1.0 + kept) * own + (1.0 - kept) * mirrored)",
         "own",
         (IMAGES,),
@@ -224,7 +224,7 @@ KICKS = (
     Mutation(
         "damping-after-growth",
         "a whole step's damping after the growth, none before: the next kicks are by fully damped waves",
-        "solvers/monte_carlo/scatter.py",
+        "solvers/monte_carlo/exchange.py",
         "    state, damped = damp(state, parameters, model, 0.5 * parameters.dt)\n"
         "    state, gain = grow(state, offered, parameters, model)\n",
         "    state, gain = grow(state, offered, parameters, model)\n"
@@ -235,15 +235,16 @@ KICKS = (
         "kicks-by-damped-waves",
         "kicks by the waves after the first half of their damping",
         "solvers/monte_carlo/scatter.py",
-        "    metric, order = metric_of(state, parameters), _order(state)\n",
-        "    metric = metric_of(damp(state, parameters, model, 0.5 * parameters.dt)[0], parameters)\n"
-        "    order = _order(state)\n",
+        "        metric = metric_of(dataclasses.replace(ready.state, markers=before.markers), parameters)\n    markers",
+        "        from crmc.physics.waves import damp\n"
+        "        damped = damp(ready.state, parameters, model, 0.5 * parameters.dt)[0]\n"
+        "        metric = metric_of(dataclasses.replace(damped, markers=before.markers), parameters)\n    markers",
         (UNDAMPED,),
     ),
     Mutation(
         "first-half-not-recorded",
         "the heat of the first half of the damping is not tallied",
-        "solvers/monte_carlo/step.py",
+        "solvers/monte_carlo/exchange.py",
         "tally._replace(damped=tally.damped + damped)",
         "tally._replace(damped=damped)",
         (HALVES,),
@@ -283,7 +284,7 @@ KICKS = (
     Mutation(
         "edge-energy-lost",
         "the energy of waves beyond k_max goes nowhere",
-        "solvers/monte_carlo/scatter.py",
+        "solvers/monte_carlo/exchange.py",
         "    state, passed = pass_on(state, beyond, parameters, model)\n",
         "    passed = jnp.zeros(())\n",
         (EDGE_BOOKS,),

@@ -58,7 +58,7 @@ CORE = {"functional": False, "coarse_grain": False}
 
 @pytest.mark.parametrize(
     ("switches", "kernel", "launches", "bytes_"),
-    [(CORE, "plain", 180, 700), (CORE, "fused", 85, 120), ({}, "fused", 95, 180)],
+    [(CORE, "plain", 182, 660), (CORE, "fused", 12, 56), ({}, "fused", 26, 100)],
     ids=["core", "fused core", "fused step"],
 )
 def test_step(switches: dict[str, bool], kernel: Any, launches: int, bytes_: int) -> None:
@@ -78,11 +78,12 @@ def test_row() -> None:
     assert cost(compiled, MARKERS).bytes / MARKERS >= 20
 
 
-def test_replicas_side_by_side() -> None:
-    """Four replicas, stepped together by vmap, launch no more kernels than two."""
+@pytest.mark.parametrize(("kernel", "most"), [("plain", 400), ("fused", 19)])
+def test_replicas_side_by_side(kernel: Any, most: int) -> None:
+    """Four replicas, stepped together by vmap, launch no more kernels than two, the sums of the tally included."""
 
     def launches(count: int) -> int:
-        state, parameters, model = halo(32768, functional=False, coarse_grain=False)
+        state, parameters, model = halo(32768, dataclasses.replace(LAYOUT, kernel=kernel), **CORE)
         tally = shapes(jax.eval_shape(MONTE_CARLO.init, parameters), count)
 
         def advance(states: Any, tallies: Any, keys: Any, parameters: Any, steps: Any) -> Any:
@@ -93,7 +94,7 @@ def test_replicas_side_by_side() -> None:
         compiled = compile_for_gpu(advance, shapes(state, count), tally, keys, parameters, steps, donate=(0, 1))
         return cost(compiled, 32768).launches
 
-    assert 0 < launches(4) <= 1.2 * launches(2)
+    assert 0 < launches(4) <= min(1.2 * launches(2), most)
 
 
 def test_costs_are_counted() -> None:

@@ -329,7 +329,6 @@ def test_as_a_process(config_file: Path) -> None:
         (("drift",), "kicks markers by the waves of a spectrum with an empty gap"),
         (("constant_scattering",), "kicks markers by the waves of a spectrum with an empty gap"),
         (("halo", "--solver", "fokker-planck"), "kicks markers by the waves of a spectrum with an empty gap"),
-        (("halo", "--set", "cosmic_rays.cutoff_momentum=30"), "knows no cosmic_rays.cutoff_momentum"),
         (("halo",), "JAX sees no GPU here but cpu"),
     ],
 )

@@ -174,37 +174,46 @@ def add_deposits(histogram: jax.Array, found: Sequence[Deposit], sizes: jax.Arra
     return flat.reshape(histogram.shape)
 
 
-def kick_gain(grid: SpectrumGrid, e: jax.Array, V: jax.Array, histogram: jax.Array, b: jax.Array) -> jax.Array:
-    """Return the energy density given to each bin by the kicks, divided by its e_j, (2, 2, bins) [code].
+def deposits_taken(grid: SpectrumGrid, e: jax.Array, histograms: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return the deposits given to each bin per unit e_j, (2, 2, 2, bins), and beyond k_max, (2, 2, 2).
 
+    By the kicks and by their mirror images.
     e: wave power that made the kicks, (2, 2, bins)
-    V: phase velocities of both directions' waves, (2,) [c]
-    histogram: from `add_deposits` for each direction, (2, 2, DEPOSIT_CELLS + 1) [code]
-    b: B/B0, (); its square is density times unit
+    histograms: from `add_deposits` for kicks and images and each direction, (2, 2, 2, DEPOSIT_CELLS + 1) [code]
     """
-    return _lost(V, b)[..., None] * deposited(grid, e, histogram)
+    found = jnp.stack([deposited(grid, e, x) for x in histograms])
+    return found, jnp.stack([deposited_beyond(grid, x) for x in histograms])
 
 
-def gain_beyond(grid: SpectrumGrid, V: jax.Array, histogram: jax.Array, b: jax.Array) -> jax.Array:
-    """Return the energy density given to each branch's waves beyond k_max that no bin stands for, (2, 2) [code].
+def branch_taken(i: jax.Array, grid: SpectrumGrid, e: jax.Array, histograms: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return entry i of what `deposits_taken` returns, of 8 in their order, (bins,) and ().
 
-    V, histogram: as for `kick_gain`
+    e, histograms: as there, (4, bins) and (8, DEPOSIT_CELLS + 1)
     """
-    return _lost(V, b) * deposited_beyond(grid, histogram)
+    histogram = jax.lax.dynamic_index_in_dim(histograms, i, keepdims=False)
+    own = jax.lax.dynamic_index_in_dim(e, i & 3, keepdims=False)
+    return deposited(grid, own, histogram), deposited_beyond(grid, histogram)
 
 
-def gain_in_bands(
-    bands: Bands, e: jax.Array, V: jax.Array, histogram: jax.Array, b: jax.Array, seed: jax.Array
-) -> jax.Array:
-    """Return `kick_gain` of deposits in bands, (2, 2, bins) [code].
+def taken_in_bands(
+    bands: Bands, e: jax.Array, V: jax.Array, b: jax.Array, seed: jax.Array, histograms: jax.Array, imaged: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Return what `deposits_taken` does of deposits in bands, per `lost_per_deposit` of the branch that takes them.
 
-    histogram: from `add_deposits` for each direction, (2, 2, BANDS, NODES) [code]; seed: floor of e; the rest as there
+    Particles of both helicities feed each of the waves, with the signs of what they lose.
+    V: phase velocities of both directions' waves, (2,) [c]; b: B/B0, (); seed: floor of e, ();
+    histograms: (2, 2, 2, BANDS, NODES) [code]; imaged: whether there are mirror images, ()
     """
-    lost = _lost(V, b)[..., None, None] * histogram
-    return bands.shared(e, lost, metric_floor(seed))
+    lost, (kicks, images) = lost_per_deposit(V, b), histograms
+
+    def taken(histogram: jax.Array) -> jax.Array:
+        return bands.shared(e, lost[..., None, None] * histogram, metric_floor(seed)) / lost[..., None]
+
+    mirrored = jax.lax.cond(imaged, taken, lambda _: jnp.zeros_like(e), images)
+    return jnp.stack([taken(kicks), mirrored]), jnp.zeros((2, 2, 2))
 
 
-def _lost(V: jax.Array, b: jax.Array) -> jax.Array:
+def lost_per_deposit(V: jax.Array, b: jax.Array) -> jax.Array:
     """Return the energy density that particles of each helicity lose per deposit, (2, 2) [code]."""
     gamma = 1.0 / jnp.sqrt(1.0 - V**2)
     return -(gamma * V * b * b)[:, None] * SIGNS

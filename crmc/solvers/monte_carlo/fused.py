@@ -27,12 +27,12 @@ from crmc.physics.layout import _AXIS
 from crmc.physics.markers import Markers
 from crmc.physics.moments import moment_functions
 from crmc.physics.noise import word_pair
-from crmc.physics.parameters import Model
+from crmc.physics.parameters import Model, Parameters
 from crmc.physics.spectrum import CELLS, DEPOSIT_CELLS, ROWS
 from crmc.physics.state import State
-from crmc.physics.waves import wave_velocities
-from crmc.solvers.monte_carlo import kernel
+from crmc.solvers.monte_carlo import kernel, tables
 from crmc.solvers.monte_carlo.deposits import Deposit, deposits
+from crmc.solvers.one_kernel import in_one_kernel, on_gpu, together
 from crmc.theory.distribution import Background
 
 #: Markers that a program holds at a time, its warps, most programs, and most copies of the histograms.
@@ -49,11 +49,11 @@ class Kicks(NamedTuple):
     velocity: phase velocities of both directions' waves, (2,) [c]
     nu_dt: as for `kernel.spectrum_kick`, ()
     reference: e_ref of both directions, (2,)
-    grid: values of `GRID`, (5,)
-    amplitude, spectral_index, turnover: those of the components of F0, (K,)
+    grid: values of `GRID`, () each
+    amplitude, spectral_index, turnover, cutoff: those of the components of F0, (K,); cutoff None without any
     nodes: expected sizes of the deposits at every node, (2 (DEPOSIT_CELLS + 1),)
-    sizes: expected sizes of every term, (terms,)
-    first: number of the direction that kicks first, () integer
+    sizes: expected sizes of every term, () each
+    order: numbers of the directions in the order in which they kick, (2,) integer
     imaged: 1 where mirror images of the kicks are wanted, else 0, () integer
     begin: number of the first marker of these, by which random words are drawn, () integer
     """
@@ -63,13 +63,14 @@ class Kicks(NamedTuple):
     velocity: jax.Array
     nu_dt: jax.Array
     reference: jax.Array
-    grid: jax.Array
+    grid: tuple[jax.Array, ...]
     amplitude: jax.Array
     spectral_index: jax.Array
     turnover: jax.Array
+    cutoff: jax.Array | None
     nodes: jax.Array
-    sizes: jax.Array
-    first: jax.Array
+    sizes: tuple[jax.Array, ...]
+    order: jax.Array
     imaged: jax.Array
     begin: jax.Array
 
@@ -100,94 +101,138 @@ class _Tables:
 
 
 def applies(model: Model) -> bool:
-    """Return whether the kernel makes the kicks of a model: chosen by its layout, without scattering in the gap.
-
-    It knows no cut-off of F0 either, which `crmc run` does not let it meet.
-    """
+    """Return whether the kernel makes the kicks of a model: chosen by its layout, without scattering in the gap."""
     return model.layout.kernel == "fused" and not model.crossing
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0, 1))
-def with_twin(fused: Callable[..., Any], plain: Callable[..., Any], arguments: Any) -> Any:
-    """Return ``fused(arguments)``, whose derivative is that of ``plain``: the kernel itself has none.
+def few(model: Model) -> bool:
+    """Return whether functions of small arrays run as one kernel each (`one_kernel`): on a GPU, with the kernel."""
+    return applies(model) and on_gpu()
 
-    fused, plain: functions of equal results that hold no arrays; arguments: pytree of arrays.
+
+def aside(
+    model: Model, name: str, function: Callable[[State, Parameters], tuple], state: State, parameters: Parameters
+) -> tuple:
+    """Return ``function(state, parameters)``, which leaves the markers as they are; see `together`."""
+    bare = dataclasses.replace(state, markers=None)  # type: ignore[arg-type]
+    after, *others = together(few(model), name, function, bare, parameters)
+    return dataclasses.replace(after, markers=state.markers), *others
+
+
+def in_turn(model: Model, first: Any, state: State) -> tuple[Any, State]:
+    """Return both; where kernels change the markers in place, ``first`` is made of them before that.
+
+    Without it XLA would copy them.
     """
-    return fused(arguments)
+    return jax.lax.optimization_barrier((first, state)) if few(model) else (first, state)
 
 
-@with_twin.defjvp
-def _with_twin_jvp(fused: Callable[..., Any], plain: Callable[..., Any], primals: tuple, tangents: tuple) -> tuple:
-    """Differentiate the plain twin."""
-    return fused(*primals), jax.jvp(plain, primals, tangents)[1]
+def programs(count: int) -> int:
+    """Return the number of programs for so many markers."""
+    return min(_PROGRAMS, pl.cdiv(count, BLOCK))
 
 
-def pass_over(model: Model, arguments: tuple) -> tuple[Markers, jax.Array, tuple]:
-    """Return what `ensemble.pass_over` does for the kicks: markers, histograms, and sums (work, exchange).
+def _copies(count: int) -> int:
+    """Return the number of copies of the histograms for so many markers."""
+    return min(_COPIES, programs(count))
 
-    arguments: state before, (parameters, lookup, order, nu_dt, deformation at the kicks, whether images are wanted,
-        sizes of the deposits at every node), key data or words of the step, empty histograms, expected sizes of the
-        terms
+
+def as_parts(model: Model, markers: Markers, sums: Any, programs: Callable[[int], int] = programs) -> jax.Array:
+    """Return sums as those of a kernel's programs, (programs, terms), as if one had made all.
+
+    programs: function from the number of markers to that of the programs
     """
-    before, (parameters, lookup, order, nu_dt, to, imaged, nodes), noise, _, sizes = arguments
-    kicked = dataclasses.replace(before, markers=None, b=to.b, length=to.length)
-    background = parameters.background
+    leaves = jnp.stack(jax.tree.leaves(sums))
+    count = programs(markers.rise.shape[0] // model.layout.devices)
+    return jnp.zeros((count, leaves.size)).at[0].set(leaves)
+
+
+def pass_over(model: Model, arguments: tuple) -> tuple[Markers, jax.Array, jax.Array]:
+    """Return markers, histograms of kicks and images, and the parts of the sums, (programs, terms).
+
+    arguments: state before, `Ready`, deformation at the kicks, key data or words of the step, nothing, parameters
+    """
+    before, ready, to, noise, _, parameters = arguments
+    dtype, background, grid = before.markers.rise.dtype, parameters.background, parameters.grid
+    given = (grid, ready.state.e, ready.velocity, to.resonance, parameters.seed)
+    entries = _copies(before.markers.rise.shape[0] // model.layout.devices) * _ENTRIES
+    if few(model):
+        rows = partial(tables.row_pairs, dtype=dtype)
+
+        def row(i: jax.Array, *given: Any) -> tuple[jax.Array, jax.Array]:
+            # With its share of the empty histograms.
+            return rows(i, *given), jnp.zeros((1, 1, pl.cdiv(entries, ROWS)))
+
+        pairs, empty = in_one_kernel("tables", row, *given, ready.nu_dt, count=ROWS, axis=2)
+    else:
+        metric = tables.bare_metric(*given, dtype)
+        pairs = kernel.make_lookup(tables.compressed(grid, metric, ready.nu_dt), dtype).pairs
+        empty = jnp.zeros(entries)
     kicks = Kicks(
         before.stretch,
         to,
-        wave_velocities(kicked, parameters),
-        nu_dt,
-        lookup.reference,
-        jnp.stack([getattr(parameters.grid, name) for name in GRID]),
+        ready.velocity,
+        ready.nu_dt,
+        ready.reference,
+        tuple(getattr(grid, name) for name in GRID),
         before.amplitude,
         background.index,
         background.turnover,
-        nodes,
-        jnp.stack(jax.tree.leaves(sizes)),
-        order[0].astype(jnp.int32),
-        imaged.astype(jnp.int32),
+        background.cutoff,
+        ready.nodes,
+        tuple(jax.tree.leaves(ready.sizes)),
+        ready.order,
+        ready.imaged,
         jnp.zeros((), jnp.int32),
     )
 
     def local(ensemble: tuple, shared: tuple) -> tuple[dict[str, jax.Array], tuple]:
-        (markers, words), (table, kicks, key) = ensemble, shared
+        (markers, words), (table, kicks, empty, key) = ensemble, shared
         count, layout = markers.rise.shape[0], model.layout
-        begin = jax.lax.axis_index(_AXIS) * count if layout.devices > 1 else 0
-        kicks = kicks._replace(begin=jnp.asarray(begin, jnp.int32))
+        if layout.devices > 1:
+            kicks = kicks._replace(begin=(jax.lax.axis_index(_AXIS) * count).astype(jnp.int32))
         halves = (key,) if words is None else (words.astype(jnp.uint32), (words >> jnp.uint64(32)).astype(jnp.uint32))
         changes, *sums = pass_over_kicks(
             markers,
             halves,
             table,
             kicks,
+            empty,
             full_f=model.estimator == "full_f",
             interpret=jax.default_backend() == "cpu",
         )
         return changes, tuple(sums)
 
     key, words = (noise, None) if noise.dtype == jnp.uint32 else (None, noise)
-    changes, (histograms, sums) = spread(model.layout, local, (before.markers, words), (lookup.pairs, kicks, key))
-    found = jax.tree.unflatten(jax.tree.structure(sizes), sums)
-    return dataclasses.replace(before.markers, **changes), histograms, found
+    shared = pairs.reshape(-1), kicks, empty.reshape(-1), key
+    changes, (histograms, sums) = spread(model.layout, local, (before.markers, words), shared)
+    return dataclasses.replace(before.markers, **changes), histograms, sums
 
 
 def pass_over_kicks(
-    markers: Markers, words: tuple[jax.Array, ...], table: jax.Array, kicks: Kicks, *, full_f: bool, interpret: bool
-) -> tuple[dict[str, jax.Array], jax.Array, tuple[jax.Array, ...]]:
-    """Return the changed fields of the markers, the histograms (2, 2, 2, DEPOSIT_CELLS + 1), and the sums, () each.
+    markers: Markers,
+    words: tuple[jax.Array, ...],
+    table: jax.Array,
+    kicks: Kicks,
+    empty: jax.Array,
+    *,
+    full_f: bool,
+    interpret: bool,
+) -> tuple[dict[str, jax.Array], jax.Array, jax.Array]:
+    """Return the changed fields of the markers, histograms (2, 2, 2, DEPOSIT_CELLS + 1), and sums (programs, terms).
 
     words: data of the step's random key, (2,) uint32, alone; or the words of both directions, (N,) uint32 each
-    table: the ``pairs`` of the look-up of both directions
+    table: the ``pairs`` of the look-up of both directions; empty: zeros for all copies of the histograms, or more
     full_f: whether the estimator sums full weights
     interpret: whether to interpret the kernel, where there is no GPU
     """
-    count, dtype, terms = markers.rise.shape[0], markers.rise.dtype, kicks.sizes.shape[0]
-    blocks = pl.cdiv(count, BLOCK)
-    programs = min(_PROGRAMS, blocks)
-    copies, turns = min(_COPIES, programs), pl.cdiv(blocks, programs)
+    count, dtype, terms = markers.rise.shape[0], markers.rise.dtype, len(kicks.sizes)
+    number = programs(count)
+    copies, turns = _copies(count), pl.cdiv(pl.cdiv(count, BLOCK), number)
     small, shape = jax.tree.flatten(jax.tree.map(jnp.atleast_1d, kicks))
     fields = [getattr(markers, name) for name in _FIELDS]
-    operands = (*small, *words, table, *fields, jnp.zeros(copies * _ENTRIES))
+    operands = (*small, *words, table, *fields, empty)
+    before = len(small) + len(words) + 1
     run = pl.pallas_call(
         partial(
             _kernel,
@@ -199,22 +244,21 @@ def pass_over_kicks(
             full_f=full_f,
             interpret=interpret,
         ),
-        grid=(programs,),
+        grid=(number,),
         out_shape=[
             jax.ShapeDtypeStruct((count,), dtype),
             jax.ShapeDtypeStruct((count,), dtype),
-            jax.ShapeDtypeStruct((copies * _ENTRIES,), jnp.float64),
-            jax.ShapeDtypeStruct((programs * terms,), jnp.float64),
+            jax.ShapeDtypeStruct(empty.shape, jnp.float64),
+            jax.ShapeDtypeStruct((number * terms,), jnp.float64),
         ],
-        input_output_aliases={len(operands) - 1: 2},
+        input_output_aliases={before + 1: 0, before + 2: 1, len(operands) - 1: 2},
         interpret=interpret,
         compiler_params=None if interpret else triton.CompilerParams(num_warps=_WARPS, num_stages=1),
         name="kicks",
     )
     moved, risen, histograms, sums = run(*operands)
-    histograms = jnp.sum(histograms.reshape(copies, 2, 2, 2, DEPOSIT_CELLS + 1), axis=0)
-    found = jnp.sum(sums.reshape(programs, terms), axis=0)
-    return {"parallel_momentum": moved, "rise": risen}, histograms, tuple(found)
+    histograms = jnp.sum(histograms[: copies * _ENTRIES].reshape(copies, 2, 2, 2, DEPOSIT_CELLS + 1), axis=0)
+    return {"parallel_momentum": moved, "rise": risen}, histograms, sums.reshape(number, terms)
 
 
 def _kernel(
@@ -231,8 +275,8 @@ def _kernel(
         refs[shape.num_leaves : shape.num_leaves + 1 + given],
         refs[shape.num_leaves + 1 + given :],
     )
-    program, terms = pl.program_id(0), small.sizes.shape[0]
-    sizes, begin = [small.sizes[i] for i in range(terms)], small.begin[0]
+    program, terms = pl.program_id(0), len(small.sizes)
+    sizes, begin = [size[0] for size in small.sizes], small.begin[0]
 
     def turn(i: jax.Array, sums: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
         number = (program * turns + i) * BLOCK + jnp.arange(BLOCK, dtype=jnp.int32)
@@ -279,11 +323,13 @@ def _stepped(
     words: random words of direction + and -, (N,) uint32 each
     deposit: adds to the histograms, given the first entry of one of them, what is added, and where that is wanted, (N,)
     """
-    start, to, first, imaged = jax.tree.map(lambda x: x[0], (small.start, small.to, small.first, small.imaged))
+    start, to, imaged = jax.tree.map(lambda x: x[0], (small.start, small.to, small.imaged))
+    first = small.order[0].astype(jnp.int32)
     estimator: Any = "full_f" if full_f else "delta_f"
-    grid: Any = SimpleNamespace(**{name: small.grid[i] for i, name in enumerate(GRID)})
+    grid: Any = SimpleNamespace(**{name: x[0] for name, x in zip(GRID, small.grid, strict=True)})
     nothing: Any = None
-    background = Background(small.spectral_index[...], small.turnover[...], nothing, nothing)
+    cutoff = None if small.cutoff is None else small.cutoff[...]
+    background = Background(small.spectral_index[...], small.turnover[...], nothing, nothing, cutoff)
     weighing = markers.weighing(background, small.amplitude[...])
     state = State(first, markers, nothing, nothing, start.b, nothing, nothing, start.length)
     full = weighing.full(markers)

@@ -27,7 +27,7 @@ from crmc.physics.parameters import MOST_REFINED, Model, Parameters
 from crmc.physics.state import State
 from crmc.physics.waves import wave_velocities
 from crmc.solvers.monte_carlo import functional, kernel
-from crmc.solvers.monte_carlo.tables import Metric, compressed
+from crmc.solvers.monte_carlo.tables import Metric, compressed, metric_of
 
 #: Stages before measuring, each as long as a step of the run; short steps while measuring.
 STAGES, MEASURING = 4, 2
@@ -69,14 +69,21 @@ def _sample_size(state: State, model: Model) -> int:
 
 
 def functional_of(
-    sample: Sample, start: Stretch, state: State, metric: Metric, parameters: Parameters, model: Model
+    sample: Sample,
+    start: Stretch,
+    state: State,
+    kicking: jax.Array,
+    metric: Metric | None,
+    parameters: Parameters,
+    model: Model,
 ) -> jax.Array:
     """Return the `functional_sample` of a step, or zeros where none is due, (2, *functional.histogram_shape()).
 
     sample: markers at the start of the step, from `take_sample`
     start: deformation of the tube at the start of the step, half a step before the kicks
     state: state after the kicks
-    metric: that of the waves that kicked; those of ``state`` have grown by the kicks
+    kicking: power of the waves that kicked, (2, 2, bins); those of ``state`` have grown by the kicks
+    metric: that of the waves that kicked; None to find it where a sample is due
     """
     size = _sample_size(state, model)
     shares = excerpt(model.layout, state.markers, sample.start, size)
@@ -86,7 +93,8 @@ def functional_of(
         parallel, rise = joined(model.layout, sample.changing)
         before = dataclasses.replace(after, parallel_momentum=parallel, rise=rise)
         before = markers.expand(before, start, state.stretch)
-        return functional_sample(before, after, state, metric, parameters, model, start)
+        found = metric_of(dataclasses.replace(state, e=kicking), parameters) if metric is None else metric
+        return functional_sample(before, after, state, found, parameters, model, start)
 
     return jax.lax.cond(sample.due, measured, lambda: jnp.zeros((2, *functional.histogram_shape())))
 

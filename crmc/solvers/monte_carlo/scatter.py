@@ -3,60 +3,49 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from crmc.physics import tube
-from crmc.physics.ensemble import held, pass_over
+from crmc.physics.ensemble import held, pass_over, spread
 from crmc.physics.flow import Stretch
 from crmc.physics.markers import Markers
-from crmc.physics.moments import Sizes, expected_sizes, moment_functions
+from crmc.physics.moments import expected_sizes, moment_functions
 from crmc.physics.parameters import Model, Parameters
-from crmc.physics.resonance import spread_of
 from crmc.physics.state import State
-from crmc.physics.waves import damp, grow, pass_on, wave_velocities
-from crmc.solvers.monte_carlo import fused, kernel
+from crmc.physics.waves import wave_velocities
+from crmc.solvers.monte_carlo import fused, fused_settle, kernel
 from crmc.solvers.monte_carlo.deposits import (
     Deposit,
     add_deposits,
+    branch_taken,
     deposits,
     deposits_in_bands,
+    deposits_taken,
     empty_histogram,
-    gain_beyond,
-    gain_in_bands,
-    kick_gain,
-    node_sizes,
-    sizes_in_bands,
+    taken_in_bands,
 )
-from crmc.solvers.monte_carlo.images import share_of_kicks
+from crmc.solvers.monte_carlo.exchange import (
+    Correction,
+    Exchange,
+    Ready,
+    after_kicks,
+    after_settling,
+    before_kicks,
+    correction_of,
+    exchange_sizes,
+    is_balanced,
+    order_of,
+    tally_of,
+)
 from crmc.solvers.monte_carlo.tables import Metric, compressed, metric_of
-from crmc.solvers.tally import Tally, empty_tally
-
-
-class Exchange(NamedTuple):
-    """Sums over markers and kicks of a step, per unit length of tube; before the sum an entry (N,) for each marker.
-
-    exchanged, absolute: W d eps and |W d eps|, W the full weight [code]
-    envelope: V F0 after the kicks, times 1, eps and eps^2 [code]
-    """
-
-    exchanged: jax.Array
-    absolute: jax.Array
-    envelope: tuple[jax.Array, jax.Array, jax.Array]
-
-
-class Correction(NamedTuple):
-    """A change of each marker's weight by eta V F0(y) (eps - mean).
-
-    eta: strength [1/(m_p c^2)]
-    mean: mean kinetic energy of F0's markers [m_p c^2]
-    """
-
-    eta: jax.Array
-    mean: jax.Array
+from crmc.solvers.one_kernel import in_one_kernel, together, with_twin
+from crmc.solvers.tally import Tally
+from crmc.theory.distribution import Background
 
 
 def scatter(
@@ -80,87 +69,72 @@ def _scatter_spectrum(
     state: State, noise: jax.Array, parameters: Parameters, model: Model, to: Stretch
 ) -> tuple[State, Tally, Correction, Metric | None]:
     """Kick by the waves of the spectrum; see `scatter`."""
-    before = state
-    state = tube.change_surroundings(state, parameters, model, to)
-    nu_dt = parameters.nu_coefficient * to.b * parameters.dt
-    metric, order = metric_of(state, parameters), _order(state)
-    lookup = kernel.make_lookup(compressed(parameters.grid, metric, nu_dt), state.markers.rise.dtype)
-
-    kept, imaged = share_of_kicks(before, parameters, model)
-    size = expected_sizes(parameters.background, before.amplitude, to.density)
-    spread = spread_of(parameters.grid, state.e, parameters.broadening)
-    nodes = _node_sizes(before, spread, parameters, to)
-    shared = parameters, lookup, order, nu_dt, to, imaged, nodes, spread
-    sizes = tube.work_sizes(before, parameters), _exchange_sizes(size, state, parameters)
-    markers, histograms, (work, sums) = _passed(model, (before, shared, noise, sizes))
-    state = tube.add_work(dataclasses.replace(state, markers=markers), before.stretch, work)
-    kicking, V = state.e, wave_velocities(state, parameters)
-    own, mirrored = (kicking * x for x in _gains(parameters, kicking, V, histograms, state.b, imaged))
-    offered = 0.5 * ((1.0 + kept) * own + (1.0 - kept) * mirrored)
-    own, mirrored = (gain_beyond(parameters.grid, V, x.reshape(2, 2, -1), state.b) for x in histograms)
-    # The waves at k_max tell how long those beyond it remember.
-    last = kept[..., -1]
-    beyond = 0.5 * ((1.0 + last) * own + (1.0 - last) * mirrored)
-    state, damped = damp(state, parameters, model, 0.5 * parameters.dt)
-    state, gain = grow(state, offered, parameters, model)
-    state, passed = pass_on(state, beyond, parameters, model)
-    damped, gain = damped + passed, gain + beyond
-    imbalance = -state.density * sums.exchanged - jnp.sum(gain)
-    tally = _tally(state, kicking, sums)._replace(
-        gain=gain, damped=damped, peak=nu_dt * jnp.max(metric.reference), imbalance=imbalance
-    )
-    return state, tally, _correction(sums, imbalance / state.density), metric
+    before, few = state, partial(together, fused.few(model))
+    bare = dataclasses.replace(before, markers=None)  # type: ignore[arg-type]
+    ready = few("before_kicks", partial(before_kicks, model), bare, parameters, to)
+    metric = None
+    if not fused.applies(model):
+        metric = metric_of(dataclasses.replace(ready.state, markers=before.markers), parameters)
+    markers, histograms, sums = _passed(model, before, ready, to, noise, metric, parameters)
+    taken = _taken(model, parameters, ready, histograms)
+    after = few("after_kicks", partial(after_kicks, model), ready, before.stretch, taken, sums, parameters)
+    state, tally, correction = after
+    state = dataclasses.replace(state, markers=markers)
+    return state, tally, correction, metric
 
 
-def _node_sizes(before: State, spread: jax.Array, parameters: Parameters, to: Stretch) -> jax.Array:
-    """Return the sizes of the deposits at every node of the histogram, (nodes,) [code].
+def _taken(model: Model, parameters: Parameters, ready: Ready, histograms: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return `deposits_taken`, on a GPU by one kernel, or `taken_in_bands`."""
+    grid, e, b = parameters.grid, ready.state.e, ready.state.b
+    if parameters.bands is not None:
+        return taken_in_bands(parameters.bands, e, ready.velocity, b, parameters.seed, histograms, ready.imaged > 0)
+    if not fused.few(model):
+        return deposits_taken(grid, e, histograms)
 
-    spread: Delta mu of the waves, ()
+    def kernel(x: tuple) -> tuple[jax.Array, jax.Array]:
+        grid, e, histograms = x
+        flat = grid, e.reshape(4, -1), histograms.reshape(8, -1)
+        found, beyond = in_one_kernel("deposits", branch_taken, *flat, count=8, warps=16)
+        return found.reshape(2, *e.shape), beyond.reshape(2, 2, 2)
+
+    return with_twin(kernel, lambda x: deposits_taken(*x), (grid, e, histograms))
+
+
+def _passed(
+    model: Model,
+    before: State,
+    ready: Ready,
+    to: Stretch,
+    noise: jax.Array,
+    metric: Metric | None,
+    parameters: Parameters,
+) -> tuple[Markers, jax.Array, Any]:
+    """Return markers, histograms of kicks and images, (2, 2, *empty_histogram().shape), and sums.
+
+    By the fused kernel where it applies, which finds the metric itself and whose sums are in parts (`fused.parts`).
     """
-    background, amplitude, bands = parameters.background, before.amplitude, parameters.bands
-    if bands is None:
-        return node_sizes(parameters.grid, background, amplitude, to)
-    return sizes_in_bands(bands, spread, background, amplitude, to)
-
-
-def _gains(
-    parameters: Parameters, e: jax.Array, V: jax.Array, histograms: jax.Array, b: jax.Array, imaged: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-    """Return the energy density given to each bin by kicks and by images, divided by its e_j, (2, 2, bins) [code] each.
-
-    e, V, b: as for `kick_gain`; histograms: of kicks and images; imaged: whether there are images, ()
-    """
-    bands, (kicks, images) = parameters.bands, histograms
-    if bands is None:
-        return kick_gain(parameters.grid, e, V, kicks, b), kick_gain(parameters.grid, e, V, images, b)
-
-    def gain(histogram: jax.Array) -> jax.Array:
-        return gain_in_bands(bands, e, V, histogram, b, parameters.seed)
-
-    return gain(kicks), jax.lax.cond(imaged, gain, lambda _: jnp.zeros_like(e), images)
-
-
-def _passed(model: Model, arguments: tuple) -> tuple[Markers, jax.Array, tuple]:
-    """Return markers, histograms of kicks and images, (2, 2, *empty_histogram().shape), and sums of a pass.
-
-    By the fused kernel where it applies.
-    arguments: state before, what `_kick_block` shares, random key or words, and sizes of the terms
-    """
-    before, shared, noise, sizes = arguments
     # The weights of float64 markers have more digits than one sum keeps.
     parts = 2 if before.markers.rise.dtype == jnp.float64 else 1
     zeros = jnp.zeros((2, 2, parts, *empty_histogram(in_bands=model.broadens).shape))
 
     def plain(arguments: tuple) -> tuple:
-        state, shared, noise, zeros, sizes = arguments
+        before, ready, to, noise, metric, parameters = arguments
         noise = jax.random.wrap_key_data(noise) if noise.dtype == jnp.uint32 else noise
+        if metric is None:
+            metric = metric_of(dataclasses.replace(ready.state, markers=before.markers), parameters)
+        lookup = kernel.make_lookup(compressed(parameters.grid, metric, ready.nu_dt), before.markers.rise.dtype)
+        shared = parameters, lookup, ready.order, ready.nu_dt, to, ready.imaged > 0, ready.nodes, ready.spread
         body = partial(_kick_block, model)
-        markers, histograms, sums = pass_over(model.layout, body, state, shared, noise, zeros, sizes)
+        markers, histograms, sums = pass_over(model.layout, body, before, shared, noise, zeros, ready.sizes)
         return markers, jnp.sum(histograms, axis=2), sums
 
+    def twin(arguments: tuple) -> tuple:
+        markers, histograms, sums = plain(arguments)
+        return markers, histograms, fused.as_parts(model, before.markers, sums)
+
     drawn = jax.random.key_data(noise) if jnp.issubdtype(noise.dtype, jax.dtypes.prng_key) else noise
-    given = before, shared, drawn, zeros, sizes
-    return fused.with_twin(partial(fused.pass_over, model), plain, given) if fused.applies(model) else plain(given)
+    given = before, ready, to, drawn, metric, parameters
+    return with_twin(partial(fused.pass_over, model), twin, given) if fused.applies(model) else plain(given)
 
 
 def _kick_block(model: Model, state: State, shared: tuple, words: jax.Array, histograms: jax.Array) -> tuple:
@@ -217,7 +191,7 @@ def _scatter_constant(
     """
     co_moving, before = model.scattering == "co_moving", state
     state = tube.change_surroundings(state, parameters, model, to)
-    order = _order(state) if co_moving else jnp.zeros(1, jnp.int64)
+    order = order_of(state) if co_moving else jnp.zeros(1, jnp.int64)
 
     def body(state: State, shared: tuple, words: jax.Array, histograms: tuple) -> tuple:
         parameters, order, to = shared
@@ -240,32 +214,17 @@ def _scatter_constant(
         return _moved(state.markers), histograms, (work, tuple(share), sums)
 
     size = expected_sizes(parameters.background, before.amplitude, to.density)
-    exchange = _exchange_sizes(size, state, parameters)
+    exchange = exchange_sizes(size, state, parameters)
     sizes = tube.work_sizes(before, parameters), (exchange.exchanged,) * order.size, exchange
     markers, _, (work, share, sums) = pass_over(model.layout, body, before, (parameters, order, to), noise, (), sizes)
     state = tube.add_work(dataclasses.replace(state, markers=markers), before.stretch, work)
     books = dataclasses.replace(state.books, radiated=state.books.radiated - sums.exchanged)
-    tally = _tally(state, state.e, sums)._replace(
+    tally = tally_of(state, state.e, sums)._replace(
         gain=jnp.zeros((2, 2)).at[order, 0].set(-state.density * jnp.stack(share)),
         peak=parameters.scattering_frequency * parameters.dt,
     )
-    return dataclasses.replace(state, books=books), tally, _correction(sums, jnp.zeros(())), None
-
-
-def _exchange_sizes(size: Sizes, state: State, parameters: Parameters) -> Exchange:
-    """Return the sizes of the terms of `Exchange`: |d eps| is at most about 2 v_A p, and p < 1 + eps.
-
-    state: at the field of the kicks
-    """
-    speed = jnp.max(jnp.abs(wave_velocities(state, parameters)))
-    exchanged = speed * (size.number + size.energy)
-    return Exchange(exchanged, exchanged, (size.number, size.energy, size.square))
-
-
-def _order(state: State) -> jax.Array:
-    """Return the numbers of the directions in the order in which they kick in this step, (2,)."""
-    first = state.step % 2
-    return jnp.stack([first, 1 - first])
+    state = dataclasses.replace(state, books=books)
+    return state, tally, correction_of(sums, jnp.zeros(()), state, parameters, model), None
 
 
 def _moved(m: Markers) -> dict[str, jax.Array]:
@@ -301,23 +260,14 @@ def _exchange(state: State, full: jax.Array, control: jax.Array, exchanged: tupl
     return Exchange(*exchanged, envelope=(envelope, envelope * eps, envelope * eps * eps))
 
 
-def _tally(state: State, kicking: jax.Array, sums: Exchange) -> Tally:
-    """Return a tally with the sums of a step over the markers.
-
-    kicking: wave power that scattered, (2, 2, bins)
-    """
-    return empty_tally(kicking, jnp.zeros(()))._replace(absolute_exchange=state.density * sums.absolute)
-
-
-def _correction(sums: Exchange, missing: jax.Array) -> Correction:
-    """Return the correction that gives the particles the energy ``missing`` per unit length of tube [code]."""
-    number, energy, square = sums.envelope
-    mean = energy / number
-    return Correction(missing / (square - energy * mean), mean)
-
-
 def settle(
-    state: State, tally: Tally, correction: Correction, parameters: Parameters, model: Model, to: Stretch
+    state: State,
+    tally: Tally,
+    correction: Correction,
+    parameters: Parameters,
+    model: Model,
+    to: Stretch,
+    closing: Callable[[State, Parameters], State] | None = None,
 ) -> tuple[State, Tally]:
     """Correct the weights so that the particles lost exactly what the waves gained, then expand to ``to``.
 
@@ -327,36 +277,76 @@ def settle(
 
     tally, correction: from `scatter`
     to: deformation of the tube at the end of the step
+    closing: what follows and leaves the markers as they are
     """
-    balanced = model.balance_energy and model.scattering == "spectrum"
-
-    def body(state: State, shared: tuple, words: None, histograms: tuple) -> tuple:
-        parameters, correction, to = shared
-        m = state.markers
-        supplied: tuple = ()
-        weighing = m.weighing(parameters.background, state.amplitude)
-        full = weighing.full(m)
-        if balanced:
-            eps = moment_functions(state)[1]
-            envelope = weighing.envelope(m).astype(jnp.float64)
-            change = (correction.eta * envelope * (eps - correction.mean)).astype(m.excess.dtype)
-            state = dataclasses.replace(state, markers=dataclasses.replace(m, excess=m.excess + change))
-            full, supplied = full + change, (change.astype(jnp.float64) * eps, envelope * eps)
-        state, work = tube.carry(state, full, to)
-        return tube.moved(state) | {"excess": state.markers.excess}, histograms, (work, supplied)
-
+    balanced = is_balanced(model)
     if not balanced and model.expansion == "none":
-        return state, tally
-    sizes = tube.work_sizes(state, parameters), _supplied_sizes(state, correction, parameters) if balanced else ()
-    markers, _, (work, supplied) = pass_over(model.layout, body, state, (parameters, correction, to), sizes=sizes)
-    if balanced:
-        given, energy = (state.density * x for x in supplied)
-        tally = tally._replace(imbalance=tally.imbalance - given, correction=jnp.abs(given) / energy)
-    moved = tube.add_work(tube.change_surroundings(state, parameters, model, to), state.stretch, work)
+        return state if closing is None else closing(state, parameters), tally
+    bare = dataclasses.replace(state, markers=None)  # type: ignore[arg-type]
+    given, sizes = (state, parameters, correction, to), correction.sizes
+    plain = partial(_settled_plain, model, balanced)
+    if fused.applies(model):
+
+        def twin(arguments: tuple) -> tuple[Markers, jax.Array]:
+            markers, sums = plain(arguments)
+            return markers, fused.as_parts(model, markers, sums, fused_settle.programs)
+
+        markers, sums = with_twin(partial(_settled_fused, model, balanced), twin, given)
+    else:
+        markers, sums = plain(given)
+    after = partial(after_settling, model, closing)
+    moved, tally = together(fused.few(model), "after_settling", after, bare, tally, sums, sizes, parameters, to)
     return dataclasses.replace(moved, markers=markers), tally
 
 
-def _supplied_sizes(state: State, correction: Correction, parameters: Parameters) -> tuple[jax.Array, jax.Array]:
-    """Return the sizes of eta V F0 (eps - mean) eps and V F0 eps, the terms of `settle`."""
-    size = expected_sizes(parameters.background, state.amplitude, state.density)
-    return jnp.abs(correction.eta) * (size.square + jnp.abs(correction.mean) * size.energy), size.energy
+def _settled(
+    balanced: bool, state: State, background: Background, correction: Correction, to: Stretch
+) -> tuple[dict[str, jax.Array], tuple]:
+    """Return the fields of markers that `settle` changes, and the terms of work and of supplied energy."""
+    m = state.markers
+    supplied: tuple = ()
+    weighing = m.weighing(background, state.amplitude)
+    full = weighing.full(m)
+    if balanced:
+        eps = moment_functions(state)[1]
+        envelope = weighing.envelope(m).astype(jnp.float64)
+        change = (correction.eta * envelope * (eps - correction.mean)).astype(m.excess.dtype)
+        state = dataclasses.replace(state, markers=dataclasses.replace(m, excess=m.excess + change))
+        full, supplied = full + change, (change.astype(jnp.float64) * eps, envelope * eps)
+    state, work = tube.carry(state, full, to)
+    return tube.moved(state) | {"excess": state.markers.excess}, (work, supplied)
+
+
+def _settled_plain(model: Model, balanced: bool, arguments: tuple) -> tuple[Markers, tuple]:
+    """Return the markers after `settle`, and the sums."""
+    state, parameters, correction, to = arguments
+
+    def body(state: State, shared: tuple, words: None, histograms: tuple) -> tuple:
+        parameters, correction, to = shared
+        changes, terms = _settled(balanced, state, parameters.background, correction, to)
+        return changes, histograms, terms
+
+    shared, sizes = (parameters, correction, to), correction.sizes
+    markers, _, sums = pass_over(model.layout, body, state, shared, sizes=sizes)
+    return markers, sums
+
+
+def _settled_fused(model: Model, balanced: bool, arguments: tuple) -> tuple[Markers, jax.Array]:
+    """Return what `_settled_plain` does, by one kernel and with the sums in parts."""
+    state, parameters, correction, to = arguments
+    nothing: Any = None
+
+    def body(markers: Markers, small: tuple) -> tuple[dict[str, jax.Array], tuple]:
+        (amplitude, start), *rest = small
+        bare = State(jnp.zeros((), jnp.int32), markers, amplitude, nothing, start.b, nothing, nothing, start.length)
+        return _settled(balanced, bare, *rest)
+
+    def local(markers: Markers, shared: tuple) -> tuple[dict[str, jax.Array], jax.Array]:
+        return fused_settle.over_markers("settle", body, markers, *shared)
+
+    # Without the ends of the momenta, which the kernel does not need.
+    background = dataclasses.replace(parameters.background, momentum_min=nothing, momentum_max=nothing)
+    one = Correction(correction.eta, correction.mean, ())
+    shared = ((state.amplitude, state.stretch), background, one, to), correction.sizes
+    changes, sums = spread(model.layout, local, state.markers, shared)
+    return dataclasses.replace(state.markers, **changes), sums

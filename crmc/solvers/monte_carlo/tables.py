@@ -212,3 +212,33 @@ def metric_of(state: State, parameters: Parameters) -> Metric:
         return bare_metric(grid, state.e, V, state.resonance, parameters.seed, dtype)
     power = power_on_rows(grid, bands, state.e, spread_of(grid, state.e, parameters.broadening))
     return bare_metric(grid, state.e, V, state.resonance, parameters.seed, dtype, power)
+
+
+def row_pairs(
+    i: jax.Array,
+    grid: SpectrumGrid,
+    e: jax.Array,
+    V: jax.Array,
+    unit: jax.Array,
+    seed: jax.Array,
+    nu_dt: jax.Array,
+    dtype: np.dtype | type,
+) -> jax.Array:
+    """Return row i of the ``pairs`` of a `kernel.Lookup` of both directions, (2, 2, CELLS + 1).
+
+    The last row, which nothing reads as the lower one of two, has itself above it.
+    e, V, unit, seed, dtype: as for `bare_metric`, e (2, 2, bins) and V (2,); nu_dt: as for `compressed`
+    """
+    first = jnp.minimum(i, ROWS - 2)
+    two = {name: jax.lax.dynamic_slice_in_dim(getattr(grid, name), first, 2) for name in ("top", "x_mid")}
+    basis = jax.lax.dynamic_slice_in_dim(grid.basis_mid, first, 2, axis=1)
+    rows = dataclasses.replace(grid, row_start=grid.row_start + grid.row_step * first, basis_mid=basis, **two)
+    y = compressed(rows, bare_metric(rows, e, V, unit, seed, dtype), nu_dt).y.astype(dtype)
+    low = jnp.where(i > first, y[:, :, 1], y[:, :, 0])
+    return row_words(low, y[:, :, 1]) if low.dtype == jnp.float32 else low
+
+
+def row_words(low: jax.Array, high: jax.Array) -> jax.Array:
+    """Return words whose lower half is float32 ``low`` and whose upper half is ``high``, uint64, in their shape."""
+    lower, upper = (jax.lax.bitcast_convert_type(x, jnp.uint32).astype(jnp.uint64) for x in (low, high))
+    return lower | upper << np.uint64(32)

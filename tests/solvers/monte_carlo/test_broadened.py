@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from support.broadened_cases import OVERRIDES
+from support.deposit_cases import gain_in_bands
 from support.growth_cases import gauss_words
 from support.kick_cases import every_word, frame_of
 from support.marker_cases import background
@@ -20,7 +21,7 @@ from crmc.physics.noise import run_key, step_noise
 from crmc.physics.resonance import broadened
 from crmc.physics.spectrum import make_grid
 from crmc.setup.build import build
-from crmc.solvers.monte_carlo.deposits import add_deposits, deposits_in_bands, empty_histogram, gain_in_bands
+from crmc.solvers.monte_carlo.deposits import add_deposits, deposits_in_bands, empty_histogram
 from crmc.solvers.monte_carlo.functional import functional_growth, resonant_histogram, wave_frame_weight
 from crmc.solvers.monte_carlo.kernel import energy_change, make_lookup, spectrum_kick, wave_frame
 from crmc.solvers.monte_carlo.step import step

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from support.deposit_cases import kick_gain
 from support.growth_cases import BINS, V_A, case, deviation_and_limit, gauss_words, geometry
 from support.kick_cases import COUNT, ensemble, smeared_growth
 from support.spectrum_cases import scattering_table
@@ -14,7 +15,7 @@ from crmc.physics.exact import FARTHEST, HEADROOM
 from crmc.physics.flow import Stretch
 from crmc.physics.markers import expand, initial_markers
 from crmc.physics.spectrum import SIGNS, wave_energy_unit
-from crmc.solvers.monte_carlo.deposits import add_deposits, deposits, empty_histogram, kick_gain, node_sizes
+from crmc.solvers.monte_carlo.deposits import add_deposits, deposits, empty_histogram, node_sizes
 from crmc.solvers.monte_carlo.kernel import apply, energy_change, make_lookup, spectrum_kick, wave_frame
 
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.stats import chi2
+from support.deposit_cases import gain_beyond, kick_gain
 from support.growth_cases import BINS, DENSITY, V_A, case, deviation_and_limit, parameters_of
 from support.kick_cases import every_word, frame_of
 from support.spectrum_cases import scattering_table
@@ -17,7 +18,7 @@ from crmc.physics.initial import Harmonics
 from crmc.physics.markers import initial_markers, markers_at
 from crmc.physics.spectrum import DEPOSIT_CELLS, SIGNS, make_grid, wave_energy_unit
 from crmc.solvers.monte_carlo import kernel
-from crmc.solvers.monte_carlo.deposits import add_deposits, deposits, empty_histogram, gain_beyond, kick_gain
+from crmc.solvers.monte_carlo.deposits import add_deposits, deposits, empty_histogram
 from crmc.solvers.monte_carlo.functional import functional_growth, resonant_histogram, wave_frame_weight
 from crmc.solvers.monte_carlo.kernel import energy_change, make_lookup, spectrum_kick, wave_frame
 from crmc.solvers.monte_carlo.tables import deposited

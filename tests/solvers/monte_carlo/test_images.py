@@ -10,7 +10,7 @@ from support.growth_cases import BINS, V_A, case, gauss_words, parameters_of, st
 
 from crmc import theory
 from crmc.physics.parameters import Model
-from crmc.solvers.monte_carlo import scatter as scatter_module
+from crmc.solvers.monte_carlo import exchange
 from crmc.solvers.monte_carlo.images import share_of_kicks
 from crmc.solvers.monte_carlo.scatter import scatter
 
@@ -20,7 +20,7 @@ MODEL = Model(functional=False, balance_energy=False)
 def growth(monkeypatch, share, state, words, parameters):
     """Relative growth of every branch and bin in one step with a given lambda everywhere, (2, 2, bins)."""
     everywhere = jnp.full(state.e.shape, share), jnp.asarray(share < 1.0)
-    monkeypatch.setattr(scatter_module, "share_of_kicks", lambda *_: everywhere)
+    monkeypatch.setattr(exchange, "share_of_kicks", lambda *_: everywhere)
     kicked = jax.jit(lambda *x: scatter(*x, parameters, MODEL, state.stretch)[0].e)
     return np.asarray(kicked(state, words) / state.e) - 1.0
 

@@ -1,7 +1,9 @@
 """Tables of the kicks: the metric against its integral, the deposit functions, and the coordinate near the pole."""
 
+import functools
 import math
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -9,8 +11,10 @@ from scipy.integrate import quad
 from support.oracle_fokker_planck import cgs_problem, splines
 from support.spectrum_cases import BINS, K_MAX, K_MIN, grid_of, scattering_table, uneven_power
 
-from crmc.physics.spectrum import CELLS, DEPOSIT_CELLS, range_fraction
-from crmc.solvers.monte_carlo.tables import deposited, pole_distance, pole_shift
+from crmc.physics.spectrum import CELLS, DEPOSIT_CELLS, ROWS, range_fraction
+from crmc.solvers.monte_carlo.kernel import make_lookup
+from crmc.solvers.monte_carlo.tables import bare_metric, compressed, deposited, pole_distance, pole_shift, row_pairs
+from crmc.solvers.one_kernel import in_one_kernel
 
 
 def test_deposit_functions_sum_to_the_momentum():
@@ -96,3 +100,24 @@ def test_pole_distance_solves_its_equation():
         assert abs(right - h(v)) < 0.02 * max(h(v), 1.0 / 3.0)
     far = theta > 20.0
     np.testing.assert_allclose((u - theta)[far], (u - theta)[-1], atol=2e-3)
+
+
+def test_rows_made_one_by_one():
+    """Row i of the words of the look-up, made alone, holds the floats of the whole table, of which it is a part.
+
+    Both to 1e-6 of a row's range, in float32; a neighbouring row differs by 1e-2.  In one kernel the same.
+    """
+    grid, e = grid_of(), jnp.asarray(np.stack([uneven_power(), 2.0 * uneven_power()[::-1]]))
+    V, unit, seed, nu_dt = jnp.asarray([0.3, -0.3]), jnp.asarray(0.9), jnp.asarray(1e-30), jnp.asarray(0.1)
+    given = grid, e, V, unit, seed
+    pairs = make_lookup(compressed(grid, bare_metric(*given, np.float32), nu_dt), jnp.float32).pairs
+    whole = np.asarray(pairs).reshape(2, 2, ROWS, CELLS + 1)
+    rows = functools.partial(row_pairs, dtype=np.float32)
+    alone = jax.jit(lambda *x: in_one_kernel("rows", rows, *x, count=ROWS, axis=2))(*given, nu_dt)
+    halves = [np.ascontiguousarray(x).view(np.float32).reshape(*whole.shape, 2) for x in (whole, np.asarray(alone))]
+    want, found = (x[:, :, :-1] for x in halves)
+    span = np.ptp(want, axis=-2, keepdims=True)
+    assert np.max(np.abs(found - want) / span) < 1e-6
+    assert np.median(np.abs(np.diff(want, axis=2)) / span[:, :, 1:]) > 1e-3
+    last = halves[1][:, :, -1]
+    np.testing.assert_array_equal(last[..., 0], last[..., 1])
