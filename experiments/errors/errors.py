@@ -74,6 +74,8 @@ def pooled(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
             stated = np.sqrt(np.average((rows["scatter"] / rows["ratio"]) ** 2, weights=counts))
             joined = {"scatter": joined["scatter"], "ratio": joined["scatter"] / float(stated)}
             joined["mean"] = float(np.average(rows["mean"], weights=counts))
+        if "bins" in rows:
+            joined["bins"] = int(rows["bins"].max())
         found[name] = joined
     return found
 
