@@ -1,4 +1,4 @@
-"""The exactly solvable steady state, Monte Carlo against the deterministic finite-volume solution (full size)."""
+"""The exactly solvable steady state, Monte Carlo against the deterministic finite-volume solution, at half size."""
 
 import json
 import math
@@ -25,7 +25,7 @@ def simulate(tmp_path, *overrides):
 
 @pytest.fixture(scope="module")
 def monte_carlo(tmp_path_factory):
-    return simulate(tmp_path_factory.mktemp("linear"))
+    return simulate(tmp_path_factory.mktemp("linear"), "run.markers=16384", "run.replicas=4")
 
 
 @pytest.fixture(scope="module")
@@ -51,20 +51,20 @@ def test_heating(monte_carlo, exact):
 
 
 def test_anisotropy(monte_carlo, exact):
-    """Mean pressure anisotropy; it scatters by 0.9 % between seeds, so a bias of 5 % is caught."""
+    """Mean pressure anisotropy; it scatters by 1.3 % between seeds, so a bias of 7 % is caught."""
     found = monte_carlo[1]["averages"]["pressure_anisotropy"]["value"]
-    assert found == pytest.approx(half_mean(exact[2], exact[2].delta_P_over_P), rel=SIGMAS * 0.009)
+    assert found == pytest.approx(half_mean(exact[2], exact[2].delta_P_over_P), rel=SIGMAS * 0.013)
 
 
 def test_spectrum(monte_carlo, exact):
-    """Every bin above 1e-9 at the end; bins scatter by 1 % between seeds."""
+    """Every bin above 1e-9 at the end; bins scatter by 1.4 % between seeds."""
     problem, _, solution = exact
     expected = oracle.basis_at_centres(problem) @ solution.e[-1]
     power = monte_carlo[0].wave_power.values[-1]
     strong = expected > 1e-9
     assert strong.sum() == 16
     for branch in (power[0, 0], power[1, 1]):
-        np.testing.assert_allclose(branch[strong], expected[strong], rtol=SIGMAS * 0.01)
+        np.testing.assert_allclose(branch[strong], expected[strong], rtol=SIGMAS * 0.014)
 
 
 def test_directions_agree_and_counter_moving_waves_stay_at_the_seed(monte_carlo):
@@ -72,8 +72,8 @@ def test_directions_agree_and_counter_moving_waves_stay_at_the_seed(monte_carlo)
     data = monte_carlo[0]
     power = data.wave_power.values[data.time.values > 0.5 * float(data.time[-1])].mean(axis=0)
     total = power.sum(axis=-1)
-    # Over the second half of the run the ratio scatters by 0.12 % between four seeds; 0.2 % allows for so few.
-    assert abs(total[0, 0] / total[1, 1] - 1.0) < SIGMAS * 0.002
+    # Over the second half of the run the ratio scatters by 0.17 % between seeds; 0.3 % allows for so few of them.
+    assert abs(total[0, 0] / total[1, 1] - 1.0) < SIGMAS * 0.003
     assert max(total[0, 1], total[1, 0]) < 1e-4 * total[0, 0]
 
 

@@ -12,7 +12,6 @@ from support.bench_cases import MARKERS, error, numpy_step, problem, words
 from crmc.bench import production
 from crmc.config.config import load_config
 from crmc.physics import tube as flux_tube
-from crmc.physics.waves import damp
 from crmc.setup.build import build
 from crmc.solvers.monte_carlo import scatter
 
@@ -24,11 +23,10 @@ def crmc_step(state: Any, words: Any, parameters: Any, model: Any) -> tuple[Any,
     state = flux_tube.apply_sources(state, parameters, model, half)
     middle = flux_tube.next_field(state, parameters, model, 0.5)
     state, record, correction, _ = scatter.scatter(state, words, parameters, model, middle)
-    state, damped = damp(state, parameters, model, half)
     end = flux_tube.next_field(state, parameters, model, 1.0)
     state, record = scatter.settle(state, record, correction, parameters, model, end)
     state = flux_tube.apply_sources(state, parameters, model, half)
-    return dataclasses.replace(state, step=state.step + 1), record._replace(damped=record.damped + damped)
+    return dataclasses.replace(state, step=state.step + 1), record
 
 
 def test_numpy_makes_crmc_s_step() -> None:

@@ -76,7 +76,8 @@ def assert_twins(one: Any, other: Any, before: Any, digits: float) -> None:
 @pytest.mark.parametrize("level", [1e-4, 1e-9], ids=["kicks", "images"])
 @pytest.mark.parametrize(
     ("precision", "estimator", "digits"),
-    [("float32", "delta_f", 1e-6), pytest.param("float64", "full_f", 1e-12, marks=pytest.mark.full)],
+    # 25 roundings: the slope of the table amplifies those of a kick, in proportion in both precisions.
+    [("float32", "delta_f", 3e-6), pytest.param("float64", "full_f", 3e-12, marks=pytest.mark.full)],
 )
 def test_twins(precision: str, estimator: str, digits: float, level: float) -> None:
     """With the same random key both agree to the rounding of the markers' precision, and twice gives the same bits.
