@@ -35,7 +35,8 @@ def test_growth_rates_of_the_steady_state(mixed):
     assert mixed["growth"][2] == pytest.approx(mixed["growth_theory"][2], rel=0.01)
 
 
-@pytest.mark.parametrize("expansion", [pytest.param(1.0, marks=pytest.mark.full), 0.0])
+@pytest.mark.full
+@pytest.mark.parametrize("expansion", [1.0, 0.0])
 def test_bottleneck(expansion):
     """Before: forward waves alone.  After, with expansion: both directions, heating of expansion alone, no streaming.
 

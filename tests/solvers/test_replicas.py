@@ -122,6 +122,7 @@ def test_replicas_differ():
             assert np.any(keys[i] != keys[j])
 
 
+@pytest.mark.full
 def test_waves_in_the_mean():
     """Waves of a row are the mean of what scattered, its books those of now; a row of no steps is that of now."""
     states, tallies, (now, mean) = together(False, 1)

@@ -62,6 +62,7 @@ SLOW = {
 }
 
 
+@pytest.mark.full  # flows and the tube are compared with the closed form to 1 % below
 def test_late_heating_is_exact():
     """Heating of the steady state is the quadrature of its closed form to 0.2 %."""
     setup = prepared(16, 192, **SLOW)
