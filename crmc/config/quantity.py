@@ -12,6 +12,7 @@ import functools
 import math
 import re
 import warnings
+from collections.abc import Callable
 from typing import Any, Literal
 
 from astropy import units as u
@@ -144,6 +145,15 @@ class Quantity:
         return core_schema.no_info_plain_validator_function(self.parse)
 
 
+def _each(parse: Callable[[object], float | str], value: object, remedy: str) -> tuple[float, ...] | None:
+    """Return the floats that ``parse`` reads in a list, None for None; ValueError for what is no list."""
+    if value is None:
+        return None
+    if not isinstance(value, (list, tuple)) or not value:
+        raise ValueError(f"must be a list; {remedy}")
+    return tuple(float(parse(x)) for x in value)
+
+
 @dataclasses.dataclass(frozen=True)
 class Quantities(Quantity):
     """Annotation of a field that reads a list of texts with units and stores floats in ``unit``."""
@@ -155,11 +165,7 @@ class Quantities(Quantity):
 
     def parse(self, value: object) -> tuple[float, ...] | None:  # type: ignore[override]
         """Return the floats in ``unit`` that a list of texts means; ValueError with rule and remedy."""
-        if value is None:
-            return None
-        if not isinstance(value, (list, tuple)) or not value:
-            raise ValueError(f"must be a list; {self.remedy}")
-        return tuple(float(super(Quantities, self).parse(text)) for text in value)
+        return _each(super().parse, value, self.remedy)
 
     def format(self, value: tuple[float, ...]) -> list[str]:  # type: ignore[override]
         """Return the list that `parse` turns into exactly these values again."""
@@ -243,11 +249,7 @@ class Momenta(Momentum):
 
     def parse(self, value: object) -> tuple[float, ...] | None:  # type: ignore[override]
         """Return the momenta in m_p c that a list means; ValueError with rule and remedy."""
-        if value is None:
-            return None
-        if not isinstance(value, (list, tuple)) or not value:
-            raise ValueError(f"must be a list; {self.remedy}")
-        return tuple(float(super(Momenta, self).parse(x)) for x in value)
+        return _each(super().parse, value, self.remedy)
 
     def format(self, value: tuple[float, ...]) -> list[float]:  # type: ignore[override]
         """Return the numbers in m_p c, as a file holds them."""

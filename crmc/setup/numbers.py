@@ -1,7 +1,7 @@
 """Convert the numbers of a config from cgs to code units.
 
-All conversions of a run are here.  The numbers of a config may be traced arrays of JAX; of plain ones arithmetic alone
-makes plain ones, and nothing is compiled.
+The numbers of a config may be traced arrays of JAX; of plain ones arithmetic alone makes plain ones, and nothing is
+compiled.
 """
 
 from __future__ import annotations

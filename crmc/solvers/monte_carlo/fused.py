@@ -147,13 +147,14 @@ def as_parts(model: Model, markers: Markers, sums: Any, programs: Callable[[int]
     return jnp.zeros((count, leaves.size)).at[0].set(leaves)
 
 
-def pass_over(model: Model, arguments: tuple) -> tuple[Markers, jax.Array, jax.Array]:
-    """Return markers, histograms of kicks and images, and the parts of the sums, (programs, terms).
+def _tables_and_zeros(
+    model: Model, before: State, ready: Any, to: Stretch, parameters: Parameters
+) -> tuple[jax.Array, jax.Array]:
+    """Return the ``pairs`` of the look-up of both directions, and zeros for all copies of the histograms, or more.
 
-    arguments: state before, `Ready`, deformation at the kicks, key data or words of the step, nothing, parameters
+    Arguments are those that `pass_over` unpacks.
     """
-    before, ready, to, noise, _, parameters = arguments
-    dtype, background, grid = before.markers.rise.dtype, parameters.background, parameters.grid
+    dtype, grid = before.markers.rise.dtype, parameters.grid
     given = (grid, ready.state.e, ready.velocity, to.resonance, parameters.seed)
     entries = _copies(before.markers.rise.shape[0] // model.layout.devices) * _ENTRIES
     if few(model):
@@ -168,6 +169,20 @@ def pass_over(model: Model, arguments: tuple) -> tuple[Markers, jax.Array, jax.A
         metric = tables.bare_metric(*given, dtype)
         pairs = kernel.make_lookup(tables.compressed(grid, metric, ready.nu_dt), dtype).pairs
         empty = jnp.zeros(entries)
+    return pairs, empty
+
+
+def pass_over(model: Model, arguments: tuple) -> tuple[Markers, jax.Array, jax.Array]:
+    """Return markers, histograms of kicks and images, and the parts of the sums, (programs, terms).
+
+    Raises NotImplementedError for a background with a tabulated factor.
+    arguments: state before, `Ready`, deformation at the kicks, key data or words of the step, nothing, parameters
+    """
+    before, ready, to, noise, _, parameters = arguments
+    if parameters.background.factor is not None:
+        raise NotImplementedError("the fused kernel knows no tabulated factor of F0; use kernel = 'plain'")
+    background, grid = parameters.background, parameters.grid
+    pairs, empty = _tables_and_zeros(model, before, ready, to, parameters)
     kicks = Kicks(
         before.stretch,
         to,

@@ -111,7 +111,7 @@ def _passed(
 ) -> tuple[Markers, jax.Array, Any]:
     """Return markers, histograms of kicks and images, (2, 2, *empty_histogram().shape), and sums.
 
-    By the fused kernel where it applies, which finds the metric itself and whose sums are in parts (`fused.parts`).
+    By the fused kernel where it applies, which finds the metric itself and whose sums are in parts (`fused.as_parts`).
     """
     # The weights of float64 markers have more digits than one sum keeps.
     parts = 2 if before.markers.rise.dtype == jnp.float64 else 1

@@ -179,7 +179,8 @@ def test_derivatives_of_a_step():
     def power(wider):
         return jnp.sum(jnp.log(steps(wider, 2)[0][0].e[0]) - jnp.log(setup.state.e[0]))
 
-    one, h = jnp.ones(()), 1e-4
+    # Kicks have kinks where markers cross the cells of a table: 1e-4 would meet some, and be 0.2 % off.
+    one, h = jnp.ones(()), 1e-5
     _, forward = jax.jit(lambda x: jax.jvp(power, (x,), (one,)))(one)
     reverse = jax.jit(jax.grad(power))(one)
     value = jax.jit(power)

@@ -20,6 +20,7 @@ from crmc.setup.build import build
 from crmc.solvers.monte_carlo import fused
 from crmc.solvers.monte_carlo.images import share_of_kicks
 from crmc.solvers.monte_carlo.scatter import scatter
+from crmc.theory.tabulated import hermite_factor
 
 #: Two blocks of the kernel, the last one not full.
 COUNT = fused.BLOCK + 44
@@ -161,3 +162,14 @@ def test_where_it_applies() -> None:
     with_kernel = dataclasses.replace(model, layout=FUSED)
     assert fused.applies(with_kernel) and not fused.applies(model)
     assert not fused.applies(dataclasses.replace(with_kernel, crossing=True))
+
+
+def test_a_tabulated_factor_is_refused() -> None:
+    """The kernel does not know it, and must not leave it out."""
+    setup = ready("float32")
+    factor = hermite_factor(-1.0, 5.0, np.zeros(3), np.zeros(3))
+    background = dataclasses.replace(setup.parameters.background, factor=factor)
+    parameters = dataclasses.replace(setup.parameters, background=background)
+    model = dataclasses.replace(setup.model, layout=FUSED)
+    with pytest.raises(NotImplementedError, match="tabulated"):
+        jax.eval_shape(lambda state: scatter(state, run_key(5), parameters, model, state.stretch), setup.state)
