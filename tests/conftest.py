@@ -97,6 +97,11 @@ LONG_RUNS = (
 )
 
 
+def compile_steps_in_full(advance, observe):
+    """Steps of a run are many, rows few."""
+    return advance.compile(compiler_options() | FULL), observe.compile(compiler_options())
+
+
 @pytest.fixture(scope="module", autouse=True)
 def as_users_compile(request):
     """Programs of runs as users compile them, where runs are long."""
@@ -105,6 +110,7 @@ def as_users_compile(request):
         if path.with_suffix("").as_posix() in LONG_RUNS:
             for user in ("inference.derivatives", "machine.compiling", "orbits.study"):
                 patch.setattr(f"crmc.{user}.compiler_options", lambda: compiler_options() | FULL)
+            patch.setattr("crmc.runs.runner.compile_both", compile_steps_in_full)
         yield
 
 

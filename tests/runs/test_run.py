@@ -154,7 +154,7 @@ def test_chunks_do_not_change_a_bit(reference: Path, tmp_path: Path, chunk_steps
     assert_same_run(output, reference)
 
 
-@pytest.mark.parametrize("interval", ["2e7 s", "1.1e9 s", "2e9 s"])
+@pytest.mark.parametrize("interval", [pytest.param("2e7 s", marks=pytest.mark.full), "1.1e9 s", "2e9 s"])
 def test_output_interval_does_not_change_the_state(reference: Path, tmp_path: Path, interval: str) -> None:
     """Rows every step, twice and once lead to the same final state."""
     output, _ = run_into(tmp_path, driven(run__output_interval=interval))

@@ -16,7 +16,7 @@ import pytest
 import tomli_w
 import xarray as xr
 from support.cli_cases import call
-from support.run_cases import BOTH, EVERY, STEPS, compiled_once, driven
+from support.run_cases import BOTH, EVERY, compiled_once, driven
 
 import crmc.runs.run
 import crmc.runs.sweep
@@ -31,8 +31,8 @@ from crmc.solvers.monte_carlo.solver import MONTE_CARLO
 
 TWO_KEYS = ("--over", "expansion.timescale=3.7e12s:7.4e12s:2", "--over", "plasma.magnetic_field=1 uG,1.1 uG")
 
-#: BOTH with two replicas.
-TWICE = BOTH | {"run": BOTH["run"] | {"replicas": 2}}
+#: 50 steps of BOTH with two replicas.
+TWICE = BOTH | {"run": BOTH["run"] | {"replicas": 2, "duration": "1e9 s"}}
 
 ROUND_OFF = {"energy_residual", "number_residual", "energy_imbalance", "balancing_correction"}
 
@@ -104,7 +104,7 @@ def assert_same_numbers(one: xr.Dataset, other: xr.Dataset, tolerance: float) ->
 def test_points_are_the_runs_they_stand_for(
     swept: Counted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: tuple[int, int]
 ) -> None:
-    """Oracle: `run` of the point's config by the same schedule, alone.  Round-off over 100 steps: 1e-9."""
+    """Oracle: `run` of the point's config by the same schedule, alone.  Round-off over 50 steps: 1e-9."""
     points = make_points(TWICE, read_axes(TWO_KEYS[1::2], None, TWICE))
     schedule = common_schedule(points)
     monkeypatch.setattr(crmc.runs.run, "build_replicas", lambda config, **how: build_replicas(config, schedule, **how))
@@ -139,7 +139,7 @@ def test_fokker_planck_points_are_runs(config: Path, tmp_path: Path) -> None:
 def test_side_by_side_as_one_after_the_other(
     swept: Counted, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The program of a GPU (vmap) gives the numbers of that of a CPU; round-off over 100 steps: 1e-9."""
+    """The program of a GPU (vmap) gives the numbers of that of a CPU; round-off over 50 steps: 1e-9."""
     monkeypatch.setattr(crmc.runs.sweep, "_side_by_side", lambda: True)
     found = counted(config, tmp_path / "sweep.nc", *TWO_KEYS, "--batch", 3)
     assert found.traced == 1
@@ -192,7 +192,7 @@ def test_dimensions_units_and_attributes(swept: Counted) -> None:
     np.testing.assert_allclose(data[keys[0]], [3.7e12, 7.4e12], rtol=1e-15)
     np.testing.assert_allclose(data[keys[1]], [1e-6, 1.1e-6], rtol=1e-15)
     assert [data[key].attrs["units"] for key in keys] == ["s", "gauss"]
-    assert data.sizes["time"] == 1 + -(-STEPS // EVERY)
+    assert data.sizes["time"] == 1 + -(-50 // EVERY)
     for name, variable in data.variables.items():
         assert "long_name" in variable.attrs, name
         assert "units" in variable.attrs or variable.dtype.kind in "OTU", name
@@ -225,19 +225,19 @@ def test_table_has_a_line_per_point(swept: Counted) -> None:
 def test_failing_point(swept: Counted, config: Path, tmp_path: Path) -> None:
     """Cooling that empties the gas half-way, and one that is NaN throughout, leave the third point as it was."""
     output = tmp_path / "sweep.nc"
-    over = ("--over", "plasma.cooling=0 erg/(cm3 s),4.8e-22 erg/(cm3 s),1e70 erg/(cm3 s)")
+    over = ("--over", "plasma.cooling=0 erg/(cm3 s),9.6e-22 erg/(cm3 s),1e70 erg/(cm3 s)")
     code, out, err = call("sweep", config, *over, "--batch", 3, "-o", output)
     assert code == 3
-    assert "crmc: error: 2 of 3 points failed; the first at plasma.cooling = 4.8e-22 erg cm-3 s-1" in err
+    assert "crmc: error: 2 of 3 points failed; the first at plasma.cooling = 9.6e-22 erg cm-3 s-1" in err
     data = xr.load_dataset(output)
     assert list(data["status"].values) == ["done", "failed", "failed"]
     assert "fell to zero" in str(data["status_text"].values[1])
     good = swept.data.isel({"expansion.timescale": 0, "plasma.magnetic_field": 0})
     np.testing.assert_allclose(data["heating_rate"][0], good["heating_rate"], rtol=1e-9, equal_nan=True)
     pressure = data["gas_pressure"].values[1]
-    # Records show it at step 51: the rows of steps 0, 15, 30 and 45 are left, P_g falling to zero along a line.
-    np.testing.assert_allclose(pressure[:4] / 3.2e-13, 1.0 - np.array([0, 15, 30, 45]) / 50, atol=1e-3)
-    assert np.isnan(pressure[4:]).all()
+    # Records show it at step 26: the rows of steps 0 and 15 are left, P_g falling to zero along a line.
+    np.testing.assert_allclose(pressure[:2] / 3.2e-13, 1.0 - np.array([0, 15]) / 25, atol=1e-3)
+    assert np.isnan(pressure[2:]).all()
     assert np.isnan(data["average_heating_rate"].values[1:]).all()
     assert [line.split()[-1] for line in out.splitlines()[2:4]] == ["failed", "failed"]
 
@@ -300,7 +300,7 @@ def test_seeds_are_a_dimension(config: Path, tmp_path: Path) -> None:
     assert data["k"].values[1, 0, -1] > data["k"].values[0, 0, -1]
     heat = data["average_heating_rate"].values
     assert (heat[:, 0] != heat[:, 1]).all()
-    assert run(driven(run__seed=6, run__replicas=2), output=tmp_path / "run.nc", quiet=True).exit_code == 0
+    assert run(driven(run__seed=6, run__replicas=2, run__duration="1e9 s"), output=tmp_path / "run.nc", quiet=True).exit_code == 0
     one = point_dataset(data, {"waves.k_max": 0, "seed": 1})
     assert_same_numbers(one, xr.load_dataset(tmp_path / "run.nc"), 1e-9)
 
