@@ -300,7 +300,8 @@ def test_seeds_are_a_dimension(config: Path, tmp_path: Path) -> None:
     assert data["k"].values[1, 0, -1] > data["k"].values[0, 0, -1]
     heat = data["average_heating_rate"].values
     assert (heat[:, 0] != heat[:, 1]).all()
-    assert run(driven(run__seed=6, run__replicas=2, run__duration="1e9 s"), output=tmp_path / "run.nc", quiet=True).exit_code == 0
+    alone = driven(run__seed=6, run__replicas=2, run__duration="1e9 s")
+    assert run(alone, output=tmp_path / "run.nc", quiet=True).exit_code == 0
     one = point_dataset(data, {"waves.k_max": 0, "seed": 1})
     assert_same_numbers(one, xr.load_dataset(tmp_path / "run.nc"), 1e-9)
 
