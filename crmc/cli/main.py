@@ -8,6 +8,7 @@ Heavy modules are imported where they are used, so that bad input is answered at
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import re
 import sys
@@ -42,6 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line ``argv`` (default: that of the process) and return the exit code."""
     if argv is None:
         streams.prepare()
+        # Imports and tracing make half a million objects that stay: a tenth of a short command would look through them.
+        gc.set_threshold(100_000, 50, 100)
     try:
         arguments = parser(_COMMANDS).parse_args(argv)
         code = int(arguments.command(arguments))
