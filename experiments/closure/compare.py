@@ -1,4 +1,4 @@
-"""Draw and print kappa(p) of a warm ionised medium by crmc and by the formula of GIZMO.
+"""Draw and print kappa(p) of a warm ionised medium by crmc, by the formula of GIZMO, and as observed.
 
 python experiments/closure/compare.py [--figure FILE.png]
 
@@ -10,6 +10,10 @@ Gamma_NLL = sqrt(pi) c_s/(8 r_L),
 
 P the pressure per ln p where it follows a spectrum.  Its Gamma_LIN multiplies an energy, so an amplitude rate Gamma_d
 of crmc is Gamma_LIN = 2 Gamma_d; taken as Gamma_d its kappa halves.
+
+Observed: boron over carbon by AMS-02 in a halo of uniform kappa, Genolini et al. 2019 (arXiv:1904.08917), one sigma:
+0.26 to 0.36 kpc^2/Myr at 10 GV, rising with rigidity to the power 0.43 to 0.53 up to a break at some 200 GV.  kappa is
+proportional to the height of the halo, which is less known than that.
 """
 
 from __future__ import annotations
@@ -40,6 +44,9 @@ WIM = Cell(
     k_max=20.0,
 )
 P = np.geomspace(0.1, 1e3, 41)
+#: Observed kappa at 10 GV [cm^2 s^-1] and powers of rigidity, least and most; GV of a proton of 1 m_p c; last GV.
+OBSERVED = np.array([0.26, 0.36]) * (1e3 * PARSEC) ** 2 / (1e6 * 3.15576e7)
+POWERS, GV, BREAK = np.array([0.43, 0.53]), 0.938272, 200.0
 
 
 def pressure_per_log(cell: Cell, p: np.ndarray) -> np.ndarray:
@@ -65,6 +72,11 @@ def gizmo(cell: Cell, p: np.ndarray, landau: bool, energy_rate: bool = True) -> 
     return 16.0 / (9.0 * np.pi) * larmor * v / power
 
 
+def observed(p: np.ndarray) -> np.ndarray:
+    """Return the least and the most that kappa is as observed [cm^2 s^-1], (2, ...), for protons beyond 10 GV."""
+    return np.stack([k10 * (GV * p / 10.0) ** power for k10, power in zip(OBSERVED, POWERS, strict=True)])
+
+
 def main() -> None:
     """Print the table and draw the figure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -83,6 +95,8 @@ def main() -> None:
     print("p [m_p c]   kappa by turbulent damping: crmc, gap crossed freely, GIZMO (2 Gamma_d), (Gamma_d)")
     for i in range(0, len(P), 5):
         print(f"{P[i]:9.3g}   {turbulent[i]:.2e}  {free[i]:.2e}  {theirs[0][i]:.2e}  {theirs[1][i]:.2e}")
+    for p in (10.0 / GV, 100.0):
+        print(f"{p:9.3g}   observed {' to '.join(f'{kappa:.2e}' for kappa in observed(p))}")
     print("p [m_p c]   kappa by nonlinear Landau damping: crmc local, paper, cumulative, GIZMO")
     for i in range(0, len(P), 5):
         print(f"{P[i]:9.3g}   {'  '.join(f'{kappa[i]:.2e}' for kappa in (*alone.values(), landau))}")
@@ -97,7 +111,9 @@ def main() -> None:
         right.loglog(P, kappa, color=colour, label=f"crmc, {form}")
     right.loglog(P, landau, color="#0072B2", label="GIZMO")
     right.set_title("nonlinear Landau damping alone", fontsize=10)
+    beyond = np.geomspace(10.0 / GV, BREAK / GV, 20)
     for axis in (left, right):
+        axis.fill_between(beyond, *observed(beyond), color="#E69F00", alpha=0.5, label="observed, B/C (AMS-02)")
         axis.set_xlabel(r"$p$ [$m_p c$]")
         axis.legend(fontsize=8, frameon=False)
     left.set_ylabel(r"$\kappa$ [cm$^2$ s$^{-1}$]")
