@@ -24,8 +24,8 @@ from crmc.physics.spectrum import SpectrumGrid
 from crmc.theory.distribution import Real
 
 #: Number of widths, equal in their logarithm, and the ends of their range: of x_gap, and of the largest momentum.
-#: Particles cross 90 degrees where the weights are small, tails of a Gaussian, which 32 widths and nodes from x_gap/4 on
-#: made too large: momenta of 0.5 to 0.9 m_p c crossed 1 to 12 % too fast in `drift` (experiment gap).
+#: Particles cross 90 degrees where weights are tails of a Gaussian, which 32 widths and nodes from x_gap/4 on made too
+#: large: momenta of 0.5 to 0.9 m_p c crossed 1 to 12 % too fast (experiment gap).
 BANDS, _NARROWEST, _WIDEST = 64, 1.0 / 32.0, 0.5
 #: Octaves of the nodes in x, and nodes of each octave, equal in x (a power of two); where they begin, in x_gap.
 OCTAVES, PER_OCTAVE, _FIRST = 24, 16, 1.0 / 16.0
