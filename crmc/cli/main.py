@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line ``argv`` (default: that of the process) and return the exit code."""
     if argv is None:
         streams.prepare()
-        # Imports and tracing make half a million objects that stay: a tenth of a short command would look through them.
+        # What imports and tracing make stays: looking through it again and again takes a twentieth of a short command.
         gc.set_threshold(100_000, 50, 100)
     try:
         arguments = parser(_COMMANDS).parse_args(argv)
