@@ -303,7 +303,8 @@ def test_markers_lose_what_the_waves_gain(name, strength, b):
     np.testing.assert_allclose(found[:, 1], found[:, 0], rtol=0, atol=1e-6 * np.abs(want).max())
 
 
-@pytest.mark.parametrize("strength", [3.0, pytest.param(0.2, marks=pytest.mark.full)])
+@pytest.mark.full
+@pytest.mark.parametrize("strength", [3.0, 0.2])
 def test_markers_as_printed(strength):
     """Printed coefficients: markers lose 2/pi of 2 Gamma W (W total), the waves gain 2 Gamma W; limits as above."""
     found = samples("anisotropic", strength, 1.0, "printed")

@@ -153,6 +153,7 @@ def test_running_estimate_has_a_plateau():
     assert np.all(np.abs(ratio.value - 1.0)[1:] < SURE * ratio.stderr[1:])
 
 
+@pytest.mark.full
 def test_box_must_not_be_shorter_than_the_path():
     """Orbits in a box of a quarter of their path: D between the lags is off by far more than in a long one."""
     p, mu, key = jnp.asarray(1.0), jnp.asarray([0.8]), jax.random.key(7, impl="threefry2x32")
@@ -174,6 +175,7 @@ def test_box_must_not_be_shorter_than_the_path():
 # ---- where theory ends ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_strong_waves_cross_the_gap():
     """dB/B = 0.3: what theory says of a lag of two gyrations is wrong by more than 10 % on average, 10 errors off."""
     found = measure(0.3, BRANCHES, gyrations=2, realisations=64, seed=3)

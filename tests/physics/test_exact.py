@@ -133,6 +133,7 @@ def kicks(layout: Layout) -> Any:
 WORDS = np.random.default_rng(6).integers(0, 2**64, COUNT, dtype=np.uint64)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("level", [1e-4, 1e-9], ids=["kicks", "images"])
 def test_a_permutation_of_the_markers_changes_no_bit(level: float) -> None:
     """Waves, books and tally after a step are the same, with images of the kicks, too."""

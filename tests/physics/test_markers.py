@@ -26,6 +26,7 @@ def test_free_expansion_matches_the_closed_forms(seed):
     assert expansion_error(65536, seed) < 1e-6
 
 
+@pytest.mark.full
 def test_quasi_random_error_falls_about_as_one_over_n():
     """Rms over 8 scrambles at 4096, 16384, 65536: a factor 16 in N gains at least 9 (random markers: 4)."""
     error = [np.sqrt(np.mean([expansion_error(n, s) ** 2 for s in range(8)])) for n in (4096, 16384, 65536)]

@@ -214,6 +214,7 @@ def test_signal_and_resume(long_reference: Path, long_config: Path, tmp_path: Pa
     assert_same_run(output, long_reference)
 
 
+@pytest.mark.full
 def test_kill_and_resume(long_reference: Path, long_config: Path, tmp_path: Path) -> None:
     """kill -9 at any moment leaves a whole checkpoint and result; --resume ends at the bits of an undisturbed run."""
     output = tmp_path / "run.nc"

@@ -32,6 +32,7 @@ def bits(checkpoint):
     return [np.asarray(x).tobytes() for x in jax.tree.leaves(checkpoint)]
 
 
+@pytest.mark.full
 def test_restored_runs_go_on_to_the_same_bits():
     """Seven steps, then ten more: from the checkpoint in another runner as without a stop."""
     whole, other = go(runner(), 7), runner()
