@@ -1,6 +1,6 @@
 """Compare the closure with markers in six of the cells of `validate.py`, eight independent runs each, or with the mesh.
 
-python experiments/closure/markers.py [--cells 8,9,10,12,13,18] [--replicas 8] [--markers 8192] [--json FILE.json]
+python experiments/closure/markers.py [--cells 8,9,10,12,13,18] [--replicas 8] [--markers 8192] [--finer 4]
 python experiments/closure/markers.py --mesh --cells 0,1,2        # without errors, which the mesh has not
 
 The cells are those without flags but `cut_matters`, of three forms of damping.  A run begins in the steady state of its
@@ -8,6 +8,7 @@ own 20 bins and lasts 40 scattering times; errors are those of the scatter of th
 kicks give to waves, what damping takes from them, wave power at the centres of bins from 0.1 Omega0/c to the fourth
 from the end, and the drift, a mean over the number of particles.  The last is
 compared with that which the bins of the run's start maintain, by quadrature, and this with the closure.
+`--json FILE.json` keeps the numbers.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ from validate import NODE, WEIGHT, sampled
 NODES, SPAN = 40, 40.0
 
 
-def config_of(cell: crmc.Config, duration: float, markers: int, replicas: int) -> crmc.Config:
-    """Return the run of a cell."""
+def config_of(cell: crmc.Config, duration: float, markers: int, replicas: int, finer: float = 1.0) -> crmc.Config:
+    """Return the run of a cell, with steps that are shorter by a factor than those of `drift`."""
     data = tomllib.loads(cell.to_toml())
     data["run"] |= {
         "duration": f"{duration!r} s",
@@ -44,6 +45,7 @@ def config_of(cell: crmc.Config, duration: float, markers: int, replicas: int) -
         "markers": markers * replicas,
         "replicas": replicas,
         "precision": "float32",
+        "scattering_per_step": cell.run.scattering_per_step / finer,
     }
     data["waves"] |= {"bins": 20, "start": "equilibrium"}
     data["cosmic_rays"]["start"] = "equilibrium"
@@ -79,10 +81,12 @@ def drifts(config: crmc.Config) -> tuple[float, float]:
     return float(np.sum(number * own) / np.sum(number)), float(np.sum(number * closure) / np.sum(number))
 
 
-def compare(cell: crmc.Config, markers: int, replicas: int, solver: str = "monte-carlo") -> dict[str, Any]:
+def compare(
+    cell: crmc.Config, markers: int, replicas: int, finer: float, solver: str = "monte-carlo"
+) -> dict[str, Any]:
     """Return a run over the closure and its error of one cell: name -> (ratio, error); errors of the mesh are 0."""
     duration = SPAN / float(crmc.closure(cell, (1.0,)).nu[0])
-    config = config_of(cell, duration, markers, replicas)
+    config = config_of(cell, duration, markers, replicas, finer)
     data = crmc.run(config, quiet=True, solver=solver).data
     averages = json.loads(data.attrs["summary"])["averages"]
     k = data.k.values
@@ -115,14 +119,15 @@ def main() -> None:
     parser.add_argument("--cells", default="8,9,10,12,13,18", metavar="N,...")
     parser.add_argument("--replicas", type=int, default=8, metavar="N")
     parser.add_argument("--markers", type=int, default=8192, metavar="N")
+    parser.add_argument("--finer", type=float, default=1.0, metavar="X", help="steps shorter by this factor")
     parser.add_argument("--mesh", action="store_true", help="one run on the mesh instead")
     parser.add_argument("--json", metavar="FILE.json")
     arguments = parser.parse_args()
     every, rows = list(sampled(24)), []
     for place in (int(word) for word in arguments.cells.split(",")):
         medium, cell = every[place]
-        how = (1024, 1, "fokker-planck") if arguments.mesh else (arguments.markers, arguments.replicas)
-        row = compare(cell, *how)
+        size = (1024, 1) if arguments.mesh else (arguments.markers, arguments.replicas)
+        row = compare(cell, *size, arguments.finer, "fokker-planck" if arguments.mesh else "monte-carlo")
         rows.append({"cell": place, "medium": medium, "form": cell.damping.nonlinear_landau} | row)
         told = []
         for name in ("heating_rate", "gas_heating_rate", "wave_power", "drift"):

@@ -1,6 +1,6 @@
 """Run markers beside the mesh where the waves broaden the resonance by which they scatter.
 
-python experiments/gap/resonance.py [drift ...] [--seeds 4] [--figure FILE.png]
+python experiments/gap/resonance.py [drift ...] [--seeds 4] [--finer 2] [--figure FILE.png]
 
 `drift`, `drift_reduced` and `linear_damping` with cosmic rays, damping and drive as many times stronger, and runs as
 much shorter: waves are as much stronger, and all else is as in the experiment.
@@ -17,8 +17,6 @@ import numpy as np
 
 import crmc
 
-MESH, MARKERS = "fokker-planck", "monte-carlo"
-
 
 class Case(NamedTuple):
     """An experiment made stronger by a factor: key -> (its value there, unit) of what rises, and of what falls."""
@@ -29,11 +27,15 @@ class Case(NamedTuple):
     less: dict[str, tuple[float, str]]
     others: tuple[str, ...]
 
-    def config(self, seed: int = 0) -> crmc.Config:
-        """Return the config of a run."""
+    def config(self, finer: float) -> crmc.Config:
+        """Return the config of a run.
+
+        finer: how many times shorter its steps are than those of the experiment
+        """
         more = [f"{key}={value * self.factor} {unit}" for key, (value, unit) in self.more.items()]
         less = [f"{key}={value / self.factor} {unit}" for key, (value, unit) in self.less.items()]
-        changes = ["scattering.gap=resonance", *more, *less, *self.others, f"run.seed={seed}"]
+        step = crmc.load_config(self.experiment).run.scattering_per_step / finer
+        changes = ["scattering.gap=resonance", *more, *less, *self.others, f"run.scattering_per_step={step}"]
         return crmc.load_config(self.experiment, changes)
 
 
@@ -62,25 +64,30 @@ CASES = (
 )
 
 
-def numbers(config: crmc.Config, solver: str) -> dict[str, float]:
-    """Return what a run gives: means over its second half, kappa/L and v_D in 1e7 cm s^-1, nu in 1e-6 s^-1."""
-    averages, theory = crmc.run(config, quiet=True, solver=solver).summary["averages"], crmc.predict(config)
-    found = {"heating over theory": averages["heating_rate"]["value"] / theory["heating_exact"]["value"]}
+def numbers(config: crmc.Config, averages: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return what runs give: means over their second half, kappa/L and v_D in 1e7 cm s^-1, nu in 1e-6 s^-1."""
+    theory = crmc.predict(config)
+    found = {"heating over theory": averages["heating_rate"] / theory["heating_exact"]["value"]}
     if length := config.drift.gradient_length:
-        drift = averages["drift_velocity"]["value"]
+        drift = averages["drift_velocity"]
         kappa = theory["diffusivity"]["value"] / length + drift - theory["drift_velocity"]["value"]
         found |= {"kappa/L [1e7 cm s^-1]": 1e-7 * kappa, "v_D [1e7 cm s^-1]": 1e-7 * drift}
     else:
-        found |= {"Delta P/P": averages["pressure_anisotropy"]["value"]}
-    nu = {f"nu at {p} m_p c [1e-6 s^-1]": 1e6 * averages[f"scattering_frequency_p{p}"]["value"] for p in (1, 3, 10)}
+        found |= {"Delta P/P": averages["pressure_anisotropy"]}
+    nu = {f"nu at {p} m_p c [1e-6 s^-1]": 1e6 * averages[f"scattering_frequency_p{p}"] for p in (1, 3, 10)}
     return found | nu
 
 
-def compared(case: Case, seeds: int) -> dict[str, tuple[float, float, float]]:
+def compared(case: Case, seeds: int, finer: float) -> dict[str, tuple[float, float, float]]:
     """Return name -> (number on the mesh, mean by markers over the seeds, error of this mean)."""
-    mesh, runs = numbers(case.config(), MESH), [numbers(case.config(seed), MARKERS) for seed in range(seeds)]
-    every = {name: np.array([one[name] for one in runs]) for name in mesh}
-    return {name: (mesh[name], x.mean(), x.std(ddof=1) / np.sqrt(seeds)) for name, x in every.items()}
+    config = case.config(finer)
+    mesh = crmc.run(config, quiet=True, solver="fokker-planck").summary["averages"]
+    data = crmc.sweep(config, seeds=seeds, quiet=True).data
+    exact = numbers(config, {name: np.asarray(one["value"]) for name, one in mesh.items()})
+    found = numbers(config, {name: data[f"average_{name}"].values for name in mesh if f"average_{name}" in data})
+    return {
+        name: (float(exact[name]), float(x.mean()), float(x.std(ddof=1) / np.sqrt(seeds))) for name, x in found.items()
+    }
 
 
 def draw(found: dict[str, dict[str, tuple[float, float, float]]], path: str) -> None:
@@ -101,6 +108,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("experiments", nargs="*", default=[case.experiment for case in CASES], help="default: all")
     parser.add_argument("--seeds", type=int, default=4, help="runs by markers")
+    parser.add_argument("--finer", type=float, default=1.0, metavar="X", help="steps shorter by this factor")
     parser.add_argument("--figure", help="file of the figure")
     arguments = parser.parse_args()
     print("| experiment | number | mesh | markers | markers over mesh |\n| --- | --- | --- | --- | --- |", flush=True)
@@ -108,7 +116,7 @@ def main() -> None:
     for case in CASES:
         if case.experiment not in arguments.experiments:
             continue
-        found[case.experiment] = compared(case, arguments.seeds)
+        found[case.experiment] = compared(case, arguments.seeds, arguments.finer)
         for name, (mesh, mean, error) in found[case.experiment].items():
             cells = f"{mesh:.5g}", f"{mean:.5g} +- {error:.1g}", f"{mean / mesh:.4f} +- {error / abs(mesh):.4f}"
             print(f"| {case.experiment} | {name} | {' | '.join(cells)} |", flush=True)

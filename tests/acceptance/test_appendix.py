@@ -64,8 +64,8 @@ def legendre_nodes(low, high, count):
 
 def resonant_plane(helicity):
     """(p, mu, weight of dp dmu) of all that resonates, flat: Gauss-Legendre in ln p and ln(p |mu|)."""
-    log_p, dlog_p = legendre_nodes(-REACH, math.log(MOMENTUM_MAX), 400)
-    log_q, dlog_q = legendre_nodes(np.full_like(log_p, -REACH - 1.0), np.minimum(log_p, REACH), 240)
+    log_p, dlog_p = legendre_nodes(-REACH, math.log(MOMENTUM_MAX), 160)
+    log_q, dlog_q = legendre_nodes(np.full_like(log_p, -REACH - 1.0), np.minimum(log_p, REACH), 100)
     p, q = np.exp(log_p)[:, None], np.exp(log_q)
     weight = dlog_p[:, None] * p * dlog_q * q / p
     return tuple(jnp.asarray(x.ravel()) for x in (p + 0.0 * q, helicity * q / p, weight))

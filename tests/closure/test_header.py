@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,13 +17,14 @@ from crmc.closure.header import CELL, fortran, header
 from crmc.closure.variables import NUMBERS
 
 P = (1.0, 3.0, 10.0)
+FORTRAN = ("-std=f2008", "-Wall", "-Werror")
 pytestmark = pytest.mark.skipif(not COMPILERS, reason="no C compiler")
 
 
 @pytest.fixture(scope="module")
 def text() -> str:
     """A header with two spectra."""
-    return header({"wim": WIM, "steep": crmc.closure.Cell(**{**vars(WIM), "index": 5.0})}, P)
+    return header({"wim": WIM, "steep": replace(WIM, index=5.0)}, P)
 
 
 @pytest.mark.parametrize(
@@ -95,26 +97,36 @@ def test_bad_input(form, text, tmp_path) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("gfortran"), reason="no Fortran compiler")
-def test_fortran(text, tmp_path) -> None:
-    """A Fortran program that calls the interface."""
+@pytest.mark.parametrize("spectrum", ["wim", "steep"])
+def test_fortran(spectrum, text, tmp_path) -> None:
+    """A Fortran program that fills a cell and calls the interface: its numbers and flags are those of Python."""
     (tmp_path / "crmc_closure.h").write_text(text, encoding="utf-8")
     module, wrapper = fortran("crmc_closure.h", ["wim", "steep"], len(P))
     (tmp_path / "crmc_closure.f90").write_text(module, encoding="utf-8")
     (tmp_path / "crmc_closure.c").write_text(wrapper, encoding="utf-8")
+    given = "".join(f"  cell%{name} = {getattr(WIM, name)!r}_c_double\n" for name in CELL)
+    shown = "".join(f'  print "(10es25.16e3)", out%{name}\n' for name in NUMBERS)
     (tmp_path / "main.f90").write_text(
-        "program main\n  use crmc_closure_module\n  type(crmc_cell) :: cell\n  type(crmc_out) :: out\n"
-        "  integer :: flags\n  cell = crmc_cell_default()\n  flags = crmc_closure(cell, crmc_wim, out)\n"
-        "  print *, flags\nend program\n",
+        "program main\n  use iso_c_binding, only: c_double\n  use crmc_closure_module\n  type(crmc_cell) :: cell\n"
+        "  type(crmc_out) :: out\n  integer :: flags\n  cell = crmc_cell_default()\n"
+        "  if (crmc_closure(cell, crmc_wim, out) == 0) error stop\n"
+        f"{given}  cell%nonlinear_landau = crmc_landau_local\n"
+        f"  flags = crmc_closure(cell, crmc_{spectrum}, out)\n{shown}  print *, flags, out%flags\nend program\n",
         encoding="utf-8",
     )
     for command in (
         ["cc", "-c", *STRICT, "crmc_closure.c"],
-        ["gfortran", "crmc_closure.f90", "main.f90", "crmc_closure.o", "-o", "main", "-lm"],
+        ["gfortran", *FORTRAN, "crmc_closure.f90", "main.f90", "crmc_closure.o", "-o", "main", "-lm"],
         ["./main"],
     ):
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
-    assert int(done.stdout) == Flag.BAD_INPUT
+    exact = crmc.closure(replace(WIM, index=5.0) if spectrum == "steep" else WIM, P, nonlinear_landau="local")
+    *lines, flags = done.stdout.splitlines()
+    for name, line in zip(NUMBERS, lines, strict=True):
+        mine = np.nan_to_num(np.asarray(getattr(exact, name)))
+        assert [float(word) for word in line.split()] == pytest.approx(np.atleast_1d(mine).tolist(), rel=1e-6), name
+    assert flags.split() == [str(int(exact.flags))] * 2
 
 
 def test_fortran_wrapper(text, tmp_path) -> None:

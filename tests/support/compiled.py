@@ -11,7 +11,12 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-QUICK = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
+#: One part for the processor's compiler: a process of tests has one core, and each part has its price.
+QUICK = {
+    "xla_backend_optimization_level": 0,
+    "xla_cpu_use_fusion_emitters": False,
+    "xla_cpu_parallel_codegen_split_count": 1,
+}
 #: What the compiler does without these flags.
 FULL = {"xla_backend_optimization_level": 3, "xla_cpu_use_fusion_emitters": True}
 
