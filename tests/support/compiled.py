@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-#: One part for the processor's compiler: a process of tests has one core, and each part has its price.
+#: LLVM gets a program undivided: a process of tests has one core, and each part takes some time of its own.
 QUICK = {
     "xla_backend_optimization_level": 0,
     "xla_cpu_use_fusion_emitters": False,
