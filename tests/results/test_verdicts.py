@@ -29,6 +29,10 @@ def summary(**changes: Any) -> dict[str, Any]:
     return found
 
 
+#: Theory of a run down a gradient.
+GRADIENT = {"diffusivity": {"value": 3.8e28, "unit": "cm2 s-1"}}
+
+
 def words(**changes: Any) -> list[str]:
     """The words of all verdicts, in order."""
     return [one.word for one in verdicts(summary(**changes))]
@@ -61,6 +65,8 @@ def ratio(value: float, error: float | None) -> dict[str, Any]:
         (3, {"number_residual": {"value": 2e-3}}, FAILED),
         (4, {"max_scattering_per_step": 0.9}, PASSED),
         (4, {"max_scattering_per_step": 1.1}, DOUBTFUL),
+        (4, {"theory": GRADIENT}, DOUBTFUL),  # v_D of drift is 2.5 % too low at 0.4
+        (4, {"theory": GRADIENT, "max_scattering_per_step": 0.1}, PASSED),
         (5, {"heating_rate": {"value": 2e-30, "stderr": 3e-31}}, DOUBTFUL),
         (5, {"replicas": 1}, UNKNOWN),
     ],
@@ -70,6 +76,16 @@ def test_what_is_not_sound(place: int, change: dict[str, Any], word: str) -> Non
     expected = [PASSED] * 6
     expected[place] = word
     assert words(**change) == expected
+
+
+def test_steps_say_what_they_do() -> None:
+    """Measured: Delta P/P_c 0.9(1) % too high per nu_max dt; v_D of drift 4.7, 2.5 and 1.4 % too low at 0.8, 0.4, 0.2."""
+    told = "largest nu_max dt 0.80: Delta P/P_c is some 0.72 % too high"
+    assert verdicts(summary(max_scattering_per_step=0.8))[4].reason == told
+    for peak, low in ((0.8, 4.7), (0.4, 2.5), (0.2, 1.4)):
+        reason = verdicts(summary(max_scattering_per_step=peak, theory=GRADIENT))[4].reason
+        found = float(reason.split("v_D some ")[1].split(" %")[0])
+        assert found == pytest.approx(low, rel=0.3) and ("lower run.scattering_per_step" in reason) == (peak > 0.3)
 
 
 def test_without_a_summary() -> None:
