@@ -31,7 +31,7 @@ for coefficients in ("exact", "printed"):
 # The same with noise, and its error from four replicas.
 
 # %%
-longer = ["run.duration=1e10 s", "run.markers=16384", "run.replicas=4"]
+longer = ["run.duration=1e10 s", "run.markers=8192", "run.replicas=4"]
 config = crmc.load_config("linear_damping", [*size, *longer])
 markers = crmc.run(config, quiet=True)
 found = markers.summary["averages"]["identity_ratio"]

@@ -32,12 +32,16 @@ import pytest
 
 from crmc.machine.devices import compiler_options
 
+# Tracing makes many objects and no cycles worth looking for as often as Python does by default.
+gc.set_threshold(50_000, 20, 20)
+
 HERE = Path(__file__).resolve().parent
 #: One line for each memory mapping of this process, and how many make it forget its programs.
 MAPPINGS, MOST_MAPPINGS = Path("/proc/self/maps"), 25_000
 #: Test files that take longest: begun first, they leave no process waiting for another at the end.
 LONGEST = (
     "physics/test_gradient",
+    "acceptance/test_notebooks",
     "runs/test_run",
     "runs/test_sweep",
     "acceptance/test_linear_damping",
@@ -57,7 +61,6 @@ LONGEST = (
     "solvers/test_simulate",
     "physics/test_tube",
     "results/figures/test_files",
-    "acceptance/test_notebooks",
     "solvers/monte_carlo/test_samples",
     "acceptance/test_combined",
     "solvers/monte_carlo/test_gap",

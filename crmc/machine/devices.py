@@ -46,11 +46,16 @@ def offer_cores() -> None:
 def compiler_options() -> dict[str, str | bool]:
     """Return XLA's options for compiling programs that step; empty except on a CPU.
 
-    On a CPU they ask for vectors of 512 bits and for a schedule that frees temporaries early.
+    On a CPU they ask for vectors of 512 bits, for a schedule that frees temporaries early, and for the first level of
+    optimisation: the higher ones take a fifth more time to compile, and steps are no faster and the same to the bit.
     """
     if jax.default_backend() != "cpu":
         return {}
-    return {"xla_cpu_prefer_vector_width": "512", "xla_cpu_scheduler_type": "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED"}
+    return {
+        "xla_cpu_prefer_vector_width": "512",
+        "xla_cpu_scheduler_type": "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED",
+        "xla_backend_optimization_level": "1",
+    }
 
 
 def choose_layout(

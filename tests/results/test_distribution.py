@@ -56,7 +56,9 @@ def test_a_run_writes_it_where_it_is_asked_for(solver: str) -> None:
     (P_par - P_perp)/P_c = sum p v (3 f_2/5) / sum p v f_0 over the cells: to 3 %, the cells' width in ln p and mu.
     """
     with compiled_once():
-        data = run(small(run__distribution=True, run__replicas=4), quiet=True, solver=solver).data
+        data = run(
+            small(run__distribution=True, run__replicas=4, run__time_step="1e8 s"), quiet=True, solver=solver
+        ).data
     p, mu = data.p.values, data.mu.values
     width = 2.0 * np.sinh(0.5 * np.log(p[1] / p[0])) * p
     assert float(np.sum(data.momentum_spectrum * width)) == pytest.approx(float(data.cr_number_density[-1]), rel=1e-6)
