@@ -28,6 +28,8 @@ from crmc.physics.state import State
 _FEWEST_MARKERS = 4096
 #: Most markers that a device works on at a time, by platform: a CPU's fit into a core's cache, a GPU's keep it busy.
 _BLOCK = {"cpu": 8192, "gpu": 1 << 22}
+#: XLA's option for how much it optimises.
+_LEVEL = "xla_backend_optimization_level"
 
 
 def offer_cores() -> None:
@@ -46,16 +48,17 @@ def offer_cores() -> None:
 def compiler_options() -> dict[str, str | bool]:
     """Return XLA's options for compiling programs that step; empty except on a CPU.
 
-    On a CPU they ask for vectors of 512 bits, for a schedule that frees temporaries early, and for the first level of
-    optimisation: the higher ones take a fifth more time to compile, and steps are no faster and the same to the bit.
+    On a CPU they ask for vectors of 512 bits, for a schedule that frees temporaries early, and, unless XLA_FLAGS name
+    one, for the first level of optimisation: to compile at a higher one takes a tenth more time, and steps are no
+    faster and the same to the bit.
     """
     if jax.default_backend() != "cpu":
         return {}
-    return {
+    options: dict[str, str | bool] = {
         "xla_cpu_prefer_vector_width": "512",
         "xla_cpu_scheduler_type": "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED",
-        "xla_backend_optimization_level": "1",
     }
+    return options if _LEVEL in os.environ.get("XLA_FLAGS", "") else options | {_LEVEL: "1"}
 
 
 def choose_layout(

@@ -16,10 +16,10 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))
 #: What makes a notebook's runs small: a text of its script and what stands in its place.  With `-m full` all is as printed.
 SMALL = {
     "first_run": {"run.markers=8192": "run.markers=2048"},
-    "energy_identity": {"run.markers=8192": "run.markers=2048", "size = [": 'size = ["run.time_step=8e7 s", '},
+    "energy_identity": {"run.markers=8192": "run.markers=2048", "size = [": 'size = ["run.time_step=1.6e8 s", '},
     "orbits": {"qlt.realisations=8": "qlt.realisations=4"},
-    "sensitivity_and_fit": {"run.markers=1024": "run.markers=512"},
-    "drift_and_expansion": {"run.duration=5e8 s": 'run.duration=5e8 s", "run.time_step=1e7 s'},
+    "sensitivity_and_fit": {"run.markers=1024": "run.markers=512", ', solver="fokker-planck")': ")"},
+    "drift_and_expansion": {"run.duration=5e8 s": 'run.duration=5e8 s", "run.time_step=2.5e7 s'},
 }
 #: Largest size of a notebook with its outputs [bytes].
 LARGEST = 200_000
