@@ -6,7 +6,7 @@ import signal
 import tempfile
 from pathlib import Path
 
-from support.compiled import FULL, quick_flags
+from support.compiled import OPTIMISED, quick_flags
 from support.cores import CORES
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -100,20 +100,20 @@ LONG_RUNS = (
 )
 
 
-def compile_steps_in_full(advance, observe):
+def compile_steps_with_care(advance, observe):
     """Steps of a run are many, rows few."""
-    return advance.compile(compiler_options() | FULL), observe.compile(compiler_options())
+    return advance.compile(compiler_options() | OPTIMISED), observe.compile(compiler_options())
 
 
 @pytest.fixture(scope="module", autouse=True)
-def as_users_compile(request):
-    """Programs of runs as users compile them, where runs are long."""
+def optimised_where_runs_are_long(request):
+    """Programs of runs nearly as users compile them, where runs are long."""
     with pytest.MonkeyPatch.context() as patch:
         path = request.path.relative_to(HERE)
         if path.with_suffix("").as_posix() in LONG_RUNS:
             for user in ("inference.derivatives", "machine.compiling", "orbits.study"):
-                patch.setattr(f"crmc.{user}.compiler_options", lambda: compiler_options() | FULL)
-            patch.setattr("crmc.runs.runner.compile_both", compile_steps_in_full)
+                patch.setattr(f"crmc.{user}.compiler_options", lambda: compiler_options() | OPTIMISED)
+            patch.setattr("crmc.runs.runner.compile_both", compile_steps_with_care)
         yield
 
 
