@@ -6,7 +6,7 @@ import signal
 import tempfile
 from pathlib import Path
 
-from support.compiled import OPTIMISED, quick_flags
+from support.compiled import FULL, OPTIMISED, quick_flags
 from support.cores import CORES
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -100,20 +100,25 @@ LONG_RUNS = (
 )
 
 
-def compile_steps_with_care(advance, observe):
-    """Steps of a run are many, rows few."""
-    return advance.compile(compiler_options() | OPTIMISED), observe.compile(compiler_options())
+#: Of these, the one with so many markers that compiling as users do pays.
+LARGEST_RUNS = ("acceptance/test_linear_damping",)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def optimised_where_runs_are_long(request):
-    """Programs of runs nearly as users compile them, where runs are long."""
+    """Programs of runs as users compile them, or nearly so, where runs are long."""
+    name = request.path.relative_to(HERE).with_suffix("").as_posix()
+    options = FULL if name in LARGEST_RUNS else OPTIMISED
+
+    def compile_both(advance, observe):
+        """Steps of a run are many, rows few."""
+        return advance.compile(compiler_options() | options), observe.compile(compiler_options())
+
     with pytest.MonkeyPatch.context() as patch:
-        path = request.path.relative_to(HERE)
-        if path.with_suffix("").as_posix() in LONG_RUNS:
+        if name in LONG_RUNS:
             for user in ("inference.derivatives", "machine.compiling", "orbits.study"):
-                patch.setattr(f"crmc.{user}.compiler_options", lambda: compiler_options() | OPTIMISED)
-            patch.setattr("crmc.runs.runner.compile_both", compile_steps_with_care)
+                patch.setattr(f"crmc.{user}.compiler_options", lambda: compiler_options() | options)
+            patch.setattr("crmc.runs.runner.compile_both", compile_both)
         yield
 
 
