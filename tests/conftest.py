@@ -32,9 +32,6 @@ import pytest
 
 from crmc.machine.devices import compiler_options
 
-# Tracing makes many objects and no cycles worth looking for as often as Python does by default.
-gc.set_threshold(50_000, 20, 20)
-
 HERE = Path(__file__).resolve().parent
 #: One line for each memory mapping of this process, and how many make it forget its programs.
 MAPPINGS, MOST_MAPPINGS = Path("/proc/self/maps"), 25_000
@@ -100,15 +97,15 @@ LONG_RUNS = (
 )
 
 
-#: Of these, the one with so many markers that compiling as users do pays.
-LARGEST_RUNS = ("acceptance/test_linear_damping",)
+#: Of these, what compiles as users do: runs so large that it pays, and those that are compared to the bit.
+AS_USERS = ("acceptance/test_linear_damping", "solvers/test_simulate")
 
 
 @pytest.fixture(scope="module", autouse=True)
 def optimised_where_runs_are_long(request):
     """Programs of runs as users compile them, or nearly so, where runs are long."""
     name = request.path.relative_to(HERE).with_suffix("").as_posix()
-    options = FULL if name in LARGEST_RUNS else OPTIMISED
+    options = FULL if name in AS_USERS else OPTIMISED
 
     def compile_both(advance, observe):
         """Steps of a run are many, rows few."""

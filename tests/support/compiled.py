@@ -30,7 +30,7 @@ def quick_flags() -> str:
 
 
 def optimised(function: Callable[..., Any], *static: str) -> Callable[..., Any]:
-    """Return ``function`` to be compiled for many steps, with the arguments called ``static`` part of the program."""
+    """Return ``function`` to be compiled as users do, with the arguments called ``static`` part of the program."""
     import jax
 
-    return jax.jit(function, static_argnames=static, compiler_options=OPTIMISED)
+    return jax.jit(function, static_argnames=static, compiler_options=FULL)
