@@ -13,6 +13,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 if CORES and (worker := os.environ.get("PYTEST_XDIST_WORKER")):
     # Each process of a session keeps to one core: the threads of all of them would be in each other's way.
     os.sched_setaffinity(0, {CORES[int(worker.removeprefix("gw")) % len(CORES)]})
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # more would wait for each other in loops that keep it busy
 # Before the first use of JAX; the processes that tests start inherit it.
 os.environ["XLA_FLAGS"] = quick_flags()
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
@@ -29,12 +30,22 @@ os.environ.setdefault("JAX_NUM_CPU_DEVICES", "8")
 
 import jax
 import pytest
+from jax._src import pjit
+from jax._src.interpreters import pxla
 
 from crmc.machine.devices import compiler_options
 
+# Traced programs are millions of objects: collections as often as by default take 3 % of the time.
+gc.set_threshold(20_000, 50, 100)
 HERE = Path(__file__).resolve().parent
 #: One line for each memory mapping of this process, and how many make it forget its programs.
 MAPPINGS, MOST_MAPPINGS = Path("/proc/self/maps"), 25_000
+#: Programs before compiling, by what uses them; JAX has no public name for these, and needs none of them again.
+BEFORE_COMPILING = [
+    cache
+    for owner, name in ((pxla, "_cached_lowering_to_hlo"), (pxla, "_cached_compilation"), (pjit, "_pjit_lower"))
+    if (cache := getattr(owner, name, None))
+]
 #: Test files that take longest: begun first, they leave no process waiting for another at the end.
 LONGEST = (
     "physics/test_gradient",
@@ -129,6 +140,17 @@ def few_mappings():
     if MAPPINGS.exists() and MAPPINGS.read_bytes().count(b"\n") > MOST_MAPPINGS:
         jax.clear_caches()
         gc.collect()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_contexts():
+    """Forget programs as they were before compiling, each in a context of its own that slows the making of the next.
+
+    After 1600 small programs the next takes three times as long to lower.  What is compiled stays.
+    """
+    yield
+    for cache in BEFORE_COMPILING:
+        cache.cache_clear()
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -69,6 +69,8 @@ MODES = {
 }
 
 run = functools.partial(jax.jit, static_argnums=5)(MONTE_CARLO.advance)
+injected = functools.partial(jax.jit, static_argnums=2)(apply_sources)
+expanded = functools.partial(jax.jit, static_argnums=2)(expand)
 measure = functools.partial(jax.jit, static_argnums=2)(ensemble_moments)
 
 
@@ -94,9 +96,14 @@ def flows(start, end, parameters):
     return moved + sum(abs(float(x)) for x in jax.tree.leaves(end.books))
 
 
+@functools.partial(jax.jit, static_argnums=2)
+def books_of(state, parameters, model):
+    return ledger(energies(state, parameters, model), state)
+
+
 def sum_of_books(state, setup):
     """What the ledger keeps constant."""
-    return float(ledger(energies(state, setup.parameters, setup.model), state))
+    return float(books_of(state, setup.parameters, setup.model))
 
 
 @pytest.fixture(autouse=True)
@@ -179,7 +186,7 @@ def test_energy_equation_of_a_run():
 
 def total_pressure(state, setup):
     """P_perp + P_g + P_m + W/2 from the moments of the state itself."""
-    rays = ensemble_moments(state, setup.parameters, setup.model).perpendicular_pressure
+    rays = measure(state, setup.parameters, setup.model).perpendicular_pressure
     field = magnetic_pressure(setup.parameters, state.b)
     return float(rays + state.gas_pressure + field + 0.5 * wave_energy(state, setup.parameters))
 
@@ -193,10 +200,10 @@ def test_pressure_is_balanced_after_each_expansion(estimator, tolerance):
     assert total_pressure(setup.state, setup) == pytest.approx(want, rel=1e-12)
     state = setup.state
     for end in (0.5, 1.0, 1.5):
-        state = apply_sources(state, setup.parameters, setup.model, 5.0 * setup.parameters.dt)
+        state = injected(state, setup.parameters, setup.model, 5.0 * setup.parameters.dt)
         unbalanced = total_pressure(state, setup) / want - 1.0
         before = float(state.b)
-        state = expand(state, setup.parameters, setup.model, end)
+        state = expanded(state, setup.parameters, setup.model, end)
         assert abs(total_pressure(state, setup) / want - 1.0) < tolerance
         assert unbalanced > 1e-4 and float(state.b) < before
     assert float(state.b) == pytest.approx(float(balanced_field(state, setup.parameters, setup.model)), abs=1e-5)
@@ -220,8 +227,8 @@ def test_injection_raises_the_pressure_at_the_stated_rate(estimator, b):
     state = change_field(setup.state, setup.parameters, setup.model, Stretch(jnp.asarray(b)))
     end = state
     for _ in range(10):
-        end = apply_sources(end, setup.parameters, setup.model, setup.parameters.dt)
-    before, after = (ensemble_moments(s, setup.parameters, setup.model) for s in (state, end))
+        end = injected(end, setup.parameters, setup.model, setup.parameters.dt)
+    before, after = (measure(s, setup.parameters, setup.model) for s in (state, end))
     raised = float(after.pressure - before.pressure) * setup.units.energy_density
     # Differences of 0.5 % of P_c: round-off 1e-12; 2048 markers sample the source to better than 1 %.
     assert raised == pytest.approx(RATE * 10 * DT, rel=1e-10 if estimator == "delta_f" else 0.01)

@@ -2,6 +2,7 @@
 
 import functools
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from support.growth_cases import BINS, DENSITY, V_A, case, geometry, smeared
@@ -15,6 +16,7 @@ from crmc.solvers.monte_carlo.kernel import WaveFrame
 COUNT = 65536
 
 
+@jax.jit
 def frame_of(V, p, q, sign):
     """Wave frame with given p', q, s."""
     V, q = jnp.asarray(V), jnp.asarray(q)

@@ -1,5 +1,6 @@
 """A small grid of the spectrum and uneven wave powers on it."""
 
+import jax
 import numpy as np
 
 from crmc.physics.spectrum import make_grid
@@ -18,6 +19,7 @@ def uneven_power(seed=1):
     return 1e-3 * np.exp(np.random.default_rng(seed).normal(0.0, 0.5, (2, BINS)))
 
 
+@jax.jit
 def scattering_table(grid, e, wave_velocity, b, nu_dt, seed):
     """Table of `tables.compressed` from the metric of waves e, in float64."""
     return compressed(grid, bare_metric(grid, e, wave_velocity, b, seed), nu_dt)

@@ -45,6 +45,12 @@ def setup(V, nu_dt, dtype=np.float64, e=None):
     return grid, make_lookup(table, np.dtype(dtype))
 
 
+@jax.jit
+def landed(grid, lookup, V, par, nu_dt, bits):
+    """`kick_all` as one program."""
+    return kick_all(grid, lookup, V, par, nu_dt, bits)
+
+
 def kick_all(grid, lookup, V, par, nu_dt, bits):
     """p_par' after the kicks of markers of momentum P at p_par' = ``par``."""
     sign = jnp.where(par < 0.0, -1.0, 1.0)
@@ -110,7 +116,7 @@ def test_paths_do_not_jump_at_90_degrees():
     V, nu_dt, bits = 0.3, 600.0, every_word(64)
     grid, lookup = setup(V, nu_dt)
     here, beyond = (
-        np.asarray(kick_all(grid, lookup, V, jnp.full(bits.size, par), nu_dt, bits)) for par in (1e-12, -1e-12)
+        np.asarray(landed(grid, lookup, V, jnp.full(bits.size, par), nu_dt, bits)) for par in (1e-12, -1e-12)
     )
     assert np.std(here) > 0.3
     assert (here < 0.0).mean() > 0.2 and (here > 0.0).mean() > 0.2
@@ -126,7 +132,7 @@ def test_diffusion_in_the_gap(dtype):
     q, bits = np.array([1e-3, 0.02, 0.1, 0.2, 0.35, 0.45]), every_word(64)
     assert q.max() < 1.0 / K_MAX
     par = jnp.asarray(np.repeat(q, bits.size), dtype)
-    after = np.asarray(kick_all(grid, lookup, dtype(V), par, nu_dt, jnp.tile(bits, q.size)), np.float64)
+    after = np.asarray(landed(grid, lookup, dtype(V), par, nu_dt, jnp.tile(bits, q.size)), np.float64)
     spread = np.mean((after - np.asarray(par, np.float64)).reshape(q.size, -1) ** 2, axis=1)
     power = 0.5 * (e[0, -1] + e[0, -2])
     np.testing.assert_allclose(spread, nu_dt * power / np.sqrt(1.0 + P**2) * (P**2 - q**2), rtol=0.02)
@@ -163,7 +169,8 @@ def test_deposit_sums_to_the_energy_of_kicks_across_the_gap(gap):
     table = scattering_table(grid, e, V, b, nu_dt, jnp.asarray(1e-12))
     frame = wave_frame(m.momentum_squared(b), m.parallel_momentum * jnp.cbrt(b), V)
     bits = jnp.asarray(np.random.default_rng(2).integers(0, 2**32, 8192, dtype=np.uint32))
-    kick = spectrum_kick(grid, make_lookup(table, frame.q.dtype), frame, b, nu_dt, bits, across=True)
+    across = jax.jit(spectrum_kick, static_argnames="across")
+    kick = across(grid, make_lookup(table, frame.q.dtype), frame, b, nu_dt, bits, across=True)
     assert 0.02 < float((kick.q < 0.0).mean()) < 0.5
     weight = jnp.asarray(np.random.default_rng(3).normal(size=8192))
     histogram = add_deposits(empty_histogram(), deposits(grid, kick, weight, b), jnp.zeros(empty_histogram().size))
@@ -226,8 +233,8 @@ def test_growth_functional_down_to_90_degrees(gap):
     """
     parameters, amplitude = streaming_rays(gap)
     slope = lambda i, p, mu: SLOPES[i] * parameters.background.density(amplitude, p)  # noqa: E731
-    want = growth_of_slope(parameters, amplitude, slope)
-    beyond = 2.0 * growth_at(parameters, amplitude, slope, 0.5 * parameters.grid.x_gap[None])
+    want = jax.jit(growth_of_slope, static_argnums=2)(parameters, amplitude, slope)
+    beyond = 2.0 * jax.jit(growth_at, static_argnums=2)(parameters, amplitude, slope, 0.5 * parameters.grid.x_gap[None])
     want = np.asarray(jnp.append(want, beyond, axis=-1) if gap == "edge" else want)
     samples = np.random.default_rng(7).random((ENSEMBLES, MARKERS, 2))
     rates = np.stack([functional_in_gap(parameters, amplitude, jnp.asarray(x)) for x in samples])

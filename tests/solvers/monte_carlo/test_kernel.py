@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.interpolate import BSpline
 from scipy.stats import chi2, qmc
+from support.compiled import optimised
 from support.kick_cases import every_word, frame_of
 from support.spectrum_cases import scattering_table
 
@@ -25,6 +26,8 @@ from crmc.solvers.monte_carlo.kernel import (
 FALSE_ALARM = 1e-6
 BINS, K_MIN, K_MAX, SEED = 16, 0.02, 5.0, 1e-9
 ONE = 1.0
+#: One program each; a test that changes what they call compiles its own.
+kicked, kicked_at_constant_nu = jax.jit(spectrum_kick), jax.jit(constant_kick, static_argnames="co_moving")
 
 
 def uneven_e(seed=1):
@@ -67,7 +70,7 @@ def test_kicks_are_elastic_and_exchange_v_dp(V, b):
     grid, lookup = setup(V, 100.0, b=b)
     before, b = lab_markers(4096, b=b), jnp.asarray(b)
     frame = wave_frame(before.momentum_squared(b), before.parallel_momentum, jnp.asarray(V))
-    kick = spectrum_kick(grid, lookup, frame, b, jnp.asarray(100.0), words(4, 4096))
+    kick = kicked(grid, lookup, frame, b, jnp.asarray(100.0), words(4, 4096))
     after = apply(before, kick, b)
     again = wave_frame(after.momentum_squared(b), after.parallel_momentum, jnp.asarray(V))
     np.testing.assert_allclose(again.momentum, frame.momentum, rtol=1e-12)
@@ -103,7 +106,7 @@ def uniformity(V, p, sign, count=1 << 17, kicks=40):
         bits = jax.random.bits(jax.random.fold_in(jax.random.key(6), i), (count,), "uint32")
         return spectrum_kick(grid, lookup, frame._replace(q=q), jnp.asarray(ONE), jnp.asarray(nu_dt), bits).q
 
-    q = np.asarray(jax.jit(lambda q: jax.lax.fori_loop(0, kicks, body, q))(frame.q))
+    q = np.asarray(optimised(lambda q: jax.lax.fori_loop(0, kicks, body, q))(frame.q))
     assert np.all((q >= low) & (q <= high))
     s = (primitive(q) - primitive(low)) / (primitive(high) - primitive(low))
     cells = np.histogram(s, bins=32, range=(0.0, 1.0))[0]
@@ -136,7 +139,9 @@ def exchange(V, p, count=1 << 19):
     grid, lookup = setup(V, nu_dt)
     low, high = 1.0 / K_MAX, min(p, 1.0 / K_MIN)
     q, primitive = uniform_on_shell(V, p, low, high, 1.0, count, 7)
-    kick = spectrum_kick(grid, lookup, frame_of(V, p, q, 1.0), jnp.asarray(ONE), jnp.asarray(nu_dt), words(8, count))
+    kick = jax.jit(lambda *x: spectrum_kick(*x))(
+        grid, lookup, frame_of(V, p, q, 1.0), jnp.asarray(ONE), jnp.asarray(nu_dt), words(8, count)
+    )
     place = lambda q: (primitive(np.asarray(q)) - primitive(low)) / (primitive(high) - primitive(low))  # noqa: E731
     joint = np.histogram2d(place(q), place(kick.q), bins=16, range=[[0, 1], [0, 1]])[0]
     upper = np.triu_indices(16, 1)
@@ -172,7 +177,7 @@ def test_the_gap_is_never_crossed(dtype):
         bits = jax.random.bits(jax.random.fold_in(jax.random.key(9), i), (count,), "uint32")
         return spectrum_kick(grid, lookup, start._replace(q=q), b, jnp.asarray(nu_dt), bits).q
 
-    end = np.asarray(jax.jit(lambda q: jax.lax.fori_loop(0, 200, body, q))(start.q), np.float64)
+    end = np.asarray(optimised(lambda q: jax.lax.fori_loop(0, 200, body, q))(start.q), np.float64)
     first, p = np.asarray(start.q, np.float64), np.asarray(start.momentum, np.float64)
     gap, top = 0.8 / K_MAX, 0.8 / K_MIN
     resting, slack = (first <= gap) | (first >= top), 4.0 * np.finfo(dtype).eps
@@ -195,7 +200,7 @@ def test_diffusion_coefficient(V, p, b):
         low, top = 4.0 * b / K_MAX, min(0.97 * p, 0.5 * b / K_MIN)
         q = np.geomspace(low, top, 18)
         frame = frame_of(V, p, np.repeat(q, bits.size), sign)
-        kick = spectrum_kick(grid, lookup, frame, jnp.asarray(b), jnp.asarray(nu_dt), jnp.tile(bits, q.size))
+        kick = kicked(grid, lookup, frame, jnp.asarray(b), jnp.asarray(nu_dt), jnp.tile(bits, q.size))
         spread = np.mean(((np.asarray(kick.q) - np.asarray(frame.q)) ** 2).reshape(q.size, -1), axis=1)
         energy = np.sqrt(1.0 + p**2)
         g = 1.0 + V * sign * q / energy
@@ -212,7 +217,7 @@ def test_diffusion_coefficient_of_an_uneven_spectrum():
     bits = every_word(64)
     q = np.linspace(0.4, 2.9, 60)
     frame = frame_of(V, p, np.repeat(q, bits.size), 1.0)
-    kick = spectrum_kick(grid, lookup, frame, jnp.asarray(ONE), jnp.asarray(nu_dt), jnp.tile(bits, q.size))
+    kick = kicked(grid, lookup, frame, jnp.asarray(ONE), jnp.asarray(nu_dt), jnp.tile(bits, q.size))
     spread = np.mean(((np.asarray(kick.q) - np.asarray(frame.q)) ** 2).reshape(q.size, -1), axis=1)
     ratio = spread / (nu_dt * power(e[0], q) / np.sqrt(1.0 + p**2) * (p**2 - q**2))
     assert abs(ratio.mean() - 1.0) < 0.01
@@ -230,7 +235,7 @@ def test_diffusion_at_the_pole():
     bits = every_word(64)
     mu = np.cos(c * np.array([1e-3, 0.2, 0.4, 0.6, 0.8, 1.0, 1.3, 1.6, 2.0]))
     frame = frame_of(V, p, np.repeat(mu * p, bits.size), 1.0)
-    kick = spectrum_kick(grid, lookup, frame, jnp.asarray(ONE), jnp.asarray(nu_dt), jnp.tile(bits, mu.size))
+    kick = kicked(grid, lookup, frame, jnp.asarray(ONE), jnp.asarray(nu_dt), jnp.tile(bits, mu.size))
     fallen = mu - np.mean(np.asarray(kick.q).reshape(mu.size, -1), axis=1) / p
     np.testing.assert_allclose(fallen / (nu_dt * 1e-3 / energy * mu), 1.0, atol=0.03)
 
@@ -241,7 +246,7 @@ def test_mutation_without_the_boost(monkeypatch):
     grid, lookup = setup(0.3, 100.0)
     m = lab_markers(4096)
     frame = wave_frame(m.momentum_squared(b), m.parallel_momentum, 0.0 * V)
-    after = apply(m, spectrum_kick(grid, lookup, frame, b, jnp.asarray(100.0), words(4, 4096)), b)
+    after = apply(m, kicked(grid, lookup, frame, b, jnp.asarray(100.0), words(4, 4096)), b)
     moved = np.asarray(after.parallel_momentum - m.parallel_momentum)
     gained = np.sqrt(1.0 + np.asarray(after.momentum(b)) ** 2) - np.sqrt(1.0 + np.asarray(m.momentum(b)) ** 2)
     assert np.max(np.abs(gained)) < 1e-10
@@ -275,7 +280,7 @@ def test_kicks_are_continuous():
 
     def landing(q, e):
         grid, lookup = setup(V, nu_dt, e)
-        return np.asarray(spectrum_kick(grid, lookup, frame_of(V, p, q, sign), b, jnp.asarray(nu_dt), bits).q)
+        return np.asarray(kicked(grid, lookup, frame_of(V, p, q, sign), b, jnp.asarray(nu_dt), bits).q)
 
     reference = landing(q, uneven_e())
     changes = [(q * (1.0 + 1e-8), uneven_e())]
@@ -296,7 +301,9 @@ def legendre_rate(nu_dt, degree, co_moving):
     bits, p = every_word(64), 3.0
     mu = np.repeat(x, bits.size)
     frame = frame_of(1e-12, p, np.abs(mu) * p, np.where(mu < 0.0, -1.0, 1.0))
-    kick = constant_kick(frame, jnp.asarray(nu_dt), jnp.asarray(ONE), jnp.tile(bits, x.size), co_moving=co_moving)
+    kick = kicked_at_constant_nu(
+        frame, jnp.asarray(nu_dt), jnp.asarray(ONE), jnp.tile(bits, x.size), co_moving=co_moving
+    )
     after = (np.asarray(kick.q * kick.frame.sign) / p).reshape(x.size, -1)
     legendre = np.polynomial.legendre.Legendre.basis(degree)
     factor = np.sum(w * legendre(x) * legendre(after).mean(axis=1)) / np.sum(w * legendre(x) ** 2)
@@ -330,7 +337,7 @@ def test_constant_frequency_decay_over_many_steps():
         kick = constant_kick(frame, jnp.asarray(nu_dt), jnp.asarray(ONE), bits, co_moving=False)
         return kick.q * kick.frame.sign / p
 
-    mu = np.asarray(jax.jit(lambda m: jax.lax.fori_loop(0, steps, body, m))(jnp.asarray(mu0)))
+    mu = np.asarray(optimised(lambda m: jax.lax.fori_loop(0, steps, body, m))(jnp.asarray(mu0)))
     for value, start, rate in ((mu, 2.0 / 3.0, 1.0), (1.5 * mu**2 - 0.5, 0.25, 3.0)):
         want = start * np.exp(-rate * nu_dt * steps)
         assert abs(value.mean() - want) < 4.9 * value.std() / np.sqrt(count)
@@ -353,7 +360,7 @@ def test_co_moving_kicks_keep_the_hemisphere(V):
             kick = constant_kick(f, jnp.asarray(nu_dt), jnp.asarray(ONE), bits, co_moving=True)
             return kick.q
 
-        return np.asarray(jax.jit(lambda q: jax.lax.fori_loop(0, 30, body, q))(frame.q))
+        return np.asarray(optimised(lambda q: jax.lax.fori_loop(0, 30, body, q))(frame.q))
 
     np.testing.assert_array_equal(run(-side), q)
     moved = run(side)
@@ -375,7 +382,7 @@ def test_constant_forward_kicks_keep_phase_space_uniform():
         kick = constant_kick(frame, jnp.asarray(0.5), jnp.asarray(ONE), bits, co_moving=False)
         return kick.q * kick.frame.sign
 
-    par = np.asarray(jax.jit(lambda x: jax.lax.fori_loop(0, 30, body, x))(jnp.asarray(par)))
+    par = np.asarray(optimised(lambda x: jax.lax.fori_loop(0, 30, body, x))(jnp.asarray(par)))
     s = (primitive(par) - primitive(-p)) / (primitive(p) - primitive(-p))
     cells = np.histogram(s, bins=16, range=(0.0, 1.0))[0]
     assert np.sum((cells - count / 16) ** 2 / (count / 16)) < chi2.isf(FALSE_ALARM, 15)
