@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from crmc.closure.balance import FORMS, NonlinearLandau, Waves
+from crmc.closure.batches import in_batches
 from crmc.closure.cell import Cell, sound
 from crmc.closure.flags import Evidence, Flag, find_flags
 from crmc.closure.fluid import averages, flip_wavenumber, near_flip
@@ -25,8 +26,6 @@ from crmc.units import SPEED_OF_LIGHT
 Translation = TypeVar("Translation", bound=Callable[[Any], Any])
 #: Momenta as a sequence or an array.
 Momenta: TypeAlias = Sequence[float] | jax.Array | np.ndarray
-#: Cells that are solved together: their intermediate results stay in the cache of one core.
-_TOGETHER = 512
 #: Momenta at which a closure is given unless others are asked for [m_p c].
 DEFAULT_MOMENTA = (1.0, 3.0, 10.0)
 
@@ -140,7 +139,7 @@ def _many(cell: Cell, momenta: jax.Array, form: NonlinearLandau) -> Closure:
     rows = {name: x for name, x in numbers.items() if x.ndim == 1}
     if not rows:
         return _one(cell, momenta, form)
-    return jax.lax.map(lambda row: _one(Cell(**row, **shared), momenta, form), rows, batch_size=_TOGETHER)
+    return in_batches(lambda row: _one(Cell(**row, **shared), momenta, form), rows)
 
 
 def _one(cell: Cell, momenta: jax.Array, form: NonlinearLandau) -> Closure:

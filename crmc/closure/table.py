@@ -23,6 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from crmc.closure.balance import FORMS, Damping, Fluxes, NonlinearLandau, Waves
+from crmc.closure.batches import in_batches
 from crmc.closure.cell import Cell
 from crmc.closure.fluid import heating, wave_energy
 from crmc.closure.mesh import Mesh, make_mesh, waves_on
@@ -74,8 +75,6 @@ _LINEAR, _TURBULENT = (8.0, 48), (6.0, 18)
 #: The same for |L|/(c tau) below the range in which waves change direction, in parts of it; above are their inverses;
 #: and steps within.
 _BELOW, _WITHIN = (-4.5, 4.2, 17), 32
-#: Points that are solved together.
-_TOGETHER = 512
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,7 +181,7 @@ def _many(cell: Cell, p: jax.Array, shares: jax.Array, form: NonlinearLandau) ->
     """
     spectrum = spectrum_of(cell)
     mesh = make_mesh(spectrum, 1.0 / jnp.asarray(cell.k_max), p)
-    return jax.lax.map(lambda at: _point(spectrum, mesh, cell, form, at), shares, batch_size=_TOGETHER)
+    return in_batches(lambda at: _point(spectrum, mesh, cell, form, at), shares)
 
 
 def _point(

@@ -64,8 +64,10 @@ def test_a_name_that_is_no_formula(tmp_path: Path) -> None:
     assert len(plot(saved(data, tmp_path / "odd.nc"), tmp_path)) == 5
 
 
-def bad_files(folder: Path) -> dict[str, Path]:
+@pytest.fixture(scope="module")
+def bad_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Files that are no result."""
+    folder = tmp_path_factory.mktemp("bad")
     whole = saved(synthetic(), folder / "whole.nc").read_bytes()
     (folder / "text.nc").write_text("not a netCDF file")
     (folder / "empty.nc").write_bytes(b"")
@@ -89,9 +91,9 @@ def bad_files(folder: Path) -> dict[str, Path]:
     "kind",
     ["text", "empty", "cut", "absent", "folder", "no times", "zero times", "foreign", "words", "other branches"],
 )
-def test_bad_files_are_refused_in_one_line(tmp_path: Path, kind: str) -> None:
+def test_bad_files_are_refused_in_one_line(bad_files: dict[str, Path], tmp_path: Path, kind: str) -> None:
     """ConfigError in one printable line that names the file and what to give; nothing is written."""
-    path, target = bad_files(tmp_path)[kind], tmp_path / "figures"
+    path, target = bad_files[kind], tmp_path / "figures"
     with pytest.raises(ConfigError) as caught:
         plot(path, target)
     message = str(caught.value)
