@@ -13,7 +13,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 if CORES and (worker := os.environ.get("PYTEST_XDIST_WORKER")):
     # Each process of a session keeps to one core: the threads of all of them would be in each other's way.
     os.sched_setaffinity(0, {CORES[int(worker.removeprefix("gw")) % len(CORES)]})
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # more would wait for each other in loops that keep it busy
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # on one core several only wait for each other
 # Before the first use of JAX; the processes that tests start inherit it.
 os.environ["XLA_FLAGS"] = quick_flags()
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
@@ -40,7 +40,8 @@ gc.set_threshold(20_000, 50, 100)
 HERE = Path(__file__).resolve().parent
 #: One line for each memory mapping of this process, and how many make it forget its programs.
 MAPPINGS, MOST_MAPPINGS = Path("/proc/self/maps"), 25_000
-#: Programs before compiling, by what uses them; JAX has no public name for these, and needs none of them again.
+#: Caches of programs as they were before compiling, which a compiled program needs no more; JAX has no public name
+#: for them.
 BEFORE_COMPILING = [
     cache
     for owner, name in ((pxla, "_cached_lowering_to_hlo"), (pxla, "_cached_compilation"), (pjit, "_pjit_lower"))
