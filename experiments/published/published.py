@@ -22,6 +22,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import crmc
+from crmc.machine import compiler_options, each
 from crmc.setup import growth_of
 
 MESH, MARKERS = "fokker-planck", "monte-carlo"
@@ -94,27 +95,31 @@ def config_of(name: str, *overrides: str) -> crmc.Config:
 
 @functools.cache
 def programs(solver: str) -> tuple[Any, Any]:
-    """Return the compiled steps and rows of a solver."""
-    chosen = crmc.SOLVERS[solver]
-    return jax.jit(chosen.advance, static_argnames="model"), jax.jit(chosen.observe, static_argnames="model")
+    """Return the steps and rows of a solver, compiled as runs compile them."""
+    chosen, options = crmc.SOLVERS[solver], compiler_options()
+    return tuple(
+        jax.jit(f, static_argnames="model", compiler_options=options) for f in (chosen.advance, chosen.observe)
+    )
 
 
 def grown(config: crmc.Config, solver: str = MESH, seeds: int = 8) -> Growth:
-    """Run a config on the mesh, or by markers with several seeds."""
-    powers = []
-    for seed in range(seeds if solver == MARKERS else 1):
-        with jax.enable_x64(True):
-            setup = crmc.build(config.with_overrides({"run.seed": seed}), solver=solver)
-            model, chosen = dataclasses.replace(setup.model, functional=False), crmc.SOLVERS[solver]
-            advance, observe = programs(solver)
-            empty, count = chosen.init(setup.parameters), jnp.asarray(setup.steps)
-            start = observe(setup.state, empty, count, setup.parameters, model=model)["wave_power"]
-            key = jax.random.key(seed)
-            state, tally = advance(setup.state, empty, key, setup.parameters, count, model=model)
-            powers.append(observe(state, tally, count, setup.parameters, model=model)["wave_power"])
-    k, unit = np.asarray(setup.parameters.grid.centres), config.code_units.gyrofrequency
+    """Run a config on the mesh, or by markers with several seeds, which share the cores."""
+    advance, observe = programs(solver)
+
+    def powers(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        setup = crmc.build(config.with_overrides({"run.seed": seed}), solver=solver)
+        model, chosen = dataclasses.replace(setup.model, functional=False), crmc.SOLVERS[solver]
+        empty, count = chosen.init(setup.parameters), jnp.asarray(setup.steps)
+        start = observe(setup.state, empty, count, setup.parameters, model=model)
+        state, tally = advance(setup.state, empty, jax.random.key(seed), setup.parameters, count, model=model)
+        end = observe(state, tally, count, setup.parameters, model=model)
+        return np.asarray(setup.parameters.grid.centres), *(np.asarray(row["wave_power"]) for row in (start, end))
+
+    found = dict(each(range(seeds if solver == MARKERS else 1), powers))
+    k, start, _ = found[0]
+    unit = config.code_units.gyrofrequency
     theory, x = growth_of(config, k).rate / unit, k * config.cosmic_rays.turnover_momentum
-    return Growth(x, theory, np.asarray(start), np.array(powers), config.run.duration * unit)
+    return Growth(x, theory, start, np.array([found[i][2] for i in range(len(found))]), config.run.duration * unit)
 
 
 def shown(value: float, error: float, digits: int = 3) -> str:
