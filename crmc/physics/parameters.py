@@ -98,6 +98,9 @@ class Model:
     crossing: whether waves also scatter particles in the 90-degree gap, so that they cross it.
     broadens: whether the waves broaden the resonance by which they scatter (`resonance`).
     coarse_grain: whether weights are coarse-grained; functional: whether the growth functional is sampled.
+    coarse_cells: numbers of rows in ln p, and of places in each hemisphere of a row, of the cells in which weights are
+        coarse-grained.
+    functional_rows: number of rows in ln p' of the histogram of the growth functional when rates are formed.
     functional_parts: number of parts of the ensemble that samples take in turn.
     layout: division of the markers among devices and blocks, on which no result depends.
     """
@@ -115,5 +118,7 @@ class Model:
     broadens: bool = False
     coarse_grain: bool = False
     functional: bool = True
+    coarse_cells: tuple[int, int] = (32, 16)
+    functional_rows: int = 48
     functional_parts: int = 1
     layout: Layout = Layout()

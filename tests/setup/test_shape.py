@@ -4,7 +4,8 @@ import pytest
 from support.by_hand import INJECTION
 from support.run_cases import small
 
-from crmc.setup.shape import shape_of
+from crmc.setup.shape import coarse_cells, functional_rows, shape_of
+from crmc.solvers.monte_carlo.coarse_graining import cell_count
 
 
 @pytest.mark.parametrize(
@@ -27,3 +28,18 @@ def test_static_decisions(overrides, expands, predicts):
     assert (shape.expands, shape.predicts) == (expands, predicts)
     assert shape.model.inject == ("injection__pressure_rate" in overrides)
     assert shape.model.scattering == ("co_moving" if "scattering__model" in overrides else "spectrum")
+
+
+def test_cells_hold_enough_markers():
+    """Ensembles of 1024 markers and more have at least 6 in a cell of coarse-graining, whose fit has three numbers.
+
+    More markers never have fewer cells.  Where particles cross 90 degrees the cells are the finest.
+    """
+    sizes = [16, 511, 1024, 2048, 4096, 8191, 8192, 32768, 10**7]
+    cells = [coarse_cells(n, False) for n in sizes]
+    assert cells == sorted(cells)
+    assert cells[-1] == (32, 16)
+    assert all(n / cell_count(*one) > 6.0 for n, one in zip(sizes, cells, strict=True) if n >= 1024)
+    model = shape_of(small(run__markers=4096, run__replicas=4)).model
+    assert (model.coarse_cells, model.functional_rows) == (coarse_cells(1024, False), functional_rows(1024))
+    assert shape_of(small(run__markers=4096, scattering__gap="edge")).model.coarse_cells == (32, 16)

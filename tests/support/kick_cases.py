@@ -30,10 +30,10 @@ def every_word(n=128):
     return ((level[:, None] << 16) | level[None, :]).ravel().astype(np.uint32)
 
 
-def ensemble(name, seed):
+def ensemble(name, seed, count=COUNT):
     """Quasi-random markers of a case of `growth_cases`, and their w."""
     rays, amplitude, deviation = case(name)
-    m = initial_markers(COUNT, rays, amplitude, seed=seed, dtype=np.float64, **deviation)
+    m = initial_markers(count, rays, amplitude, seed=seed, dtype=np.float64, **deviation)
     return m, m.control_weight(rays, amplitude)
 
 

@@ -1,9 +1,10 @@
-"""Coarse-grain the weights: replace w by V times a smooth local fit of f - F0.
+"""Coarse-grain the weights: replace w by V F0 times a smooth local fit of f/F0 - 1.
 
-The spread of w among markers at one place grows with time while f does not.  Cells in (ln p, place between gap and p',
-sign of p_par), with the gap in cells of its own, hold a least-squares plane in ln p and p_par/p.  Each fit conserves
-number, sum w ln p and sum w p_par/p of its cell; a last smooth correction restores energy and both pressures of the
-ensemble to round-off.
+The spread of w among markers at one place grows with time while f does not.  Cells in (ln p, place between gap and p,
+sign of p_par) hold a least-squares plane in ln p and p_par/p, in which markers count by V F0.  The gap in both
+directions' frames, and that in one alone, have cells of their own: f has an edge there, which a fit must not blur.
+Each fit conserves number, sum w ln p and sum w p_par/p of its cell; a last smooth correction restores energy and both
+pressures of the ensemble to round-off.  Their number is `Model.coarse_cells`.
 """
 
 from __future__ import annotations
@@ -19,9 +20,8 @@ from crmc.physics.linear import solve_positive
 from crmc.physics.moments import expected_sizes, moment_functions, symmetric
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
+from crmc.physics.waves import wave_velocities
 
-#: Rows of cells in ln p, and cells between gap and p' in each hemisphere of a row.
-_ROWS, _PLACES = 32, 16
 #: Cells with fewer markers keep their weights.
 _FEWEST = 6
 
@@ -29,7 +29,7 @@ _FEWEST = 6
 class _Fit(NamedTuple):
     """Normal equations of every cell.
 
-    moment: sums of V features x features, (cells, 3, 3)
+    moment: sums of V F0 features x features, (cells, 3, 3)
     target: sums of w features, (cells, 3)
     members: number of markers, (cells,)
     """
@@ -39,6 +39,11 @@ class _Fit(NamedTuple):
     members: jax.Array
 
 
+def cell_count(rows: int, places: int) -> int:
+    """Return the number of cells: in both hemispheres of each row its places and two for the gap."""
+    return rows * 2 * (places + 2)
+
+
 def coarse_grain(state: State, parameters: Parameters, model: Model) -> jax.Array:
     """Return the markers' ``excess`` with smoothed weights, (N,) [code]; number, energy, P_par and P_perp are kept."""
     plane, members = _planes(state, parameters, model)
@@ -46,7 +51,7 @@ def coarse_grain(state: State, parameters: Parameters, model: Model) -> jax.Arra
 
     def body(state: State, shared: tuple, words: None, histograms: tuple) -> tuple:
         parameters, plane, members, coefficients = shared
-        old, new = _smoothed(state, parameters, plane, members)
+        old, new = _smoothed(state, parameters, model.coarse_cells, plane, members)
         phi, envelope = _functions(state), _envelope(state, parameters)
         new = new + envelope * sum(c * x for c, x in zip(coefficients, phi, strict=True))
         excess = state.markers.excess
@@ -57,34 +62,35 @@ def coarse_grain(state: State, parameters: Parameters, model: Model) -> jax.Arra
 
 def _planes(state: State, parameters: Parameters, model: Model) -> tuple[jax.Array, jax.Array]:
     """Return the least-squares plane of every cell, (cells, 3), and its number of markers, (cells,)."""
-    count = _ROWS * 2 * (_PLACES + 1)
+    rows, places = model.coarse_cells
+    count = cell_count(rows, places)
 
     def body(state: State, shared: tuple, words: None, fit: _Fit) -> tuple:
-        parameters, *sizes = shared
-        volume = state.markers.volume.astype(jnp.float64)
-        cell, features = _cells(state, parameters)
+        parameters, sizes = shared
+        envelope = _envelope(state, parameters)
+        cell, features = _cells(state, parameters, model.coarse_cells)
         old = _old(state, parameters)
-        members = jnp.where(volume > 0.0, 1.0, 0.0)
-        volumes, weights = (size[cell // (2 * (_PLACES + 1))][:, None] for size in sizes)
-        square = volume[:, None, None] * features[:, :, None] * features[:, None, :]
+        members = jnp.where(envelope > 0.0, 1.0, 0.0)
+        size = sizes[cell // (2 * (places + 2))][:, None]
+        square = envelope[:, None, None] * features[:, :, None] * features[:, None, :]
         fit = _Fit(
-            fit.moment.at[cell].add(rounded(square, volumes[..., None])),
-            fit.target.at[cell].add(rounded(old[:, None] * features, weights)),
+            fit.moment.at[cell].add(rounded(square, size[..., None])),
+            fit.target.at[cell].add(rounded(old[:, None] * features, size)),
             fit.members.at[cell].add(members),
         )
         return {}, fit, ()
 
     zeros = _Fit(jnp.zeros((count, 3, 3)), jnp.zeros((count, 3)), jnp.zeros(count))
-    _, fit, _ = pass_over(model.layout, body, state, (parameters, *_row_sizes(state, parameters)), zeros=zeros)
+    _, fit, _ = pass_over(model.layout, body, state, (parameters, _row_sizes(state, parameters, rows)), zeros=zeros)
     return _solve(fit.moment, fit.target), fit.members
 
 
-def _row_sizes(state: State, parameters: Parameters) -> tuple[jax.Array, jax.Array]:
-    """Return the volume of every row of cells, and the weight of F0 in it, (_ROWS,) each."""
+def _row_sizes(state: State, parameters: Parameters, rows: int) -> jax.Array:
+    """Return the weight of F0 in every row of cells, (rows,)."""
     background = parameters.background
-    edges = jnp.linspace(jnp.log(background.momentum_min), jnp.log(background.momentum_max), _ROWS + 1)
+    edges = jnp.linspace(jnp.log(background.momentum_min), jnp.log(background.momentum_max), rows + 1)
     volume = 2.0 / 3.0 * jnp.diff(jnp.exp(3.0 * edges))
-    return volume, volume * background.density(state.amplitude, jnp.exp(0.5 * (edges[1:] + edges[:-1])))
+    return volume * background.density(state.amplitude, jnp.exp(0.5 * (edges[1:] + edges[:-1])))
 
 
 def _old(state: State, parameters: Parameters) -> jax.Array:
@@ -93,15 +99,15 @@ def _old(state: State, parameters: Parameters) -> jax.Array:
 
 
 def _smoothed(
-    state: State, parameters: Parameters, plane: jax.Array, members: jax.Array
+    state: State, parameters: Parameters, cells: tuple[int, int], plane: jax.Array, members: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """Return the weights w before and after the fit, (N,) [code] each, float64.
 
-    plane, members: from `_planes`
+    cells: `Model.coarse_cells`; plane, members: from `_planes`
     """
-    cell, features = _cells(state, parameters)
+    cell, features = _cells(state, parameters, cells)
     old = _old(state, parameters)
-    fitted = state.markers.volume.astype(jnp.float64) * jnp.sum(features * plane[cell], axis=-1)
+    fitted = _envelope(state, parameters) * jnp.sum(features * plane[cell], axis=-1)
     return old, jnp.where(members[cell] >= _FEWEST, fitted, old)
 
 
@@ -125,7 +131,7 @@ def _restoring(state: State, parameters: Parameters, model: Model, plane: jax.Ar
 
     def body(state: State, shared: tuple, words: None, histograms: tuple) -> tuple:
         parameters, plane, members = shared
-        old, new = _smoothed(state, parameters, plane, members)
+        old, new = _smoothed(state, parameters, model.coarse_cells, plane, members)
         phi, envelope = _functions(state), _envelope(state, parameters)
         matrix = tuple(envelope * phi[i] * phi[j] for i in range(4) for j in range(i, 4))
         return {}, histograms, (matrix, tuple((old - new) * x for x in phi))
@@ -140,27 +146,32 @@ def _restoring(state: State, parameters: Parameters, model: Model, plane: jax.Ar
     return solution + solve_positive(full, right - full @ solution)
 
 
-def _cells(state: State, parameters: Parameters) -> tuple[jax.Array, jax.Array]:
+def _cells(state: State, parameters: Parameters, cells: tuple[int, int]) -> tuple[jax.Array, jax.Array]:
     """Return the cell number of every marker, (N,), and its features 1, ln p - row centre, p_par/p, (N, 3), float64.
 
     ln p is counted in rows.
+    cells: `Model.coarse_cells`
     """
+    rows, places = cells
     grid, m = parameters.grid, state.markers
     p = m.momentum(state.density).astype(jnp.float64)
     q = jnp.abs(m.parallel_momentum).astype(jnp.float64)
     log_y = jnp.log(p) - jnp.log(state.density) / 3.0
     low, high = jnp.log(parameters.background.momentum_min), jnp.log(parameters.background.momentum_max)
-    position = (log_y - low) / (high - low) * _ROWS
-    row = jnp.clip(position.astype(jnp.int32), 0, _ROWS - 1)
+    position = (log_y - low) / (high - low) * rows
+    row = jnp.clip(position.astype(jnp.int32), 0, rows - 1)
     gap = grid.x_gap * state.resonance
-    top = jnp.maximum(jnp.minimum(p, grid.x_top * state.resonance), gap * (1.0 + 1e-12))
-    s = jnp.clip((q - gap) / (top - gap), 0.0, 1.0)
+    # |p_par'| = gap, in the frame of the one direction's waves and of the other's.
+    shift = jnp.max(jnp.abs(wave_velocities(state, parameters))) * jnp.sqrt(1.0 + p**2)
+    top = jnp.maximum(jnp.minimum(p, grid.x_top * state.resonance), (gap + shift) * (1.0 + 1e-12))
+    s = jnp.clip((q - gap - shift) / (top - gap - shift), 0.0, 1.0)
     t = (2.0 / jnp.pi) * jnp.arcsin(jnp.sqrt(s))
-    place = jnp.where(q <= gap, _PLACES, jnp.minimum((t * _PLACES).astype(jnp.int32), _PLACES - 1))
+    place = jnp.minimum((t * places).astype(jnp.int32), places - 1)
+    place = jnp.where(q <= gap + shift, jnp.where(q <= gap - shift, places, places + 1), place)
     side = (m.parallel_momentum < 0.0).astype(jnp.int32)
     offset = position - row - 0.5
     features = jnp.stack([jnp.ones_like(p), offset, m.parallel_momentum / p], axis=-1)
-    return (row * 2 + side) * (_PLACES + 1) + place, features
+    return (row * 2 + side) * (places + 2) + place, features
 
 
 def _solve(moment: jax.Array, target: jax.Array) -> jax.Array:

@@ -80,7 +80,7 @@ def resonant_histogram(
     shift, unit = (grid.x_gap - grid.x_low).astype(dtype), grid.x_gap.astype(dtype)
     place = jnp.log(jnp.where(active, (x + shift) / unit, 1.0)) / jnp.log(jnp.where(active, (top + shift) / unit, 2.0))
     cell = jnp.minimum((place * HISTOGRAM_CELLS).astype(jnp.int32), HISTOGRAM_CELLS - 1)
-    start, step = _rows(grid, background, at)
+    start, step = _rows(grid, background, at, HISTOGRAM_ROWS)
     row = ((jnp.log(P) - start.astype(dtype)) / step.astype(dtype)).astype(jnp.int32)
     row = jnp.clip(row, 0, HISTOGRAM_ROWS - 1)
     helicity = (frame.sign * frame.q < 0.0).astype(jnp.int32)
@@ -101,7 +101,12 @@ def histogram_shape() -> tuple[int, int, int, int]:
     return 2, 2, HISTOGRAM_ROWS, HISTOGRAM_CELLS
 
 
-def _rows(grid: SpectrumGrid, background: Background, at: Stretch) -> tuple[jax.Array, jax.Array]:
+def in_rows(histogram: jax.Array, rows: int) -> jax.Array:
+    """Return a histogram whose neighbouring rows are joined so that ``rows`` are left, a divisor of their number."""
+    return jnp.sum(histogram.reshape(*histogram.shape[:-2], rows, -1, HISTOGRAM_CELLS), axis=-2)
+
+
+def _rows(grid: SpectrumGrid, background: Background, at: Stretch, rows: int) -> tuple[jax.Array, jax.Array]:
     """Return the ln P where the histogram's rows start, and their width in ln P.
 
     They fill the part of F0's range of momenta that resonates.
@@ -109,7 +114,7 @@ def _rows(grid: SpectrumGrid, background: Background, at: Stretch) -> tuple[jax.
     unit = _comoving(at)
     low = jnp.log(jnp.maximum(background.momentum_min / unit, grid.x_low))
     high = jnp.log(background.momentum_max / unit)
-    return low, jnp.maximum(high - low, 1e-6) / HISTOGRAM_ROWS
+    return low, jnp.maximum(high - low, 1e-6) / rows
 
 
 def _comoving(at: Stretch) -> jax.Array:
@@ -233,12 +238,13 @@ def functional_growth(
     spread: Delta mu of the resonance, (); None where the waves do not broaden it
     """
     node, share = gauss_legendre(_ROW_NODES)
-    start, step = _rows(grid, background, at)
-    log_P = start + step * (jnp.arange(HISTOGRAM_ROWS)[:, None] + 0.5 * (node + 1.0))
+    rows = histogram.shape[-2]
+    start, step = _rows(grid, background, at, rows)
+    log_P = start + step * (jnp.arange(rows)[:, None] + 0.5 * (node + 1.0))
     P = jnp.exp(log_P)[..., None]
     cell = jnp.arange(HISTOGRAM_CELLS)
     x = _places(grid, P, cell)
-    centre = jnp.exp(start + step * (jnp.arange(HISTOGRAM_ROWS) + 0.5))
+    centre = jnp.exp(start + step * (jnp.arange(rows) + 0.5))
     difference = _differences(grid, histogram, _places(grid, centre[:, None], cell + 0.5))
     # F0 p' dp' = F0 p'^2 dln p'
     measure = background.density(amplitude, P * _comoving(at)) * (at.resonance * P) ** 2 * (0.5 * step * share)[:, None]
@@ -259,20 +265,25 @@ def functional_growth(
     return gamma * V * SIGNS[:, None] * jnp.einsum("hrc,rmc,rmcj->hj", difference, flux, basis)
 
 
-def functional_rates(state: State, histogram: jax.Array, parameters: Parameters, broadens: bool = False) -> jax.Array:
+def functional_rates(
+    state: State, histogram: jax.Array, parameters: Parameters, broadens: bool = False, rows: int = HISTOGRAM_ROWS
+) -> jax.Array:
     """Return 2 Gamma_j E_j/e_j by the functional at the F0 and field of ``state``, (2, 2, bins + 1) [code].
 
     The last entry is that of `functional_growth`.
 
     histogram: sum of any number of results of `samples.functional_sample`
     broadens: whether the waves broaden the resonance; its width is that of the waves of ``state``
+    rows: number of rows to which those of the histogram are joined, `Model.functional_rows`
     """
+    histogram = in_rows(histogram, rows)
     velocity = wave_velocities(state, parameters)
     grid, at, to_nu = parameters.grid, state.stretch, parameters.nu_coefficient
     spread = spread_of(grid, state.e, parameters.broadening) if broadens else None
 
-    def rates(d: int) -> jax.Array:
-        fixed = grid, parameters.background, state.amplitude, histogram[d]
-        return functional_growth(*fixed, velocity[d], at, to_nu, spread)
+    def rates(histogram: jax.Array, V: jax.Array) -> jax.Array:
+        fixed = grid, parameters.background, state.amplitude, histogram
+        return functional_growth(*fixed, V, at, to_nu, spread)
 
-    return jnp.stack([rates(d) for d in range(2)])
+    # The splines, which take most of the time, are the same for both directions.
+    return jax.vmap(rates)(histogram, velocity)

@@ -36,7 +36,7 @@ def observe(state: State, tally: Tally, count: jax.Array, parameters: Parameters
     """
     functional = None
     if model.scattering == "spectrum":
-        functional = functional_rates(state, tally.functional, parameters, model.broadens)
+        functional = functional_rates(state, tally.functional, parameters, model.broadens, model.functional_rows)
     return row_of(state, tally, count, parameters, model, functional)
 
 

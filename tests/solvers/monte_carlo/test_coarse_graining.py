@@ -30,10 +30,11 @@ def coarse_grain(state, parameters, model):
     return dataclasses.replace(state, markers=dataclasses.replace(state.markers, excess=excess))
 
 
-def noisy(noise, anisotropy=ANISOTROPY, precision="float64"):
+def noisy(noise, anisotropy=ANISOTROPY, precision="float64", markers=32768, ion_density="1.3233e-3 cm-3"):
     """A state with a planted P_2 anisotropy and independent noise of the weights, rms ``noise`` x V F0; V F0."""
     data = {**CONFIG, "cosmic_rays": {**CONFIG["cosmic_rays"], "anisotropy": anisotropy}}
-    data["run"] = {**CONFIG["run"], "precision": precision}
+    data["plasma"] = {**CONFIG["plasma"], "ion_density": ion_density}
+    data["run"] = {**CONFIG["run"], "precision": precision, "markers": markers, "replicas": 1}
     ready = build(parse_config(data))
     m = ready.state.markers
     envelope = m.volume * ready.parameters.background.density(ready.state.amplitude, m.birth_momentum)
@@ -61,16 +62,20 @@ def test_moments_are_kept(precision, tolerance):
         assert two == pytest.approx(one, rel=1e-8)
 
 
-def test_spread_is_removed_and_the_signal_kept():
-    """Noise of 1 % V F0 falls at least threefold in rms about the planted f; 2^15 markers in 1088 cells: 30 each."""
-    # Three fitted numbers per cell of 30 markers leave sqrt(3/30) = 0.32 of the noise; the bound is 0.40.
-    ready, clean, envelope = noisy(0.0)
+@pytest.mark.parametrize(("markers", "left"), [(32768, 0.4), (4096, 0.55), (1024, 0.7), (512, 0.6)])
+def test_spread_is_removed_and_the_signal_kept(markers, left):
+    """Noise of 1 % V F0 about the planted f falls to sqrt(3/n) in rms, n markers in a cell, for ensembles of any size.
+
+    Three numbers are fitted to a cell; those of fewer than 6 markers keep their noise.  With 1088 cells whatever the
+    size 4096 markers would keep 0.89 of it, 1024 all.
+    """
+    ready, clean, envelope = noisy(0.0, markers=markers)
     truth = relative_weight(clean, ready, envelope)
-    _, state, _ = noisy(0.01)
+    _, state, _ = noisy(0.01, markers=markers)
     before = relative_weight(state, ready, envelope) - truth
     after = relative_weight(coarse_grain(state, ready.parameters, ready.model), ready, envelope) - truth
-    assert np.sqrt(np.mean(before**2)) == pytest.approx(0.01, rel=0.02)
-    assert np.sqrt(np.mean(after**2)) < 0.4 * np.sqrt(np.mean(before**2))
+    assert np.sqrt(np.mean(before**2)) == pytest.approx(0.01, rel=0.1)
+    assert np.sqrt(np.mean(after**2)) < left * np.sqrt(np.mean(before**2))
 
 
 def test_planted_anisotropy_survives_everywhere():
@@ -88,6 +93,25 @@ def test_planted_anisotropy_survives_everywhere():
         kept = np.sum((two * legendre)[here]) / np.sum((one * legendre)[here])
         assert kept == pytest.approx(1.0, abs=0.01)
     assert np.sqrt(np.mean((two - one) ** 2)) < 0.03 * np.sqrt(np.mean(one**2))
+
+
+def test_edges_beside_the_gap_are_not_blurred():
+    """f that jumps at |p_par'| = gap, in the frame of one direction's waves and of the other's, stays: to 1e-6 of it.
+
+    v_A/c = 0.05: what is in the gap for + is scattered by -.  With one cell for the gap in the lab 0.18 of it is lost.
+    """
+    ready, state, envelope = noisy(0.0, anisotropy=0.0, ion_density="2.117e-8 cm-3")
+    m, gap = state.markers, float(ready.parameters.grid.x_gap * state.resonance)
+    shift = float(ready.parameters.alfven_speed) * np.sqrt(1.0 + np.asarray(m.birth_momentum) ** 2)
+    q = np.abs(np.asarray(m.parallel_momentum))
+    assert np.mean((q > gap - shift) & (q < gap + shift)) > 0.05
+    assert np.sum(q < gap - shift) > 300
+    planted = np.where(q < gap - shift, 2e-3, np.where(q < gap + shift, 1e-3, 0.0))
+    excess = m.excess + jnp.asarray(envelope * planted, m.excess.dtype)
+    state = dataclasses.replace(state, markers=dataclasses.replace(m, excess=excess))
+    after = coarse_grain(state, ready.parameters, ready.model)
+    one, two = relative_weight(state, ready, envelope), relative_weight(after, ready, envelope)
+    assert np.sqrt(np.mean((two - one) ** 2)) < 1e-6 * np.sqrt(np.mean(planted**2))
 
 
 def test_markers_do_not_move_and_repeating_changes_little():
