@@ -20,6 +20,8 @@ from crmc.inference import Differentiation, Slopes, averages_of, differentiate, 
 MESH = "fokker-planck"
 
 AVERAGES = ("heating_rate", "scattering_frequency")
+#: What makes a case long enough for most of its waves to settle.
+LONGER = {"halo": ["run.duration=3e10 s"]}
 
 
 class Number(NamedTuple):
@@ -67,7 +69,7 @@ class Row(NamedTuple):
 
 def rows(case: str, markers: int, replicas: int) -> list[Row]:
     """Return the table of one case; nu is that at 3 m_p c."""
-    config, numbers = load_config(case, [f"run.markers={markers}"]), CASES[case]
+    config, numbers = load_config(case, [f"run.markers={markers}", *LONGER.get(case, [])]), CASES[case]
     keys = [number.key for number in numbers]
     drawn = differentiate(Differentiation(averages_of(config, AVERAGES), keys), replicas)
     mesh = differentiate(Differentiation(averages_of(config, AVERAGES, MESH), keys), 1)
