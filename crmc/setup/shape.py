@@ -33,7 +33,7 @@ class Shape(NamedTuple):
 def coarse_cells(markers: int, crossing: bool) -> tuple[int, int]:
     """Return the numbers of rows and places of the cells in which weights are coarse-grained.
 
-    Cells of fewer than some 7 markers hardly smooth their weights, whose spread then grows with time; wider ones than
+    Cells of fewer than 6 markers do not smooth their weights, whose spread then grows with time; wider ones than
     the noise asks for add to the bias.  Where particles cross 90 degrees, wide cells slow their drift, by 1 % in the
     experiment drift, and the finest are taken whatever the number of markers (experiment errors).
     markers: number of markers of an ensemble.
@@ -46,7 +46,7 @@ def functional_rows(markers: int) -> int:
     """Return the number of rows in ln p' of the growth functional's histogram, `Model.functional_rows`.
 
     The values of empty cells are those between their neighbours, which flattens f: with 48 rows whatever the number of
-    markers growth is 1 % too weak with 2048 of them and 9 % with 512 (experiment errors).
+    markers growth in the halo is 1 % too weak with 2048 of them and 9 % with 512 (experiment errors).
     markers: number of markers of an ensemble.
     """
     return next(rows for fewest, rows in _FUNCTIONAL_ROWS if markers >= fewest)
@@ -54,7 +54,7 @@ def functional_rows(markers: int) -> int:
 
 def shape_of(config: Config) -> Shape:
     """Return the static decisions of ``config``, whose numbers must be plain ones."""
-    constant = config.scattering.model == "constant"
+    constant, crossing = config.scattering.model == "constant", config.scattering.gap != "empty"
     injects = config.injection.pressure_rate > 0.0
     model = Model(
         expansion=config.expansion.mode,
@@ -66,9 +66,9 @@ def shape_of(config: Config) -> Shape:
         balance_energy=config.run.balance_energy,
         inject=injects,
         gradient=config.drift.gradient_length is not None,
-        crossing=config.scattering.gap != "empty",
+        crossing=crossing,
         broadens=config.scattering.gap == "resonance",
-        coarse_cells=coarse_cells(config.run.markers_each, config.scattering.gap != "empty"),
+        coarse_cells=coarse_cells(config.run.markers_each, crossing),
         functional_rows=functional_rows(config.run.markers_each),
     )
     mode = config.expansion.mode

@@ -20,7 +20,7 @@ from crmc.inference import Differentiation, Slopes, averages_of, differentiate, 
 MESH = "fokker-planck"
 
 AVERAGES = ("heating_rate", "scattering_frequency")
-#: What makes a case long enough for most of its waves to settle.
+#: What differs from the shipped config of a case.
 LONGER = {"halo": ["run.duration=3e10 s"]}
 
 

@@ -4,7 +4,8 @@ The spread of w among markers at one place grows with time while f does not.  Ce
 sign of p_par) hold a least-squares plane in ln p and p_par/p, in which markers count by V F0.  The gap in both
 directions' frames, and that in one alone, have cells of their own: f has an edge there, which a fit must not blur.
 Each fit conserves number, sum w ln p and sum w p_par/p of its cell; a last smooth correction restores energy and both
-pressures of the ensemble to round-off.  Their number is `Model.coarse_cells`.
+pressures of the ensemble to round-off.  There are `Model.coarse_cells` of
+them.
 """
 
 from __future__ import annotations
