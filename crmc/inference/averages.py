@@ -20,8 +20,8 @@ from crmc.config.keys import replaced
 from crmc.physics.layout import Layout
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
-from crmc.results.averages import RATES, interval_weights
-from crmc.results.variables import in_units
+from crmc.results.averages import RATES, interval_weights, moment_weights
+from crmc.results.variables import MOMENTS, in_units
 from crmc.setup.arrays import complete, markers_of, start_of, time_step
 from crmc.setup.build import require_solver
 from crmc.setup.mesh import cells_of, model_on_mesh, steps_on_mesh
@@ -102,28 +102,39 @@ class Averages:
             steps_per_output=self.every,
             read=self._read,
         )
-        means = {name: _mean(name, row[self.outputs // 2 :]) for name, row in rows.items()}
+        half = {name: row[self.outputs // 2 :] for name, row in rows.items()}
+        means = {name: _mean(name, half, self.every) for name in self.quantities}
         return {name: in_units(start.units, name, mean) for name, mean in means.items()}
 
     def _read(
         self, state: State, tally: Tally, count: jax.Array, parameters: Parameters, model: Model
     ) -> dict[str, jax.Array]:
-        """Return the quantities of a row, without computing the growth functional."""
+        """Return the quantities of a row, and the moments of their rates, without computing the growth functional."""
         no_growth = jnp.zeros((2, 2, parameters.grid.bins + 1))
         functional = no_growth if model.scattering == "spectrum" else None
         row = row_of(state, tally, count, parameters, model, functional)
-        return {name: row[name] for name in self.quantities}
+        return {name: row[name] for name in (*self.quantities, *_moments(self.quantities))}
 
 
-def _mean(name: str, rows: jax.Array) -> jax.Array:
-    """Return the average of a variable over equal intervals, as `results.averages` forms it.
+def _moments(quantities: Sequence[str]) -> list[str]:
+    """Return the names of the moments of those rates that have one."""
+    return [moment for moment, rate in MOMENTS.items() if rate in quantities]
 
-    rows: one per interval, (intervals, ...).
+
+def _mean(name: str, rows: Mapping[str, jax.Array], every: int) -> jax.Array:
+    """Return the average of a variable over equal intervals of ``every`` steps, as `results.averages` forms it.
+
+    rows: variables and moments, one per interval, (intervals, ...).
     """
-    weights = interval_weights(np.arange(rows.shape[0] + 1), name in RATES)
+    values = rows[name]
+    steps = every * np.arange(values.shape[0] + 1)
+    weights = interval_weights(steps, name in RATES)
     if name == "mean_free_path":  # v over the mean scattering frequency
-        return 1.0 / jnp.tensordot(weights, 1.0 / rows, 1)
-    return jnp.tensordot(weights, rows, 1)
+        return 1.0 / jnp.tensordot(weights, 1.0 / values, 1)
+    mean = jnp.tensordot(weights, values, 1)
+    for moment in _moments([name]):
+        mean = mean + jnp.tensordot(moment_weights(steps), rows[moment], 1)
+    return mean
 
 
 def averages_of(config: Config, quantities: Sequence[str], solver: str = "monte-carlo") -> Averages:

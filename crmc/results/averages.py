@@ -3,7 +3,8 @@
 Averages of the spectrum and of all that is linear in it are means over the steps.  Those of the cosmic rays are means
 over the records.  The rates of exchange of energy have the weight 6 x (1 - x), x in [0, 1] the place in the last half:
 energy that the waves happen to hold at either end, which is most of the noise, then does not count.  For a rate that is
-constant, or changes linearly, this is the plain mean.
+constant, or changes linearly, this is the plain mean.  The weight is that of every step, but for its curvature within a
+record: energy that waves hold for less than a record averages out, too.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 
 from crmc.physics.waves import MOMENTA
 from crmc.results.replicas import estimate
-from crmc.results.variables import AVERAGED, LARGEST, unit_of
+from crmc.results.variables import AVERAGED, LARGEST, MOMENTS, unit_of
 from crmc.statistics import Estimate, ratio_of
 
 #: Rates of exchange of energy.
@@ -114,7 +115,11 @@ def _by_replica(records: Records, name: str) -> np.ndarray:
         values = 1.0 / values if harmonic else values
         shape = (-1, *[1] * (values.ndim - 1))
         weight = np.where(np.isfinite(values), interval_weights(steps, name in RATES).reshape(shape), 0.0)
-        mean = np.sum(weight * np.where(weight > 0.0, values, 0.0), axis=0) / np.sum(weight, axis=0)
+        total = np.sum(weight * np.where(weight > 0.0, values, 0.0), axis=0)
+        if (moment := f"{name}_moment") in MOMENTS:
+            moments = np.where(weight > 0.0, records.last_half(moment)[1], 0.0)
+            total = total + np.sum(moment_weights(steps).reshape(shape) * moments, axis=0)
+        mean = total / np.sum(weight, axis=0)
         return 1.0 / mean if harmonic else mean
 
 
@@ -125,5 +130,23 @@ def interval_weights(steps: np.ndarray, rate: bool) -> np.ndarray:
     """
     if len(steps) < 2:
         return np.zeros(0)
-    x = (steps - steps[0]) / (steps[-1] - steps[0])
+    x = _places(steps)
     return np.diff(x**2 * (3.0 - 2.0 * x) if rate else x)
+
+
+def moment_weights(steps: np.ndarray) -> np.ndarray:
+    """Return the weights of the first moments of a rate in the intervals between records, (records - 1,).
+
+    A moment is the mean over an interval of the rate times the number of the step, counted from the middle.  The weight
+    is the slope of 6 x (1 - x) there, by the number of the step.
+    """
+    if len(steps) < 2:
+        return np.zeros(0)
+    x = _places(steps)
+    middle = 0.5 * (x[1:] + x[:-1])
+    return 6.0 * (1.0 - 2.0 * middle) * np.diff(x) / (steps[-1] - steps[0])
+
+
+def _places(steps: np.ndarray) -> np.ndarray:
+    """Return the places of steps between the first, 0, and the last, 1."""
+    return (steps - steps[0]) / (steps[-1] - steps[0])

@@ -25,7 +25,7 @@ from crmc.physics.parameters import Model, Parameters
 from crmc.physics.phase_space import PhaseSpace
 from crmc.physics.state import State
 from crmc.solvers.one_kernel import on_gpu
-from crmc.solvers.tally import Tally, combine
+from crmc.solvers.tally import Tally, with_step
 
 #: A row of results in code units, by the names of the variables of a result.
 Row = dict[str, jax.Array]
@@ -54,8 +54,8 @@ class Solver:
         self, state: State, tally: Tally, key: jax.Array, parameters: Parameters, model: Model
     ) -> tuple[State, Tally]:
         """Take one step and add its tally to ``tally``."""
-        state, part = self.step(state, key, parameters, model)
-        return state, combine(tally, part, one=model.layout.kernel == "fused" and on_gpu())
+        after, last = self.step(state, key, parameters, model)
+        return after, with_step(tally, last, state.step, one=model.layout.kernel == "fused" and on_gpu())
 
     def __post_init__(self) -> None:
         # One object for good: JAX finds what it has traced by the identity of a function, and a method is another one

@@ -23,6 +23,7 @@ class Tally(NamedTuple):
     functional: sum of the samples of the growth functional, in the shape that the solver's ``init`` gives it
     samples: number of samples in ``functional``
     damped: wave energy turned into heat of the gas [code]
+    moment: sum over steps of the number of the step times the gain of all branches, and times ``damped``, (2,) [code]
     peak: largest nu dt of a step
     """
 
@@ -34,25 +35,34 @@ class Tally(NamedTuple):
     functional: jax.Array
     samples: jax.Array
     damped: jax.Array
+    moment: jax.Array
     peak: jax.Array
 
 
-def combine(a: Tally, b: Tally, one: bool = False) -> Tally:
-    """Return the tally of two consecutive spans of steps; all but the samples by one kernel if ``one`` is true."""
-    shape = jnp.broadcast_shapes(a.functional.shape, b.functional.shape)
+def with_step(tally: Tally, last: Tally, number: jax.Array, one: bool = False) -> Tally:
+    """Return the tally with one more step.
+
+    last: tally of that step, whose ``moment`` is not read
+    number: number of that step, ()
+    one: whether all but the samples are added by one kernel
+    """
+    shape = jnp.broadcast_shapes(tally.functional.shape, last.functional.shape)
     # Few steps have a sample, which is far larger than all else.
     functional = jax.lax.cond(
-        b.samples > 0.0, lambda: a.functional + b.functional, lambda: jnp.broadcast_to(a.functional, shape)
+        last.samples > 0.0,
+        lambda: tally.functional + last.functional,
+        lambda: jnp.broadcast_to(tally.functional, shape),
     )
-    rest = [x._replace(functional=None) for x in (a, b)]  # type: ignore[arg-type]
-    return together(one, "tally", _combined, *rest, over=True)._replace(functional=functional)
+    rest = [x._replace(functional=None) for x in (tally, last)]  # type: ignore[arg-type]
+    return together(one, "tally", _summed, *rest, number, over=True)._replace(functional=functional)
 
 
-def _combined(a: Tally, b: Tally) -> Tally:
-    """Return `combine` for all but the samples."""
-    summed = {name: getattr(a, name) + getattr(b, name) for name in Tally._fields if name != "functional"}
-    summed |= {"correction": jnp.maximum(a.correction, b.correction), "peak": jnp.maximum(a.peak, b.peak)}
-    return Tally(**summed, functional=None)  # type: ignore[arg-type]
+def _summed(tally: Tally, last: Tally, number: jax.Array) -> Tally:
+    """Return `with_step` for all but the samples."""
+    last = last._replace(moment=number * jnp.stack([jnp.sum(last.gain), last.damped]))
+    summed = {name: getattr(tally, name) + getattr(last, name) for name in Tally._fields if name != "functional"}
+    largest = {name: jnp.maximum(getattr(tally, name), getattr(last, name)) for name in ("correction", "peak")}
+    return Tally(**summed | largest, functional=None)  # type: ignore[arg-type]
 
 
 def empty_tally(power: jax.Array, functional: jax.Array) -> Tally:
@@ -71,5 +81,6 @@ def empty_tally(power: jax.Array, functional: jax.Array) -> Tally:
         functional=functional,
         samples=zero,
         damped=zero,
+        moment=jnp.zeros(2),
         peak=zero,
     )

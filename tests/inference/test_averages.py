@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from support.inference_cases import quiet_waves
+from support.result_cases import step_weights
 from support.run_cases import small
 
 from crmc.config.config import Config
@@ -38,15 +39,16 @@ def evaluated(averages: Averages, drawn: Replica) -> dict[str, np.ndarray]:
 def test_averages_are_those_of_the_run(config: Config) -> None:
     """The averages are those of the rows of ``crmc run``, made by the host loop, to 1e-9; in the units of a result.
 
-    Rates have the weight 6 x (1 - x) over the last half, and a mean free path is that of the mean frequency.
+    Rates of every step have the weight 6 x (1 - x) over the last half, linear within an interval, and a mean free path
+    is that of the mean frequency.
     """
     averages = averages_of(config, AVERAGES)
     found = evaluated(averages, replica(averages, config.run.seed))
     outcome = run(config, quiet=True)
     rows = outcome.data.isel(time=slice(outcome.data.sizes["time"] // 2 + 1, None))
-    x = np.linspace(0.0, 1.0, rows.sizes["time"] + 1)
-    weight = np.diff(3.0 * x**2 - 2.0 * x**3)
-    np.testing.assert_allclose(found["heating_rate"], weight @ rows.heating_rate.values, rtol=1e-9)
+    steps = run(config.with_overrides({"run.output_interval": "2e7 s"}), quiet=True).data.heating_rate.values
+    ends = np.arange(averages.steps // 2, averages.steps + 1, averages.every)
+    np.testing.assert_allclose(found["heating_rate"], step_weights(ends) @ steps[1 + ends[0] :], rtol=1e-9)
     for name in ("pressure_anisotropy", "wave_power"):
         np.testing.assert_allclose(found[name], rows[name].mean("time"), rtol=1e-9)
     np.testing.assert_allclose(found["mean_free_path"], 1.0 / (1.0 / rows.mean_free_path).mean("time"), rtol=1e-9)

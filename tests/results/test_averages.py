@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 import pytest
+from support.result_cases import step_weights
 
 from crmc.results.averages import Records, averages, spectra
-from crmc.results.variables import VARIABLES, unit_of
+from crmc.results.variables import MOMENTS, VARIABLES, unit_of
 
 SIZES = {"direction": 2, "helicity": 2, "k": 3, "momentum": 3}
 #: Steps of the records and of the blocks: a last interval is short.
@@ -16,8 +17,11 @@ RNG = np.random.default_rng(7)
 
 
 def values(steps, **changed):
-    """Every variable, (records, replicas, ...): 1 unless changed to arrays (records, replicas) that fill all bins."""
-    found = {}
+    """Every variable, (records, replicas, ...): 1 unless changed to arrays (records, replicas) that fill all bins.
+
+    Moments of rates are 0 unless changed.
+    """
+    found = {name: np.asarray(changed.get(name, np.zeros((len(steps), REPLICAS)))) for name in MOMENTS}
     for name, (dims, *_) in VARIABLES.items():
         shape = (len(steps), REPLICAS, *(SIZES[dim] for dim in dims))
         array = np.asarray(changed.get(name, np.ones((len(steps), REPLICAS))), float)
@@ -56,17 +60,43 @@ def test_rates_weigh_as_6x_1_minus_x():
 
 
 def test_energy_at_the_ends_of_the_window_drops_out():
-    """Wave energy that is white noise over the records: the variance of its rate falls to 12/K of sigma^2/T^2, from 2.
+    """Wave energy that is white noise over the steps: the variance of its rate falls to 12/T of sigma^2/T^2, from 2.
 
-    The bound, 9/K, would fail for the plain mean by far; 2000 replicas know a variance to 3 %.
+    A window of T = 256 steps in 32 records.  The plain mean has 43 times as much, and with the records' own weights,
+    without the moments, it is 8 times as much.  2000 replicas know a variance to 3 %; 15 % are allowed.
     """
-    count, steps = 2000, np.arange(0, 129, 2)
-    energy = RNG.normal(size=(len(steps), count))
-    rate = np.vstack([np.full(count, np.nan), np.diff(energy, axis=0) / 2.0])
+    count, every, T = 2000, 8, 256
+    steps = np.arange(0, 2 * T + 1, every)
+    energy = RNG.normal(size=(steps[-1] + 1, count))
+    mean, moment = of_records(np.diff(energy, axis=0), every)
     base = {name: np.ones((len(steps), count, *(SIZES[d] for d in dims))) for name, (dims, *_) in VARIABLES.items()}
-    made = Records(steps, base | {"heating_rate": rate}, steps, base, False)
-    error, K, T = averages(made)["heating_rate"]["stderr"], 32, 64
-    assert error**2 * count == pytest.approx(12.0 / K / T**2, rel=0.15)
+    base |= {name: np.zeros((len(steps), count)) for name in MOMENTS}
+    made = Records(steps, base | {"heating_rate": mean, "heating_rate_moment": moment}, steps, base, False)
+    error = averages(made)["heating_rate"]["stderr"]
+    assert error**2 * count == pytest.approx(12.0 / T**3, rel=0.15)
+    # 12/K of records by themselves: what the moments are for.
+    none = made._replace(values=made.values | {"heating_rate_moment": np.zeros_like(moment)})
+    assert averages(none)["heating_rate"]["stderr"] ** 2 * count == pytest.approx(12.0 * every / T**3, rel=0.15)
+
+
+def of_records(rates, every):
+    """The mean of records of ``every`` steps, and the first moment about their middle, NaN and 0 before the first."""
+    parts = rates.reshape(-1, every, *rates.shape[1:])
+    place = np.arange(every) - 0.5 * (every - 1)
+    moment = np.tensordot(place, parts, (0, 1)) / every
+    nothing = np.full((1, *rates.shape[1:]), np.nan)
+    return np.concatenate([nothing, parts.mean(axis=1)]), np.concatenate([nothing, moment])
+
+
+@pytest.mark.parametrize("name", ["heating_rate", "gas_heating_rate"])
+def test_every_step_has_its_own_weight(name):
+    """Random rates of 64 steps in records of 4: weights of the steps by least squares within records; to 1e-13."""
+    every, steps = 4, np.arange(0, 65, 4)
+    rates = RNG.normal(size=(64, REPLICAS))
+    mean, moment = of_records(rates, every)
+    made = records(steps=steps, blocks=steps)
+    found = averages(made._replace(values=made.values | {name: mean, f"{name}_moment": moment}))[name]["value"]
+    assert found == pytest.approx((step_weights(np.arange(32, 65, 4)) @ rates[32:]).mean(), rel=1e-13)
 
 
 def test_waves_of_blocks_leave_out_what_was_not_sampled():

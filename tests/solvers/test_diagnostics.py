@@ -11,7 +11,7 @@ import pytest
 from support.run_cases import small
 
 from crmc.physics.waves import MOMENTA
-from crmc.results.variables import VARIABLES
+from crmc.results.variables import MOMENTS, VARIABLES
 from crmc.setup.build import build
 from crmc.solvers.diagnostics import row_of
 from crmc.solvers.tally import empty_tally
@@ -41,6 +41,7 @@ def row(count):
             correction=jnp.asarray(0.5),
             samples=jnp.asarray(1.0),
             damped=jnp.asarray(6.0),
+            moment=jnp.asarray([-20.0, 11.0]),
             peak=jnp.asarray(0.25),
         )
         found = jax.jit(row_of, static_argnames="model")(
@@ -55,6 +56,9 @@ def test_means_over_the_steps_of_a_tally():
     want = {
         "heating_rate": 10.0 / span,
         "gas_heating_rate": 6.0 / span,
+        # The steps are -7 to -1, before the step 0 of the state.
+        "heating_rate_moment": (-20.0 + 4.0 * 10.0) / span,
+        "gas_heating_rate_moment": (11.0 + 4.0 * 6.0) / span,
         "energy_imbalance": 0.125,
         "balancing_correction": 0.5,
         "max_scattering_per_step": 0.25,
@@ -69,7 +73,9 @@ def test_nothing_is_averaged_over_no_steps():
     means = {name for name in before if np.all(np.isnan(before[name]))}
     assert means == {
         "heating_rate",
+        "heating_rate_moment",
         "gas_heating_rate",
+        "gas_heating_rate_moment",
         "identity_residual",
         "energy_imbalance",
     }
@@ -138,8 +144,8 @@ def test_scattering_without_a_spectrum(scattering, nu):
 
 
 def test_every_value_is_a_variable_of_results():
-    """The names of a row are variables of a result file, but for the ledger, of which results keep the change alone."""
-    assert set(row(COUNT)[0]) - set(VARIABLES) == {"ledger"}
+    """But for the ledger, of which results keep the change alone, and the moments, of which averages are made."""
+    assert set(row(COUNT)[0]) - set(VARIABLES) == {"ledger", *MOMENTS}
 
 
 def test_heavy_markers_are_counted():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -96,3 +97,15 @@ def saved(data: xr.Dataset, path: Path) -> Path:
     """Write ``data`` as a result file."""
     data.to_netcdf(path, engine="h5netcdf")
     return path
+
+
+def step_weights(ends: np.ndarray) -> np.ndarray:
+    """Weights of the steps from ``ends[0]`` to ``ends[-1]``: integrals of 6 x (1 - x), by least squares made linear
+    between one of ``ends`` and the next.
+    """
+    x = np.linspace(0.0, 1.0, ends[-1] - ends[0] + 1)
+    weights = np.diff(3.0 * x**2 - 2.0 * x**3)
+    for first, last in itertools.pairwise(ends - ends[0]):
+        step = np.arange(first, last)
+        weights[first:last] = np.polyval(np.polyfit(step, weights[first:last], min(1, last - first - 1)), step)
+    return weights
