@@ -21,7 +21,7 @@ from crmc.physics.layout import Layout
 from crmc.physics.parameters import Model, Parameters
 from crmc.physics.state import State
 from crmc.results.averages import RATES, interval_weights, moment_weights
-from crmc.results.variables import MOMENTS, in_units
+from crmc.results.variables import FIRST_MOMENTS, in_units
 from crmc.setup.arrays import complete, markers_of, start_of, time_step
 from crmc.setup.build import require_solver
 from crmc.setup.mesh import cells_of, model_on_mesh, steps_on_mesh
@@ -118,7 +118,7 @@ class Averages:
 
 def _moments(quantities: Sequence[str]) -> list[str]:
     """Return the names of the moments of those rates that have one."""
-    return [moment for moment, rate in MOMENTS.items() if rate in quantities]
+    return [moment for moment, rate in FIRST_MOMENTS.items() if rate in quantities]
 
 
 def _mean(name: str, rows: Mapping[str, jax.Array], every: int) -> jax.Array:

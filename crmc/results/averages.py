@@ -16,7 +16,7 @@ import numpy as np
 
 from crmc.physics.waves import MOMENTA
 from crmc.results.replicas import estimate
-from crmc.results.variables import AVERAGED, LARGEST, MOMENTS, unit_of
+from crmc.results.variables import AVERAGED, FIRST_MOMENTS, LARGEST, unit_of
 from crmc.statistics import Estimate, ratio_of
 
 #: Rates of exchange of energy.
@@ -116,7 +116,7 @@ def _by_replica(records: Records, name: str) -> np.ndarray:
         shape = (-1, *[1] * (values.ndim - 1))
         weight = np.where(np.isfinite(values), interval_weights(steps, name in RATES).reshape(shape), 0.0)
         total = np.sum(weight * np.where(weight > 0.0, values, 0.0), axis=0)
-        if (moment := f"{name}_moment") in MOMENTS:
+        if (moment := f"{name}_moment") in FIRST_MOMENTS:
             moments = np.where(weight > 0.0, records.last_half(moment)[1], 0.0)
             total = total + np.sum(moment_weights(steps).reshape(shape) * moments, axis=0)
         mean = total / np.sum(weight, axis=0)

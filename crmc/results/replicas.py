@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from crmc.results.variables import ESTIMATED, LARGEST, MOMENTS, VARIABLES, in_units
+from crmc.results.variables import ESTIMATED, FIRST_MOMENTS, LARGEST, VARIABLES, in_units
 from crmc.statistics import Estimate, mean_of, ratio_of
 from crmc.units import CodeUnits
 
@@ -19,8 +19,8 @@ from crmc.units import CodeUnits
 def physical(units: CodeUnits, rows: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return every variable of each replica in the unit of the file, but for standard errors, (rows, replicas, ...).
 
-    With them come the moments of rates (`variables.MOMENTS`), of which averages are made.  The residuals of energy and
-    number are formed here, from the ledgers in ``rows``.
+    With them come the first moments of rates (`variables.FIRST_MOMENTS`), of which averages are made.  The residuals of
+    energy and number are formed here, from the ledgers in ``rows``.
     rows: in code units, time first, replicas next
     """
     scale = rows["energy_cosmic_rays"][0]
@@ -30,7 +30,7 @@ def physical(units: CodeUnits, rows: Mapping[str, np.ndarray]) -> dict[str, np.n
         "energy_residual": (rows["ledger"] - rows["ledger"][0]) / scale,
         "number_residual": kept / kept[0] - 1.0,
     }
-    names = [*(name for name in VARIABLES if not name.endswith("_stderr")), *MOMENTS]
+    names = [*(name for name in VARIABLES if not name.endswith("_stderr")), *FIRST_MOMENTS]
     return {name: in_units(units, name, np.asarray(rows[name])) for name in names}
 
 

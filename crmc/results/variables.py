@@ -120,7 +120,7 @@ LARGEST = (
 )
 #: Variables of a row that no file has: first moments of rates over the steps of an interval, about its middle, in rate
 #: times steps; and the rate whose moment each is.
-MOMENTS = {f"{name}_moment": name for name in ("heating_rate", "gas_heating_rate")}
+FIRST_MOMENTS = {f"{name}_moment": name for name in ("heating_rate", "gas_heating_rate")}
 #: Variables averaged over the last half of a run bin by bin.
 AVERAGED = ("wave_power", "growth_rate")
 
@@ -162,7 +162,7 @@ def shared_coordinates() -> dict[str, tuple[str, Any, dict[str, str]]]:
 
 def in_units(units: CodeUnits, name: str, value: Any) -> Any:
     """Return ``value`` of a variable of a result, or of a moment, given in code units, in the unit of the file."""
-    return value * _factors(units)[VARIABLES[MOMENTS.get(name, name)][2]]
+    return value * _factors(units)[VARIABLES[FIRST_MOMENTS.get(name, name)][2]]
 
 
 def unit_of(name: str) -> str:

@@ -30,7 +30,7 @@ def row_of(
     rates = jnp.stack([jnp.sum(tally.gain), tally.damped]) / span
     # The steps are those before the step of the state.
     middle = state.step - 0.5 * (count + 1)
-    moments, heating = tally.moment / span - middle * rates, rates[0]
+    first, heating = tally.moment / span - middle * rates, rates[0]
     spectral = jnp.asarray(jnp.nan)
     if functional is not None:
         e = jnp.append(state.e, state.e[..., -1:], axis=-1)
@@ -41,11 +41,11 @@ def row_of(
         "length": state.stretch.along(),
         "gas_pressure": state.gas_pressure,
         "heating_rate": heating,
-        "heating_rate_moment": moments[0],
+        "heating_rate_moment": first[0],
         "spectral_heating_rate": spectral,
         "identity_residual": spectral / heating - 1.0,
         "gas_heating_rate": rates[1],
-        "gas_heating_rate_moment": moments[1],
+        "gas_heating_rate_moment": first[1],
         "max_scattering_per_step": tally.peak,
         "energy_imbalance": jnp.where(count > 0, tally.imbalance / tally.absolute_exchange, jnp.nan),
         "balancing_correction": tally.correction,

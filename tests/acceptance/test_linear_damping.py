@@ -1,5 +1,6 @@
-"""The exactly solvable steady state, Monte Carlo against the deterministic finite-volume solution, at half size and steps
-twice as long.
+"""The exactly solvable steady state, Monte Carlo against the deterministic finite-volume solution.
+
+At half the size of the experiment, with steps twice as long.
 """
 
 import json

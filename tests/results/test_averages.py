@@ -7,7 +7,7 @@ import pytest
 from support.result_cases import step_weights
 
 from crmc.results.averages import Records, averages, spectra
-from crmc.results.variables import MOMENTS, VARIABLES, unit_of
+from crmc.results.variables import FIRST_MOMENTS, VARIABLES, unit_of
 
 SIZES = {"direction": 2, "helicity": 2, "k": 3, "momentum": 3}
 #: Steps of the records and of the blocks: a last interval is short.
@@ -21,7 +21,7 @@ def values(steps, **changed):
 
     Moments of rates are 0 unless changed.
     """
-    found = {name: np.asarray(changed.get(name, np.zeros((len(steps), REPLICAS)))) for name in MOMENTS}
+    found = {name: np.asarray(changed.get(name, np.zeros((len(steps), REPLICAS)))) for name in FIRST_MOMENTS}
     for name, (dims, *_) in VARIABLES.items():
         shape = (len(steps), REPLICAS, *(SIZES[dim] for dim in dims))
         array = np.asarray(changed.get(name, np.ones((len(steps), REPLICAS))), float)
@@ -70,7 +70,7 @@ def test_energy_at_the_ends_of_the_window_drops_out():
     energy = RNG.normal(size=(steps[-1] + 1, count))
     mean, moment = of_records(np.diff(energy, axis=0), every)
     base = {name: np.ones((len(steps), count, *(SIZES[d] for d in dims))) for name, (dims, *_) in VARIABLES.items()}
-    base |= {name: np.zeros((len(steps), count)) for name in MOMENTS}
+    base |= {name: np.zeros((len(steps), count)) for name in FIRST_MOMENTS}
     made = Records(steps, base | {"heating_rate": mean, "heating_rate_moment": moment}, steps, base, False)
     error = averages(made)["heating_rate"]["stderr"]
     assert error**2 * count == pytest.approx(12.0 / T**3, rel=0.15)

@@ -7,7 +7,7 @@ import pytest
 from support.run_cases import small
 
 from crmc.results.observed import Observed, Rows
-from crmc.results.variables import MOMENTS, VARIABLES
+from crmc.results.variables import FIRST_MOMENTS, VARIABLES
 from crmc.setup.build import build
 
 SIZES = {"momentum": 3, "direction": 2, "helicity": 2, "k": 8}
@@ -16,7 +16,7 @@ SIZES = {"momentum": 3, "direction": 2, "helicity": 2, "k": 8}
 def rows(steps, **changed):
     """Rows of two replicas, ones in code units; changed: value of both replicas in each row."""
     made = {name: np.ones((len(steps), 2, *(SIZES[dim] for dim in dims))) for name, (dims, *_) in VARIABLES.items()}
-    made |= {name: np.zeros((len(steps), 2)) for name in ("number_entered", "heavy_markers", *MOMENTS)}
+    made |= {name: np.zeros((len(steps), 2)) for name in ("number_entered", "heavy_markers", *FIRST_MOMENTS)}
     made["ledger"] = np.ones((len(steps), 2))
     made["max_scattering_per_step"] = np.full((len(steps), 2), 0.1)
     return Rows(list(steps), made | {name: np.array([value] * 2, float).T for name, value in changed.items()})

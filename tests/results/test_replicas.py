@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from crmc.results.replicas import physical, reduced
-from crmc.results.variables import ESTIMATED, LARGEST, MOMENTS, VARIABLES
+from crmc.results.variables import ESTIMATED, FIRST_MOMENTS, LARGEST, VARIABLES
 from crmc.units import CodeUnits
 
 ROWS, REPLICAS = 3, 6
@@ -72,10 +72,10 @@ def test_residuals_of_each_replica_are_formed_from_its_own_ledgers():
     rows["energy_cosmic_rays"] = np.array([[1.0, 2.0], [1.0, 1.0]])
     rows["number_cosmic_rays"] = np.array([[4.0, 4.0], [6.0, 4.0]])
     rows["number_entered"] = np.array([[0.0, 0.0], [1.0, 0.0]])
-    rows |= {name: np.array([[3.0, 1.0], [2.0, 0.5]]) for name in MOMENTS}
+    rows |= {name: np.array([[3.0, 1.0], [2.0, 0.5]]) for name in FIRST_MOMENTS}
     found = physical(UNITS, rows)
     np.testing.assert_allclose(found["energy_residual"], [[0.0, 0.0], [0.0, 0.5]])
     np.testing.assert_allclose(found["number_residual"], [[0.0, 0.0], [0.25, 0.0]])
     assert found["magnetic_field"] == pytest.approx(UNITS.magnetic_field * rows["magnetic_field"])
-    for name in MOMENTS:
+    for name in FIRST_MOMENTS:
         assert found[name] == pytest.approx(UNITS.power_density * rows[name])

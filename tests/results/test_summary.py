@@ -6,7 +6,7 @@ from support.run_cases import small
 
 from crmc.results.averages import Records, averages
 from crmc.results.summary import summarise
-from crmc.results.variables import MOMENTS, VARIABLES
+from crmc.results.variables import FIRST_MOMENTS, VARIABLES
 from crmc.setup.build import build, build_replicas
 from crmc.setup.predictions import predict
 
@@ -19,7 +19,7 @@ def recorded(steps):
     values = {
         name: rng.random((len(steps), 2, *(SIZES[dim] for dim in dims))) for name, (dims, *_) in VARIABLES.items()
     }
-    values |= {name: np.zeros((len(steps), 2)) for name in MOMENTS}
+    values |= {name: np.zeros((len(steps), 2)) for name in FIRST_MOMENTS}
     values["max_scattering_per_step"] = np.full((len(steps), 2), 0.1)
     values["max_scattering_per_step"][0] = np.nan
     if len(steps) > 1:

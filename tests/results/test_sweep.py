@@ -8,7 +8,7 @@ from crmc.config.axes import make_points, read_axes
 from crmc.results import sweep
 from crmc.results.observed import Observed, Rows
 from crmc.results.sweep import DONE, FAILED, NOT_RUN, Track, plan_of, point_dataset, summarise, table, track
-from crmc.results.variables import MOMENTS, VARIABLES
+from crmc.results.variables import FIRST_MOMENTS, VARIABLES
 from crmc.setup.build import build_replicas
 from crmc.statistics import Estimate
 
@@ -136,7 +136,7 @@ def rows_of(steps, **changed):
     """Rows of two replicas, ones in code units but for what is changed: one value of both per row."""
     count = len(steps)
     made = {name: np.ones((count, 2, *(SIZES[dim] for dim in dims))) for name, (dims, *_) in VARIABLES.items()}
-    made |= {name: np.zeros((count, 2)) for name in ("number_entered", "heavy_markers", *MOMENTS)}
+    made |= {name: np.zeros((count, 2)) for name in ("number_entered", "heavy_markers", *FIRST_MOMENTS)}
     made["ledger"] = np.ones((count, 2))
     made |= {"max_scattering_per_step": np.full((count, 2), 0.3), "heating_rate": np.ones((count, 2)) * [0.9, 1.1]}
     return Rows(list(steps), made | {name: np.stack([array, array], axis=1) for name, array in changed.items()})

@@ -100,9 +100,7 @@ def saved(data: xr.Dataset, path: Path) -> Path:
 
 
 def step_weights(ends: np.ndarray) -> np.ndarray:
-    """Weights of the steps from ``ends[0]`` to ``ends[-1]``: integrals of 6 x (1 - x), by least squares made linear
-    between one of ``ends`` and the next.
-    """
+    """Weights of steps, integrals of 6 x (1 - x), made linear by least squares between one of ``ends`` and the next."""
     x = np.linspace(0.0, 1.0, ends[-1] - ends[0] + 1)
     weights = np.diff(3.0 * x**2 - 2.0 * x**3)
     for first, last in itertools.pairwise(ends - ends[0]):
