@@ -129,6 +129,12 @@ def _drift_warnings(config: Config) -> list[str]:
             "so their drift grows without limit and the heating stays at a quarter of -v_A dP_c/ds; "
             f"set scattering.{remedy}"
         )
+    if _flip_is_below_one(config) and scattering.gap == "edge" and config.waves.start != "equilibrium":
+        found.append(
+            'scattering.gap = "edge": the expansion outweighs the gradient and drives waves of both directions; from '
+            "weak ones the hemispheres may part, and the drift then grows without limit; start from "
+            'waves.start = "equilibrium", or set scattering.gap = "broadened"'
+        )
     crossing = abs(length) / SPEED_OF_LIGHT
     if config.run.duration > crossing:
         found.append(
@@ -136,6 +142,18 @@ def _drift_warnings(config: Config) -> list[str]:
             "drift.gradient_length; particles that no wave scatters pile up exponentially"
         )
     return found
+
+
+def _flip_is_below_one(config: Config) -> bool:
+    """Tell whether the flux of a gradient and an expansion changes sign within a hemisphere, at |mu| < 1.
+
+    It does so at |mu*| = 3 c tau/(a |L|) (section 7), of the mean rate 1/tau at which ln(l_par/l_perp)^2 changes.  Of a
+    spectrum that is no power law it is not known.
+    """
+    index = config.cosmic_rays.index
+    strongest = max(abs(math.log(shear)) for shear in _shears(config))
+    length = abs(config.drift.gradient_length or math.inf)
+    return index is not None and 3.0 * SPEED_OF_LIGHT * config.run.duration < index * length * strongest
 
 
 def _plasma_warnings(config: Config) -> list[str]:

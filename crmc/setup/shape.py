@@ -14,7 +14,7 @@ from crmc.physics.parameters import Model
 #: Fewest markers of an ensemble, and the rows and places in which their weights are then coarse-grained.
 _COARSE_CELLS = (32768, (32, 16)), (8192, (16, 16)), (2048, (16, 8)), (1024, (8, 8)), (0, (4, 4))
 #: Fewest markers of an ensemble, and the rows of the growth functional's histogram that are then left.
-_FUNCTIONAL_ROWS = (4096, 48), (1024, 16), (0, 8)
+_FUNCTIONAL_ROWS = (4096, 48), (2048, 24), (1024, 16), (0, 8)
 
 
 class Shape(NamedTuple):
@@ -42,14 +42,17 @@ def coarse_cells(markers: int, crossing: bool) -> tuple[int, int]:
     return next(cells for fewest, cells in _COARSE_CELLS if markers >= fewest or crossing)
 
 
-def functional_rows(markers: int) -> int:
+def functional_rows(markers: int, steady: bool) -> int:
     """Return the number of rows in ln p' of the growth functional's histogram, `Model.functional_rows`.
 
     The values of empty cells are those between their neighbours, which flattens f: with 48 rows whatever the number of
-    markers growth in the halo is 1 % too weak with 2048 of them and 9 % with 512 (experiment errors).
+    markers growth in the halo is 1 % too weak with 2048 of them and 9 % with 512.  Where waves grow from weak levels f
+    has an edge at the p_par up to which they have grown; wider rows blur it, by up to 5 % of the heating (experiment
+    errors).
     markers: number of markers of an ensemble.
+    steady: whether waves start in the steady state.
     """
-    return next(rows for fewest, rows in _FUNCTIONAL_ROWS if markers >= fewest)
+    return next(rows for fewest, rows in _FUNCTIONAL_ROWS if markers >= fewest or not steady)
 
 
 def shape_of(config: Config) -> Shape:
@@ -69,7 +72,7 @@ def shape_of(config: Config) -> Shape:
         crossing=crossing,
         broadens=config.scattering.gap == "resonance",
         coarse_cells=coarse_cells(config.run.markers_each, crossing),
-        functional_rows=functional_rows(config.run.markers_each),
+        functional_rows=functional_rows(config.run.markers_each, config.waves.start == "equilibrium"),
     )
     mode = config.expansion.mode
     expands = config.expansion.drives or (mode in ("injection", "pressure_balance") and injects)

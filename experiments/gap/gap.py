@@ -2,7 +2,7 @@
 
 python experiments/gap/gap.py [--parts bins,k_max,markers,resonance] [--figure FILE.png]
 
-`drift` and `linear_damping` run on the mesh; three of the points also run by markers.
+`drift`, `drift_reduced` and `linear_damping` run on the mesh; three of the points also run by markers.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ import jax.numpy as jnp
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 
 import crmc
+from crmc.machine import each
 from crmc.units import SPEED_OF_LIGHT
 
 MESH = "fokker-planck"
-DRIFT, EXPANSION = "drift", "linear_damping"
+DRIFT, REDUCED, EXPANSION = "drift", "drift_reduced", "linear_damping"
 BINS, K_MAX = (13, 26, 52), (5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0)
 #: Bins of a branch and k_max [Omega0/c] where they do not vary.
 USUAL_BINS, USUAL_K_MAX = 26, 20.0
@@ -40,7 +42,7 @@ class Point(NamedTuple):
     def config(self, *overrides: str) -> crmc.Config:
         """Return the config; down a gradient a run starts in the steady state, if there is one."""
         changes = [f"scattering.gap={self.gap}", f"waves.bins={self.bins}", f"waves.k_max={self.k_max}"]
-        start = "equilibrium" if self.experiment == DRIFT and self.gap != "empty" else "given"
+        start = "equilibrium" if self.experiment != EXPANSION and self.gap != "empty" else "given"
         return crmc.load_config(self.experiment, [*changes, f"cosmic_rays.start={start}", *overrides])
 
 
@@ -56,6 +58,7 @@ class Strength(NamedTuple):
 
 
 BY_BINS = [Point(DRIFT, gap, USUAL_K_MAX, n) for gap in ("edge", "broadened") for n in BINS]
+BY_BINS += [Point(REDUCED, "edge", 10.0, n) for n in BINS]
 BY_BINS += [Point(EXPANSION, gap, USUAL_K_MAX, n) for gap in COLOURS for n in BINS]
 #: Down a gradient an empty gap has no steady drift, and one point shows the rest.
 BY_K_MAX = [Point(DRIFT, "empty", USUAL_K_MAX, USUAL_BINS), *(Point(DRIFT, "edge", k, USUAL_BINS) for k in K_MAX)]
@@ -120,6 +123,12 @@ def on_the_mesh(point: Point) -> Result:
     )
 
 
+def on_the_meshes(points: list[Point]) -> list[tuple[Point, Result]]:
+    """Run each point on the mesh, one on each core at a time."""
+    found = dict(each(points, on_the_mesh))
+    return [(point, found[point]) for point in points]
+
+
 def averaged(point: Point, solver: str) -> Result:
     """Run as `crmc run` does; all are means over the second half, with their errors."""
     config = point.config()
@@ -135,9 +144,9 @@ def averaged(point: Point, solver: str) -> Result:
 
 
 @functools.cache
-def smooth(k_max: float) -> float:
-    """Return kappa down the gradient by the balance at every k, without bins, e(k > k_max) = e(k_max) [cm2 s-1]."""
-    return float(crmc.closure(Point(DRIFT, "edge", k_max, USUAL_BINS).config()).kappa_number)
+def smooth(k_max: float, experiment: str = DRIFT) -> float:
+    """Return kappa down a gradient by the balance at every k, without bins, e(k > k_max) = e(k_max) [cm2 s-1]."""
+    return float(crmc.closure(Point(experiment, "edge", k_max, USUAL_BINS).config()).kappa_number)
 
 
 def shown(value: float, error: float, digits: int = 3) -> str:
@@ -154,12 +163,12 @@ def table(rows: list[tuple[Point, Result]]) -> str:
     lines = [f"| {' | '.join(heads)} |", "| --- " * len(heads) + "|"]
     for point, found in rows:
         kappa, drift, heating, anisotropy = found.errors
-        drifts, expands = (point.experiment == x for x in (DRIFT, EXPANSION))
+        expands = point.experiment == EXPANSION
         cells = (
             *(point.experiment, point.gap, found.solver, f"{point.k_max:g}", str(point.bins)),
             shown(1e-28 * found.kappa, 1e-28 * kappa),
-            shown(found.kappa / smooth(point.k_max), 0.0) if drifts else "-",
-            shown(1e-7 * found.drift, 1e-7 * drift) if drifts else "-",
+            "-" if expands else shown(found.kappa / smooth(point.k_max, point.experiment), 0.0),
+            "-" if expands else shown(1e-7 * found.drift, 1e-7 * drift),
             shown(found.heating, heating, 4),
             shown(1e4 * found.anisotropy, 1e4 * anisotropy) if expands else "-",
             ", ".join(f"{1e9 * x:.3f}" for x in found.nu),
@@ -168,20 +177,27 @@ def table(rows: list[tuple[Point, Result]]) -> str:
     return "\n".join(lines)
 
 
+@functools.cache
+def broadened(strength: Strength) -> tuple[float, list[float]]:
+    """Return the width of the resonance in mu, and kappa times 1 kpc/L of the balance at each k_max [1e28 cm2 s-1]."""
+    kappa, width = [], 0.0
+    for k in K_BROAD:
+        bins = round(BINS_PER_E_FOLD * np.log(k / 0.0485))
+        overrides = [f"waves.k_max={k}", f"waves.bins={bins}", "scattering.gap=resonance", *strength.overrides]
+        theory = crmc.predict(crmc.load_config(DRIFT, [*overrides, "cosmic_rays.start=given"]))
+        width = theory["resonance_width"]["value"]
+        value = theory["diffusivity"]["value"] if "diffusivity" in theory else float("nan")
+        kappa.append(value * 1e-28 * 1000.0 / strength.length)
+    return width, kappa
+
+
 def broadened_table() -> str:
-    """Return kappa L^-1 of the balance with a broadened resonance, in the unit of table: of each strength and k_max."""
+    """Return the diffusivities of `broadened` as a table of Markdown: of each strength and k_max."""
     heads = ("L [pc]", "Delta mu", *(f"k_max = {k:g}" for k in K_BROAD))
     lines = [f"| {' | '.join(heads)} |", "| --- " * len(heads) + "|"]
     for strength in STRENGTHS:
-        kappa, width = [], 0.0
-        for k in K_BROAD:
-            bins = round(BINS_PER_E_FOLD * np.log(k / 0.0485))
-            overrides = [f"waves.k_max={k}", f"waves.bins={bins}", "scattering.gap=resonance", *strength.overrides]
-            theory = crmc.predict(crmc.load_config(DRIFT, [*overrides, "cosmic_rays.start=given"]))
-            width = theory["resonance_width"]["value"]
-            value = theory["diffusivity"]["value"] if "diffusivity" in theory else float("nan")
-            kappa.append(shown(value * 1e-28 * 1000.0 / strength.length, 0.0))
-        lines.append(f"| {strength.length:g} | {width:.2g} | {' | '.join(kappa)} |")
+        width, kappa = broadened(strength)
+        lines.append(f"| {strength.length:g} | {width:.2g} | {' | '.join(shown(x, 0.0) for x in kappa)} |")
     return "\n".join(lines)
 
 
@@ -189,42 +205,9 @@ def draw(path: str) -> None:
     """Draw the parts on the mesh, and save the figure."""
     matplotlib.use("Agg")
     figure, ((bins, kappa), (heating, anisotropy)) = plt.subplots(2, 2, figsize=(8.4, 6.4), layout="constrained")
-    for gap in ("edge", "broadened"):
-        mine = [p for p in BY_BINS if (p.experiment, p.gap) == (DRIFT, gap)]
-        ratios = [on_the_mesh(p).kappa / smooth(p.k_max) for p in mine]
-        bins.plot([p.bins for p in mine], ratios, "o-", color=COLOURS[gap], label=gap)
-    bins.axhspan(0.99, 1.01, color="0.9", zorder=0)
-    bins.axhline(1.0, color="black", ls="--", lw=0.8, label="balance without bins")
-    bins.set(
-        xscale="log",
-        xlabel="bins of a branch",
-        ylabel=r"$\kappa$ over that of the balance without bins",
-        ylim=(0.7, 1.05),
-    )
-    bins.set_xticks(BINS, [str(n) for n in BINS])
-    bins.minorticks_off()
-    bins.set_title(f"gradient, k_max = {USUAL_K_MAX:g}", fontsize=10)
-    mine = [p for p in BY_K_MAX if (p.experiment, p.gap) == (DRIFT, "edge")]
-    kappa.plot(K_MAX, [1e-28 * on_the_mesh(p).kappa for p in mine], "o", color=COLOURS["edge"], label="edge")
-    kappa.plot(K_MAX, [1e-28 * smooth(k) for k in K_MAX], "k--", lw=0.8, label="balance without bins")
-    kappa.set(ylabel=r"$\kappa$ [$10^{28}$ cm$^2$ s$^{-1}$]", ylim=(0.0, None))
-    kappa.set_title("gradient", fontsize=10)
-    for gap in ("empty", "edge"):
-        mine = [p for p in BY_K_MAX if (p.experiment, p.gap) == (EXPANSION, gap)]
-        found = [on_the_mesh(p) for p in mine]
-        heating.plot(K_MAX, [x.heating for x in found], "o-", color=COLOURS[gap], label=f"expansion, {gap}")
-        anisotropy.plot(K_MAX, [1e4 * x.anisotropy for x in found], "o-", color=COLOURS[gap], label=gap)
-    mine = [p for p in BY_K_MAX if (p.experiment, p.gap) == (DRIFT, "edge")]
-    heating.plot(
-        K_MAX, [on_the_mesh(p).heating for p in mine], "s--", mfc="none", color=COLOURS["edge"], label="gradient, edge"
-    )
-    alone = BY_K_MAX[0]
-    heating.plot(
-        alone.k_max, on_the_mesh(alone).heating, "s", mfc="none", color=COLOURS["empty"], label="gradient, empty"
-    )
-    heating.set(ylabel="heating over theory without a gap", ylim=(0.0, 1.1))
-    anisotropy.set(ylabel=r"$10^4\,(P_\parallel - P_\perp)/P_c$", ylim=(0.0, None))
-    anisotropy.set_title("expansion", fontsize=10)
+    _draw_bins(bins)
+    _draw_kappa(kappa)
+    _draw_expansion(heating, anisotropy)
     for axes in (kappa, heating, anisotropy):
         axes.set(xscale="log", xlabel=r"$k_{\max}$ [$\Omega_0/c$]")
     for axes in (bins, kappa, heating, anisotropy):
@@ -232,19 +215,67 @@ def draw(path: str) -> None:
     figure.savefig(path, dpi=150)
 
 
+def _draw_bins(axes: Axes) -> None:
+    """Draw the diffusivity of `drift` against the number of bins."""
+    for gap in ("edge", "broadened"):
+        mine = [p for p in BY_BINS if (p.experiment, p.gap) == (DRIFT, gap)]
+        ratios = [on_the_mesh(p).kappa / smooth(p.k_max) for p in mine]
+        axes.plot([p.bins for p in mine], ratios, "o-", color=COLOURS[gap], label=gap)
+    axes.axhspan(0.99, 1.01, color="0.9", zorder=0)
+    axes.axhline(1.0, color="black", ls="--", lw=0.8, label="balance without bins")
+    label = r"$\kappa$ over that of the balance without bins"
+    axes.set(xscale="log", xlabel="bins of a branch", ylabel=label, ylim=(0.7, 1.05))
+    axes.set_xticks(BINS, [str(n) for n in BINS])
+    axes.minorticks_off()
+    axes.set_title(f"gradient, k_max = {USUAL_K_MAX:g}", fontsize=10)
+
+
+def _draw_kappa(axes: Axes) -> None:
+    """Draw the diffusivity against k_max, with an edge and with resonances that waves of four strengths broaden."""
+    mine = [p for p in BY_K_MAX if (p.experiment, p.gap) == (DRIFT, "edge")]
+    axes.plot(K_MAX, [1e-28 * on_the_mesh(p).kappa for p in mine], "o", color=COLOURS["edge"], label="edge")
+    axes.plot(K_MAX, [1e-28 * smooth(k) for k in K_MAX], "k--", lw=0.8, label="balance without bins")
+    for strength, shade in zip(STRENGTHS, (0.9, 0.75, 0.6, 0.45), strict=True):
+        width, values = broadened(strength)
+        label = rf"resonance, $\Delta\mu$ = {width:.2g}"
+        axes.plot(K_BROAD, values, "^-", ms=4, color=plt.get_cmap("Reds")(shade), label=label)
+    mine = BY_RESONANCE
+    found = [1e-28 * on_the_mesh(p).kappa for p in mine]
+    axes.plot([p.k_max for p in mine], found, "kx", ms=6, label="resonance, mesh")
+    axes.set(ylabel=r"$\kappa$ (1 kpc/L) [$10^{28}$ cm$^2$ s$^{-1}$]", ylim=(0.0, 7.0))
+    axes.set_title("gradient", fontsize=10)
+
+
+def _draw_expansion(heating: Axes, anisotropy: Axes) -> None:
+    """Draw heating and anisotropy of expansion against k_max, with the heating of a gradient."""
+    for gap in ("empty", "edge"):
+        found = [on_the_mesh(p) for p in BY_K_MAX if (p.experiment, p.gap) == (EXPANSION, gap)]
+        heating.plot(K_MAX, [x.heating for x in found], "o-", color=COLOURS[gap], label=f"expansion, {gap}")
+        anisotropy.plot(K_MAX, [1e4 * x.anisotropy for x in found], "o-", color=COLOURS[gap], label=gap)
+    style = {"mfc": "none", "color": COLOURS["edge"]}
+    found = [on_the_mesh(p) for p in BY_K_MAX if (p.experiment, p.gap) == (DRIFT, "edge")]
+    heating.plot(K_MAX, [x.heating for x in found], "s--", label="gradient, edge", **style)
+    alone = BY_K_MAX[0]
+    style["color"] = COLOURS["empty"]
+    heating.plot(alone.k_max, on_the_mesh(alone).heating, "s", label="gradient, empty", **style)
+    heating.set(ylabel="heating over theory without a gap", ylim=(0.0, 1.1))
+    anisotropy.set(ylabel=r"$10^4\,(P_\parallel - P_\perp)/P_c$", ylim=(0.0, None))
+    anisotropy.set_title("expansion", fontsize=10)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--parts", default=",".join(PARTS), help=f"of {', '.join(PARTS)}, separated by commas")
-    parser.add_argument("--figure", help="file of the figure, which needs the parts bins and k_max")
+    parser.add_argument("--figure", help="file of the figure; its runs are those of the parts but markers")
     arguments = parser.parse_args()
     for part in arguments.parts.split(","):
         if part == "resonance":
             print(f"{broadened_table()}\n", flush=True)
-            rows = [(p, on_the_mesh(p)) for p in BY_RESONANCE]
+            rows = on_the_meshes(BY_RESONANCE)
         elif part == "markers":
             rows = [(p, averaged(p, solver)) for p in BY_MARKERS for solver in ("monte-carlo", MESH)]
         else:
-            rows = [(p, on_the_mesh(p)) for p in (BY_BINS if part == "bins" else BY_K_MAX)]
+            rows = on_the_meshes(BY_BINS if part == "bins" else BY_K_MAX)
         print(f"{part}:\n\n{table(rows)}\n", flush=True)
     if arguments.figure:
         draw(arguments.figure)

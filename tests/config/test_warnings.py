@@ -38,6 +38,7 @@ from crmc.config.warnings import warnings
         (["scattering.gap=broadened"], '"edge" converges'),
         (["scattering.gap=edge", "damping.linear="], "counts on damping"),
         (["drift.gradient_length=0.1 pc", "scattering.gap=edge"], "pile up exponentially"),
+        (["drift.gradient_length=46 kpc", "scattering.gap=edge"], "hemispheres may part"),
     ],
 )
 def test_warnings(overrides: list[str], words: str) -> None:
@@ -52,3 +53,12 @@ def test_a_plain_config_gives_no_warnings() -> None:
     assert warnings(config_with("run.markers=32768")) == []
     edge = ("drift.gradient_length=1 kpc", "scattering.gap=edge", "waves.k_max=3")
     assert warnings(config_with("run.markers=32768", *edge)) == []
+
+
+@pytest.mark.parametrize(("length", "both"), [("22.9 kpc", False), ("23.0 kpc", True)])
+def test_both_directions_where_the_flux_changes_sign_within_a_hemisphere(length: str, both: bool) -> None:
+    """At 3 c tau_B/a = 22.94 kpc an expansion begins to outweigh the gradient."""
+    found = warnings(
+        config_with("scattering.gap=edge", "expansion.timescale=3.7e12 s", f"drift.gradient_length={length}")
+    )
+    assert any("both directions" in line for line in found) == both

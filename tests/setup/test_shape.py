@@ -41,5 +41,14 @@ def test_cells_hold_enough_markers():
     assert cells[-1] == (32, 16)
     assert all(n / cell_count(*one) > 6.0 for n, one in zip(sizes, cells, strict=True) if n >= 1024)
     model = shape_of(small(run__markers=4096, run__replicas=4)).model
-    assert (model.coarse_cells, model.functional_rows) == (coarse_cells(1024, False), functional_rows(1024))
+    assert model.coarse_cells == coarse_cells(1024, False)
     assert shape_of(small(run__markers=4096, scattering__gap="edge")).model.coarse_cells == (32, 16)
+
+
+def test_rows_are_joined_in_the_steady_state_alone():
+    """Few markers have few rows of the growth functional, unless weak waves give f edges that these would blur."""
+    sizes = [16, 1024, 2048, 4096, 10**7]
+    assert [functional_rows(n, True) for n in sizes] == [8, 16, 24, 48, 48]
+    for start, rows in (("equilibrium", 16), ("seed", 48)):
+        config = small(run__markers=4096, run__replicas=4, waves__start=start)
+        assert shape_of(config).model.functional_rows == rows
