@@ -32,13 +32,13 @@ def warnings(config: Config, solver: str = "") -> list[str]:
     ]
 
 
-def _shears(config: Config) -> tuple[float, float]:
-    """Return the least and the largest (l_par/l_perp)^2, B/B0 of a prescribed expansion; 1 where it is not known."""
+def _log_shears(config: Config) -> tuple[float, float]:
+    """Return the least and largest ln (l_par/l_perp)^2, ln B/B0 of a prescribed expansion; 0 where it is not known."""
     expansion, duration = config.expansion, config.run.duration
     if not expansion.given:
-        return 1.0, 1.0
+        return 0.0, 0.0
     lengths = [expansion.log_lengths(time) for time in expansion.turning_times(duration)]
-    shears = [math.exp(2.0 * (along - across)) for along, across in lengths]
+    shears = [2.0 * (along - across) for along, across in lengths]
     return min(shears), max(shears)
 
 
@@ -46,7 +46,7 @@ def _resonance_warnings(config: Config) -> list[str]:
     waves, rays = config.waves, config.cosmic_rays
     if config.scattering.model != "spectrum":
         return []
-    weakest, strongest = _shears(config)
+    weakest, strongest = (math.exp(x) for x in _log_shears(config))
     lowest = 1 / waves.k_max  # resonant p|mu| of the shortest wave at t = 0
     k_max, k_min = f"waves.k_max = {waves.k_max:g}", f"waves.k_min = {waves.k_min:g}"
     p_min, p_max = rays.momentum_min, rays.momentum_max
@@ -91,7 +91,7 @@ def _resonance_warnings(config: Config) -> list[str]:
 
 
 def _changed(config: Config) -> str:
-    """Return what the extremes of `_shears` are of, in words."""
+    """Return what the extremes of `_log_shears` are of, in words."""
     return "B l_par^2" if config.expansion.mode == "flow" else "B"
 
 
@@ -129,7 +129,8 @@ def _drift_warnings(config: Config) -> list[str]:
             "so their drift grows without limit and the heating stays at a quarter of -v_A dP_c/ds; "
             f"set scattering.{remedy}"
         )
-    if _flip_is_below_one(config) and scattering.gap == "edge" and config.waves.start != "equilibrium":
+    grows = scattering.model == "spectrum" and config.waves.evolve and config.waves.start == "seed"
+    if grows and scattering.gap == "edge" and _drives_both_directions(config):
         found.append(
             'scattering.gap = "edge": the expansion outweighs the gradient and drives waves of both directions; from '
             "weak ones the hemispheres may part, and the drift then grows without limit; start from "
@@ -144,14 +145,14 @@ def _drift_warnings(config: Config) -> list[str]:
     return found
 
 
-def _flip_is_below_one(config: Config) -> bool:
-    """Tell whether the flux of a gradient and an expansion changes sign within a hemisphere, at |mu| < 1.
+def _drives_both_directions(config: Config) -> bool:
+    """Tell whether the flux in mu of a gradient and an expansion changes sign within a hemisphere, at |mu| < 1.
 
     It does so at |mu*| = 3 c tau/(a |L|) (section 7), of the mean rate 1/tau at which ln(l_par/l_perp)^2 changes.  Of a
     spectrum that is no power law it is not known.
     """
     index = config.cosmic_rays.index
-    strongest = max(abs(math.log(shear)) for shear in _shears(config))
+    strongest = max(abs(shear) for shear in _log_shears(config))
     length = abs(config.drift.gradient_length or math.inf)
     return index is not None and 3.0 * SPEED_OF_LIGHT * config.run.duration < index * length * strongest
 

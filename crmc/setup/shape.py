@@ -46,9 +46,9 @@ def functional_rows(markers: int, steady: bool) -> int:
     """Return the number of rows in ln p' of the growth functional's histogram, `Model.functional_rows`.
 
     The values of empty cells are those between their neighbours, which flattens f: with 48 rows whatever the number of
-    markers growth in the halo is 1 % too weak with 2048 of them and 9 % with 512.  Where waves grow from weak levels f
-    has an edge at the p_par up to which they have grown; wider rows blur it, by up to 5 % of the heating (experiment
-    errors).
+    markers growth in the halo is 1 % too weak with 2048 of them and 9 % with 512.  Where waves grow from weak levels,
+    16 or 24 rows instead of 48 raise the heating by growth rates by 4 to 6 % with 2048 of them, most likely by blurring
+    an edge of f at the p_par up to which waves have grown (experiment errors).
     markers: number of markers of an ensemble.
     steady: whether waves start in the steady state.
     """

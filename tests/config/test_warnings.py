@@ -55,10 +55,17 @@ def test_a_plain_config_gives_no_warnings() -> None:
     assert warnings(config_with("run.markers=32768", *edge)) == []
 
 
-@pytest.mark.parametrize(("length", "both"), [("22.9 kpc", False), ("23.0 kpc", True)])
-def test_both_directions_where_the_flux_changes_sign_within_a_hemisphere(length: str, both: bool) -> None:
-    """At 3 c tau_B/a = 22.94 kpc an expansion begins to outweigh the gradient."""
-    found = warnings(
-        config_with("scattering.gap=edge", "expansion.timescale=3.7e12 s", f"drift.gradient_length={length}")
-    )
+@pytest.mark.parametrize(
+    ("overrides", "both"),
+    [
+        (["drift.gradient_length=22.9 kpc"], False),
+        (["drift.gradient_length=23.0 kpc"], True),
+        (["drift.gradient_length=-23.0 kpc", "expansion.timescale=-3.7e12 s"], True),
+        (["drift.gradient_length=23.0 kpc", "waves.start=equilibrium"], False),
+        (["drift.gradient_length=23.0 kpc", "waves.evolve=false"], False),
+    ],
+)
+def test_both_directions_where_the_flux_changes_sign_within_a_hemisphere(overrides: list[str], both: bool) -> None:
+    """At 3 c tau_B/a = 22.94 kpc an expansion begins to outweigh the gradient; it matters to waves that grow."""
+    found = warnings(config_with("scattering.gap=edge", "expansion.timescale=3.7e12 s", *overrides))
     assert any("both directions" in line for line in found) == both
