@@ -6,7 +6,7 @@ import signal
 import tempfile
 from pathlib import Path
 
-from support.compiled import FULL, OPTIMISED, quick_flags
+from support.compiled import OPTIMISED, quick_flags
 from support.cores import CORES
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -109,24 +109,19 @@ LONG_RUNS = (
 )
 
 
-#: Of these, what compiles as users do: runs so large that it pays, and those that are compared to the bit.
-AS_USERS = ("acceptance/test_linear_damping", "solvers/test_simulate")
-
-
 @pytest.fixture(scope="module", autouse=True)
 def optimised_where_runs_are_long(request):
-    """Programs of runs as users compile them, or nearly so, where runs are long."""
+    """Programs of runs are optimised where runs are long."""
     name = request.path.relative_to(HERE).with_suffix("").as_posix()
-    options = FULL if name in AS_USERS else OPTIMISED
 
     def compile_both(advance, observe):
         """Steps of a run are many, rows few."""
-        return advance.compile(compiler_options() | options), observe.compile(compiler_options())
+        return advance.compile(compiler_options() | OPTIMISED), observe.compile(compiler_options())
 
     with pytest.MonkeyPatch.context() as patch:
         if name in LONG_RUNS:
             for user in ("inference.derivatives", "machine.compiling", "orbits.study"):
-                patch.setattr(f"crmc.{user}.compiler_options", lambda: compiler_options() | options)
+                patch.setattr(f"crmc.{user}.compiler_options", lambda: compiler_options() | OPTIMISED)
             patch.setattr("crmc.runs.runner.compile_both", compile_both)
         yield
 

@@ -56,7 +56,8 @@ def fit(
     """Fit the numbers named in ``bounds``, starting from their values in ``config``.
 
     targets: target values of averages.  bounds: key -> lower and upper bound of its number.
-    replicas: number of runs at each point, with the same random numbers at every point.
+    replicas: number of runs at each point, with the same random numbers at every point; the solver on the mesh takes
+        one.
     solver: a name in `registry.SOLVERS`.
     tolerance: largest ln(X/X_target), for the target known best, that the numbers could still remove; smaller where
         the noise is smaller.

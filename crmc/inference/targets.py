@@ -53,11 +53,13 @@ class Interrupted(Exception):
 class Comparison:
     """A compiled program that runs a config with other numbers and compares its averages with targets.
 
-    names: keys of the free numbers.  replicas: number of runs at each point, with seeds from run.seed on.
+    names: keys of the free numbers.  replicas: number of runs at each point, with seeds from run.seed on; the solver
+    on the mesh takes one.
     """
 
     def __init__(self, config: Config, targets: Sequence[Target], names: Sequence[str], replicas: int, solver: str):
-        self.targets, self.names, self.replicas = tuple(targets), tuple(names), replicas
+        self.targets, self.names = tuple(targets), tuple(names)
+        self.replicas = 1 if solver == FOKKER_PLANCK.name else replicas
         self.averages = averages_of(config, [target.quantity for target in targets], solver)
         self.program = Differentiation(self.averages, self.names)
 

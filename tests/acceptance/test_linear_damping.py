@@ -1,6 +1,6 @@
 """The exactly solvable steady state, Monte Carlo against the deterministic finite-volume solution.
 
-At half the size of the experiment, with steps twice as long.
+At a quarter of the experiment's size, with steps twice as long.
 """
 
 import json
@@ -28,7 +28,7 @@ def simulate(tmp_path, *overrides):
 
 @pytest.fixture(scope="module")
 def monte_carlo(tmp_path_factory):
-    size = "run.markers=16384", "run.replicas=4", "run.scattering_per_step=0.8"
+    size = "run.markers=8192", "run.replicas=4", "run.scattering_per_step=0.8"
     return simulate(tmp_path_factory.mktemp("linear"), *size)
 
 
@@ -55,20 +55,21 @@ def test_heating(monte_carlo, exact):
 
 
 def test_anisotropy(monte_carlo, exact):
-    """Mean pressure anisotropy; with twice the markers it scatters by 0.9 % between seeds, 1.3 % here: a bias of 7 % is caught."""
+    """Mean pressure anisotropy, which scatters by 0.9 % between 12 seeds, by 1.3 % at most: a bias of 7 % is caught."""
     found = monte_carlo[1]["averages"]["pressure_anisotropy"]["value"]
     assert found == pytest.approx(half_mean(exact[2], exact[2].delta_P_over_P), rel=SIGMAS * 0.013)
 
 
 def test_spectrum(monte_carlo, exact):
-    """Every bin above 1e-9 at the end; with twice the markers bins scatter by 1 % between seeds."""
+    """Every bin above 1e-9 at the end, which scatter by at most 1.3 % between 12 seeds, the two longest by 2.1 %."""
     problem, _, solution = exact
     expected = oracle.basis_at_centres(problem) @ solution.e[-1]
     power = monte_carlo[0].wave_power.values[-1]
     strong = expected > 1e-9
     assert strong.sum() == 16
+    scatter = np.where(np.arange(16) < 2, 0.021, 0.014)
     for branch in (power[0, 0], power[1, 1]):
-        np.testing.assert_allclose(branch[strong], expected[strong], rtol=SIGMAS * 0.014)
+        assert np.all(np.abs(branch[strong] / expected[strong] - 1.0) < SIGMAS * scatter)
 
 
 def test_directions_agree_and_counter_moving_waves_stay_at_the_seed(monte_carlo):
@@ -76,8 +77,8 @@ def test_directions_agree_and_counter_moving_waves_stay_at_the_seed(monte_carlo)
     data = monte_carlo[0]
     power = data.wave_power.values[data.time.values > 0.5 * float(data.time[-1])].mean(axis=0)
     total = power.sum(axis=-1)
-    # Over the second half of the run the ratio scatters by 0.12 % between four seeds of twice the markers; 0.3 % allows for so few.
-    assert abs(total[0, 0] / total[1, 1] - 1.0) < SIGMAS * 0.003
+    # Over the second half of the run the ratio scatters by 0.16 % between 12 seeds.
+    assert abs(total[0, 0] / total[1, 1] - 1.0) < SIGMAS * 0.002
     assert max(total[0, 1], total[1, 0]) < 1e-4 * total[0, 0]
 
 

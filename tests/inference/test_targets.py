@@ -25,10 +25,10 @@ def compared(monkeypatch: pytest.MonkeyPatch, replicas: int, solver: str, ready:
     """A comparison whose runs are made up, of which ``ready`` end, and these."""
     monkeypatch.setattr(crmc.inference.targets, "Differentiation", Program)
     comparison = Comparison(quiet_waves(), TARGETS, KEYS, replicas, solver)
-    runs = made_up(comparison.program, replicas if ready is None else ready)
+    runs = made_up(comparison.program, comparison.replicas if ready is None else ready)
 
     def differentiate(program: Any, count: int, *, numbers: Any, stop: Any) -> Slopes:
-        assert (program, count, numbers) == (comparison.program, replicas, NUMBERS)
+        assert (program, count, numbers) == (comparison.program, comparison.replicas, NUMBERS)
         return runs if ready != 0 else Slopes({}, {})
 
     monkeypatch.setattr(crmc.inference.targets, "differentiate", differentiate)
@@ -56,6 +56,14 @@ def test_noise_of_one_replica(monkeypatch: pytest.MonkeyPatch, solver: str, nois
     """None on the mesh; not known of markers."""
     comparison, _ = compared(monkeypatch, 1, solver)
     np.testing.assert_array_equal(comparison(NUMBERS).noise, np.full((3, 3), noise))
+
+
+@pytest.mark.parametrize(("solver", "runs"), [("fokker-planck", 1), ("monte-carlo", 8)])
+def test_replicas_of_a_point(monkeypatch: pytest.MonkeyPatch, solver: str, runs: int) -> None:
+    """Those on the mesh would all be the same: it takes one, whatever is asked for."""
+    comparison, _ = compared(monkeypatch, 8, solver)
+    assert comparison.replicas == runs
+    assert np.all(np.isfinite(comparison(NUMBERS).noise))
 
 
 @pytest.mark.parametrize("ready", [0, 7])

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support.compiled import FULL
+from support.compiled import AS_USERS, OPTIMISED
 
 from crmc.config.config import load_config
 from crmc.machine.devices import collect, compiler_options, place, spread_out
@@ -127,7 +127,7 @@ def kicks(layout: Layout) -> Any:
         return settle(state, tally, correction, parameters, model, end)
 
     model = halo(layout)[2]
-    return jax.jit(kicked, compiler_options=compiler_options() | FULL)
+    return jax.jit(kicked, compiler_options=compiler_options() | OPTIMISED)
 
 
 WORDS = np.random.default_rng(6).integers(0, 2**64, COUNT, dtype=np.uint64)
@@ -161,7 +161,7 @@ def test_devices_change_no_bit(level: float) -> None:
     """A step on two and on four devices, whose blocks differ.
 
     For one device XLA compiles without partitions, and may round a single operation otherwise; sums stay exact.  So may
-    a program that is not optimised, on one core, for blocks of another size: this one is compiled as users compile it.
+    a program that is not optimised, on one core, for blocks of another size: this one is.
     """
     layouts = [Layout(2, 2048), Layout(4, 512)]
     assert_devices_change_no_bit(level, lambda layout, state, p: kicks(layout)(state, WORDS, p), layouts)
@@ -171,7 +171,7 @@ def test_devices_change_no_bit(level: float) -> None:
 @pytest.mark.parametrize("level", [None, 1e-9])
 def test_devices_change_no_bit_of_a_run(level: float | None) -> None:
     """Twenty steps of the halo with coarse-graining as users compile them, on 1, 2 and 4 devices."""
-    go = jax.jit(MONTE_CARLO.advance, static_argnames="model", compiler_options=compiler_options() | FULL)
+    go = jax.jit(MONTE_CARLO.advance, static_argnames="model", compiler_options=compiler_options() | AS_USERS)
 
     def run(layout: Layout, state: Any, parameters: Any) -> Any:
         tally = spread_out(MONTE_CARLO.init(parameters), layout)
