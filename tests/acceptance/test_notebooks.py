@@ -18,7 +18,11 @@ SMALL = {
     "first_run": {"run.markers=8192": "run.markers=2048"},
     "energy_identity": {"run.markers=8192": "run.markers=2048", "size = [": 'size = ["run.time_step=1.6e8 s", '},
     "orbits": {"qlt.realisations=8": "qlt.realisations=4"},
-    "sensitivity_and_fit": {"run.markers=1024": "run.markers=512", '"4e8 s"': '"8e8 s"'},
+    "sensitivity_and_fit": {
+        "run.markers=1024": "run.markers=512",
+        "replicas=4": 'replicas=4, mode="finite-difference"',
+        '"4e8 s"': '"8e8 s"',
+    },
     "drift_and_expansion": {"run.duration=5e8 s": 'run.duration=5e8 s", "run.time_step=5e7 s'},
 }
 #: Largest size of a notebook with its outputs [bytes].
