@@ -109,7 +109,8 @@ def test_heating_and_drift_of_constant_nu(constant_nu):
     assert drift > 2.0 * ready.units.alfven_speed
     assert float(mesh["heating_rate"]) == pytest.approx(heating, rel=5e-3)
     assert float(mesh["drift_velocity"]) == pytest.approx(drift, rel=5e-3)
-    averages = run(ready.config.with_overrides({"run.markers": 32768, "run.replicas": 8}), quiet=True).summary["averages"]
+    many = ready.config.with_overrides({"run.markers": 32768, "run.replicas": 8})
+    averages = run(many, quiet=True).summary["averages"]
     for name in ("heating_rate", "drift_velocity"):
         want, one = {"heating_rate": heating, "drift_velocity": drift}[name], averages[name]
         want = float(in_units(ready.units, name, want))
