@@ -96,7 +96,7 @@ def double_precision():
         yield
 
 
-#: Test files whose runs are long, or compared to the bit with a program compiled otherwise.
+#: Test files whose runs are long.
 LONG_RUNS = (
     "acceptance/test_combined",
     "acceptance/test_errors",
@@ -105,7 +105,6 @@ LONG_RUNS = (
     "inference/test_derivatives_gradient",
     "orbits/test_transport",
     "physics/test_gradient",
-    "solvers/test_simulate",
 )
 
 

@@ -10,9 +10,10 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from support.compiled import optimised
+from support.compiled import AS_USERS, OPTIMISED
 from support.run_cases import driven
 
+from crmc.machine.devices import compiler_options
 from crmc.physics.noise import run_key
 from crmc.physics.parameters import Parameters
 from crmc.physics.state import State
@@ -38,10 +39,24 @@ def setup(double_precision: None) -> Setup:
     return build(driven())
 
 
+@pytest.fixture(
+    scope="module", params=[OPTIMISED, pytest.param(AS_USERS, marks=pytest.mark.full)], ids=["optimised", "as users"]
+)
+def options(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """How both drivers compile."""
+    return dict(request.param)
+
+
 @pytest.fixture(scope="module")
-def runner(setup: Setup) -> Runner:
+def runner(setup: Setup, options: dict[str, Any]) -> Runner:
     """After 12 steps of the host loop's driver, in chunks of 5, 4 and 3."""
-    runner = Runner(setup, [setup.state])
+
+    def compile_both(*programs: Any) -> tuple[Any, ...]:
+        return tuple(program.compile(compiler_options() | options) for program in programs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("crmc.runs.runner.compile_both", compile_both)
+        runner = Runner(setup, [setup.state])
     for count in (5, 4, 3):
         runner.stepper.take(count)
     return runner
@@ -58,10 +73,11 @@ def simulated(setup: Setup, state: State, parameters: Parameters) -> tuple:
 
 
 @pytest.fixture(scope="module")
-def run(setup: Setup) -> tuple:
+def run(setup: Setup, options: dict[str, Any]) -> tuple:
     """(final state, (waves, tallies)) of the pure driver."""
     # State and parameters are arguments: constants would be folded, which rounds differently.
-    return optimised(functools.partial(simulated, setup))(setup.state, setup.parameters)
+    compiled = jax.jit(functools.partial(simulated, setup), compiler_options=options)
+    return compiled(setup.state, setup.parameters)
 
 
 def test_drivers_agree_to_the_bit(run: tuple, runner: Runner) -> None:
