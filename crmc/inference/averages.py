@@ -79,6 +79,15 @@ class Averages:
         """Number of steps of a run."""
         return self.outputs * self.every
 
+    @property
+    def on_mesh(self) -> bool:
+        """Whether the solver on the mesh runs, which has no noise."""
+        return self.solver == FOKKER_PLANCK.name
+
+    def runs(self, replicas: int) -> int:
+        """Return how many of ``replicas`` runs to make: on the mesh all would be the same, so that one is enough."""
+        return 1 if self.on_mesh else replicas
+
     def __call__(self, numbers: Mapping[str, Any], sample: jax.Array, key: jax.Array) -> dict[str, jax.Array]:
         """Run, and return the average of each quantity over the last half, in the units of a result.
 
@@ -88,7 +97,7 @@ class Averages:
         """
         config = replaced(self.config, numbers)
         start = start_of(config, self.shape)
-        markers = cells_of(start) if self.solver == FOKKER_PLANCK.name else markers_of(config, start, sample)
+        markers = cells_of(start) if self.on_mesh else markers_of(config, start, sample)
         parameters, state = complete(
             start, config, self.model, time_step(config, self.steps), cadence_of(self.schedule), markers
         )

@@ -32,7 +32,6 @@ from crmc.machine.devices import compiler_options
 from crmc.machine.parallel import each
 from crmc.physics.markers import unit_square
 from crmc.physics.noise import run_key
-from crmc.solvers.fokker_planck.solver import FOKKER_PLANCK
 from crmc.statistics import Estimate, ratio_of
 
 Mode = Literal["forward", "reverse", "finite-difference"]
@@ -54,7 +53,7 @@ class Replica(NamedTuple):
 
 def replica(averages: Averages, seed: int) -> Replica:
     """Return the random input of ``crmc run`` with run.seed = ``seed``; the solver on the mesh does not use it."""
-    count = 1 if averages.solver == FOKKER_PLANCK.name else averages.config.run.markers
+    count = 1 if averages.on_mesh else averages.config.run.markers
     return Replica(jnp.asarray(unit_square(count, seed)), run_key(seed))
 
 

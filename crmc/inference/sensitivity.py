@@ -15,7 +15,6 @@ from crmc.config.keys import read_names, value_of
 from crmc.inference import sensitivity_table
 from crmc.inference.averages import QUANTITIES, averages_of
 from crmc.inference.derivatives import MODES, Differentiation, Mode, ReplicaSlopes, Slopes, differentiate
-from crmc.solvers.fokker_planck.solver import FOKKER_PLANCK
 from crmc.solvers.monte_carlo.solver import MONTE_CARLO
 from crmc.text import one_line
 
@@ -92,7 +91,7 @@ def sensitivity(
         _refuse_zeros(keys, config)
     with jax.enable_x64(True):
         program = Differentiation(averages_of(config, of, solver), keys, mode)
-        count = 1 if solver == FOKKER_PLANCK.name else replicas
+        count = program.averages.runs(replicas)
         return Sensitivity(program, differentiate(program, count, stop=stop, progress=progress, ready=ready))
 
 

@@ -12,7 +12,6 @@ from crmc.config.keys import differentiable, value_of
 from crmc.inference.derivatives import Differentiation, Slopes, logarithmic
 from crmc.physics.waves import MOMENTA
 from crmc.results.variables import unit_of
-from crmc.solvers.fokker_planck.solver import FOKKER_PLANCK
 from crmc.statistics import Estimate, mean_of
 from crmc.text import aligned
 
@@ -41,7 +40,7 @@ def as_dict(program: Differentiation, found: Slopes) -> dict[str, Any]:
         "mode": program.mode,
         "solver": averages.solver,
         "replicas": found.replicas,
-        "markers": None if averages.solver == FOKKER_PLANCK.name else averages.config.run.markers,
+        "markers": None if averages.on_mesh else averages.config.run.markers,
         "steps": averages.steps,
         "seed": averages.config.run.seed,
         "average": "mean over the last half of the run",
@@ -93,7 +92,7 @@ def text(program: Differentiation, found: Slopes) -> str:
             lines.append([label, *cells])
     count = found.replicas
     note = f"{count} replica{'s' * (count != 1)} of {averages.config.run.markers} markers and {averages.steps} steps"
-    if averages.solver == FOKKER_PLANCK.name:
+    if averages.on_mesh:
         note = f"{averages.steps} steps"
     tables = [key for key in program.keys if key not in scalars]
     more = f"; {', '.join(tables)} is in the JSON only" if tables else ""

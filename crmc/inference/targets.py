@@ -10,7 +10,6 @@ import numpy as np
 from crmc.config.config import Config
 from crmc.inference.averages import averages_of
 from crmc.inference.derivatives import Differentiation, differentiate
-from crmc.solvers.fokker_planck.solver import FOKKER_PLANCK
 
 
 class Target(NamedTuple):
@@ -59,8 +58,8 @@ class Comparison:
 
     def __init__(self, config: Config, targets: Sequence[Target], names: Sequence[str], replicas: int, solver: str):
         self.targets, self.names = tuple(targets), tuple(names)
-        self.replicas = 1 if solver == FOKKER_PLANCK.name else replicas
         self.averages = averages_of(config, [target.quantity for target in targets], solver)
+        self.replicas = self.averages.runs(replicas)
         self.program = Differentiation(self.averages, self.names)
 
     def __call__(self, numbers: Mapping[str, float], stop: Callable[[], bool] = lambda: False) -> Point:
@@ -82,6 +81,6 @@ class Comparison:
         if self.replicas > 1:
             noise = np.cov(ratio, rowvar=False).reshape(count, count)
         else:
-            noise = np.full((count, count), 0.0 if self.averages.solver == FOKKER_PLANCK.name else np.nan)
+            noise = np.full((count, count), 0.0 if self.averages.on_mesh else np.nan)
         mean_slopes = np.mean(np.concatenate(slopes, axis=1), axis=0)
         return Point(dict(numbers), np.mean(ratio, axis=0), mean_slopes, noise / self.replicas)
